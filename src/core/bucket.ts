@@ -1,0 +1,39 @@
+import type { Readable } from 'node:stream'
+
+/** PutObject parameters beside bucket, key and body, under S3's own names (`CacheControl`, `ContentType`, `Metadata`, …). */
+export type ObjectParameters = Record<string, unknown>
+
+/** An object's content, in a form that can be sent again. */
+export interface Body {
+  /** Bytes. */
+  size: number
+  /** MD5 of the content, hex. Goes along as Content-MD5, so that S3 refuses what arrived damaged. */
+  md5: string
+  /** Called once for each attempt: a stream that was read can't be sent again. */
+  open(): Promise<Uint8Array | Readable>
+}
+
+export interface ListedObject {
+  key: string
+  /** Bytes. */
+  size: number
+  /** As S3 gave it, without the quotes. An MD5 for most objects, not for multipart ones nor under SSE-KMS. */
+  etag: string
+}
+
+/**
+ * What static-s3 asks of a bucket. S3 is one implementation, a dry run a decorator round any of them, and one contract test
+ * runs on every one there is. Each call rejects with a `StaticS3Error` that is ready to be shown.
+ */
+export interface Bucket {
+  /** All objects whose key begins with `prefix`, in S3's order (UTF-8 bytes). An empty prefix is the whole bucket. */
+  list(prefix: string, signal?: AbortSignal): Promise<ListedObject[]>
+  /** The object's bytes, or undefined where there is no such key. */
+  get(key: string, signal?: AbortSignal): Promise<Uint8Array | undefined>
+  /** Writes the object, whole or not at all, and returns its ETag without the quotes. */
+  put(key: string, body: Body, parameters: ObjectParameters, signal?: AbortSignal): Promise<string>
+  /** Copies inside the bucket, on the server, replacing all parameters, and returns the ETag. `from` and `to` may be the same. */
+  copy(from: string, to: string, parameters: ObjectParameters, signal?: AbortSignal): Promise<string>
+  /** Deletes these keys; a key that isn't there is no error. */
+  delete(keys: readonly string[], signal?: AbortSignal): Promise<void>
+}
