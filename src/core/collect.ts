@@ -1,0 +1,124 @@
+import { readdir, realpath, stat } from 'node:fs/promises'
+import { join, relative, sep } from 'node:path'
+
+/** An output folder and what the bundler knows of it. Paths in the sets are relative to it, with `/`. */
+export interface Output {
+  dir: string
+  /** Files that the bundler itself named or wrote. */
+  emitted: ReadonlySet<string>
+  /** Those whose names the bundler made from their content. */
+  fingerprinted: ReadonlySet<string>
+}
+
+/** What stood in an output folder before the build: path → a mark that changes whenever the file is written. */
+export type Snapshot = ReadonlyMap<string, string>
+
+export interface BuiltFile {
+  /** Relative to its output folder, with `/` on every system. */
+  path: string
+  /** Absolute. */
+  file: string
+  fingerprinted: boolean
+}
+
+export interface LeftOut {
+  path: string
+  /** Why, as a noun for a summary: `source map`. */
+  reason: string
+}
+
+export interface Collected {
+  files: BuiltFile[]
+  leftOut: LeftOut[]
+}
+
+/**
+ * Every file of the output folders that this build made, each once, sorted by path.
+ *
+ * The folders are walked because much of a build never passes through the bundler: `public/`, copied files, and what other plugins
+ * write in their last hook.
+ *
+ * @param before what stood there when the build began, by folder: a file that is as it was, and that the bundler doesn't name, is
+ * left over from an earlier build
+ * @param notOurs folders inside an output folder that belong to another build, such as a server's
+ */
+export async function collect(
+  outputs: readonly Output[],
+  before: ReadonlyMap<string, Snapshot>,
+  notOurs: readonly string[],
+): Promise<Collected> {
+  const merged = mergeByFolder(outputs)
+  const files = new Map<string, BuiltFile>()
+  const leftOut: LeftOut[] = []
+  for (const { dir, emitted, fingerprinted } of merged) {
+    // A folder inside this one that is an output of its own has its own URLs: its files are collected from there.
+    const skipped = [...notOurs, ...merged.map((other) => other.dir)].filter((folder) => folder !== dir)
+    const old = before.get(dir)
+    const walked = await walk(dir, skipped)
+    for (const path of walked.outside) leftOut.push({ path, reason: 'link out of the output folder' })
+    for (const { path, file, mark } of walked.files) {
+      if (files.has(path)) leftOut.push({ path, reason: 'name taken by another output' })
+      else if (old?.get(path) === mark && !emitted.has(path))
+        leftOut.push({ path, reason: 'left over from an earlier build' })
+      else files.set(path, { path, file, fingerprinted: fingerprinted.has(path) })
+    }
+  }
+  return { files: [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1)), leftOut }
+}
+
+/** What stands in these folders now. A folder that isn't there is empty. */
+export async function takeSnapshots(dirs: readonly string[]): Promise<Map<string, Snapshot>> {
+  const snapshots = new Map<string, Snapshot>()
+  for (const dir of new Set(dirs)) {
+    const { files } = await walk(dir, [])
+    snapshots.set(dir, new Map(files.map(({ path, mark }) => [path, mark])))
+  }
+  return snapshots
+}
+
+function mergeByFolder(outputs: readonly Output[]): Output[] {
+  const byFolder = new Map<string, { dir: string; emitted: Set<string>; fingerprinted: Set<string> }>()
+  for (const { dir, emitted, fingerprinted } of outputs) {
+    const merged = byFolder.get(dir) ?? { dir, emitted: new Set(), fingerprinted: new Set() }
+    for (const path of emitted) merged.emitted.add(path)
+    for (const path of fingerprinted) merged.fingerprinted.add(path)
+    byFolder.set(dir, merged)
+  }
+  return [...byFolder.values()]
+}
+
+interface Walked {
+  files: { path: string; file: string; mark: string }[]
+  /** Links that lead out of the folder. */
+  outside: string[]
+}
+
+/** One folder after the other, so that a deep tree costs one file handle. */
+async function walk(root: string, skipped: readonly string[]): Promise<Walked> {
+  const found: Walked = { files: [], outside: [] }
+  const base = await realpath(root).catch(() => undefined)
+  if (base === undefined) return found
+  const folders = [root]
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      const file = join(folder, entry.name)
+      if (entry.isDirectory()) {
+        if (!skipped.includes(file)) folders.push(file)
+        continue
+      }
+      const path = relative(root, file).split(sep).join('/')
+      if (entry.isSymbolicLink()) {
+        const target = await realpath(file).catch(() => undefined)
+        if (target === undefined || !target.startsWith(base + sep)) {
+          found.outside.push(path)
+          continue
+        }
+      } else if (!entry.isFile()) continue
+      const status = await stat(file).catch(() => undefined)
+      if (!status?.isFile()) continue
+      // ctime, not mtime: copying keeps the latter, and every write changes the former.
+      found.files.push({ path, file, mark: `${status.ctimeMs} ${status.size} ${status.ino}` })
+    }
+  }
+  return found
+}

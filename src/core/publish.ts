@@ -1,0 +1,108 @@
+import type { WriteStream } from 'node:tty'
+import { classify } from './classify.js'
+import { collect, type Output, type Snapshot } from './collect.js'
+import { digest } from './digest.js'
+import { dryRun } from './dry-run.js'
+import { StaticS3Error } from './error.js'
+import { type Plan, plan } from './plan.js'
+import { showProgress } from './progress.js'
+import { report } from './report.js'
+import type { Settings } from './settings.js'
+import { upload } from './upload.js'
+
+/** The bundler's own log. */
+export interface Logger {
+  info(message: string): void
+  warn(message: string): void
+}
+
+export interface PublishInput {
+  settings: Settings
+  outputs: readonly Output[]
+  /** What stood in the output folders when the build began. */
+  before: ReadonlyMap<string, Snapshot>
+  /** Folders inside them that are another build's. */
+  notOurs: readonly string[]
+  logger: Logger
+  /** Where a progress bar may be drawn. */
+  terminal: WriteStream | undefined
+}
+
+/**
+ * Brings a finished build into the bucket: the one call that every adapter makes.
+ *
+ * @throws StaticS3Error when anything fails, unless `onError` is `warn`
+ */
+export async function publish(input: PublishInput): Promise<void> {
+  try {
+    await deploy(input)
+  } catch (error) {
+    if (!(error instanceof StaticS3Error) || input.settings.onError === 'fail') throw error
+    input.logger.warn(error.message)
+  }
+}
+
+async function deploy({ settings, outputs, before, notOurs, logger, terminal }: PublishInput): Promise<void> {
+  const begun = performance.now()
+  const warn = (warning: string) => logger.warn(`static-s3: ${warning}`)
+
+  const collected = await collect(outputs, before, notOurs)
+  const classified = classify(collected, settings)
+  throwProblems(classified.problems)
+  for (const warning of [...settings.warnings, ...classified.warnings]) warn(warning)
+  if (classified.files.length === 0) {
+    warn(`there is nothing to upload in ${outputs.map(({ dir }) => dir).join(', ')}`)
+    return
+  }
+
+  const { openBucket } = await import('../s3/s3-bucket.js')
+  const connection = await openBucket(settings)
+  try {
+    // The listing is under way while the files are read.
+    const listing = connection.bucket.list(settings.location === '' ? '' : `${settings.location}/`)
+    listing.catch(() => {})
+    const { accessKeyId, secretAccessKey, sessionToken } = await connection.credentials()
+    const secrets = new Map([
+      ['the secret access key in use', secretAccessKey],
+      ['the access key id in use', accessKeyId],
+    ])
+    if (sessionToken) secrets.set('the session token in use', sessionToken)
+    const digested = await digest(classified.files, secrets)
+    throwProblems(digested.problems)
+
+    const planned = plan(digested.files, await listing, settings.force)
+    guardFingerprints(planned, settings, warn)
+
+    const bucket = settings.dryRun ? dryRun(connection.bucket) : connection.bucket
+    const uploads = planned.decisions.filter(({ action }) => action === 'upload').map(({ file }) => file)
+    const total = { files: uploads.length, bytes: uploads.reduce((sum, { size }) => sum + size, 0) }
+    const progress = showProgress(terminal, total)
+    const uploaded = await upload(planned, bucket, {
+      concurrency: settings.concurrency,
+      onProgress: progress.update,
+    }).finally(progress.end)
+
+    const milliseconds = performance.now() - begun
+    logger.info(report({ ...uploaded, ...settings, leftOut: classified.leftOut, milliseconds }))
+  } finally {
+    connection.close()
+  }
+}
+
+function throwProblems(problems: readonly string[]): void {
+  if (problems.length === 0) return
+  throw new StaticS3Error(`static-s3: nothing was uploaded\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
+}
+
+function guardFingerprints({ overwritten }: Plan, { fileOverwrite }: Settings, warn: (warning: string) => void): void {
+  const [first] = overwritten
+  if (!first) return
+  const names = overwritten.length === 1 ? first.key : `${first.key} and ${overwritten.length - 1} more`
+  const what = `${names}: the bucket has other bytes under the same fingerprinted name, which browsers keep for a year`
+  if (!fileOverwrite) {
+    throw new StaticS3Error(
+      `static-s3: nothing was uploaded\n  - ${what}. AWS_S3_FILE_OVERWRITE is off: make the bundler hash the content, or switch it on.`,
+    )
+  }
+  warn(what)
+}

@@ -1,0 +1,78 @@
+import pc from 'picocolors'
+import type { LeftOut } from './collect.js'
+import type { DigestedFile } from './digest.js'
+import type { Decision } from './plan.js'
+import type { Uploaded } from './upload.js'
+
+export interface ReportInput extends Uploaded {
+  leftOut: readonly LeftOut[]
+  bucket: string
+  location: string
+  publicUrl: string
+  dryRun: boolean
+  milliseconds: number
+}
+
+type Colors = ReturnType<typeof pc.createColors>
+
+/** What a deploy did, as lines for the bundler's own log. */
+export function report(input: ReportInput, colors: Colors = pc): string {
+  const { decisions, leftOut, dryRun } = input
+  const uploads = decisions.filter(({ action }) => action === 'upload')
+  const rows = [
+    row(dryRun ? 'to upload' : 'uploaded', uploads.filter(isFirst), colors.green),
+    row(
+      dryRun ? 'to update' : 'updated',
+      uploads.filter((decision) => !isFirst(decision)),
+      colors.cyan,
+    ),
+    row(
+      'unchanged',
+      decisions.filter(({ action }) => action === 'skip'),
+      colors.dim,
+    ),
+    leftOut.length === 0 ? [] : [line('left out', leftOut.length, byReason(leftOut), colors.dim, colors)],
+  ].flat()
+  const target = `s3://${input.bucket}${input.location === '' ? '' : `/${input.location}`}`
+  return [
+    `${colors.cyan('static-s3')} ${target} ${colors.dim('→')} ${colors.green(input.publicUrl)}`,
+    ...(dryRun ? uploads.map((decision) => `  ${decision.file.path} ${colors.dim(`(${decision.reason})`)}`) : []),
+    ...rows,
+    dryRun
+      ? colors.yellow('dry run: nothing was written')
+      : colors.green(`✓ ${uploads.length === 0 ? 'nothing to upload' : 'live'} in ${duration(input.milliseconds)}`),
+  ].join('\n')
+
+  function row(label: string, group: readonly Decision[], color: (text: string) => string): string[] {
+    if (group.length === 0) return []
+    return [line(label, group.length, sizeOf(group.map(({ file }) => file)), color, colors)]
+  }
+}
+
+function isFirst({ reason }: Decision): boolean {
+  return reason === 'new'
+}
+
+function line(label: string, count: number, rest: string, color: (text: string) => string, colors: Colors): string {
+  return `  ${color(label.padEnd(10))}${colors.bold(String(count).padStart(6))}  ${colors.dim(rest)}`
+}
+
+function byReason(leftOut: readonly LeftOut[]): string {
+  const counts = new Map<string, number>()
+  for (const { reason } of leftOut) counts.set(reason, (counts.get(reason) ?? 0) + 1)
+  return [...counts].map(([reason, count]) => `${reason}${count === 1 ? '' : ` × ${count}`}`).join(', ')
+}
+
+function sizeOf(files: readonly DigestedFile[]): string {
+  return formatBytes(files.reduce((sum, { size }) => sum + size, 0))
+}
+
+/** As Vite writes sizes: 1 kB is 1,000 bytes. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(2)} kB`
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(2)} MB` : `${(bytes / 1e9).toFixed(2)} GB`
+}
+
+function duration(milliseconds: number): string {
+  return milliseconds < 1000 ? `${Math.round(milliseconds)}ms` : `${(milliseconds / 1000).toFixed(2)}s`
+}

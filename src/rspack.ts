@@ -1,0 +1,1 @@
+export { type Compiler, type Options, type Rule, StaticS3Plugin } from './webpack.js'

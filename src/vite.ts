@@ -1,0 +1,186 @@
+import { dirname, resolve } from 'node:path'
+import pc from 'picocolors'
+import type { Plugin, ResolvedConfig, Rollup, UserConfig } from 'vite'
+import { type Output, type Snapshot, takeSnapshots } from './core/collect.js'
+import { type Environment, readEnvironment } from './core/environment.js'
+import { gate } from './core/gate.js'
+import type { Options } from './core/options.js'
+import { terminalOf } from './core/progress.js'
+import { encodePath } from './core/public-url.js'
+import { publish } from './core/publish.js'
+import { staysOnPageOrigin } from './core/same-origin.js'
+import { resolveSettings, resolveSwitch, type Settings } from './core/settings.js'
+import { workerBlobUrl } from './core/worker-body.js'
+import { fingerprintedFiles } from './vite/fingerprints.js'
+import { frameworkOwning } from './vite/frameworks.js'
+import { watchWorkerBuilds } from './vite/workers.js'
+
+export type { Options, Rule } from './core/options.js'
+
+/** One build of one environment, from its start to its last output. */
+interface Run {
+  before: Map<string, Snapshot>
+  /** Outputs that began, and outputs that were written: a build that failed leaves the two unequal. */
+  begun: number
+  outputs: Output[]
+}
+
+/**
+ * Puts the files of a production build into S3 and makes the build's URLs point there, where the environment says so (`USE_S3`).
+ *
+ * @param options beat the environment; all can be left out
+ * @see https://vite.dev/guide/build.html#advanced-base-options
+ */
+export function staticS3(options: Options = {}): Plugin {
+  let settings: Settings | undefined
+  let offBecause: string | undefined
+  let config: ResolvedConfig
+  let rewrites = false
+  const runs = new Map<string, Run>()
+  const workerFingerprints = new Set<string>()
+  const workers = watchWorkerBuilds((outputOptions, bundle) => {
+    for (const path of fingerprintedFiles(bundle, outputOptions)) workerFingerprints.add(path)
+  })
+
+  const urlOf = (path: string) => (settings as Settings).publicUrl + encodePath(path)
+
+  const renderBuiltUrl: RenderBuiltUrl = (path, { type, hostType, ssr }) => {
+    if (!rewrites || ((type === 'public' || hostType === 'html') && staysOnPageOrigin(path))) return undefined
+    if (hostType === 'js' && !ssr && workers.isWorkerEntry(path)) {
+      return { runtime: workerBlobUrl(JSON.stringify(urlOf(path))) }
+    }
+    return settings?.rewrite === 'urls' ? urlOf(path) : undefined
+  }
+
+  return {
+    name: 'static-s3',
+    enforce: 'post',
+
+    async config(userConfig, { command, mode }) {
+      const environment = readEnvironment(mode, envDirOf(userConfig), process.env)
+      const input = { options, environment, mode }
+      const entrance = gate(
+        { watch: Boolean(userConfig.build?.watch), production: isProduction(environment), mode },
+        resolveSwitch(input),
+      )
+      if (command === 'serve' || !entrance.open) {
+        settings = undefined
+        offBecause = entrance.open ? undefined : entrance.because
+        return defineStaticUrl(ordinaryBase(userConfig))
+      }
+      const { findRegion } = await import('./s3/region.js')
+      settings = await resolveSettings({ ...input, findRegion })
+      const worker = { worker: { plugins: workers.plugins } }
+      if (settings.rewrite === false) return { ...worker, ...defineStaticUrl(settings.publicUrl) }
+      rewrites = userConfig.experimental?.renderBuiltUrl === undefined
+      return {
+        ...worker,
+        ...defineStaticUrl(settings.publicUrl),
+        ...(settings.rewrite === 'base' ? { base: settings.publicUrl } : {}),
+        ...(rewrites ? { experimental: { renderBuiltUrl } } : {}),
+      }
+    },
+
+    async configResolved(resolved) {
+      config = resolved
+      if (!settings || settings.rewrite === false) return
+      const owner = frameworkOwning(resolved, renderBuiltUrl)
+      rewrites &&= owner === undefined
+      if (owner && settings.rewrite === 'urls') {
+        settings.warnings.push(
+          `URLs are left to ${owner.name}, files are uploaded: ${owner.remedy(settings.publicUrl)}`,
+        )
+      }
+    },
+
+    async buildStart() {
+      const before = await takeSnapshots(settings ? outputFolders(config) : [])
+      runs.set(environmentOf(this).name, { before, begun: 0, outputs: [] })
+    },
+
+    // The public URL gets into chunks after they were hashed (preload lists): without this, a new domain would come under an old name.
+    augmentChunkHash() {
+      return rewrites ? settings?.publicUrl : undefined
+    },
+
+    renderStart() {
+      const run = runs.get(environmentOf(this).name)
+      if (run) run.begun++
+    },
+
+    writeBundle: {
+      order: 'post',
+      handler(outputOptions, bundle) {
+        runs.get(environmentOf(this).name)?.outputs.push({
+          dir: resolve(config.root, outputOptions.dir ?? dirname(outputOptions.file as string)),
+          emitted: new Set(Object.keys(bundle)),
+          fingerprinted: new Set([...fingerprintedFiles(bundle, outputOptions), ...workerFingerprints]),
+        })
+      },
+    },
+
+    // Also called after a failed build, twice at times, and without an error to see: what was begun and what was written tell.
+    closeBundle: {
+      order: 'post',
+      sequential: true,
+      async handler() {
+        const environment = environmentOf(this)
+        const run = runs.get(environment.name)
+        runs.delete(environment.name)
+        if (!run || run.outputs.length === 0 || run.outputs.length < run.begun || environment.serverSide) return
+        if (settings) {
+          await publish({
+            settings,
+            outputs: run.outputs,
+            before: run.before,
+            notOurs: serverFolders(config),
+            logger: { info: config.logger.info, warn: (message) => config.logger.warn(pc.yellow(message)) },
+            terminal: terminalOf(process.stdout, config.logLevel === 'silent'),
+          })
+        } else if (offBecause && !config.build.watch) {
+          config.logger.info(`static-s3 is off: ${offBecause}`)
+        }
+      },
+    },
+  }
+
+  /** Vite 6 and later tell by the hook's context, Vite 5 by the configuration. */
+  function environmentOf(context: Rollup.PluginContext): { name: string; serverSide: boolean } {
+    const environment = (context as { environment?: { name: string; config: { consumer: string } } }).environment
+    if (environment) return { name: environment.name, serverSide: environment.config.consumer === 'server' }
+    return { name: 'client', serverSide: Boolean(config.build.ssr) }
+  }
+}
+
+type RenderBuiltUrl = NonNullable<NonNullable<UserConfig['experimental']>['renderBuiltUrl']>
+
+function defineStaticUrl(url: string) {
+  return { define: { 'import.meta.env.STATIC_URL': JSON.stringify(url) } }
+}
+
+function ordinaryBase({ base = '/' }: UserConfig): string {
+  return base.endsWith('/') || base === '' ? base : `${base}/`
+}
+
+function envDirOf({ root = '.', envDir }: UserConfig): string | false {
+  if (envDir === false) return false
+  return resolve(root, envDir ?? '.')
+}
+
+/** As Vite decides; NODE_ENV in a `.env` file counts, and is applied only after the `config` hooks. */
+function isProduction({ files }: Environment): boolean {
+  return process.env.NODE_ENV === 'production' && files.NODE_ENV !== 'development'
+}
+
+function outputFolders({ root, build }: ResolvedConfig): string[] {
+  const output = build.rollupOptions.output ?? []
+  const dirs = (Array.isArray(output) ? output : [output]).flatMap(({ dir }) => dir ?? [])
+  return [build.outDir, ...dirs].map((dir) => resolve(root, dir))
+}
+
+/** Where other environments of the same configuration put code that only a server runs. */
+function serverFolders({ root, environments = {} }: ResolvedConfig): string[] {
+  return Object.values(environments)
+    .filter(({ consumer }) => consumer === 'server')
+    .map(({ build }) => resolve(root, build.outDir))
+}

@@ -1,0 +1,31 @@
+/** What webpack and Rspack tell of a written asset, as far as it is looked at here. */
+export interface Asset {
+  /** May have a query after the path. */
+  name: string
+  info: {
+    immutable?: boolean
+    contenthash?: string | readonly string[]
+    chunkhash?: string | readonly string[]
+    modulehash?: string | readonly string[]
+    fullhash?: string | readonly string[]
+  }
+}
+
+/** The asset's path on disk. */
+export function pathOf({ name }: Asset): string {
+  const query = name.indexOf('?')
+  return query === -1 ? name : name.slice(0, query)
+}
+
+/**
+ * Whether the bundler made the file's name from its content: it says so (`immutable`), and the hash really stands in the path, not in
+ * a query (`[name].js?v=[contenthash]`), which is no part of a key.
+ *
+ * @see https://webpack.js.org/configuration/output/#template-strings
+ */
+export function isFingerprinted(asset: Asset): boolean {
+  const { immutable, contenthash, chunkhash, modulehash, fullhash } = asset.info
+  const path = pathOf(asset)
+  if (!immutable || path.endsWith('.map')) return false
+  return [contenthash, chunkhash, modulehash, fullhash].flat().some((hash) => hash !== undefined && path.includes(hash))
+}

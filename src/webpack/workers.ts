@@ -1,0 +1,88 @@
+import { workerBlobUrl } from '../core/worker-body.js'
+
+/** The part of webpack's and Rspack's `Compiler` that is used here. */
+export interface WorkerCompiler {
+  // biome-ignore lint/suspicious/noExplicitAny: each bundler types its runtime modules in its own way
+  webpack: { RuntimeModule: new (name: string, stage?: number) => any }
+  // biome-ignore lint/suspicious/noExplicitAny: the same, for its hooks
+  hooks: { thisCompilation: { tap(name: string, fn: (compilation: any) => void): void } }
+}
+
+interface Chunk {
+  hasRuntime(): boolean
+  groupsIterable: Iterable<object>
+}
+
+interface Compilation {
+  entrypoints: ReadonlyMap<string, object>
+  chunks: Iterable<Chunk>
+  addRuntimeModule(chunk: Chunk, module: unknown): void
+  hooks: { additionalTreeRuntimeRequirements: { tap(name: string, fn: (chunk: Chunk) => void): void } }
+}
+
+/**
+ * Lets webpack's and Rspack's workers run although their files are on another origin than the page.
+ *
+ * Neither bundler lets a plugin decide about the URL in `new Worker(new URL(…))`. So each runtime of a compilation that has workers
+ * begins by wrapping the realm's `Worker` and `SharedWorker`: a URL below ours becomes one that a worker can be constructed from,
+ * any other passes through. A compilation without workers is left as it is.
+ *
+ * Call it in `apply`. The code of a runtime module counts into the chunk's `[contenthash]`, the public URL with it.
+ *
+ * @param publicUrl absolute, with a slash at its end; undefined where nothing is rewritten. Asked for after `beforeRun`.
+ */
+export function runWorkersFrom(compiler: WorkerCompiler, publicUrl: () => string | undefined): void {
+  const { RuntimeModule } = compiler.webpack
+
+  class WorkerOriginRuntimeModule extends RuntimeModule {
+    constructor(readonly url: string) {
+      super('static-s3 workers')
+    }
+
+    generate(): string {
+      return wrapConstructors(this.url)
+    }
+  }
+
+  compiler.hooks.thisCompilation.tap('static-s3', (compilation: Compilation) => {
+    const url = publicUrl()
+    if (url === undefined) return
+    compilation.hooks.additionalTreeRuntimeRequirements.tap('static-s3', (chunk) => {
+      if (hasWorkers(compilation)) compilation.addRuntimeModule(chunk, new WorkerOriginRuntimeModule(url))
+    })
+  })
+}
+
+/** A worker has an entrypoint, and so a runtime, that isn't among those that the configuration asked for. */
+function hasWorkers({ entrypoints, chunks }: Compilation): boolean {
+  const configured = new Set(entrypoints.values())
+  for (const chunk of chunks) {
+    if (!chunk.hasRuntime()) continue
+    for (const group of chunk.groupsIterable) if (!configured.has(group)) return true
+  }
+  return false
+}
+
+/** Once per realm and URL, however many runtimes there are. A Proxy keeps `instanceof`, static properties and subclasses working. */
+function wrapConstructors(publicUrl: string): string {
+  // As it is in a URL object: escaped.
+  const url = new URL(publicUrl).href
+  return `
+if (typeof self === 'object') {
+  var installed = Symbol.for(${JSON.stringify(`static-s3 ${url}`)});
+  if (!self[installed]) {
+    self[installed] = true;
+    ['Worker', 'SharedWorker'].forEach(function (name) {
+      if (self[name]) self[name] = new Proxy(self[name], {
+        construct: function (target, args, newTarget) {
+          if (String(args[0]).indexOf(${JSON.stringify(url)}) === 0) {
+            args = [${workerBlobUrl('String(args[0])')}].concat(args.slice(1));
+          }
+          return Reflect.construct(target, args, newTarget);
+        }
+      });
+    });
+  }
+}
+`
+}
