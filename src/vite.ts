@@ -2,14 +2,14 @@ import { dirname, resolve } from 'node:path'
 import pc from 'picocolors'
 import type { Plugin, ResolvedConfig, Rollup, UserConfig } from 'vite'
 import { type Output, type Snapshot, takeSnapshots } from './core/collect.js'
-import { type Environment, readEnvironment } from './core/environment.js'
-import { gate } from './core/gate.js'
+import type { Environment } from './core/environment.js'
 import type { Options } from './core/options.js'
+import { prepare } from './core/prepare.js'
 import { terminalOf } from './core/progress.js'
 import { encodePath } from './core/public-url.js'
 import { publish } from './core/publish.js'
 import { staysOnPageOrigin } from './core/same-origin.js'
-import { resolveSettings, resolveSwitch, type Settings } from './core/settings.js'
+import type { Settings } from './core/settings.js'
 import { workerBlobUrl } from './core/worker-body.js'
 import { fingerprintedFiles } from './vite/fingerprints.js'
 import { frameworkOwning } from './vite/frameworks.js'
@@ -57,19 +57,18 @@ export function staticS3(options: Options = {}): Plugin {
     enforce: 'post',
 
     async config(userConfig, { command, mode }) {
-      const environment = readEnvironment(mode, envDirOf(userConfig), process.env)
-      const input = { options, environment, mode }
-      const entrance = gate(
-        { watch: Boolean(userConfig.build?.watch), production: isProduction(environment), mode },
-        resolveSwitch(input),
-      )
-      if (command === 'serve' || !entrance.open) {
-        settings = undefined
-        offBecause = entrance.open ? undefined : entrance.because
+      // A dev server has nothing to decide, and is told of no problem.
+      if (command === 'serve') return defineStaticUrl(ordinaryBase(userConfig))
+      const resolved = await prepare({
+        options,
+        build: { watch: Boolean(userConfig.build?.watch), production: isProduction, mode },
+        envDir: envDirOf(userConfig),
+      })
+      if (!resolved.on) {
+        offBecause = resolved.because
         return defineStaticUrl(ordinaryBase(userConfig))
       }
-      const { findRegion } = await import('./s3/region.js')
-      settings = await resolveSettings({ ...input, findRegion })
+      settings = resolved.settings
       const worker = { worker: { plugins: workers.plugins } }
       if (settings.rewrite === false) return { ...worker, ...defineStaticUrl(settings.publicUrl) }
       rewrites = userConfig.experimental?.renderBuiltUrl === undefined

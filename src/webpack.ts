@@ -1,12 +1,11 @@
 import { resolve } from 'node:path'
 import { type Snapshot, takeSnapshots } from './core/collect.js'
-import { readEnvironment } from './core/environment.js'
 import { StaticS3Error } from './core/error.js'
-import { gate } from './core/gate.js'
 import type { Options } from './core/options.js'
+import { prepare } from './core/prepare.js'
 import { terminalOf } from './core/progress.js'
 import { publish } from './core/publish.js'
-import { resolveSettings, resolveSwitch, type Settings } from './core/settings.js'
+import type { Settings } from './core/settings.js'
 import { type Asset, isFingerprinted, pathOf } from './webpack/fingerprints.js'
 import { runWorkersFrom, type WorkerCompiler } from './webpack/workers.js'
 
@@ -69,16 +68,17 @@ export class StaticS3Plugin {
     // Not called for a watch build or a dev server.
     compiler.hooks.beforeRun.tapPromise(name, async () => {
       const mode = compiler.options.mode ?? 'production'
-      const environment = readEnvironment(mode, compiler.context, process.env)
-      const input = { options: this.#options, environment, mode }
-      const entrance = gate({ watch: false, production: mode === 'production', mode }, resolveSwitch(input))
-      if (!entrance.open) {
-        logger.info(`off: ${entrance.because}`)
+      const resolved = await prepare({
+        options: this.#options,
+        build: { watch: false, production: () => mode === 'production', mode },
+        envDir: compiler.context,
+      })
+      if (!resolved.on) {
+        logger.info(`off: ${resolved.because}`)
         defineStaticUrl(ordinaryBase(compiler))
         return
       }
-      const { findRegion } = await import('./s3/region.js')
-      settings = await resolveSettings({ ...input, findRegion })
+      settings = resolved.settings
       if (settings.rewrite !== false) compiler.options.output.publicPath = settings.publicUrl
       defineStaticUrl(settings.publicUrl)
       before = await takeSnapshots([compiler.outputPath])

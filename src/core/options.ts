@@ -143,3 +143,27 @@ export interface Options {
    */
   onError?: 'fail' | 'warn'
 }
+
+/** Every option's name: one that isn't here is an error. `satisfies` holds the list to the type. */
+export const optionNames: readonly string[] = Object.keys({
+  enabled: 0,
+  bucket: 0,
+  location: 0,
+  region: 0,
+  customDomain: 0,
+  endpoint: 0,
+  addressingStyle: 0,
+  acl: 0,
+  objectParameters: 0,
+  rules: 0,
+  include: 0,
+  exclude: 0,
+  cacheControl: 0,
+  sourceMaps: 0,
+  rewrite: 0,
+  fileOverwrite: 0,
+  concurrency: 0,
+  dryRun: 0,
+  force: 0,
+  onError: 0,
+} satisfies Record<keyof Options, 0>)

@@ -1,10 +1,10 @@
-import { distance } from 'fastest-levenshtein'
 import type { ObjectParameters } from './bucket.js'
-import type { Environment, Variables } from './environment.js'
-import { StaticS3Error } from './error.js'
+import type { Environment } from './environment.js'
+import { type Build, gate, type Switch } from './gate.js'
 import { cannedAcls, parametersOfRule, problemsOfParameters } from './object-parameters.js'
 import type { Options, Rule } from './options.js'
 import { type Place, publicUrlOf } from './public-url.js'
+import { asBoolean, asGlobs, asJson, asUrl, SettingReader, show, suggestion } from './setting-reader.js'
 
 /** Keys from a `.env` file (or `AWS_S3_…`), a profile, or undefined for the SDK's own chain. */
 export type CredentialSource =
@@ -41,39 +41,28 @@ export interface Settings extends Place {
 export interface SettingsInput {
   options: Options
   environment: Environment
-  mode: string
+  build: Build
   /** What the AWS SDK finds when no setting names the region; asked for only when the public URL depends on nothing else. */
   findRegion: (profile: string | undefined) => Promise<string>
 }
 
-/** Whether static-s3 is switched on, and by what. */
-export interface Switch {
-  on: boolean
-  /** The setting that says so: `USE_S3 is not set`. */
-  because: string
-}
+/** What a build comes to: settings, or the reason why it stays on disk. */
+export type Resolved = { on: true; settings: Settings } | { on: false; because: string }
 
 /**
- * Whether this environment's builds go to S3: the option, else `USE_S3`, else no.
+ * The settings of a build, if it goes to S3.
  *
- * @throws StaticS3Error on an unknown option or on a value that is neither yes nor no: also where static-s3 is off, so that a
- * laptop finds it before CI does
+ * @throws StaticS3Error that lists every problem at once. Unknown options are problems also where static-s3 is off, so that a laptop
+ * finds them before CI does.
  */
-export function resolveSwitch({ options, environment, mode }: Omit<SettingsInput, 'findRegion'>): Switch {
-  const reader = new Reader(options, environment.all)
-  const answer = readSwitch(reader, options, environment, mode)
-  reader.throwProblems()
-  return answer
-}
-
-/**
- * The settings of a build that is switched on.
- *
- * @throws StaticS3Error that lists every problem at once
- */
-export async function resolveSettings({ options, environment, mode, findRegion }: SettingsInput): Promise<Settings> {
-  const read = new Reader(options, environment.all)
-  readSwitch(read, options, environment, mode)
+export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
+  const { options, environment, build, findRegion } = input
+  const read = new SettingReader(options, environment.all)
+  const entrance = gate(build, environment, readSwitch(read, input))
+  if (!entrance.open) {
+    read.throwProblems()
+    return { on: false, because: entrance.because }
+  }
   const endpoint = readEndpoint(read)
   const customDomain = readCustomDomain(read)
   const bucket = readBucket(read, endpoint, customDomain)
@@ -105,122 +94,14 @@ export async function resolveSettings({ options, environment, mode, findRegion }
 
   const region =
     namedRegion ?? (await findRegion(credentials && 'profile' in credentials ? credentials.profile : undefined))
-  return { ...known, region, publicUrl: publicUrlOf({ ...known, region }), warnings: read.warnings }
+  const publicUrl = publicUrlOf({ ...known, region })
+  return { on: true, settings: { ...known, region, publicUrl, warnings: read.warnings } }
 }
 
-/** Every option's name: one that isn't here is an error. `satisfies` holds the list to the type. */
-const optionNames = Object.keys({
-  enabled: 0,
-  bucket: 0,
-  location: 0,
-  region: 0,
-  customDomain: 0,
-  endpoint: 0,
-  addressingStyle: 0,
-  acl: 0,
-  objectParameters: 0,
-  rules: 0,
-  include: 0,
-  exclude: 0,
-  cacheControl: 0,
-  sourceMaps: 0,
-  rewrite: 0,
-  fileOverwrite: 0,
-  concurrency: 0,
-  dryRun: 0,
-  force: 0,
-  onError: 0,
-} satisfies Record<keyof Options, 0>)
-
-/** A value and the name under which the user knows it. */
-interface Named<T = unknown> {
-  name: string
-  value: T
-}
-
-/** Reads one setting after the other, and keeps the problems so that all of them can be reported at once. */
-class Reader {
-  readonly warnings: string[] = []
-  readonly problems: string[] = []
-  readonly #options: Record<string, unknown>
-  readonly #variables: Variables
-
-  constructor(options: Options, variables: Variables) {
-    this.#options = (options ?? {}) as Record<string, unknown>
-    this.#variables = variables
-    for (const name of Object.keys(this.#options)) {
-      if (!optionNames.includes(name)) this.problems.push(`unknown option \`${name}\`${suggestion(name, optionNames)}`)
-    }
-  }
-
-  /** The option, or the first of the variables that is set. A variable that is set to nothing counts as not set. */
-  find(option: keyof Options | undefined, variables: readonly string[]): Named | undefined {
-    const value = option && this.#options[option]
-    if (value !== undefined && value !== null) return { name: `option \`${option}\``, value }
-    return this.variable(...variables)
-  }
-
-  variable(...names: readonly string[]): Named<string> | undefined {
-    const name = names.find((candidate) => this.#variables[candidate]?.trim())
-    return name === undefined ? undefined : { name, value: (this.#variables[name] as string).trim() }
-  }
-
-  /** A variable for which "set to nothing" is a value of its own. */
-  emptyable(name: string): Named<string> | undefined {
-    const value = this.#variables[name]
-    return value === undefined ? undefined : { name, value }
-  }
-
-  string(option: keyof Options, variables: readonly string[]): Named<string> | undefined {
-    const found = this.find(option, variables)
-    if (!found) return undefined
-    if (typeof found.value !== 'string') {
-      this.problem(found, 'has to be a string')
-      return undefined
-    }
-    const value = found.value.trim()
-    return value === '' ? undefined : { name: found.name, value }
-  }
-
-  boolean(option: keyof Options | undefined, variables: readonly string[], fallback: boolean): boolean {
-    const found = this.find(option, variables)
-    if (!found) return fallback
-    const value = typeof found.value === 'boolean' ? found.value : asBoolean(found.value)
-    if (value === undefined) this.problem(found, 'has to be one of 1, true, yes, on, 0, false, no, off')
-    return value ?? fallback
-  }
-
-  oneOf<const T>(option: keyof Options, variables: readonly string[], allowed: readonly T[], fallback: T): T {
-    const found = this.find(option, variables)
-    if (!found) return fallback
-    if (allowed.includes(found.value as T)) return found.value as T
-    this.problem(found, `has to be one of ${allowed.map((value) => JSON.stringify(value)).join(', ')}`)
-    return fallback
-  }
-
-  globs(option: 'include' | 'exclude'): string[] {
-    const found = this.find(option, [])
-    if (!found) return []
-    const globs = asGlobs(found.value)
-    if (!globs) this.problem(found, 'has to be a glob or a list of globs')
-    return globs ?? []
-  }
-
-  problem(found: Named, rule: string): void {
-    this.problems.push(`${found.name} ${rule}, and is ${show(found.value)}`)
-  }
-
-  throwProblems(): void {
-    if (this.problems.length === 0) return
-    const count = this.problems.length === 1 ? 'a setting is' : `${this.problems.length} settings are`
-    throw new StaticS3Error(`static-s3: ${count} wrong\n${this.problems.map((problem) => `  - ${problem}`).join('\n')}`)
-  }
-}
-
-function readSwitch(read: Reader, options: Options, environment: Environment, mode: string): Switch {
+function readSwitch(read: SettingReader, { options, environment, build }: SettingsInput): Switch {
   const { enabled } = options
   if (typeof enabled === 'function') {
-    const answer: unknown = enabled(environment.all, mode)
+    const answer: unknown = enabled(environment.all, build.mode)
     if (typeof answer === 'boolean') return { on: answer, because: `option \`enabled\` answered ${answer}` }
     read.problem({ name: "option `enabled`'s answer", value: answer }, 'has to be true or false')
     return { on: false, because: '' }
@@ -230,7 +111,7 @@ function readSwitch(read: Reader, options: Options, environment: Environment, mo
   return { on, because: found ? `${found.name} is ${show(found.value)}` : 'USE_S3 is not set' }
 }
 
-function readBucket(read: Reader, endpoint: string | undefined, customDomain: string | undefined): string {
+function readBucket(read: SettingReader, endpoint: string | undefined, customDomain: string | undefined): string {
   const found = read.string('bucket', ['AWS_STORAGE_BUCKET_NAME'])
   if (!found) {
     if (!read.problems.some((problem) => problem.startsWith('option `bucket`'))) {
@@ -255,7 +136,7 @@ function readBucket(read: Reader, endpoint: string | undefined, customDomain: st
   return value
 }
 
-function readLocation(read: Reader): string {
+function readLocation(read: SettingReader): string {
   // Set to nothing means the bucket's root: `find` would take it for not set.
   const found = read.find('location', []) ?? read.emptyable('AWS_LOCATION')
   if (!found) return 'static'
@@ -283,13 +164,13 @@ function isDots(segment: string): boolean {
   return /^(\.|%2e){1,2}$/i.test(segment)
 }
 
-function readRegion(read: Reader): string | undefined {
+function readRegion(read: SettingReader): string | undefined {
   const found = read.string('region', ['AWS_S3_REGION_NAME', 'AWS_REGION', 'AWS_DEFAULT_REGION'])
   if (found && !/^[a-z0-9-]+$/.test(found.value)) read.problem(found, 'has to be a region such as eu-central-1')
   return found?.value
 }
 
-function readCustomDomain(read: Reader): string | undefined {
+function readCustomDomain(read: SettingReader): string | undefined {
   const found = read.string('customDomain', ['AWS_S3_CUSTOM_DOMAIN'])
   if (!found) return undefined
   const domain = found.value.replace(/^https?:\/\//, '').replace(/\/+$/, '')
@@ -300,7 +181,7 @@ function readCustomDomain(read: Reader): string | undefined {
   return domain
 }
 
-function readProtocol(read: Reader): 'https:' | 'http:' {
+function readProtocol(read: SettingReader): 'https:' | 'http:' {
   const found = read.variable('AWS_S3_URL_PROTOCOL')
   if (!found) return 'https:'
   const protocol = `${found.value.replace(/:?(\/\/)?$/, '')}:`
@@ -309,7 +190,7 @@ function readProtocol(read: Reader): 'https:' | 'http:' {
   return 'https:'
 }
 
-function readEndpoint(read: Reader): string | undefined {
+function readEndpoint(read: SettingReader): string | undefined {
   const found = read.string('endpoint', ['AWS_S3_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3'])
   if (!found) return undefined
   const url = asUrl(found.value)
@@ -320,7 +201,7 @@ function readEndpoint(read: Reader): string | undefined {
   return found.value.replace(/\/+$/, '')
 }
 
-function readObjectParameters(read: Reader): ObjectParameters {
+function readObjectParameters(read: SettingReader): ObjectParameters {
   const parameters: ObjectParameters = {}
   const found = read.find('objectParameters', ['AWS_S3_OBJECT_PARAMETERS'])
   if (found) {
@@ -342,7 +223,7 @@ function readObjectParameters(read: Reader): ObjectParameters {
   return parameters
 }
 
-function readRules(read: Reader): ResolvedRule[] {
+function readRules(read: SettingReader): ResolvedRule[] {
   const found = read.find('rules', [])
   if (!found) return []
   if (!Array.isArray(found.value)) {
@@ -360,7 +241,7 @@ function readRules(read: Reader): ResolvedRule[] {
   })
 }
 
-function readCacheControl(read: Reader): Settings['cacheControl'] {
+function readCacheControl(read: SettingReader): Settings['cacheControl'] {
   const defaults = { fingerprinted: 'public, max-age=31536000, immutable', other: 'no-cache' }
   const found = read.find('cacheControl', [])
   if (!found) return defaults
@@ -379,7 +260,7 @@ function readCacheControl(read: Reader): Settings['cacheControl'] {
   return { fingerprinted: fingerprinted ?? defaults.fingerprinted, other: other ?? defaults.other }
 }
 
-function readConcurrency(read: Reader): number {
+function readConcurrency(read: SettingReader): number {
   const found = read.find('concurrency', [])
   if (!found) return 64
   const { value } = found
@@ -392,7 +273,7 @@ function readConcurrency(read: Reader): number {
  * The shell's own credentials are left to the SDK's chain, which knows all their kinds. What the chain can't see is handed to
  * it: `AWS_S3_…` names, and everything that stands in a `.env` file, since no bundler puts those into the process's environment.
  */
-function readCredentials(read: Reader, { shell, files }: Environment): CredentialSource {
+function readCredentials(read: SettingReader, { shell, files }: Environment): CredentialSource {
   for (const [source, where] of [
     [shell, ''],
     [files, ' in a .env file'],
@@ -425,7 +306,7 @@ const otherCredentials = [
 ]
 
 /** Settings of django-storages that can't be right for static files: refused when they are switched on, with the reason. */
-function refuseWhatCannotBe(read: Reader): void {
+function refuseWhatCannotBe(read: SettingReader): void {
   const signed = read.variable('AWS_QUERYSTRING_AUTH')
   if (signed && read.boolean(undefined, [signed.name], false)) {
     read.problem(signed, 'has to be off: signed URLs expire, and files that are cached for a year outlive them')
@@ -445,41 +326,4 @@ function refuseWhatCannotBe(read: Reader): void {
   if (gzipped && asBoolean(gzipped.value) !== false) {
     read.warnings.push('AWS_IS_GZIPPED is not supported yet: files go up as the build made them')
   }
-}
-
-function asBoolean(value: unknown): boolean | undefined {
-  if (typeof value !== 'string') return undefined
-  const word = value.trim().toLowerCase()
-  if (['1', 'true', 'yes', 'on'].includes(word)) return true
-  return ['0', 'false', 'no', 'off', ''].includes(word) ? false : undefined
-}
-
-function asGlobs(value: unknown): string[] | undefined {
-  const globs = typeof value === 'string' ? [value] : value
-  return Array.isArray(globs) && globs.every((glob) => typeof glob === 'string' && glob !== '') ? globs : undefined
-}
-
-function asJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-function asUrl(text: string): URL | undefined {
-  return URL.canParse(text) ? new URL(text) : undefined
-}
-
-function show(value: unknown): string {
-  return typeof value === 'function' ? 'a function' : (JSON.stringify(value) ?? String(value))
-}
-
-/** The nearest known name, if it is near enough to be what was meant. */
-function suggestion(name: string, known: readonly string[]): string {
-  const near = known
-    .map((candidate) => ({ candidate, away: distance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((a, b) => a.away - b.away)[0]
-  if (near && near.away <= Math.max(2, near.candidate.length / 3)) return `: did you mean \`${near.candidate}\`?`
-  return `: known are ${known.join(', ')}`
 }

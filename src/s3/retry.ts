@@ -104,7 +104,10 @@ export async function retry<T>(
       const answer = readAnswer(error)
       if (tried >= TRIES[classifyFailure(answer, reached())]) throw error
       const backOff = clock.random() * Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (tried - 1))
-      const pause = Math.max(backOff, Math.min(LONGEST_RETRY_AFTER, retryAfter(answer.header('retry-after'), clock.now())))
+      const pause = Math.max(
+        backOff,
+        Math.min(LONGEST_RETRY_AFTER, retryAfter(answer.header('retry-after'), clock.now())),
+      )
       try {
         await clock.sleep(pause, signal)
       } catch (interrupted) {

@@ -1,0 +1,26 @@
+import { readEnvironment } from './environment.js'
+import type { Build } from './gate.js'
+import type { Options } from './options.js'
+import { type Resolved, resolveSettings } from './settings.js'
+
+export interface PrepareInput {
+  options: Options
+  build: Build
+  /** The folder of the `.env` files, or false for none. */
+  envDir: string | false
+}
+
+/**
+ * Decides about a build before it begins: the call that every adapter makes first.
+ *
+ * @throws StaticS3Error on settings that are wrong
+ */
+export function prepare({ options, build, envDir }: PrepareInput): Promise<Resolved> {
+  return resolveSettings({
+    options,
+    build,
+    environment: readEnvironment(build.mode, envDir, process.env),
+    // The SDK is loaded only where no setting names the region.
+    findRegion: async (profile) => (await import('../s3/region.js')).findRegion(profile),
+  })
+}
