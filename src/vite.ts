@@ -133,7 +133,10 @@ export function staticS3(options: Options = {}): Plugin {
             outputs: run.outputs,
             before: run.before,
             notOurs: serverFolders(config),
-            logger: { info: config.logger.info, warn: (message) => config.logger.warn(pc.yellow(message)) },
+            logger: {
+              info: (message) => config.logger.info(`${pc.cyan('static-s3')} ${message}`),
+              warn: (message) => config.logger.warn(pc.yellow(`static-s3: ${message}`)),
+            },
             terminal: terminalOf(process.stdout, config.logLevel === 'silent'),
           })
         } else if (offBecause && !config.build.watch) {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import pMap from 'p-map'
 import type { ClassifiedFile } from './classify.js'
+import { createSlots } from './slots.js'
 
 export interface DigestedFile extends ClassifiedFile {
   /** Bytes. */
@@ -34,24 +34,22 @@ export async function digest(
     .filter(([, value]) => value.length >= 8)
     .map(([name, value]) => [name, Buffer.from(value)] as const)
   const problems: string[] = []
-  const digested = await pMap(
-    files,
-    async (file): Promise<DigestedFile | undefined> => {
-      try {
-        const { size, md5, found } = await read(file.file, needles)
-        for (const name of found)
-          problems.push(`${file.path} contains ${name}: take it out of the build, and replace the key`)
-        return { ...file, size, md5 }
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException
-        problems.push(
-          code === 'ENOENT' ? `${file.path} vanished after the build` : `${file.path} can't be read (${code})`,
-        )
-        return undefined
-      }
-    },
-    { concurrency: openFiles },
-  )
+  const inTurn = createSlots(openFiles)
+  const digestOne = async (file: ClassifiedFile): Promise<DigestedFile | undefined> => {
+    try {
+      const { size, md5, found } = await inTurn(() => read(file.file, needles))
+      for (const name of found)
+        problems.push(`${file.path} contains ${name}: take it out of the build, and replace the key`)
+      return { ...file, size, md5 }
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      problems.push(
+        code === 'ENOENT' ? `${file.path} vanished after the build` : `${file.path} can't be read (${code})`,
+      )
+      return undefined
+    }
+  }
+  const digested = await Promise.all(files.map(digestOne))
   return { files: digested.filter((file) => file !== undefined), problems: problems.sort() }
 }
 

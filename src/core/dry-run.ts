@@ -1,11 +1,14 @@
 import type { Bucket } from './bucket.js'
 
-/** A bucket that reads from the given one and writes nowhere. */
+/**
+ * A bucket that reads from another one and writes nothing. `put` returns the content's MD5, which is the ETag of most
+ * objects; what ETag a copy would get isn't known, and is ''.
+ */
 export function dryRun(bucket: Bucket): Bucket {
   return {
-    list: bucket.list,
-    get: bucket.get,
-    put: async (_key, body) => body.md5,
+    list: (prefix, signal) => bucket.list(prefix, signal),
+    get: (key, signal) => bucket.get(key, signal),
+    put: async (_key, { md5 }) => md5,
     copy: async () => '',
     delete: async () => {},
   }

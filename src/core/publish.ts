@@ -10,7 +10,7 @@ import { report } from './report.js'
 import type { Settings } from './settings.js'
 import { upload } from './upload.js'
 
-/** The bundler's own log. */
+/** The bundler's own log, which puts our name before each message. */
 export interface Logger {
   info(message: string): void
   warn(message: string): void
@@ -38,20 +38,19 @@ export async function publish(input: PublishInput): Promise<void> {
     await deploy(input)
   } catch (error) {
     if (!(error instanceof StaticS3Error) || input.settings.onError === 'fail') throw error
-    input.logger.warn(error.message)
+    input.logger.warn(error.message.replace(/^static-s3: /, ''))
   }
 }
 
 async function deploy({ settings, outputs, before, notOurs, logger, terminal }: PublishInput): Promise<void> {
   const begun = performance.now()
-  const warn = (warning: string) => logger.warn(`static-s3: ${warning}`)
 
   const collected = await collect(outputs, before, notOurs)
   const classified = classify(collected, settings)
   throwProblems(classified.problems)
-  for (const warning of [...settings.warnings, ...classified.warnings]) warn(warning)
+  for (const warning of [...settings.warnings, ...classified.warnings]) logger.warn(warning)
   if (classified.files.length === 0) {
-    warn(`there is nothing to upload in ${outputs.map(({ dir }) => dir).join(', ')}`)
+    logger.warn(`there is nothing to upload in ${outputs.map(({ dir }) => dir).join(', ')}`)
     return
   }
 
@@ -71,16 +70,13 @@ async function deploy({ settings, outputs, before, notOurs, logger, terminal }: 
     throwProblems(digested.problems)
 
     const planned = plan(digested.files, await listing, settings.force)
-    guardFingerprints(planned, settings, warn)
+    guardFingerprints(planned, settings, logger)
 
     const bucket = settings.dryRun ? dryRun(connection.bucket) : connection.bucket
     const uploads = planned.decisions.filter(({ action }) => action === 'upload').map(({ file }) => file)
     const total = { files: uploads.length, bytes: uploads.reduce((sum, { size }) => sum + size, 0) }
     const progress = showProgress(terminal, total)
-    const uploaded = await upload(planned, bucket, {
-      concurrency: settings.concurrency,
-      onProgress: progress.update,
-    }).finally(progress.end)
+    const uploaded = await upload(planned, bucket, progress.update).finally(progress.end)
 
     const milliseconds = performance.now() - begun
     logger.info(report({ ...uploaded, ...settings, leftOut: classified.leftOut, milliseconds }))
@@ -94,7 +90,7 @@ function throwProblems(problems: readonly string[]): void {
   throw new StaticS3Error(`static-s3: nothing was uploaded\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
 }
 
-function guardFingerprints({ overwritten }: Plan, { fileOverwrite }: Settings, warn: (warning: string) => void): void {
+function guardFingerprints({ overwritten }: Plan, { fileOverwrite }: Settings, logger: Logger): void {
   const [first] = overwritten
   if (!first) return
   const names = overwritten.length === 1 ? first.key : `${first.key} and ${overwritten.length - 1} more`
@@ -104,5 +100,5 @@ function guardFingerprints({ overwritten }: Plan, { fileOverwrite }: Settings, w
       `static-s3: nothing was uploaded\n  - ${what}. AWS_S3_FILE_OVERWRITE is off: make the bundler hash the content, or switch it on.`,
     )
   }
-  warn(what)
+  logger.warn(what)
 }

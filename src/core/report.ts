@@ -35,7 +35,7 @@ export function report(input: ReportInput, colors: Colors = pc): string {
   ].flat()
   const target = `s3://${input.bucket}${input.location === '' ? '' : `/${input.location}`}`
   return [
-    `${colors.cyan('static-s3')} ${target} ${colors.dim('→')} ${colors.green(input.publicUrl)}`,
+    `${target} ${colors.dim('→')} ${colors.green(input.publicUrl)}`,
     ...(dryRun ? uploads.map((decision) => `  ${decision.file.path} ${colors.dim(`(${decision.reason})`)}`) : []),
     ...rows,
     dryRun

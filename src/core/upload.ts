@@ -1,7 +1,5 @@
-import { setMaxListeners } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import pMap from 'p-map'
 import type { Body, Bucket } from './bucket.js'
 import { groups } from './classify.js'
 import type { DigestedFile } from './digest.js'
@@ -12,13 +10,16 @@ export interface Uploaded {
   decisions: Decision[]
 }
 
-export interface UploadOptions {
-  concurrency: number
-  /** Called after each file. */
-  onProgress: (done: { files: number; bytes: number }) => void
+/** What is up so far. */
+interface Done {
+  files: number
+  bytes: number
+  /** Files without a fingerprint, and pages: those that visitors already use. */
+  assets: number
+  pages: number
 }
 
-/** Up to this many bytes a body is one buffer, above it a stream: memory stays at `concurrency` times this. */
+/** Up to this many bytes a body is one buffer, above it a stream: memory stays at the bucket's concurrency times this. */
 const bufferedBytes = 1024 * 1024
 
 /**
@@ -27,47 +28,46 @@ const bufferedBytes = 1024 * 1024
  *
  * @throws StaticS3Error with what failed and what visitors see now
  */
-export async function upload({ decisions }: Plan, bucket: Bucket, options: UploadOptions): Promise<Uploaded> {
+export async function upload(
+  { decisions }: Plan,
+  bucket: Bucket,
+  onProgress: (done: Readonly<Done>) => void,
+): Promise<Uploaded> {
   const stop = new AbortController()
-  // One signal for many requests: each of them listens to it.
-  setMaxListeners(0, stop.signal)
-  const done = { files: 0, bytes: 0 }
+  const done: Done = { files: 0, bytes: 0, assets: 0, pages: 0 }
   const uploads = decisions.filter(({ action }) => action === 'upload').map(({ file }) => file)
-  const touched = { assets: 0, pages: 0 }
+
+  const put = async (file: DigestedFile): Promise<void> => {
+    try {
+      await bucket.put(file.key, bodyOf(file), file.parameters, stop.signal)
+    } catch (error) {
+      // The first one: those that it stops are of no interest.
+      if (!stop.signal.aborted) stop.abort(error)
+      return
+    }
+    done.files++
+    done.bytes += file.size
+    if (file.group === 'html') done.pages++
+    else if (file.group !== 'fingerprinted') done.assets++
+    onProgress(done)
+  }
 
   for (const group of groups) {
-    try {
-      await pMap(
-        uploads.filter((file) => file.group === group),
-        async (file) => {
-          if (stop.signal.aborted) return
-          try {
-            await bucket.put(file.key, bodyOf(file), file.parameters, stop.signal)
-          } catch (error) {
-            stop.abort()
-            throw error
-          }
-          if (group === 'html') touched.pages++
-          else if (group !== 'fingerprinted') touched.assets++
-          done.files++
-          done.bytes += file.size
-          options.onProgress(done)
-        },
-        { concurrency: options.concurrency },
-      )
-    } catch (error) {
-      const { message } = error as Error
-      throw new StaticS3Error(`${message}\n${standing(done.files, uploads.length, touched)}`, { cause: error })
+    // The bucket has as many requests under way as it was opened for, and opens a body only when it is its turn.
+    await Promise.all(uploads.filter((file) => file.group === group).map(put))
+    if (stop.signal.aborted) {
+      const { message } = stop.signal.reason as Error
+      throw new StaticS3Error(`${message}\n${standing(done, uploads.length)}`, { cause: stop.signal.reason })
     }
   }
   return { decisions }
 }
 
 /** What visitors see after a failure. */
-function standing(done: number, all: number, touched: { assets: number; pages: number }): string {
-  const up = `${done} of ${all} files are up, and the next run carries on from there.`
-  if (touched.pages > 0) return `${touched.pages} pages are new, and everything that they need is there. ${up}`
-  if (touched.assets > 0) return `The old pages stand; ${touched.assets} files without a fingerprint are new. ${up}`
+function standing({ files, assets, pages }: Done, all: number): string {
+  const up = `${files} of ${all} files are up, and the next run carries on from there.`
+  if (pages > 0) return `${pages} pages are new, and everything that they need is there. ${up}`
+  if (assets > 0) return `The old pages stand; ${assets} files without a fingerprint are new. ${up}`
   return `The site stands as it was. ${up}`
 }
 

@@ -35,11 +35,11 @@ interface Explanation {
 type Explain = (answer: S3Answer, context: ExplainContext) => Explanation
 
 /**
- * Turns what S3, the SDK or the network said into the error that the user sees: what was being done, the fact with S3's own code, and
- * the setting or command that helps. It holds no key id, secret, token or signature.
+ * Turns what S3, the SDK or the network said into the error that the user sees: what was being done, the fact with S3's
+ * own code, and the setting or command that helps. It holds no key id, secret, token or signature.
  *
- * `cause` is a copy of the original without the fields in which S3 repeats the signed request: its `name` is S3's code, and `status`
- * and `requestId` are there too. A StaticS3Error comes back as it is.
+ * `cause` is a copy of the original without the fields in which S3 repeats the signed request: its `name` is S3's code,
+ * and `status` and `requestId` are there too. A StaticS3Error comes back as it is.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  */
@@ -49,7 +49,9 @@ export function explain(error: unknown, context: ExplainContext): StaticS3Error 
   const { fact, remedy } = explanationFor(answer, context)
   const code = answer.code === '' || OUR_OWN.has(answer.code) ? '' : ` (${answer.code})`
   const message = `static-s3: ${describeRequest(context)}: ${fact}${code}. ${remedy}`
-  return new StaticS3Error(redactSecrets(message, context.secrets), { cause: copyWithoutSecrets(error, answer, context) })
+  return new StaticS3Error(redactSecrets(message, context.secrets), {
+    cause: copyWithoutSecrets(error, answer, context),
+  })
 }
 
 /** The error of a call whose signal was aborted. A reason that can be shown is shown. */
@@ -78,7 +80,8 @@ function explanationFor(answer: S3Answer, context: ExplainContext): Explanation 
 const accessDenied: Explain = (answer, context) => {
   const [, action] = /not authorized to perform: ([\w-]+:\w+)/.exec(answer.message) ?? []
   const [, resource] = /on resource: "?([^"\s]+)"?/.exec(answer.message) ?? []
-  const [why] = /because no [\w -]+ policy allows the|with an explicit deny in an? [\w -]+ policy/.exec(answer.message) ?? []
+  const [why] =
+    /because no [\w -]+ policy allows the|with an explicit deny in an? [\w -]+ policy/.exec(answer.message) ?? []
   const denied = why?.startsWith('with')
   const needs = action
     ? `${action} on ${resource && !KEY_MATERIAL.test(resource) ? resource : resourceOf(context)}`
@@ -90,7 +93,9 @@ const accessDenied: Explain = (answer, context) => {
   ]
   const parameters = parametersOf(context)
   if (hasAcl(parameters)) {
-    hints.push('The bucket may also block public ACLs: remove AWS_DEFAULT_ACL and make the files public by a bucket policy.')
+    hints.push(
+      'The bucket may also block public ACLs: remove AWS_DEFAULT_ACL and make the files public by a bucket policy.',
+    )
   }
   if (String(parameters.ServerSideEncryption ?? '').startsWith('aws:kms') && !action) {
     hints.push('With KMS it takes kms:GenerateDataKey and kms:Decrypt on the key, too.')
@@ -109,7 +114,7 @@ const roleRefused: Explain = ({ message }) => ({
     "Check the role's ARN (AWS_ROLE_ARN) and its trust policy: with OIDC, its conditions have to match this repository and branch. `static-s3 policy oidc` prints one that fits.",
 })
 
-const refusedWithoutCode: Explain = (answer, context) => ({
+const refusedWithoutCode: Explain = (_answer, context) => ({
   fact: `refused with status 403 and no word of S3's`,
   remedy: `A proxy or firewall may have answered instead of ${storeOf(context)}: check it, and AWS_S3_ENDPOINT_URL.`,
 })
@@ -202,7 +207,8 @@ const untrustedCertificate: Explain = ({ code }, context) => {
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     return {
       fact: `the certificate of ${store} is for another host name`,
-      remedy: 'Bucket names with dots, and many stores, take AWS_S3_ADDRESSING_STYLE=path; else check AWS_S3_ENDPOINT_URL.',
+      remedy:
+        'Bucket names with dots, and many stores, take AWS_S3_ADDRESSING_STYLE=path; else check AWS_S3_ENDPOINT_URL.',
     }
   }
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
@@ -281,7 +287,8 @@ const invalidRequest: Explain = (answer, context) => {
   const sent = Object.keys(parametersOf(context))
   return {
     fact: `S3 can't accept the request${quoteMessage(answer, context)}`,
-    remedy: sent.length > 0 ? `It was sent with ${sent.join(', ')}: check them.` : `Check the settings.${requestId(answer)}`,
+    remedy:
+      sent.length > 0 ? `It was sent with ${sent.join(', ')}: check them.` : `Check the settings.${requestId(answer)}`,
   }
 }
 
@@ -516,7 +523,8 @@ function clockOffset(answer: S3Answer): string | undefined {
   const minutes = Math.round((ours - theirs) / 60_000)
   if (Number.isNaN(minutes) || minutes === 0) return undefined
   const size = Math.abs(minutes)
-  const span = size < 120 ? `${size} minutes` : size < 2880 ? `${Math.round(size / 60)} hours` : `${Math.round(size / 1440)} days`
+  const span =
+    size < 120 ? `${size} minutes` : size < 2880 ? `${Math.round(size / 60)} hours` : `${Math.round(size / 1440)} days`
   return `${span} ${minutes < 0 ? 'behind' : 'ahead of'} S3's`
 }
 

@@ -23,7 +23,8 @@ export async function listObjects(
       // XML 1.0 has no control characters, and parsers change line ends: such keys arrive only in this form.
       EncodingType: 'url',
     })
-    // The SDK makes an empty listing of any XML, so a web page would pass for an empty bucket, and all of it be uploaded anew.
+    // The SDK makes an empty listing of any XML, so a web page would pass for an empty bucket, and all of it be
+    // uploaded anew.
     if (answer.IsTruncated === undefined) throw noListing('no listing')
     for (const { Key, Size, ETag } of answer.Contents ?? []) {
       const key = decodeKey(Key ?? '', answer.EncodingType)
@@ -31,7 +32,8 @@ export async function listObjects(
       if (key.startsWith(prefix)) objects.push({ key, size: Size ?? 0, etag: unquote(ETag) })
     }
     token = answer.IsTruncated ? answer.NextContinuationToken : undefined
-    if (answer.IsTruncated && (token === undefined || seen.has(token))) throw noListing('the pages of the listing do not get on')
+    if (answer.IsTruncated && (token === undefined || seen.has(token)))
+      throw noListing('the pages of the listing do not get on')
     if (token !== undefined) seen.add(token)
   } while (token !== undefined)
   return objects
@@ -43,8 +45,8 @@ export function unquote(etag: string | undefined): string {
 }
 
 /**
- * A key as S3 lists it. With `EncodingType: url` it is encoded as in a form: AWS writes a space as `+`, Ceph as `%20`, and both a plus sign
- * as `%2B`. The SDK leaves that to its user. A store that doesn't echo the encoding didn't use it.
+ * A key as S3 lists it. With `EncodingType: url` it is encoded as in a form: AWS writes a space as `+`, Ceph as `%20`,
+ * and both a plus sign as `%2B`. The SDK leaves that to its user. A store that doesn't echo the encoding didn't use it.
  */
 function decodeKey(key: string, encoding: string | undefined): string {
   if (encoding !== 'url') return key

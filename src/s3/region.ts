@@ -2,8 +2,9 @@ import { StaticS3Error } from '../core/error.js'
 import { createSdkClient, loadSdk } from './sdk.js'
 
 /**
- * The region that the SDK finds: `AWS_REGION`, the profile's in the shared config files, the EC2 instance's own. Where it finds none:
- * us-east-1, S3's default. It doesn't read `AWS_DEFAULT_REGION`, which is Python's and the AWS CLI's: settings read that before.
+ * The region that the SDK finds: `AWS_REGION`, the profile's in the shared config files, the EC2 instance's own. Where
+ * it finds none: us-east-1, S3's default. It doesn't read `AWS_DEFAULT_REGION`, which is Python's and the AWS CLI's:
+ * settings read that before.
  *
  * @param profile the profile to look in; without it `AWS_PROFILE`, then `default`
  * @throws StaticS3Error for a region that can't be one

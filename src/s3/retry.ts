@@ -25,7 +25,8 @@ export type Failure = 'final' | 'unreachable' | 'skewed' | 'damaged' | 'stalled'
  * - final: S3 said no, and will say no again.
  * - unreachable: no answer yet from this endpoint and no such host, or nobody listening: no network, or a typing error.
  * - skewed: S3 says that the clock is wrong. The SDK has read S3's clock off that answer, and signs the next one by it.
- * - damaged: what arrived isn't what was sent: by accident on the way (again is fine), or the file is changing (it never will be).
+ * - damaged: what arrived isn't what was sent: by accident on the way (again is fine), or the file is changing (it
+ * never will be).
  * - stalled: nothing went either way for so long that each try costs minutes.
  * - passing: too many requests, a server in trouble, a connection cut.
  */
@@ -62,15 +63,17 @@ const PASSING_CODES = new Set([
   'EPIPE',
   'ERR_STREAM_PREMATURE_CLOSE',
   'HPE_INVALID_EOF_STATE',
-  'EAI_AGAIN',
 ])
 const DAMAGED_CODES = new Set(['BadDigest', 'IncompleteBody', 'XAmzContentSHA256Mismatch'])
-const UNREACHABLE_CODES = new Set(['EAI_FAIL', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND'])
+const UNREACHABLE_CODES = new Set(['EAI_AGAIN', 'EAI_FAIL', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND'])
 const STALLED_CODES = new Set(['ETIMEDOUT', 'TimeoutError'])
 /** 5xx that mean "never", not "not now". */
 const FINAL_5XX = new Set([501, 505])
 
-/** Sorts a failure. `reached` tells whether the endpoint has ever answered: then a refused connection is a restart, not a typing error. */
+/**
+ * Sorts a failure. `reached` tells whether the endpoint has ever answered: then a refused connection is a restart, not
+ * a typing error.
+ */
 export function classifyFailure(answer: S3Answer, reached: boolean): Failure {
   if (answer.code === 'RequestTimeTooSkewed') return 'skewed'
   if (DAMAGED_CODES.has(answer.code)) return 'damaged'
@@ -84,11 +87,11 @@ export function classifyFailure(answer: S3Answer, reached: boolean): Failure {
 }
 
 /**
- * Runs `attempt` until it succeeds, fails for good, or was tried often enough, and rejects with its last error. An aborted signal
- * ends it at once, waits included, with the signal's reason.
+ * Runs `attempt` until it succeeds, fails for good, or was tried often enough, and rejects with its last error. An
+ * aborted signal ends it at once, waits included, with the signal's reason.
  *
- * Waits are exponential with full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), and at least
- * what a Retry-After header asks for (RFC 9110, 10.2.3: seconds or a date).
+ * Waits are exponential with full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/),
+ * and at least what a Retry-After header asks for (RFC 9110, 10.2.3: seconds or a date).
  */
 export async function retry<T>(
   attempt: () => Promise<T>,
@@ -118,7 +121,9 @@ export async function retry<T>(
   }
 }
 
-/** Milliseconds from `now` that a Retry-After header asks for; 0 for none, one in the past, or one that can't be read. */
+/**
+ * Milliseconds from `now` that a Retry-After header asks for; 0 for none, one in the past, or one that can't be read.
+ */
 function retryAfter(header: string, now: number): number {
   const ms = /^\s*\d+\s*$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now
   return ms > 0 ? ms : 0

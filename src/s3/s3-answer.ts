@@ -16,8 +16,9 @@ export interface S3Answer {
 const NAMELESS = new Set(['', 'Error', 'Unknown', 'UnknownError', 'AggregateError'])
 
 /**
- * Reads any thrown value. S3's error documents come from the SDK as properties of the error, its headers in `$response`.
- * A connection tried on several addresses fails with an AggregateError whose own message is empty: its first error counts.
+ * Reads any thrown value. S3's error documents come from the SDK as properties of the error, its headers in
+ * `$response`. A connection tried on several addresses fails with an AggregateError whose own message is empty: its
+ * first error counts.
  */
 export function readAnswer(thrown: unknown): S3Answer {
   const error = asRecord(thrown)

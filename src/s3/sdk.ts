@@ -2,7 +2,10 @@ import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
 
 export type Sdk = typeof import('@aws-sdk/client-s3')
 
-/** The SDK is 22 MB and takes 50 to 80 ms: it is loaded when there is something to upload, and never in a build that isn't enabled. */
+/**
+ * The SDK is 22 MB and takes 50 to 80 ms: it is loaded when there is something to upload, and never in a build that
+ * isn't enabled.
+ */
 export function loadSdk(): Promise<Sdk> {
   return import('@aws-sdk/client-s3')
 }
@@ -10,8 +13,8 @@ export function loadSdk(): Promise<Sdk> {
 const NODE_NOTICE = 'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'
 
 /**
- * A client without the SDK's notice about future Node versions: which SDK is used is our affair, not the user's, and a build's output
- * is no place for it. The SDK looks at the environment inside the constructor only.
+ * A client without the SDK's notice about future Node versions: which SDK is used is our affair, not the user's, and a
+ * build's output is no place for it. The SDK looks at the environment inside the constructor only.
  */
 export function createSdkClient(sdk: Sdk, config: S3ClientConfig): S3Client {
   const before = process.env[NODE_NOTICE]

@@ -1,8 +1,8 @@
 /**
  * Runs at most `count` pieces of work at a time, first come first served.
  *
- * The sockets' own limit isn't enough: the SDK's connection time-out runs while a request waits for a socket, and a body that is
- * opened before its turn holds a file descriptor or memory.
+ * The sockets' own limit isn't enough: the SDK's connection time-out runs while a request waits for a socket, and a
+ * body that is opened before its turn holds a file descriptor or memory.
  */
 export function createSlots(count: number): <T>(work: () => Promise<T>) => Promise<T> {
   const waiting: (() => void)[] = []

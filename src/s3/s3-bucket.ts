@@ -1,0 +1,205 @@
+import { setMaxListeners } from 'node:events'
+import type { CopyObjectCommandInput, PutObjectCommandInput } from '@aws-sdk/client-s3'
+import type { Bucket } from '../core/bucket.js'
+import { withBody } from './body.js'
+import { createClient, withSignal } from './client.js'
+import { type ExplainContext, explain, explainAbort, type Request } from './explain.js'
+import { listObjects, unquote } from './list-objects.js'
+import { type Clock, retry, systemClock } from './retry.js'
+import { readAnswer } from './s3-answer.js'
+import { loadSdk } from './sdk.js'
+import { createSlots } from './slots.js'
+
+export interface S3Credentials {
+  accessKeyId: string
+  secretAccessKey: string
+  sessionToken?: string | undefined
+}
+
+export interface S3Settings {
+  bucket: string
+  /** As the signature names it; `auto` for R2. */
+  region: string
+  /** A URL, or undefined for AWS. */
+  endpoint: string | undefined
+  /** `auto`: path style for an endpoint of one's own and for bucket names with dots, else virtual-hosted style. */
+  addressingStyle: 'auto' | 'path' | 'virtual'
+  /** Undefined: the SDK's own chain (environment, profile, SSO, role, OIDC, container, instance). */
+  credentials: S3Credentials | { profile: string } | undefined
+  /** Requests under way at a time, each on its own socket. */
+  concurrency: number
+}
+
+export interface S3Connection {
+  bucket: Bucket
+  /** The credentials in use, whatever they come from, so that no file with one of them is published. Resolved once. */
+  credentials(): Promise<S3Credentials>
+  /** Closes the sockets. What is under way fails. */
+  close(): void
+}
+
+/** S3's limit for one DeleteObjects request. */
+const DELETE_AT_ONCE = 1000
+
+/** What XML 1.0 can't express (https://www.w3.org/TR/xml/#charsets), and so no DeleteObjects request. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that it is about
+const NOT_XML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/
+
+/**
+ * Opens a bucket. Nothing is sent yet, and no credentials are looked for.
+ *
+ * Requests beyond `concurrency` wait for their turn, and a body is opened only then. Each is tried again as `retry` has
+ * it, and fails with a StaticS3Error of `explain`'s, whose `cause.name` is S3's code. A signal's abort cuts the
+ * connection; the call rejects with the signal's reason where that is a StaticS3Error.
+ */
+export async function openBucket(settings: S3Settings, clock: Clock = systemClock): Promise<S3Connection> {
+  const sdk = await loadSdk()
+  const client = createClient(sdk, settings)
+  const inTurn = createSlots(settings.concurrency)
+  const { bucket: name, region, endpoint } = settings
+  const profile =
+    settings.credentials === undefined
+      ? process.env.AWS_PROFILE
+      : 'profile' in settings.credentials
+        ? settings.credentials.profile
+        : undefined
+  const situation = { bucket: name, region, endpoint, profile }
+  let answered = false
+  let resolved: Promise<S3Credentials> | undefined
+
+  const call = async <T>(request: Request, signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T> => {
+    // One signal for all uploads has more listeners than Node finds normal, and it would warn of a leak.
+    if (signal) setMaxListeners(0, signal)
+    let attempts = 0
+    const once = () =>
+      inTurn(async () => {
+        signal?.throwIfAborted()
+        attempts++
+        try {
+          return await attempt()
+        } catch (error) {
+          answered ||= readAnswer(error).status !== undefined
+          throw error
+        }
+      })
+    try {
+      const result = await retry(once, { reached: () => answered, signal, clock })
+      answered = true
+      return result
+    } catch (error) {
+      const context: ExplainContext = { ...situation, request, attempts, secrets: await secretsInUse(error) }
+      throw signal?.aborted ? explainAbort(signal.reason, context) : explain(error, context)
+    }
+  }
+
+  /** Only once S3 has answered: a chain that has found nothing would search for seconds again. */
+  const secretsInUse = async (error: unknown): Promise<string[]> => {
+    if (readAnswer(error).status === undefined) return []
+    const inUse = await client.config.credentials().catch(() => undefined)
+    return inUse ? [inUse.accessKeyId, inUse.secretAccessKey, inUse.sessionToken ?? ''] : []
+  }
+
+  const bucket: Bucket = {
+    list: (prefix, signal) =>
+      listObjects(name, prefix, (input) =>
+        call({ verb: 'LIST', prefix }, signal, () =>
+          client.send(new sdk.ListObjectsV2Command(withSignal(input, signal))),
+        ),
+      ).catch((error: unknown) => {
+        throw explain(error, { ...situation, request: { verb: 'LIST', prefix }, attempts: 1, secrets: [] })
+      }),
+
+    get: (key, signal) =>
+      call({ verb: 'GET', key }, signal, async () => {
+        try {
+          const input = withSignal({ Bucket: name, Key: key }, signal)
+          const { Body } = await client.send(new sdk.GetObjectCommand(input))
+          return (await Body?.transformToByteArray()) ?? new Uint8Array()
+        } catch (error) {
+          if (readAnswer(error).code === 'NoSuchKey') return undefined
+          throw error
+        }
+      }),
+
+    put: (key, body, parameters, signal) =>
+      call({ verb: 'PUT', key, parameters }, signal, () =>
+        withBody(body, signal, async (content, ending) => {
+          const input: PutObjectCommandInput = {
+            ...parameters,
+            Bucket: name,
+            Key: key,
+            Body: content,
+            ContentLength: body.size,
+            ContentMD5: Buffer.from(body.md5, 'hex').toString('base64'),
+            // The SDK would send a stream as aws-chunked for it.
+            ChecksumAlgorithm: undefined,
+          }
+          const { ETag } = await client.send(new sdk.PutObjectCommand(withSignal(input, ending)))
+          return etagOf(ETag)
+        }),
+      ),
+
+    copy: (from, key, parameters, signal) =>
+      call({ verb: 'COPY', from, key, parameters }, signal, async () => {
+        const input: CopyObjectCommandInput = {
+          ...parameters,
+          Bucket: name,
+          Key: key,
+          CopySource: `${name}/${from.split('/').map(encodeURIComponent).join('/')}`,
+          MetadataDirective: 'REPLACE',
+          // Only with tags: R2 and others refuse the header.
+          ...(parameters.Tagging === undefined ? {} : { TaggingDirective: 'REPLACE' }),
+        }
+        const { CopyObjectResult } = await client.send(new sdk.CopyObjectCommand(withSignal(input, signal)))
+        return etagOf(CopyObjectResult?.ETag)
+      }),
+
+    async delete(keys, signal) {
+      const distinct = [...new Set(keys)]
+      for (const key of distinct.filter((key) => NOT_XML.test(key))) {
+        const input = withSignal({ Bucket: name, Key: key }, signal)
+        await call({ verb: 'DELETE', keys: [key] }, signal, () => client.send(new sdk.DeleteObjectCommand(input)))
+      }
+      const rest = distinct.filter((key) => !NOT_XML.test(key))
+      for (let start = 0; start < rest.length; start += DELETE_AT_ONCE) {
+        const request = { verb: 'DELETE' as const, keys: rest.slice(start, start + DELETE_AT_ONCE) }
+        await call(request, signal, async () => {
+          const Delete = { Objects: request.keys.map((Key) => ({ Key })), Quiet: true }
+          const input = withSignal({ Bucket: name, Delete }, signal)
+          const { Errors = [] } = await client.send(new sdk.DeleteObjectsCommand(input))
+          const failed = Errors.filter(({ Code }) => Code !== 'NoSuchKey')
+          const [first] = failed
+          if (!first) return
+          // The status is 200 whatever became of the keys. Another try is for those that are left.
+          const again = new Set(failed.map(({ Key }) => Key))
+          const left = request.keys.filter((key) => again.has(key))
+          if (left.length > 0) request.keys = left
+          throw Object.assign(new Error(first.Message ?? ''), { name: first.Code ?? 'Unknown' })
+        })
+      }
+    },
+  }
+
+  return {
+    bucket,
+    credentials() {
+      resolved ??= client.config.credentials().then(
+        ({ accessKeyId, secretAccessKey, sessionToken }) => ({ accessKeyId, secretAccessKey, sessionToken }),
+        (error: unknown) => {
+          throw explain(error, { ...situation, request: { verb: 'CREDENTIALS' }, attempts: 1, secrets: [] })
+        },
+      )
+      return resolved
+    },
+    close: () => client.destroy(),
+  }
+}
+
+/**
+ * Every store answers an upload with its ETag. Something else that says 200 to everything, such as a web server,
+ * doesn't.
+ */
+function etagOf(etag: string | undefined): string {
+  if (etag === undefined) throw Object.assign(new Error('no ETag'), { name: 'NoS3Answer' })
+  return unquote(etag)
+}

@@ -1,0 +1,135 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join, sep } from 'node:path'
+import { staysOnPageOrigin } from '../core/same-origin.js'
+
+/** A node as every ESTree parser gives it. */
+interface Node {
+  type: string
+  start: number
+  end: number
+}
+
+interface Literal extends Node {
+  type: 'Literal'
+  value: unknown
+}
+
+/** What is known about the output when the service worker lies in it. */
+export interface PrecacheInput {
+  /** Of the resolved configuration: nothing happens without vite-plugin-pwa. */
+  plugins: readonly { name: string }[]
+  /** The output folder. */
+  dir: string
+  /** What the bundler itself wrote there; a service worker is written after it. */
+  emitted: ReadonlySet<string>
+  /** Vite's `base`: where the page's origin has the output folder. */
+  base: string
+  /** Where browsers get a file of the output folder; undefined where that is the page's origin. */
+  publicUrl: (path: string) => string | undefined
+  /** The hook's `this.parse`. */
+  parse: (code: string) => unknown
+}
+
+/**
+ * Points the precache list of vite-plugin-pwa's service worker (Workbox) at the bucket.
+ *
+ * The list is relative to the service worker, so that a worker on the page's origin looks there for files that only the bucket has,
+ * and fails to install. No API of the plugin reaches the list that Workbox makes (`extendManifestEntries` only adds to it), and its
+ * options can't be had from outside. So the list is found in the built service worker, by its syntax tree, as is Workbox's own
+ * script beside it. Pages and what else a browser wants from the page's origin stay as they are.
+ *
+ * Workbox fetches the list with CORS, and then answers the page's requests to the bucket from its cache.
+ *
+ * @returns the service workers that were changed, as paths in the output folder
+ * @see https://developer.chrome.com/docs/workbox/modules/workbox-precaching
+ */
+export async function precacheFrom({ plugins, dir, emitted, parse, ...place }: PrecacheInput): Promise<string[]> {
+  if (!plugins.some(({ name }) => name === 'vite-plugin-pwa')) return []
+  const changed: string[] = []
+  for (const entry of await readdir(dir, { recursive: true })) {
+    const path = entry.split(sep).join('/')
+    if (!/\.m?js$/.test(path) || emitted.has(path)) continue
+    const code = await readFile(join(dir, path), 'utf8')
+    if (!/\brevision"?\s*:/.test(code)) continue
+    const pointed = pointPrecache(code, parse(code), path, place)
+    if (pointed === code) continue
+    await writeFile(join(dir, path), pointed)
+    changed.push(path)
+  }
+  return changed
+}
+
+function pointPrecache(
+  code: string,
+  program: unknown,
+  path: string,
+  { base, publicUrl }: Pick<PrecacheInput, 'base' | 'publicUrl'>,
+): string {
+  const root = new URL(base || './', 'http://page/')
+  const serviceWorker = new URL(path, root)
+
+  /** Where the bucket has what the service worker would look for under this URL. */
+  const inBucket = (url: string): string | undefined => {
+    const { href, search, hash } = new URL(url, serviceWorker)
+    if (!href.startsWith(root.href) || search || hash) return undefined
+    const file = decodeURIComponent(href.slice(root.href.length))
+    return file === '' || /\.html?$/i.test(file) || staysOnPageOrigin(file) ? undefined : publicUrl(file)
+  }
+
+  const replacements: { start: number; end: number; text: string }[] = []
+  const replace = ({ start, end }: Literal, url: string | undefined) => {
+    if (url !== undefined) replacements.push({ start, end, text: JSON.stringify(url) })
+  }
+  walk(program, (node) => {
+    for (const url of precachedUrls(node)) replace(url, inBucket(String(url.value)))
+    // `importScripts` takes a script from anywhere, without CORS.
+    for (const script of requiredScripts(node)) replace(script, inBucket(`${script.value}.js`)?.replace(/\.js$/, ''))
+  })
+
+  let result = code
+  // From the end, so that the positions before it stay right.
+  for (const { start, end, text } of replacements.sort((a, b) => b.start - a.start)) {
+    result = result.slice(0, start) + text + result.slice(end)
+  }
+  return result
+}
+
+/** The `url`s in `[{ url: 'app.js', revision: null }, …]`. */
+function precachedUrls(node: Node): Literal[] {
+  const { elements } = node as Node & { elements?: (Node & { properties?: Property[] })[] }
+  if (node.type !== 'ArrayExpression' || !elements) return []
+  const urls: Literal[] = []
+  for (const element of elements) {
+    const entry = new Map(element?.properties?.map(({ key, value }) => [key?.name ?? key?.value, value]))
+    const url = entry.get('url')
+    if (!entry.has('revision') || !isString(url)) return []
+    urls.push(url)
+  }
+  return urls
+}
+
+interface Property {
+  key?: { name?: string; value?: unknown }
+  value?: Node
+}
+
+/** `./workbox-<hash>` in `define(['./workbox-<hash>'], …)`, by which a generated service worker loads Workbox. */
+function requiredScripts(node: Node): Literal[] {
+  const call = node as Node & { callee?: { name?: string }; arguments?: (Node & { elements?: Node[] })[] }
+  if (node.type !== 'CallExpression' || call.callee?.name !== 'define') return []
+  const required = call.arguments?.[0]?.elements ?? []
+  return required.filter(isString).filter(({ value }) => String(value).startsWith('./'))
+}
+
+function isString(node: Node | undefined): node is Literal {
+  return node?.type === 'Literal' && typeof (node as Literal).value === 'string'
+}
+
+function walk(node: unknown, visit: (node: Node) => void): void {
+  if (Array.isArray(node)) {
+    for (const item of node) walk(item, visit)
+  } else if (node !== null && typeof node === 'object') {
+    if (typeof (node as Node).type === 'string') visit(node as Node)
+    for (const value of Object.values(node)) walk(value, visit)
+  }
+}

@@ -1,0 +1,584 @@
+import { createHash } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
+import { HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type EmbeddedS3, s3Servers, startEmbedded, type TestS3 } from '../fixtures/s3/index.js'
+import type { Body, Bucket } from '../src/core/bucket.js'
+import { dryRun } from '../src/core/dry-run.js'
+import { StaticS3Error } from '../src/core/error.js'
+import { openBucket, type S3Connection, type S3Settings } from '../src/s3/s3-bucket.js'
+
+const md5 = (content: string | Uint8Array) => createHash('md5').update(content).digest('hex')
+
+/** Counts how often it is opened. */
+function bodyOf(content: string | Uint8Array, overrides: Partial<Body> = {}): Body & { opened: number } {
+  const bytes = Buffer.from(content)
+  const body = {
+    size: bytes.byteLength,
+    md5: md5(bytes),
+    opened: 0,
+    open: async (): Promise<Uint8Array | Readable> => bytes,
+    ...overrides,
+  }
+  const { open } = body
+  body.open = () => {
+    body.opened++
+    return open()
+  }
+  return body
+}
+
+const settingsFor = (server: TestS3, bucket: string): S3Settings => ({
+  bucket,
+  region: server.region,
+  endpoint: server.endpoint,
+  addressingStyle: 'auto',
+  credentials: server.credentials,
+  concurrency: 32,
+})
+
+const patient = { now: Date.now, random: () => 0, sleep: async () => {} }
+
+/** `static-admin` begins with `static`, and each of the others breaks some way of writing keys into a URL, XML or a header. */
+const neighbours = ['static-admin/app.js', 'static.css', 'statics/app.js', 'other/static/app.js']
+const oddNames = [
+  'with space.txt',
+  'a+b.txt',
+  '100%.txt',
+  '%2F.txt',
+  'a%2Fb%20c.txt',
+  'hash#tag.txt',
+  'what?.txt',
+  'a&b=c;d.txt',
+  `quotes'".txt`,
+  '<angle>.txt',
+  "(brackets)[]{}!*'~.txt",
+  'back\\slash.txt',
+  'comma,colon:.txt',
+  'dollar$at@.txt',
+  'double//slash.txt',
+  'ünïcödé.txt',
+  '日本語/ファイル.txt',
+  'party-🎉.txt',
+  'e\u0301-decomposed.txt',
+  '\uff5e-after-the-surrogates-in-utf16.txt',
+  '.well-known/security.txt',
+  'tab\tand\nline.txt',
+  'control-\u0001.txt',
+].map((name) => `static/odd/${name}`)
+
+const inUtf8Order = (keys: readonly string[]) =>
+  [...keys].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+
+const everyKey = async (bucket: Bucket, prefix: string) => (await bucket.list(prefix)).map(({ key }) => key)
+
+/** What holds for reading, on whatever `open` gives: it is asked for a bucket that holds `objects`. */
+function readingContract(open: (objects: ReadonlyMap<string, string>) => Promise<Bucket>): void {
+  describe('reading', () => {
+    const objects = new Map(
+      [...neighbours, ...oddNames, 'static/app.js', 'static/empty'].map((key) => [key, `in ${key}`]),
+    )
+    objects.set('static/empty', '')
+    let bucket: Bucket
+
+    beforeAll(async () => {
+      bucket = await open(objects)
+    })
+
+    it('lists what is below a prefix, and not its neighbours', async () => {
+      const below = [...objects.keys()].filter((key) => key.startsWith('static/'))
+      expect(await everyKey(bucket, 'static/')).toEqual(inUtf8Order(below))
+    })
+
+    it('lists the whole bucket for an empty prefix', async () => {
+      expect(await everyKey(bucket, '')).toEqual(inUtf8Order([...objects.keys()]))
+    })
+
+    it('lists nothing below a prefix that nothing is below', async () => {
+      expect(await bucket.list('nothing/')).toEqual([])
+    })
+
+    it('tells sizes and ETags', async () => {
+      const listed = await bucket.list('static/')
+      expect(listed.find(({ key }) => key === 'static/app.js')).toEqual({
+        key: 'static/app.js',
+        size: 16,
+        etag: md5('in static/app.js'),
+      })
+      expect(listed.find(({ key }) => key === 'static/empty')).toMatchObject({ size: 0, etag: md5('') })
+    })
+
+    it('lists below a prefix with odd characters', async () => {
+      const prefix = 'static/odd/日本語/'
+      expect(await everyKey(bucket, prefix)).toEqual(['static/odd/日本語/ファイル.txt'])
+      expect(await everyKey(bucket, 'static/odd/a%2F')).toEqual(['static/odd/a%2Fb%20c.txt'])
+      expect(await everyKey(bucket, 'static/odd/a+')).toEqual(['static/odd/a+b.txt'])
+    })
+
+    it.each(['static/app.js', 'static/empty', ...oddNames])('gets %j', async (key) => {
+      expect(Buffer.from((await bucket.get(key)) ?? 'undefined').toString()).toBe(objects.get(key))
+    })
+
+    it('gets undefined for a key that is not there', async () => {
+      expect(await bucket.get('static/nothing.js')).toBeUndefined()
+      expect(await bucket.get('stati')).toBeUndefined()
+    })
+
+    it('stops when it is aborted', async () => {
+      const signal = AbortSignal.abort()
+      await expect(bucket.list('', signal)).rejects.toThrow(StaticS3Error)
+      await expect(bucket.get('static/app.js', signal)).rejects.toThrow(StaticS3Error)
+    })
+  })
+}
+
+interface Opened {
+  bucket: Bucket
+  name: string
+  /** To look at a bucket past the port. */
+  client: S3Client
+}
+
+/** What holds for every bucket that can be written: `open` gives an empty one. */
+function bucketContract(open: () => Promise<Opened>): void {
+  readingContract(async (objects) => {
+    const { bucket } = await open()
+    await Promise.all([...objects].map(([key, content]) => bucket.put(key, bodyOf(content), {})))
+    return bucket
+  })
+
+  describe('many objects', () => {
+    const keys = Array.from({ length: 2500 }, (_, n) => `static/${n % 7}/chunk-${n}${n % 3 ? '' : ' +é'}.js`)
+    let bucket: Bucket
+
+    beforeAll(async () => {
+      ;({ bucket } = await open())
+      await Promise.all([...keys, ...neighbours].map((key) => bucket.put(key, bodyOf('x'), {})))
+    }, 60_000)
+
+    it('lists over several pages, in the order of UTF-8 bytes', async () => {
+      expect(await everyKey(bucket, 'static/')).toEqual(inUtf8Order(keys))
+    })
+
+    it('deletes over several requests, keys that are not there as well, and nothing else', async () => {
+      const doomed = [...keys.slice(0, 1050), ...Array.from({ length: 50 }, (_, n) => `static/missing-${n}`)]
+      await bucket.delete(doomed)
+      expect(await everyKey(bucket, '')).toEqual(inUtf8Order([...keys.slice(1050), ...neighbours]))
+      await bucket.delete(doomed)
+      await bucket.delete([])
+    })
+  })
+
+  describe('writing', () => {
+    let opened: Opened
+    let bucket: Bucket
+    const head = (Key: string) => opened.client.send(new HeadObjectCommand({ Bucket: opened.name, Key }))
+
+    beforeAll(async () => {
+      opened = await open()
+      bucket = opened.bucket
+    })
+
+    it('stores the headers as they are given, and returns the ETag', async () => {
+      const etag = await bucket.put('static/app.js', bodyOf('content'), {
+        CacheControl: 'public, max-age=31536000, immutable',
+        ContentType: 'text/javascript; charset=utf-8',
+        ContentEncoding: 'gzip',
+        ContentDisposition: 'attachment; filename="app.js"',
+        ContentLanguage: 'de',
+        Expires: new Date('2031-01-01T00:00:00Z'),
+        Metadata: { 'built-by': 'static-s3 1+1' },
+      })
+      expect(etag).toBe(md5('content'))
+      expect(await head('static/app.js')).toMatchObject({
+        CacheControl: 'public, max-age=31536000, immutable',
+        ContentType: 'text/javascript; charset=utf-8',
+        ContentEncoding: 'gzip',
+        ContentDisposition: 'attachment; filename="app.js"',
+        ContentLanguage: 'de',
+        Metadata: { 'built-by': 'static-s3 1+1' },
+        ContentLength: 7,
+      })
+    })
+
+    it('does not let parameters say what is written where', async () => {
+      const parameters = {
+        Bucket: 'other',
+        Key: 'other',
+        Body: 'other',
+        ContentLength: 1,
+        ContentMD5: 'AAAAAAAAAAAAAAAAAAAAAA==',
+      }
+      await bucket.put('static/own.js', bodyOf('own'), { ...parameters, ChecksumAlgorithm: 'SHA256' })
+      expect(Buffer.from((await bucket.get('static/own.js')) ?? '').toString()).toBe('own')
+      await bucket.copy('static/own.js', 'static/copied.js', { Bucket: 'other', Key: 'other', CopySource: 'x/y' })
+      expect(await bucket.get('other')).toBeUndefined()
+      expect(Buffer.from((await bucket.get('static/copied.js')) ?? '').toString()).toBe('own')
+    })
+
+    it('stores an empty body, from bytes and from a stream', async () => {
+      expect(await bucket.put('static/empty', bodyOf(''), { ContentType: 'text/plain' })).toBe(md5(''))
+      const stream = bodyOf('', { open: async () => Readable.from([]) })
+      expect(await bucket.put('static/empty-stream', stream, {})).toBe(md5(''))
+      expect(await head('static/empty')).toMatchObject({ ContentLength: 0, ContentType: 'text/plain' })
+      expect(await head('static/empty-stream')).toMatchObject({ ContentLength: 0 })
+    })
+
+    it('stores a stream of 6 MB, with its own content encoding', async () => {
+      const bytes = Buffer.alloc(6 * 1024 * 1024, 'static-s3 ')
+      const chunks = Array.from({ length: 96 }, (_, n) => bytes.subarray(n * 65536, (n + 1) * 65536))
+      const body = bodyOf(bytes, { open: async () => Readable.from(chunks) })
+      expect(await bucket.put('static/large.wasm', body, { ContentEncoding: 'br' })).toBe(md5(bytes))
+      expect(await head('static/large.wasm')).toMatchObject({ ContentLength: bytes.length, ContentEncoding: 'br' })
+      expect(md5((await bucket.get('static/large.wasm')) ?? '')).toBe(md5(bytes))
+    })
+
+    it('stores a part of a larger buffer', async () => {
+      const part = new Uint8Array(Buffer.from('before|part|after').buffer.slice(0)).fill(120).subarray(2, 6)
+      await bucket.put('static/part', bodyOf('xxxx', { open: async () => part }), {})
+      expect(Buffer.from((await bucket.get('static/part')) ?? '').toString()).toBe('xxxx')
+    })
+
+    it('replaces content and headers', async () => {
+      await bucket.put('static/twice.js', bodyOf('one'), { CacheControl: 'no-cache', Metadata: { a: '1' } })
+      await bucket.put('static/twice.js', bodyOf('two'), { ContentType: 'text/javascript' })
+      expect(Buffer.from((await bucket.get('static/twice.js')) ?? '').toString()).toBe('two')
+      const { CacheControl, Metadata } = await head('static/twice.js')
+      expect({ CacheControl, Metadata }).toEqual({ CacheControl: undefined, Metadata: {} })
+    })
+
+    it.each([
+      ['bytes', async () => Buffer.from('other')],
+      ['a stream', async () => Readable.from([Buffer.from('other')])],
+    ])('refuses %s with another MD5, and leaves the old object', async (_name, open) => {
+      await bucket.put('static/guarded.js', bodyOf('first'), { CacheControl: 'no-cache' })
+      const refused = bucket.put('static/guarded.js', bodyOf('wrong', { open }), { CacheControl: 'public' })
+      await expect(refused).rejects.toThrow(StaticS3Error)
+      expect(Buffer.from((await bucket.get('static/guarded.js')) ?? '').toString()).toBe('first')
+      expect(await head('static/guarded.js')).toMatchObject({ CacheControl: 'no-cache' })
+    })
+
+    it.each([
+      ['shorter bytes', async () => Buffer.from('sho')],
+      ['longer bytes', async () => Buffer.from('much longer')],
+      ['a shorter stream', async () => Readable.from([Buffer.from('s'), Buffer.from('ho')])],
+      ['a longer stream', async () => Readable.from([Buffer.from('exact'), Buffer.from('and more')])],
+      ['a stream with a longer end', async () => Readable.from([Buffer.from('ex'), Buffer.from('act and more')])],
+    ])('refuses %s than the body says, and leaves the old object', async (_name, open) => {
+      await bucket.put('static/grown.js', bodyOf('first'), {})
+      const refused = bucket.put('static/grown.js', bodyOf('exact', { open }), {})
+      await expect(refused).rejects.toThrow(/changed while it was being uploaded/)
+      expect(Buffer.from((await bucket.get('static/grown.js')) ?? '').toString()).toBe('first')
+    })
+
+    it('tells of a file that breaks off, and leaves the old object', async () => {
+      await bucket.put('static/broken.js', bodyOf('first'), {})
+      const broken = () =>
+        new Readable({
+          read() {
+            this.push('x')
+            this.destroy(Object.assign(new Error('i/o error, read'), { code: 'EIO' }))
+          },
+        })
+      for (const open of [
+        async () => broken(),
+        async () => Promise.reject(Object.assign(new Error(), { code: 'EIO' })),
+      ]) {
+        const refused = bucket.put('static/broken.js', bodyOf('second', { open }), {})
+        await expect(refused).rejects.toThrow(/can't be read \(EIO\)/)
+      }
+      expect(Buffer.from((await bucket.get('static/broken.js')) ?? '').toString()).toBe('first')
+    })
+
+    it('ends an upload that is aborted, at once, and stores nothing', async () => {
+      const stop = new AbortController()
+      const open = async () => new Readable({ read() {} })
+      const upload = bucket.put('static/endless', bodyOf('never', { open }), {}, stop.signal)
+      setTimeout(() => stop.abort(), 50)
+      const began = performance.now()
+      await expect(upload).rejects.toThrow(StaticS3Error)
+      expect(performance.now() - began).toBeLessThan(1000)
+      expect(await bucket.get('static/endless')).toBeUndefined()
+    })
+
+    it('rejects with the reason of the signal where that can be shown', async () => {
+      const reason = new StaticS3Error('the first problem')
+      await expect(bucket.put('static/a', bodyOf('a'), {}, AbortSignal.abort(reason))).rejects.toBe(reason)
+      await expect(bucket.copy('static/a', 'static/b', {}, AbortSignal.abort(reason))).rejects.toBe(reason)
+      await expect(bucket.delete(['static/a'], AbortSignal.abort(reason))).rejects.toBe(reason)
+    })
+
+    it('takes one signal for many requests without a warning', async () => {
+      const warnings: Error[] = []
+      const warn = (warning: Error) => warnings.push(warning)
+      process.on('warning', warn)
+      const { signal } = new AbortController()
+      await Promise.all(Array.from({ length: 40 }, (_, n) => bucket.put(`static/many/${n}`, bodyOf('x'), {}, signal)))
+      await new Promise((done) => setTimeout(done, 20))
+      process.off('warning', warn)
+      expect(warnings).toEqual([])
+    })
+
+    it('copies in place: other headers, the same content', async () => {
+      const before = { CacheControl: 'no-cache', ContentType: 'text/plain', Metadata: { a: '1' } }
+      await bucket.put('static/in place.js', bodyOf('same'), before)
+      const etag = await bucket.copy('static/in place.js', 'static/in place.js', {
+        CacheControl: 'public, max-age=60',
+        ContentType: 'text/javascript',
+      })
+      expect(etag).toBe(md5('same'))
+      const { CacheControl, ContentType, Metadata } = await head('static/in place.js')
+      expect({ CacheControl, ContentType, Metadata }).toEqual({
+        CacheControl: 'public, max-age=60',
+        ContentType: 'text/javascript',
+        Metadata: {},
+      })
+      expect(Buffer.from((await bucket.get('static/in place.js')) ?? '').toString()).toBe('same')
+    })
+
+    it.each(oddNames)('copies and deletes %j', async (key) => {
+      const copied = key.replace('static/', 'copies/')
+      await bucket.put(key, bodyOf(key), {})
+      expect(await bucket.copy(key, copied, { ContentType: 'text/plain' })).toBe(md5(key))
+      expect(Buffer.from((await bucket.get(copied)) ?? '').toString()).toBe(key)
+      await bucket.delete([copied])
+      expect(await bucket.get(copied)).toBeUndefined()
+      expect(await bucket.get(key)).toBeDefined()
+    })
+
+    it('tells that the source of a copy is missing', async () => {
+      await expect(bucket.copy('static/nothing', 'static/x', {})).rejects.toThrow(/no such object \(NoSuchKey\)/)
+    })
+  })
+}
+
+for (const { title, available, start } of s3Servers) {
+  describe.skipIf(!available)(`S3 bucket on ${title}`, () => {
+    let server: TestS3
+    const connections: S3Connection[] = []
+
+    beforeAll(async () => {
+      server = await start()
+    }, 120_000)
+
+    afterAll(async () => {
+      for (const connection of connections) connection.close()
+      await server?.close()
+    }, 60_000)
+
+    const open = async (): Promise<Opened> => {
+      const name = await server.createBucket()
+      const connection = await openBucket(settingsFor(server, name), patient)
+      connections.push(connection)
+      return { bucket: connection.bucket, name, client: server.client() }
+    }
+
+    bucketContract(open)
+
+    describe('as a dry run', () => {
+      readingContract(async (objects) => {
+        const { bucket } = await open()
+        await Promise.all([...objects].map(([key, content]) => bucket.put(key, bodyOf(content), {})))
+        return dryRun(bucket)
+      })
+
+      it('writes nothing', async () => {
+        const { bucket } = await open()
+        await bucket.put('static/app.js', bodyOf('old'), {})
+        const listed = await bucket.list('')
+        const dry = dryRun(bucket)
+        const body = bodyOf('new')
+        expect(await dry.put('static/app.js', body, {})).toBe(md5('new'))
+        expect(body.opened).toBe(0)
+        await dry.copy('static/app.js', 'static/copy.js', {})
+        await dry.delete(['static/app.js'])
+        expect(await bucket.list('')).toEqual(listed)
+      })
+    })
+  })
+}
+
+describe('S3 bucket on the wire', () => {
+  let server: EmbeddedS3
+  let name: string
+  let connection: S3Connection
+
+  beforeAll(async () => {
+    server = await startEmbedded()
+  })
+
+  beforeEach(async () => {
+    server.server.intercept = undefined
+    name = await server.createBucket()
+    connection = await openBucket(settingsFor(server, name), patient)
+    server.server.reset()
+    return () => connection.close()
+  })
+
+  afterAll(() => server.close())
+
+  const sent = (operation: string) => server.server.requests.filter((request) => request.operation === operation)
+
+  /** Refuses the first so many requests of an operation. */
+  const refuse = (operation: string, times: number, fault: object) => {
+    let left = times
+    server.server.intercept = (request) => (request.operation === operation && left-- > 0 ? fault : undefined)
+  }
+
+  it('sends length and MD5, no ACL, no checksum of the SDK, nothing chunked', async () => {
+    const open = async () => Readable.from([Buffer.from('content')])
+    for (const body of [bodyOf('content'), bodyOf('content', { open }), bodyOf('')]) {
+      await connection.bucket.put('static/app.js', body, { ContentType: 'text/javascript' })
+    }
+    const requests = sent('PutObject')
+    expect(requests).toHaveLength(3)
+    for (const { headers } of requests) {
+      expect(headers['content-md5']).toBeDefined()
+      expect(headers['content-length']).toMatch(/^[07]$/)
+      expect(headers['content-encoding']).toBeUndefined()
+      expect(headers['transfer-encoding']).toBeUndefined()
+      expect(headers.expect).toBeUndefined()
+      const added = Object.keys(headers).filter((header) => /x-amz-(acl|grant|.*checksum|trailer|decoded)/.test(header))
+      expect(added).toEqual([])
+    }
+  })
+
+  it('sends an ACL that the parameters have', async () => {
+    await connection.bucket.put('static/app.js', bodyOf('x'), { ACL: 'private' }).catch(() => {})
+    expect(sent('PutObject')[0]?.headers['x-amz-acl']).toBe('private')
+  })
+
+  it('replaces tags by a copy only where it has some: stores without tags refuse the header', async () => {
+    await connection.bucket.put('static/app.js', bodyOf('x'), { Tagging: 'a=1' })
+    await connection.bucket.copy('static/app.js', 'static/app.js', { Tagging: 'b=2' })
+    await connection.bucket.copy('static/app.js', 'static/app.js', {})
+    const headers = sent('CopyObject').map(({ headers }) => [
+      headers['x-amz-tagging-directive'],
+      headers['x-amz-tagging'],
+    ])
+    expect(headers).toEqual([
+      ['REPLACE', 'b=2'],
+      [undefined, undefined],
+    ])
+  })
+
+  it('guards DeleteObjects by Content-MD5 alone', async () => {
+    await connection.bucket.delete(['a', 'b'])
+    const [request] = sent('DeleteObjects')
+    expect(request?.headers['content-md5']).toBeDefined()
+    expect(Object.keys(request?.headers ?? {}).filter((header) => header.includes('checksum'))).toEqual([])
+  })
+
+  it('deletes 1,000 keys a request, each key once', async () => {
+    const keys = Array.from({ length: 2001 }, (_, n) => `k${n}`)
+    await connection.bucket.delete([...keys, ...keys])
+    expect(sent('DeleteObjects')).toHaveLength(3)
+  })
+
+  it.each([
+    ['503 SlowDown', { status: 503, code: 'SlowDown' }],
+    ['500', { status: 500 }],
+    ['a connection cut before anything', { destroy: 'before' }],
+    ['a connection cut in the body', { destroy: 'midBody' }],
+    ['a connection cut when it was done', { destroy: 'afterWrite' }],
+  ])('opens the body anew after %s', async (_name, fault) => {
+    refuse('PutObject', 2, fault)
+    const streamed = Buffer.alloc(300_000, 'x')
+    const body = bodyOf(streamed, { open: async () => Readable.from([streamed]) })
+    expect(await connection.bucket.put('static/app.js', body, {})).toBe(md5(streamed))
+    expect(body.opened).toBe(3)
+    expect(md5((await connection.bucket.get('static/app.js')) ?? '')).toBe(md5(streamed))
+  })
+
+  it.each(['ListObjectsV2', 'GetObject', 'CopyObject', 'DeleteObjects'])('tries %s again', async (operation) => {
+    const { bucket } = connection
+    await bucket.put('static/app.js', bodyOf('x'.repeat(1000)), {})
+    refuse(operation, 4, { status: 503, code: 'SlowDown' })
+    const all = async () => {
+      expect(await bucket.list('')).toHaveLength(1)
+      expect(await bucket.get('static/app.js')).toHaveLength(1000)
+      await bucket.copy('static/app.js', 'static/app.js', {})
+      await bucket.delete(['static/app.js'])
+    }
+    await all()
+    expect(sent(operation)).toHaveLength(5)
+  })
+
+  it('gets an object anew whose connection was cut in the middle', async () => {
+    let cut = 0
+    const half = createServer((_request, response) => {
+      response.writeHead(200, { 'content-length': 100_000 })
+      if (cut++ < 2) response.write('x'.repeat(50_000), () => response.socket?.destroy())
+      else response.end('x'.repeat(100_000))
+    })
+    await new Promise<void>((listening) => half.listen(0, '127.0.0.1', listening))
+    const endpoint = `http://127.0.0.1:${(half.address() as AddressInfo).port}`
+    const { bucket, close } = await openBucket({ ...settingsFor(server, name), endpoint }, patient)
+    expect(await bucket.get('static/app.js')).toHaveLength(100_000)
+    expect(cut).toBe(3)
+    close()
+    half.close()
+  })
+
+  it('gives up after five attempts, and says so', async () => {
+    refuse('PutObject', 99, { status: 503, code: 'SlowDown' })
+    await expect(connection.bucket.put('static/app.js', bodyOf('x'), {})).rejects.toThrow(
+      /slow down, after 5 attempts \(SlowDown\)/,
+    )
+    expect(sent('PutObject')).toHaveLength(5)
+  })
+
+  it('does not try again what S3 refuses', async () => {
+    refuse('PutObject', 99, { status: 403, code: 'AccessDenied' })
+    await expect(connection.bucket.put('static/app.js', bodyOf('x'), {})).rejects.toThrow(/AccessDenied/)
+    expect(sent('PutObject')).toHaveLength(1)
+  })
+
+  it('hands on a refusal that comes before the stream is read, and lets go of the socket', async () => {
+    refuse('PutObject', 99, { status: 403, code: 'AccessDenied' })
+    const small = await openBucket({ ...settingsFor(server, name), concurrency: 1 }, patient)
+    const streams: Readable[] = []
+    const open = async () => {
+      const stream = new Readable({ read() {} })
+      stream.push(Buffer.alloc(1000))
+      streams.push(stream)
+      setTimeout(() => stream.push(null), 3000).unref()
+      return stream
+    }
+    const large = { size: 1_000_000, md5: md5('x'), open }
+    for (let n = 0; n < 2; n++) {
+      await expect(small.bucket.put('static/large', large, {})).rejects.toThrow(StaticS3Error)
+    }
+    expect(streams.every(({ destroyed }) => destroyed)).toBe(true)
+    server.server.intercept = undefined
+    expect(await small.bucket.put('static/small', bodyOf('x'), {})).toBe(md5('x'))
+    small.close()
+  })
+
+  it('opens no more bodies at a time than it has sockets', async () => {
+    const narrow = await openBucket({ ...settingsFor(server, name), concurrency: 4 }, patient)
+    let open = 0
+    let most = 0
+    server.server.intercept = async () => ({ delayMs: 5 })
+    await Promise.all(
+      Array.from({ length: 40 }, async (_, n) => {
+        const body = bodyOf('x', {
+          open: async () => {
+            most = Math.max(most, ++open)
+            return Buffer.from('x')
+          },
+        })
+        await narrow.bucket.put(`static/${n}`, body, {})
+        open--
+      }),
+    )
+    expect(most).toBeLessThanOrEqual(5)
+    narrow.close()
+  })
+
+  it('resolves the credentials for a scan', async () => {
+    expect(await connection.credentials()).toMatchObject(server.credentials)
+  })
+})

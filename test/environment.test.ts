@@ -1,0 +1,140 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { readEnvironment, type Variables } from '../src/core/environment.js'
+
+let dir: string
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'static-s3-'))
+})
+afterEach(() => rm(dir, { recursive: true }))
+
+/** Writes `.env` files and reads them. */
+async function read(envFiles: Record<string, string>, shell: Variables = {}, mode = 'production') {
+  for (const [name, content] of Object.entries(envFiles)) await writeFile(join(dir, name), content)
+  return readEnvironment(mode, dir, shell)
+}
+
+describe('.env files', () => {
+  const every = {
+    '.env': 'A=env\nB=env\nC=env\nD=env',
+    '.env.local': 'B=local\nC=local\nD=local',
+    '.env.staging': 'C=mode\nD=mode',
+    '.env.staging.local': 'D=mode.local',
+    '.env.production': 'A=production',
+  }
+
+  it.each<[mode: string, is: Variables]>([
+    ['staging', { A: 'env', B: 'local', C: 'mode', D: 'mode.local' }],
+    ['production', { A: 'production', B: 'local', C: 'local', D: 'local' }],
+    ['test', { A: 'env', B: 'local', C: 'local', D: 'local' }],
+  ])('in mode %s the more specific one wins', async (mode, is) => {
+    expect((await read(every, {}, mode)).all).toEqual(is)
+  })
+
+  it('are read as dotenv reads them', async () => {
+    const content = [
+      '# a comment',
+      'BARE=a b # a comment',
+      'SINGLE=\'{"StorageClass": "STANDARD_IA"}\'',
+      'DOUBLE="two\\nlines"',
+      'export EXPORTED=yes',
+      '  SPACED  =  x  ',
+      'EMPTY=',
+      'EQUALS=a=b==',
+    ].join('\r\n')
+    expect((await read({ '.env': content })).all).toEqual({
+      BARE: 'a b',
+      SINGLE: '{"StorageClass": "STANDARD_IA"}',
+      DOUBLE: 'two\nlines',
+      EXPORTED: 'yes',
+      SPACED: 'x',
+      EMPTY: '',
+      EQUALS: 'a=b==',
+    })
+  })
+
+  it.each<[what: string, content: string, is: string]>([
+    ['a name', 'OTHER=x\nNAME=$OTHER-y', 'x-y'],
+    ['a name in braces', 'OTHER=x\nNAME=${OTHER}y', 'xy'],
+    ["the shell's", 'NAME=$SHELL_OWN', 'from the shell'],
+    ["the shell's before the file's", 'BOTH=file\nNAME=$BOTH', 'shell'],
+    ['a default', 'NAME=${NOBODY:-fallback}', 'fallback'],
+    ['nothing', 'NAME=a${NOBODY}b', 'ab'],
+    ['not an escaped one', 'NAME=a\\$OTHER', 'a$OTHER'],
+  ])('expand %s', async (_what, content, is) => {
+    const { all } = await read({ '.env': content }, { SHELL_OWN: 'from the shell', BOTH: 'shell' })
+    expect(all.NAME).toBe(is)
+  })
+
+  it('expand across files', async () => {
+    const { all } = await read({ '.env': 'SITE=example.com', '.env.production': 'AWS_S3_CUSTOM_DOMAIN=cdn.$SITE' })
+    expect(all.AWS_S3_CUSTOM_DOMAIN).toBe('cdn.example.com')
+  })
+})
+
+describe('the shell', () => {
+  it.each<[shell: string | undefined, file: string | undefined, is: string | undefined]>([
+    ['shell', 'file', 'shell'],
+    ['shell', undefined, 'shell'],
+    [undefined, 'file', 'file'],
+    // Set to nothing is a word too: `USE_S3= npm run build` switches off what the file switches on.
+    ['', 'file', ''],
+    ['shell', '', 'shell'],
+  ])('%j over %j is %j', async (shell, file, is) => {
+    const files = file === undefined ? {} : { '.env.production.local': `NAME=${file}` }
+    expect((await read(files, shell === undefined ? {} : { NAME: shell })).all.NAME).toBe(is)
+  })
+
+  it('is kept apart from the files: each has its own', async () => {
+    const shell = { ONLY_SHELL: 's', BOTH: 'shell' }
+    const environment = await read({ '.env': 'ONLY_FILE=f\nBOTH=file' }, shell)
+    expect(environment).toEqual({
+      shell,
+      files: { ONLY_FILE: 'f', BOTH: 'file' },
+      all: { ONLY_SHELL: 's', ONLY_FILE: 'f', BOTH: 'shell' },
+    })
+  })
+
+  it('is left as it is', async () => {
+    const shell = Object.freeze({ BOTH: 'shell' })
+    const before = { ...process.env }
+    await read({ '.env': 'STATIC_S3_TEST=leaked\nBOTH=file' }, shell)
+    expect(shell).toEqual({ BOTH: 'shell' })
+    expect(process.env).toEqual(before)
+  })
+})
+
+describe('nothing to read', () => {
+  const shell = { A: 'shell' }
+
+  it('no files', async () => {
+    expect(await read({}, shell)).toEqual({ shell, files: {}, all: shell })
+  })
+
+  it('no folder', () => {
+    expect(readEnvironment('production', join(dir, 'missing'), shell)).toEqual({ shell, files: {}, all: shell })
+  })
+
+  it('false for a folder, although files are in the working directory', async () => {
+    await writeFile(join(dir, '.env'), 'A=file')
+    const cwd = process.cwd
+    process.cwd = () => dir
+    try {
+      expect(readEnvironment('production', false, shell)).toEqual({ shell, files: {}, all: shell })
+    } finally {
+      process.cwd = cwd
+    }
+  })
+
+  it('a folder (a Python virtualenv) named .env', async () => {
+    await mkdir(join(dir, '.env'))
+    expect((await read({ '.env.production': 'B=file' }, shell)).all).toEqual({ A: 'shell', B: 'file' })
+  })
+
+  it('an empty file', async () => {
+    expect((await read({ '.env': '' }, shell)).all).toEqual(shell)
+  })
+})

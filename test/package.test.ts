@@ -1,0 +1,493 @@
+import { execFile } from 'node:child_process'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { isBuiltin } from 'node:module'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { ListObjectsV2Command } from '@aws-sdk/client-s3'
+import pMap from 'p-map'
+import { publint } from 'publint'
+import ts from 'typescript'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { deployEnv } from '../fixtures/build/environment.js'
+import { startEmbedded } from '../fixtures/s3/index.js'
+import tsupConfig from '../tsup.config.js'
+
+// The package as npm would publish it, installed in a project that has nothing else. Projects with a bundler lie inside that one:
+// they have a copy of static-s3 of their own, beside a link to the bundler, and find its dependencies in the folder above.
+
+const root = join(import.meta.dirname, '..')
+const viteVersions = ['vite5', 'vite6', 'vite7', 'vite'] as const
+
+interface Manifest {
+  version: string
+  exports: Record<string, unknown>
+  bin?: Record<string, string>
+  dependencies: Record<string, string>
+}
+
+interface Packed {
+  filename: string
+  size: number
+  unpackedSize: number
+  files: { path: string }[]
+}
+
+let project: string
+let manifest: Manifest
+let packed: Packed
+let tarball: string
+
+beforeAll(async () => {
+  project = await mkdtemp(join(tmpdir(), 'static-s3-package-'))
+  manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+  const { stdout } = await npm(['pack', '--json', '--ignore-scripts', '--pack-destination', project], root)
+  // An array, or an object by package name in later versions of npm.
+  ;[packed] = Object.values(JSON.parse(stdout)) as [Packed]
+  tarball = join(project, packed.filename)
+  await writeFiles(project, { 'package.json': '{ "private": true }' })
+  await npm(['install', '--prefer-offline', '--no-audit', '--no-fund', tarball], project)
+}, 120_000)
+
+afterAll(async () => {
+  if (!process.env.KEEP_APPS) await rm(project, { recursive: true, force: true })
+})
+
+describe('the tarball', () => {
+  test('has what the package needs, and nothing else', async () => {
+    const names = [...publicNames(), ...Object.values(manifest.bin ?? {}).map((path) => basename(path, '.js'))]
+    const files = packed.files.map(({ path }) => path).sort()
+    const [top, dist] = [files.filter((path) => !path.includes('/')), files.filter((path) => path.includes('/'))]
+    expect(top).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
+    const expected = names.flatMap((name) => ['cjs', 'd.cts', 'd.ts', 'js'].map((ending) => `dist/${name}.${ending}`))
+    expect(dist.filter((path) => !/^dist\/[\w-]+-[\w-]{8}\.d\.c?ts$/.test(path))).toEqual(expected.sort())
+  })
+
+  test('public entries: the files right in src, those of tsup and those of package.json are the same', async () => {
+    const sources = (await readdir(join(root, 'src'))).filter((name) => name.endsWith('.ts'))
+    const { entry } = tsupConfig as { entry: string[] }
+    expect(entry.map((path) => basename(path)).sort()).toEqual(sources.sort())
+    const commands = Object.values(manifest.bin ?? {}).map((path) => basename(path, '.js'))
+    expect([...publicNames(), ...commands].map((name) => `${name}.ts`).sort()).toEqual(sources)
+  })
+
+  test('publint has nothing to say', async () => {
+    const { buffer } = Uint8Array.from(await readFile(tarball))
+    const { messages } = await publint({ pack: { tarball: buffer }, strict: true })
+    expect(messages).toEqual([])
+  })
+
+  test('the types are right (attw)', async () => {
+    const attw = join(root, 'node_modules/@arethetypeswrong/cli/dist/index.js')
+    const { code, output } = await run(process.execPath, [attw, tarball, '--profile', 'node16'], project)
+    expect(code, output).toBe(0)
+  })
+
+  test('the code imports what package.json declares, and nothing else', async () => {
+    const dist = join(project, 'node_modules/static-s3/dist')
+    const imported = new Set<string>()
+    for (const name of await readdir(dist)) {
+      const { importedFiles } = ts.preProcessFile(await readFile(join(dist, name), 'utf8'), true, true)
+      for (const { fileName } of importedFiles) {
+        if (!/^[./]/.test(fileName) && !isBuiltin(fileName)) imported.add(packageOf(fileName))
+      }
+    }
+    const peers = ['vite']
+    expect([...imported].sort()).toEqual([...Object.keys(manifest.dependencies), ...peers].sort())
+  })
+
+  test('is small', async () => {
+    const installed = await sizeOf(join(project, 'node_modules'))
+    const kilobytes = (bytes: number) => `${Math.round(bytes / 1000)} kB`
+    console.log(
+      `static-s3: ${kilobytes(packed.size)} to download, ${kilobytes(packed.unpackedSize)} on disk, ` +
+        `${kilobytes(installed)} with its dependencies`,
+    )
+    expect(packed.unpackedSize).toBeLessThan(1_000_000)
+  })
+})
+
+describe('installed in an empty project', () => {
+  test('brings its dependencies and no bundler', async () => {
+    const { stdout } = await npm(['ls', '--json', '--depth', '1'], project)
+    const tree = JSON.parse(stdout)
+    expect(Object.keys(tree.dependencies)).toEqual(['static-s3'])
+    expect(tree.dependencies['static-s3'].version).toBe(manifest.version)
+    const { dependencies } = tree.dependencies['static-s3']
+    expect(Object.keys(dependencies).sort()).toEqual(Object.keys(manifest.dependencies).sort())
+    const folders = await readdir(join(project, 'node_modules'))
+    const bundlers = ['vite', 'webpack', '@rspack', 'rollup', 'rolldown', 'esbuild', 'typescript']
+    expect(folders.filter((name) => bundlers.includes(name))).toEqual([])
+  })
+
+  const esm = `const names = {}
+    for (const name of ['vite', 'webpack', 'rspack', 'client']) names[name] = Object.keys(await import('static-s3/' + name))
+    console.log(JSON.stringify(names))`
+  const cjs = `const names = {}
+    for (const name of ['vite', 'webpack', 'rspack', 'client']) names[name] = Object.keys(require('static-s3/' + name))
+    console.log(JSON.stringify(names))`
+
+  test.each([
+    ['module', esm],
+    ['commonjs', cjs],
+  ])('exports names only (%s)', async (type, script) => {
+    const { code, stdout, output } = await run(process.execPath, [`--input-type=${type}`, '-e', script], project)
+    expect(code, output).toBe(0)
+    const plugin = ['StaticS3Plugin']
+    expect(JSON.parse(stdout)).toEqual({ vite: ['staticS3'], webpack: plugin, rspack: plugin, client: [] })
+  })
+
+  test.each([
+    ['module', `import { staticS3 } from 'static-s3/vite'; import { StaticS3Plugin } from 'static-s3/webpack'`],
+    [
+      'commonjs',
+      `const { staticS3 } = require('static-s3/vite'); const { StaticS3Plugin } = require('static-s3/rspack')`,
+    ],
+  ])('importing it and making a plugin loads no SDK (%s)', async (type, imports) => {
+    const packages = await loadedBy(type, `${imports}; staticS3(); new StaticS3Plugin()`)
+    expect(packages).toContain('static-s3')
+    expect(packages.filter((name) => /^@(aws|smithy)/.test(name))).toEqual([])
+    const declared = ['static-s3', ...Object.keys(manifest.dependencies)]
+    expect(packages.filter((name) => !declared.includes(name))).toEqual([])
+  })
+
+  test('a loaded SDK can be seen', async () => {
+    expect(await loadedBy('module', `await import('@aws-sdk/client-s3')`)).toContain('@aws-sdk/client-s3')
+    expect(await loadedBy('commonjs', `require('@aws-sdk/client-s3')`)).toContain('@aws-sdk/client-s3')
+  })
+})
+
+describe('types', () => {
+  const resolutions = {
+    NodeNext: { module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext },
+    Node16: { module: ts.ModuleKind.Node16, moduleResolution: ts.ModuleResolutionKind.Node16 },
+    Bundler: { module: ts.ModuleKind.ESNext, moduleResolution: ts.ModuleResolutionKind.Bundler },
+  } satisfies Record<string, ts.CompilerOptions>
+  const everyResolution = Object.keys(resolutions) as (keyof typeof resolutions)[]
+  const everyVite = viteVersions.flatMap((vite) => everyResolution.map((resolution) => [vite, resolution] as const))
+
+  /** What TypeScript says of our own files: the bundlers' types have errors of their own when no library check is skipped. */
+  function check(dir: string, names: string[], options: ts.CompilerOptions): string[] {
+    const program = ts.createProgram({
+      rootNames: names.map((name) => join(dir, name)),
+      options: {
+        target: ts.ScriptTarget.ES2022,
+        lib: ['lib.es2023.d.ts', 'lib.dom.d.ts', 'lib.dom.iterable.d.ts'],
+        strict: true,
+        noUncheckedIndexedAccess: true,
+        noEmit: true,
+        skipLibCheck: false,
+        types: ['node'],
+        ...options,
+      },
+      host: ts.createCompilerHost(options),
+    })
+    const wrong = ts.getPreEmitDiagnostics(program).filter(({ file }) => {
+      const path = file?.fileName.split('/node_modules/') ?? []
+      return path.length < 2 || path.at(-1)?.startsWith('static-s3/')
+    })
+    return wrong.map(({ file, messageText, start = 0 }) => {
+      const line = file ? ts.getLineAndCharacterOfPosition(file, start).line + 1 : 0
+      return `${file?.fileName}:${line} ${ts.flattenDiagnosticMessageText(messageText, '\n')}`
+    })
+  }
+
+  const viteConfig = (defineFrom: string) => `
+    import { defineConfig } from '${defineFrom}'
+    import { type Options, type Rule, staticS3 } from 'static-s3/vite'
+    const rule: Rule = { match: '*.pdf', cacheControl: 'no-store' }
+    const options: Options = { rules: [rule], enabled: (environment, mode) => environment['DEPLOY'] === mode }
+    export default defineConfig({ plugins: [staticS3(), staticS3(options), [staticS3({ location: '', rewrite: false })]] })
+    // @ts-expect-error An unknown option.
+    staticS3({ buckets: 'x' })
+    // @ts-expect-error A wrong value.
+    staticS3({ sourceMaps: 'private' })
+    // @ts-expect-error A wrong type.
+    staticS3({ concurrency: '8' })
+  `
+
+  test.each(everyVite)('vite.config.ts: %s, %s', async (vite, resolution) => {
+    const dir = await projectWith(vite)
+    const files = { 'vite.config.mts': viteConfig('vite') }
+    await writeFiles(dir, files)
+    expect(check(dir, Object.keys(files), resolutions[resolution])).toEqual([])
+  })
+
+  // Vite 7 and 8 are ES modules only: a CommonJS file may import them since NodeNext means Node 20.19.
+  test.each(everyVite.filter(([vite, resolution]) => /5|6/.test(vite) || resolution !== 'Node16'))(
+    'vite.config.cts: %s, %s',
+    async (vite, resolution) => {
+      const dir = await projectWith(vite)
+      const files = { 'vite.config.cts': viteConfig('vite') }
+      await writeFiles(dir, files)
+      expect(check(dir, Object.keys(files), resolutions[resolution])).toEqual([])
+    },
+  )
+
+  test('vite.config.ts with vitest/config', async () => {
+    const dir = await projectWith('vitest')
+    const files = { 'vite.config.mts': viteConfig('vitest/config') }
+    await writeFiles(dir, files)
+    expect(check(dir, Object.keys(files), resolutions.Bundler)).toEqual([])
+  })
+
+  test.each(everyResolution)('webpack.config.ts and rspack.config.ts: %s', async (resolution) => {
+    const dir = await projectWith('webpack-rspack')
+    const config = (bundler: string, entry: string) => `
+      import type { Compiler, Configuration } from '${bundler}'
+      import { type Options, type Rule, StaticS3Plugin } from 'static-s3/${entry}'
+      const rule: Rule = { match: ['*.pdf'], contentDisposition: 'attachment' }
+      const options: Options = { bucket: 'b', rules: [rule] }
+      const config: Configuration = { plugins: [new StaticS3Plugin(), new StaticS3Plugin(options)] }
+      export default config
+      export const several: Configuration[] = [config, { ...config, mode: 'production' }]
+      export const apply = (compiler: Compiler) => new StaticS3Plugin().apply(compiler)
+      // @ts-expect-error An unknown option.
+      new StaticS3Plugin({ buckets: 'x' })
+      // @ts-expect-error A wrong value.
+      new StaticS3Plugin({ onError: 'ignore' })
+    `
+    const files = {
+      'webpack.config.mts': config('webpack', 'webpack'),
+      'webpack.config.cts': config('webpack', 'webpack').replace('export default', 'export const only ='),
+      'rspack.config.mts': config('@rspack/core', 'rspack'),
+      'rspack.config.cts': config('@rspack/core', 'rspack').replace('export default', 'export const only ='),
+    }
+    await writeFiles(dir, files)
+    expect(check(dir, Object.keys(files), resolutions[resolution])).toEqual([])
+  })
+
+  // `any` would be a number too, and the comment without an error below it is one.
+  const viteApp = `
+    const url: string = import.meta.env.STATIC_URL
+    const base: string = import.meta.env.BASE_URL
+    // @ts-expect-error
+    const number: number = import.meta.env.STATIC_URL
+    export { base, number, url }
+  `
+  const processApp = `
+    const url: string = process.env.STATIC_URL
+    // @ts-expect-error
+    const number: number = process.env.STATIC_URL
+    export { number, url }
+  `
+
+  test.each(everyVite)('static-s3/client beside vite/client: %s, %s', async (vite, resolution) => {
+    const dir = await projectWith(vite)
+    await writeFiles(dir, { 'app.mts': viteApp })
+    for (const types of [
+      ['vite/client', 'static-s3/client'],
+      ['static-s3/client', 'vite/client'],
+      ['node', 'static-s3/client', 'vite/client'],
+    ]) {
+      expect(check(dir, ['app.mts'], { ...resolutions[resolution], types }), types.join()).toEqual([])
+    }
+  })
+
+  test.each(everyResolution)('static-s3/client for webpack and Rspack: %s', async (resolution) => {
+    const dir = await projectWith('webpack-rspack')
+    const reference = `/// <reference types="static-s3/client" />\n`
+    await writeFiles(dir, { 'process.mts': processApp, 'reference.mts': reference + processApp })
+    for (const types of [
+      ['node', 'static-s3/client'],
+      ['static-s3/client', 'node'],
+      ['node', 'webpack/module', 'static-s3/client'],
+      ['node', '@rspack/core/module', 'static-s3/client'],
+    ]) {
+      expect(check(dir, ['process.mts'], { ...resolutions[resolution], types }), types.join()).toEqual([])
+    }
+    expect(check(dir, ['reference.mts'], resolutions[resolution])).toEqual([])
+  })
+})
+
+describe('config files in every format', () => {
+  const page = {
+    'index.html': '<!doctype html><script type="module" src="/src/index.js"></script>',
+    'src/index.js': 'console.log(import.meta.env?.STATIC_URL)',
+  }
+  const viteModule = `import { staticS3 } from 'static-s3/vite'\nexport default { plugins: [staticS3()] }`
+  const viteCommon = `const { staticS3 } = require('static-s3/vite')\nmodule.exports = { plugins: [staticS3()] }`
+  const viteConfigs = {
+    'vite.config.ts': viteModule,
+    'vite.config.mts': viteModule,
+    'vite.config.js': viteModule,
+    'vite.config.mjs': viteModule,
+    'vite.config.cjs': viteCommon,
+    'vite.config.cts': viteCommon,
+  }
+  const bundlerModule = (name: string) =>
+    `import { StaticS3Plugin } from 'static-s3/${name}'\nexport default { mode: 'production', plugins: [new StaticS3Plugin()] }`
+  const bundlerCommon = (name: string) =>
+    `const { StaticS3Plugin } = require('static-s3/${name}')\nmodule.exports = { mode: 'production', plugins: [new StaticS3Plugin()] }`
+  const clis = { webpack: 'webpack-cli/bin/cli.js', rspack: '@rspack/cli/bin/rspack.js' }
+
+  const build = (dir: string, cli: string, args: string[], env: Record<string, string> = {}) =>
+    run(process.execPath, [join(root, 'node_modules', cli), 'build', ...args], dir, {
+      PATH: process.env.PATH,
+      HOME: project,
+      USERPROFILE: project,
+      NO_COLOR: '1',
+      AWS_EC2_METADATA_DISABLED: 'true',
+      ...env,
+    })
+
+  test.each(viteVersions)('vite.config.*: %s', async (vite) => {
+    const dir = await projectWith(vite)
+    await writeFiles(dir, { ...page, ...viteConfigs })
+    await pMap(
+      Object.keys(viteConfigs),
+      async (config) => {
+        const args = ['--config', config, '--outDir', `out/${config}`]
+        const { code, output } = await build(dir, `${vite}/bin/vite.js`, args)
+        expect(code, `${config}\n${output}`).toBe(0)
+        expect(output, config).toContain('static-s3 is off')
+      },
+      { concurrency: 2 },
+    )
+  })
+
+  test.each([
+    ['webpack.config.js', bundlerCommon('webpack')],
+    ['webpack.config.cjs', bundlerCommon('webpack')],
+    ['webpack.config.mjs', bundlerModule('webpack')],
+    ['rspack.config.js', bundlerCommon('rspack')],
+    ['rspack.config.cjs', bundlerCommon('rspack')],
+    ['rspack.config.mjs', bundlerModule('rspack')],
+    ['rspack.config.ts', bundlerModule('rspack')],
+    ['rspack.config.mts', bundlerModule('rspack')],
+    ['rspack.config.cts', bundlerCommon('rspack')],
+  ])('%s', async (config, content) => {
+    const dir = await projectWith('webpack-rspack')
+    await writeFiles(dir, { ...page, [config]: content })
+    const cli = clis[config.split('.')[0] as keyof typeof clis]
+    const { code, output } = await build(dir, cli, ['--config', config, '--output-path', join(dir, 'out', config)])
+    expect(code, output).toBe(0)
+    expect(output).toContain('off: USE_S3 is not set')
+  })
+
+  test('and with USE_S3 the installed package uploads', async () => {
+    const s3 = await startEmbedded()
+    try {
+      const upload = async (name: string, cli: string, config: Record<string, string>) => {
+        const dir = await projectWith(name)
+        await writeFiles(dir, { ...page, ...config })
+        const bucket = await s3.createBucket()
+        const { code, output } = await build(dir, cli, ['--config', ...Object.keys(config)], deployEnv(s3, bucket))
+        expect(code, output).toBe(0)
+        const { Contents = [] } = await s3.client().send(new ListObjectsV2Command({ Bucket: bucket }))
+        return Contents.map(({ Key = '' }) => Key.replace(/-[\w-]{8}\./, '-HASH.'))
+      }
+      const vite = await upload('vite', 'vite/bin/vite.js', { 'vite.config.mts': viteModule })
+      expect(vite).toEqual(['static/assets/index-HASH.js', 'static/index.html'])
+      const webpack = await upload('webpack-rspack', clis.webpack, { 'webpack.config.cjs': bundlerCommon('webpack') })
+      expect(webpack).toEqual(['static/main.js'])
+    } finally {
+      await s3.close()
+    }
+  })
+})
+
+function publicNames(): string[] {
+  return Object.keys(manifest.exports)
+    .filter((path) => path !== './package.json')
+    .map((path) => path.slice(2))
+}
+
+/** `@scope/name` of `@scope/name/path`. */
+function packageOf(specifier: string): string {
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/')
+}
+
+/** A project with its own copy of static-s3, in which `vite` is one of the Vite versions that this repository has. */
+async function projectWith(name: string): Promise<string> {
+  const dir = join(project, name)
+  const modules = join(dir, 'node_modules')
+  const link = async (from: string, to: string) => {
+    await mkdir(dirname(join(modules, to)), { recursive: true })
+    await symlink(join(root, 'node_modules', from), join(modules, to), 'junction')
+  }
+  const exists = await stat(dir).catch(() => undefined)
+  if (exists) return dir
+  await cp(join(project, 'node_modules/static-s3'), join(modules, 'static-s3'), { recursive: true })
+  await writeFiles(dir, { 'package.json': '{ "private": true }' })
+  await link('@types/node', '@types/node')
+  if (name === 'vitest') await link('vitest', 'vitest')
+  if (name === 'webpack-rspack') {
+    for (const bundler of ['webpack', '@rspack/core', '@rspack/cli']) await link(bundler, bundler)
+  } else await link(name === 'vitest' ? 'vite' : name, 'vite')
+  return dir
+}
+
+/** The packages of every module that a script loads, ES modules and CommonJS. */
+async function loadedBy(type: string, script: string): Promise<string[]> {
+  const record = join(project, `loaded-${type}-${performance.now()}`)
+  const hooks = `
+    import { appendFileSync } from 'node:fs'
+    export async function load(url, context, next) {
+      appendFileSync(${JSON.stringify(record)}, url + '\\n')
+      return next(url, context)
+    }`
+  const preload = `
+    import { appendFileSync } from 'node:fs'
+    import { createRequire, register } from 'node:module'
+    register(${JSON.stringify(dataUrl(hooks))})
+    const { cache } = createRequire(${JSON.stringify(join(project, 'x.js'))})
+    process.once('exit', () => appendFileSync(${JSON.stringify(record)}, Object.keys(cache).join('\\n')))`
+  const args = ['--import', dataUrl(preload), `--input-type=${type}`, '-e', script]
+  const { code, output } = await run(process.execPath, args, project)
+  expect(code, output).toBe(0)
+  const loaded = (await readFile(record, 'utf8')).replaceAll('\\', '/').split('\n')
+  const inside = loaded.flatMap((path) => path.split('/node_modules/').slice(1).at(-1) ?? [])
+  return [...new Set(inside.map(packageOf))].sort()
+}
+
+function dataUrl(script: string): string {
+  return `data:text/javascript,${encodeURIComponent(script)}`
+}
+
+async function writeFiles(dir: string, files: Record<string, string>): Promise<void> {
+  for (const [path, content] of Object.entries(files)) {
+    await mkdir(dirname(join(dir, path)), { recursive: true })
+    await writeFile(join(dir, path), content)
+  }
+}
+
+async function sizeOf(dir: string): Promise<number> {
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true })
+  const files = entries.filter((entry) => entry.isFile())
+  const sizes = await pMap(files, async ({ parentPath, name }) => (await stat(join(parentPath, name))).size, {
+    concurrency: 64,
+  })
+  return sizes.reduce((sum, size) => sum + size, 0)
+}
+
+/** The npm that runs the tests, else the one on the PATH; without what `npm test` tells its children about its own project. */
+async function npm(args: string[], cwd: string) {
+  const { npm_execpath } = process.env
+  const own = /^(INIT_CWD|npm_(package|lifecycle)_.*|npm_(command|config_local_prefix|config_dry_run))$/i
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)))
+  const result = npm_execpath?.endsWith('.js')
+    ? await run(process.execPath, [npm_execpath, ...args], cwd, env)
+    : await run('npm', args, cwd, env, process.platform === 'win32')
+  if (result.code !== 0) throw new Error(`npm ${args.join(' ')} failed\n${result.output}`)
+  return result
+}
+
+interface Result {
+  code: number
+  stdout: string
+  output: string
+}
+
+function run(command: string, args: string[], cwd: string, env = process.env, shell = false): Promise<Result> {
+  return new Promise((resolve) => {
+    const options = { cwd, env, shell, maxBuffer: 64 * 1024 * 1024 }
+    const child = execFile(command, args, options, (error, stdout, stderr) => {
+      const code = error ? (typeof error.code === 'number' ? error.code : 1) : 0
+      resolve({ code, stdout, output: `${stdout}${stderr}` })
+    })
+    child.stdin?.end()
+  })
+}
