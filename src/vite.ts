@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import pc from 'picocolors'
 import type { Plugin, ResolvedConfig, Rollup, UserConfig } from 'vite'
+import { staysHome } from './core/classify.js'
 import { type Output, type Snapshot, takeSnapshots } from './core/collect.js'
 import type { Environment } from './core/environment.js'
 import type { Options } from './core/options.js'
@@ -13,6 +14,7 @@ import type { Settings } from './core/settings.js'
 import { workerBlobUrl } from './core/worker-body.js'
 import { fingerprintedFiles } from './vite/fingerprints.js'
 import { frameworkOwning } from './vite/frameworks.js'
+import { precacheFrom } from './vite/pwa.js'
 import { watchWorkerBuilds } from './vite/workers.js'
 
 export type { Options, Rule } from './core/options.js'
@@ -38,21 +40,24 @@ export function staticS3(options: Options = {}): Plugin {
   let rewrites = false
   const runs = new Map<string, Run>()
   const workerFingerprints = new Set<string>()
+  const ambiguous = new Set<string>()
   const workers = watchWorkerBuilds((outputOptions, bundle) => {
     for (const path of fingerprintedFiles(bundle, outputOptions)) workerFingerprints.add(path)
   })
 
-  const urlOf = (path: string) => (settings as Settings).publicUrl + encodePath(path)
-
   const renderBuiltUrl: RenderBuiltUrl = (path, { type, hostType, ssr }) => {
     if (!rewrites || ((type === 'public' || hostType === 'html') && staysOnPageOrigin(path))) return undefined
+    const { publicUrl, rewrite } = settings as Settings
     if (hostType === 'js' && !ssr && workers.isWorkerEntry(path)) {
-      return { runtime: workerBlobUrl(JSON.stringify(urlOf(path))) }
+      return { runtime: workerBlobUrl(JSON.stringify(publicUrl + encodePath(path))) }
     }
-    return settings?.rewrite === 'urls' ? urlOf(path) : undefined
+    if (rewrite !== 'urls') return undefined
+    if (path.includes('+')) ambiguous.add(path)
+    // Not percent-encoded: Vite does that to the answer, and hands the query of `logo.svg?x` in as part of the path.
+    return publicUrl + path
   }
 
-  return {
+  const plugin: Plugin = {
     name: 'static-s3',
     enforce: 'post',
 
@@ -80,8 +85,11 @@ export function staticS3(options: Options = {}): Plugin {
       }
     },
 
-    async configResolved(resolved) {
+    configResolved(resolved) {
       config = resolved
+      // Others write in hooks that are as late as ours (vite-plugin-pwa does): the last one in the list runs last.
+      const plugins = resolved.plugins as Plugin[]
+      plugins.push(...plugins.splice(plugins.indexOf(plugin), 1))
       if (!settings || settings.rewrite === false) return
       const owner = frameworkOwning(resolved, renderBuiltUrl)
       rewrites &&= owner === undefined
@@ -109,6 +117,8 @@ export function staticS3(options: Options = {}): Plugin {
 
     writeBundle: {
       order: 'post',
+      // Else it would run beside another plugin's that fails.
+      sequential: true,
       handler(outputOptions, bundle) {
         runs.get(environmentOf(this).name)?.outputs.push({
           dir: resolve(config.root, outputOptions.dir ?? dirname(outputOptions.file as string)),
@@ -128,6 +138,11 @@ export function staticS3(options: Options = {}): Plugin {
         runs.delete(environment.name)
         if (!run || run.outputs.length === 0 || run.outputs.length < run.begun || environment.serverSide) return
         if (settings) {
+          // https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html: to be encoded, which Vite doesn't.
+          for (const path of ambiguous)
+            settings.warnings.push(`${path}: S3 reads the + in its URL as a space; rename it`)
+          if (rewrites)
+            for (const output of run.outputs) await pointPrecache(output, settings, (code) => this.parse(code))
           await publish({
             settings,
             outputs: run.outputs,
@@ -144,6 +159,19 @@ export function staticS3(options: Options = {}): Plugin {
         }
       },
     },
+  }
+  return plugin
+
+  /** A page that is cached for offline use needs its assets from where they are. */
+  async function pointPrecache(output: Output, settings: Settings, parse: (code: string) => unknown): Promise<void> {
+    const home = staysHome(settings)
+    await precacheFrom({
+      ...output,
+      plugins: config.plugins,
+      base: config.base,
+      publicUrl: (path) => (home(path) === undefined ? settings.publicUrl + encodePath(path) : undefined),
+      parse,
+    })
   }
 
   /** Vite 6 and later tell by the hook's context, Vite 5 by the configuration. */

@@ -1,11 +1,13 @@
 import { resolve } from 'node:path'
 import { type Snapshot, takeSnapshots } from './core/collect.js'
+import { readEnvironment } from './core/environment.js'
 import { StaticS3Error } from './core/error.js'
 import type { Options } from './core/options.js'
 import { prepare } from './core/prepare.js'
 import { terminalOf } from './core/progress.js'
 import { publish } from './core/publish.js'
 import type { Settings } from './core/settings.js'
+import { separateCaches } from './webpack/cache.js'
 import { type Asset, isFingerprinted, pathOf } from './webpack/fingerprints.js'
 import { runWorkersFrom, type WorkerCompiler } from './webpack/workers.js'
 
@@ -13,7 +15,14 @@ export type { Options, Rule } from './core/options.js'
 
 /** The part of webpack's and Rspack's `Compiler` that is used here: the two types don't fit each other, and this one fits both. */
 export interface Compiler {
-  options: { mode?: string; output: { publicPath?: unknown }; target?: unknown; watch?: unknown }
+  options: {
+    mode?: string
+    output: { publicPath?: unknown; hashSalt?: unknown }
+    optimization?: { realContentHash?: boolean }
+    target?: unknown
+    watch?: unknown
+    cache?: unknown
+  }
   context: string
   outputPath: string
   // biome-ignore lint/suspicious/noExplicitAny: each bundler types these in its own way
@@ -63,11 +72,18 @@ export class StaticS3Plugin {
       new compiler.webpack.DefinePlugin({ 'process.env.STATIC_URL': JSON.stringify(url) }).apply(compiler)
     }
 
-    runWorkersFrom(compiler as unknown as WorkerCompiler, () => (settings?.rewrite ? settings.publicUrl : undefined))
+    separateCaches(
+      compiler.options,
+      this.#options,
+      readEnvironment(modeOf(compiler), compiler.context, process.env).all,
+    )
+    runWorkersFrom(compiler as unknown as WorkerCompiler, () =>
+      settings?.rewrite && !isServerSide(compiler) ? settings.publicUrl : undefined,
+    )
 
     // Not called for a watch build or a dev server.
     compiler.hooks.beforeRun.tapPromise(name, async () => {
-      const mode = compiler.options.mode ?? 'production'
+      const mode = modeOf(compiler)
       const resolved = await prepare({
         options: this.#options,
         build: { watch: false, production: () => mode === 'production', mode },
@@ -79,7 +95,7 @@ export class StaticS3Plugin {
         return
       }
       settings = resolved.settings
-      if (settings.rewrite !== false) compiler.options.output.publicPath = settings.publicUrl
+      if (settings.rewrite !== false) rewriteUrls(compiler, settings.publicUrl)
       defineStaticUrl(settings.publicUrl)
       before = await takeSnapshots([compiler.outputPath])
     })
@@ -113,6 +129,17 @@ export class StaticS3Plugin {
       }
     })
   }
+}
+
+function modeOf({ options }: Compiler): string {
+  // What webpack itself takes where none is given.
+  return options.mode ?? 'production'
+}
+
+function rewriteUrls({ options: { output, optimization } }: Compiler, publicUrl: string): void {
+  output.publicPath = publicUrl
+  // Without real content hashes, the URL gets into files after they were hashed: a new domain would come under an old name.
+  if (optimization?.realContentHash === false) output.hashSalt = `${output.hashSalt ?? ''}${publicUrl}`
 }
 
 /** `auto` and functions have no value before the page runs. */

@@ -105,6 +105,21 @@ const picturesOf = ({ page }: Visit): Promise<boolean[]> =>
     return images.map((image) => image.naturalWidth > 0)
   })
 
+const picturesAt = ({ page }: Visit, urls: string[]): Promise<boolean[]> =>
+  page.evaluate(
+    (urls) =>
+      Promise.all(
+        urls.map((src) => {
+          const image = Object.assign(new Image(), { src })
+          return image.decode().then(
+            () => image.naturalWidth > 0,
+            () => false,
+          )
+        }),
+      ),
+    urls,
+  )
+
 const styleOf = ({ page }: Visit, selector: string, property: string): Promise<string> =>
   page.evaluate(
     ([selector, property]) => getComputedStyle(document.querySelector(selector) as Element).getPropertyValue(property),
@@ -124,6 +139,9 @@ describe.each(vanilla)('%s', { timeout: 30_000 }, (name) => {
       cssImage: true,
       cssPublicFile: true,
       styleAttribute: true,
+      oddPicture: true,
+      oddHtmlPublicFile: true,
+      oddCssPublicFile: true,
       font: true,
       image: true,
       htmlImage: true,
@@ -243,6 +261,14 @@ test('pwa: the service worker installs on the page origin and serves the app off
   const manifest = await devtools.send('Page.getAppManifest')
   expect(manifest.url).toBe(`${pages.origin}/manifest.webmanifest`)
   expect(manifest.errors).toEqual([])
+  // Without its icons an app can't be installed; a browser takes them from any origin.
+  const { icons } = JSON.parse(manifest.data ?? '') as { icons: { src: string }[] }
+  expect(
+    await picturesAt(
+      visited,
+      icons.map(({ src }) => new URL(src, manifest.url).href),
+    ),
+  ).toEqual([true, true])
   expect(visited.errors).toEqual([])
   expect(pages.missed).toEqual([])
 
@@ -278,7 +304,7 @@ describe.each(['webpack', 'rspack'] as const)('%s', { timeout: 30_000 }, (name) 
       lazy: true,
       wasm: 42,
       worker: 'pong',
-      namedWorker: { name: 'helper', picture: 'image/png' },
+      namedWorker: { name: 'helper', wasm: 42 },
       publicFile: true,
       oddName: 'space',
       done: true,

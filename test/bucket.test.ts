@@ -8,7 +8,9 @@ import { type EmbeddedS3, s3Servers, startEmbedded, type TestS3 } from '../fixtu
 import type { Body, Bucket } from '../src/core/bucket.js'
 import { dryRun } from '../src/core/dry-run.js'
 import { StaticS3Error } from '../src/core/error.js'
+import { createClient } from '../src/s3/client.js'
 import { openBucket, type S3Connection, type S3Settings } from '../src/s3/s3-bucket.js'
+import { loadSdk } from '../src/s3/sdk.js'
 
 const md5 = (content: string | Uint8Array) => createHash('md5').update(content).digest('hex')
 
@@ -543,6 +545,7 @@ describe('S3 bucket on the wire', () => {
     const open = async () => {
       const stream = new Readable({ read() {} })
       stream.push(Buffer.alloc(1000))
+      stream.push(Buffer.alloc(1000))
       streams.push(stream)
       setTimeout(() => stream.push(null), 3000).unref()
       return stream
@@ -555,6 +558,119 @@ describe('S3 bucket on the wire', () => {
     server.server.intercept = undefined
     expect(await small.bucket.put('static/small', bodyOf('x'), {})).toBe(md5('x'))
     small.close()
+  })
+
+  it('refuses a listing that is no listing, or does not get on', async () => {
+    const listing = (inside: string) => `<ListBucketResult><Name>b</Name>${inside}</ListBucketResult>`
+    const contents = (key: string) => `<Contents><Key>${key}</Key><Size>1</Size><ETag>&quot;e&quot;</ETag></Contents>`
+    const more = '<IsTruncated>true</IsTruncated><NextContinuationToken>again</NextContinuationToken>'
+    const answers: [string, RegExp | string[]][] = [
+      ['<html><body>It works!</body></html>', /not S3's/],
+      ['', /not S3's/],
+      [listing(`${more}${contents('static/a')}`), /not S3's/],
+      [listing('<IsTruncated>true</IsTruncated>'), /not S3's/],
+      [listing('<IsTruncated>false</IsTruncated>'), []],
+      // Another prefix than it was asked for, and an encoding that it doesn't own up to.
+      [
+        listing(`<IsTruncated>false</IsTruncated>${contents('static-admin/a')}${contents('static/a+b%20c')}`),
+        ['static/a+b%20c'],
+      ],
+      [
+        listing(
+          `<IsTruncated>false</IsTruncated><EncodingType>url</EncodingType>${contents('static/a+b%2Bc%20d%C3%A9')}`,
+        ),
+        ['static/a b+c dé'],
+      ],
+      [
+        listing(`<IsTruncated>false</IsTruncated><EncodingType>url</EncodingType>${contents('static/%FF')}`),
+        /not S3's/,
+      ],
+    ]
+    let answer = ''
+    const strange = createServer((_request, response) => response.end(answer))
+    await new Promise<void>((listening) => strange.listen(0, '127.0.0.1', listening))
+    const endpoint = `http://127.0.0.1:${(strange.address() as AddressInfo).port}`
+    const { bucket, close } = await openBucket({ ...settingsFor(server, name), endpoint }, patient)
+    for (const [text, expected] of answers) {
+      answer = text
+      if (expected instanceof RegExp) await expect(bucket.list('static/')).rejects.toThrow(expected)
+      else expect(await everyKey(bucket, 'static/')).toEqual(expected)
+    }
+    answer = '<html>200 to everything</html>'
+    await expect(bucket.put('static/a', bodyOf('x'), {})).rejects.toThrow(/not S3's/)
+    await expect(bucket.copy('static/a', 'static/a', {})).rejects.toThrow(StaticS3Error)
+    close()
+    strange.close()
+  })
+
+  it('tells which keys could not be deleted, and tries only those again', async () => {
+    const asked: string[][] = []
+    let code = 'InternalError'
+    const failing = createServer((request, response) => {
+      let xml = ''
+      request.on('data', (chunk) => {
+        xml += chunk
+      })
+      request.on('end', () => {
+        asked.push([...xml.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, key]) => key ?? ''))
+        const error = `<Error><Key>b</Key><Code>${code}</Code><Message>no</Message></Error>`
+        response.end(`<DeleteResult>${asked.length === 2 && code === 'InternalError' ? '' : error}</DeleteResult>`)
+      })
+    })
+    await new Promise<void>((listening) => failing.listen(0, '127.0.0.1', listening))
+    const endpoint = `http://127.0.0.1:${(failing.address() as AddressInfo).port}`
+    const { bucket, close } = await openBucket({ ...settingsFor(server, name), endpoint }, patient)
+    await bucket.delete(['a', 'b', 'c'])
+    expect(asked).toEqual([['a', 'b', 'c'], ['b']])
+    code = 'AccessDenied'
+    await expect(bucket.delete(['a', 'b', 'c'])).rejects.toThrow(/DELETE b in .*s3:DeleteObject.*\(AccessDenied\)/)
+    expect(asked).toHaveLength(3)
+    code = 'NoSuchKey'
+    await bucket.delete(['a', 'b', 'c'])
+    close()
+    failing.close()
+  })
+
+  it('takes a copy that failed after its 200 for a failure', async () => {
+    await connection.bucket.put('static/app.js', bodyOf('x'), {})
+    let asked = 0
+    const late = createServer((_request, response) => {
+      asked++
+      response.end('<?xml version="1.0"?><Error><Code>InternalError</Code><Message>We encountered</Message></Error>')
+    })
+    await new Promise<void>((listening) => late.listen(0, '127.0.0.1', listening))
+    const endpoint = `http://127.0.0.1:${(late.address() as AddressInfo).port}`
+    const { bucket, close } = await openBucket({ ...settingsFor(server, name), endpoint }, patient)
+    await expect(bucket.copy('static/app.js', 'static/app.js', {})).rejects.toThrow(/InternalError/)
+    expect(asked).toBe(5)
+    close()
+    late.close()
+  })
+
+  it.each([
+    ['auto', 'plain', undefined, 'plain.s3.eu-west-1.amazonaws.com/'],
+    ['auto', 'with.dots', undefined, 's3.eu-west-1.amazonaws.com/with.dots'],
+    ['path', 'plain', undefined, 's3.eu-west-1.amazonaws.com/plain'],
+    ['virtual', 'plain', undefined, 'plain.s3.eu-west-1.amazonaws.com/'],
+    ['auto', 'plain', 'https://minio.test', 'minio.test/plain'],
+    ['virtual', 'plain', 'https://minio.test', 'plain.minio.test/'],
+  ] as const)('addresses the bucket: %s, %s, %s', async (addressingStyle, bucket, endpoint, expected) => {
+    process.env.AWS_ENDPOINT_URL = 'http://127.0.0.1:1'
+    const sdk = await loadSdk()
+    const settings = { ...settingsFor(server, bucket), region: 'eu-west-1', endpoint, addressingStyle }
+    const client = createClient(sdk, settings)
+    let address = ''
+    client.middlewareStack.add(
+      (_next) => async (args) => {
+        const { hostname, path } = args.request as { hostname: string; path: string }
+        address = hostname + path
+        throw new Error('far enough')
+      },
+      { step: 'finalizeRequest', priority: 'low' },
+    )
+    await client.send(new sdk.ListObjectsV2Command({ Bucket: bucket })).catch(() => {})
+    delete process.env.AWS_ENDPOINT_URL
+    expect(address.replace(/\/$/, '')).toBe(expected.replace(/\/$/, ''))
   })
 
   it('opens no more bodies at a time than it has sockets', async () => {
@@ -578,7 +694,12 @@ describe('S3 bucket on the wire', () => {
     narrow.close()
   })
 
-  it('resolves the credentials for a scan', async () => {
-    expect(await connection.credentials()).toMatchObject(server.credentials)
+  it('resolves the credentials for a scan, and leaves those of the settings as they are', async () => {
+    const { accessKeyId, secretAccessKey } = server.credentials
+    const settings = { ...settingsFor(server, name), credentials: { accessKeyId, secretAccessKey } }
+    const other = await openBucket(settings)
+    expect(await other.credentials()).toEqual({ accessKeyId, secretAccessKey, sessionToken: undefined })
+    expect(settings.credentials).toEqual({ accessKeyId, secretAccessKey })
+    other.close()
   })
 })

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { loadEnv } from 'vite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readEnvironment, type Variables } from '../src/core/environment.js'
 
@@ -56,9 +57,12 @@ describe('.env files', () => {
     })
   })
 
+  // biome-ignore-start lint/suspicious/noTemplateCurlyInString: dotenv's syntax, not JavaScript's
   it.each<[what: string, content: string, is: string]>([
     ['a name', 'OTHER=x\nNAME=$OTHER-y', 'x-y'],
     ['a name in braces', 'OTHER=x\nNAME=${OTHER}y', 'xy'],
+    ['a name that comes later', 'NAME=$OTHER-y\nOTHER=x', 'x-y'],
+    ['a name that refers to another', 'A=$NAME\nNAME=$OTHER$OTHER\nOTHER=$ZERO\nZERO=0', '00'],
     ["the shell's", 'NAME=$SHELL_OWN', 'from the shell'],
     ["the shell's before the file's", 'BOTH=file\nNAME=$BOTH', 'shell'],
     ['a default', 'NAME=${NOBODY:-fallback}', 'fallback'],
@@ -67,6 +71,19 @@ describe('.env files', () => {
   ])('expand %s', async (_what, content, is) => {
     const { all } = await read({ '.env': content }, { SHELL_OWN: 'from the shell', BOTH: 'shell' })
     expect(all.NAME).toBe(is)
+  })
+  // biome-ignore-end lint/suspicious/noTemplateCurlyInString: dotenv's syntax, not JavaScript's
+
+  it('are what Vite makes of them', async () => {
+    const { all, files } = await read(
+      {
+        '.env': 'Z_SITE=example.com\nA_URL=https://$Z_SITE/$M_DIR\nM_DIR=static\nQUOTED="a $M_DIR"\nPRICE=\\$5',
+        '.env.production': 'M_DIR=assets # not static\nEMPTY=',
+      },
+      process.env,
+    )
+    expect(Object.keys(files).sort()).toEqual(['A_URL', 'EMPTY', 'M_DIR', 'PRICE', 'QUOTED', 'Z_SITE'])
+    expect(all).toMatchObject(loadEnv('production', dir, Object.keys(files)))
   })
 
   it('expand across files', async () => {

@@ -33,17 +33,13 @@ type Policy = Pick<
 
 /** Which file becomes which object, with which headers, and which files stay home. */
 export function classify(collected: Collected, policy: Policy): Classified {
-  const included = policy.include.length > 0 ? matcher(policy.include) : () => true
-  const excluded = matcher(policy.exclude)
+  const whyHome = staysHome(policy)
   const rules = policy.rules.map(({ match, parameters }) => ({ matches: matcher(match), parameters }))
 
   const result: Classified = { files: [], leftOut: [...collected.leftOut], problems: [], warnings: [] }
   const keptFresh: string[] = []
   for (const file of collected.files) {
-    const reason =
-      reasonToStayHome(file.path, policy.sourceMaps) ??
-      (included(file.path) ? undefined : 'not included') ??
-      (excluded(file.path) ? 'excluded' : undefined)
+    const reason = whyHome(file.path)
     if (reason !== undefined) {
       result.leftOut.push({ path: file.path, reason })
       continue
@@ -79,6 +75,20 @@ export function classify(collected: Collected, policy: Policy): Classified {
     )
   }
   return result
+}
+
+/** Why a file isn't uploaded, or undefined for one that is. */
+export function staysHome({
+  include,
+  exclude,
+  sourceMaps,
+}: Pick<Policy, 'include' | 'exclude' | 'sourceMaps'>): (path: string) => string | undefined {
+  const included = include.length > 0 ? matcher(include) : () => true
+  const excluded = matcher(exclude)
+  return (path) => {
+    if (!included(path)) return 'not included'
+    return reasonToStayHome(path, sourceMaps) ?? (excluded(path) ? 'excluded' : undefined)
+  }
 }
 
 function matcher(globs: readonly string[]): (path: string) => boolean {

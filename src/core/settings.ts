@@ -153,9 +153,9 @@ function readLocation(read: SettingReader): string {
     read.problem(found, 'must not have `..`, `.` or an empty part in it, encoded or not: it would lead out of itself')
   } else if (segments[0] === '.static-s3') {
     read.problem(found, 'must not begin with .static-s3, where the records are')
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-  } else if (/[\\\u0000-\u001f\u007f]/.test(location)) {
-    read.problem(found, 'must not have backslashes or control characters in it')
+  } else if (!/^[\w.~/-]+$/.test(location)) {
+    // Every other character would have to be encoded, and bundlers, stores and browsers don't agree on how.
+    read.problem(found, 'has to be letters, digits and - _ . ~ /')
   }
   return location
 }

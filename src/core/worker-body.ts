@@ -18,7 +18,7 @@ const LOAD_SCRIPT = `(script, isModule) => {
   }
   const { fetch, importScripts, XMLHttpRequest: { prototype: xhr } } = self
   const { open } = xhr
-  self.fetch = (url, options) => fetch(resolve(url), options)
+  self.fetch = async (url, options) => fetch(resolve(url), options)
   xhr.open = function (method, url, ...rest) { return open.call(this, method, resolve(url), ...rest) }
   if (!isModule) {
     self.importScripts = (...urls) => importScripts(...urls.map(resolve))

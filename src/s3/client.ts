@@ -37,7 +37,8 @@ export function createClient(sdk: Sdk, settings: S3Settings): S3Client {
     region,
     // Not the SDK's own AWS_ENDPOINT_URL: files and public URL would be on two stores. `findEndpoint` is for that.
     ...(endpoint === undefined ? { ignoreConfiguredEndpointUrls: true } : { endpoint }),
-    ...(credentials === undefined ? {} : 'profile' in credentials ? { profile: credentials.profile } : { credentials }),
+    // A copy: the SDK notes in it where it comes from.
+    ...(credentials === undefined ? {} : 'profile' in credentials ? credentials : { credentials: { ...credentials } }),
     forcePathStyle:
       addressingStyle === 'path' ||
       // A wildcard certificate covers no second dot, and few stores have a host name for each bucket.

@@ -6,6 +6,8 @@ export interface S3Answer {
   status: number | undefined
   /** As it came: it may hold a key id or a signature. */
   message: string
+  /** S3's name for the request, which its support asks for, or ''. */
+  requestId: string
   /** A field of S3's error document, such as `Region`, or ''. */
   field(name: string): string
   /** A header of the answer, by its lower-case name, or ''. */
@@ -23,15 +25,15 @@ const NAMELESS = new Set(['', 'Error', 'Unknown', 'UnknownError', 'AggregateErro
 export function readAnswer(thrown: unknown): S3Answer {
   const error = asRecord(thrown)
   const first = asRecord(Array.isArray(error.errors) ? error.errors[0] : undefined)
-  const status = asRecord(error.$metadata).httpStatusCode
+  const { httpStatusCode: status, requestId } = asRecord(error.$metadata)
   const headers = asRecord(asRecord(error.$response).headers)
-  const name = NAMELESS.has(text(error.name)) ? '' : text(error.name)
   // `code` before `name`: the SDK renames ECONNRESET and EPIPE to TimeoutError.
-  const code = text(error.Code) || text(error.code) || text(first.code) || name
+  const code = [error.Code, error.code, first.code, error.name].map(text).find((said) => !NAMELESS.has(said)) ?? ''
   return {
     code,
     status: typeof status === 'number' ? status : undefined,
     message: (text(error.message) || text(first.message)).replace(/\s+Deserialization error: .*/s, ''),
+    requestId: text(requestId),
     field: (name) => text(error[name]),
     header: (name) => text(headers[name]),
   }

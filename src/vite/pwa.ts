@@ -1,5 +1,5 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
-import { join, sep } from 'node:path'
+import { join, posix, relative, sep } from 'node:path'
 import { staysOnPageOrigin } from '../core/same-origin.js'
 
 /** A node as every ESTree parser gives it. */
@@ -45,13 +45,16 @@ export interface PrecacheInput {
  */
 export async function precacheFrom({ plugins, dir, emitted, parse, ...place }: PrecacheInput): Promise<string[]> {
   if (!plugins.some(({ name }) => name === 'vite-plugin-pwa')) return []
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true })
+  const paths = entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => relative(dir, join(parentPath, name)).split(sep).join('/'))
   const changed: string[] = []
-  for (const entry of await readdir(dir, { recursive: true })) {
-    const path = entry.split(sep).join('/')
+  for (const path of paths) {
     if (!/\.m?js$/.test(path) || emitted.has(path)) continue
     const code = await readFile(join(dir, path), 'utf8')
     if (!/\brevision"?\s*:/.test(code)) continue
-    const pointed = pointPrecache(code, parse(code), path, place)
+    const pointed = pointPrecache(code, parse(code), urlsInBucket(path, new Set(paths), place))
     if (pointed === code) continue
     await writeFile(join(dir, path), pointed)
     changed.push(path)
@@ -59,23 +62,25 @@ export async function precacheFrom({ plugins, dir, emitted, parse, ...place }: P
   return changed
 }
 
-function pointPrecache(
-  code: string,
-  program: unknown,
-  path: string,
+type UrlInBucket = (url: string) => string | undefined
+
+/** Where the bucket has what a service worker would look for under a URL. */
+function urlsInBucket(
+  serviceWorker: string,
+  paths: ReadonlySet<string>,
   { base, publicUrl }: Pick<PrecacheInput, 'base' | 'publicUrl'>,
-): string {
-  const root = new URL(base || './', 'http://page/')
-  const serviceWorker = new URL(path, root)
-
-  /** Where the bucket has what the service worker would look for under this URL. */
-  const inBucket = (url: string): string | undefined => {
-    const { href, search, hash } = new URL(url, serviceWorker)
-    if (!href.startsWith(root.href) || search || hash) return undefined
-    const file = decodeURIComponent(href.slice(root.href.length))
-    return file === '' || /\.html?$/i.test(file) || staysOnPageOrigin(file) ? undefined : publicUrl(file)
+): UrlInBucket {
+  const root = new URL(base || './', 'http://page/').pathname
+  // Workbox lists file names as they are (`100%.svg`), people write URLs (`100%25.svg`).
+  const files = new Map([...paths].flatMap((path) => [path, encodeURI(path)].map((url) => [root + url, path])))
+  return (url) => {
+    if (/^[a-z][a-z\d+.-]*:|^\/\//i.test(url)) return undefined
+    const path = files.get(posix.resolve(root, posix.dirname(serviceWorker), url))
+    return path === undefined || /\.html?$/i.test(path) || staysOnPageOrigin(path) ? undefined : publicUrl(path)
   }
+}
 
+function pointPrecache(code: string, program: unknown, inBucket: UrlInBucket): string {
   const replacements: { start: number; end: number; text: string }[] = []
   const replace = ({ start, end }: Literal, url: string | undefined) => {
     if (url !== undefined) replacements.push({ start, end, text: JSON.stringify(url) })

@@ -10,11 +10,10 @@ export interface WorkerCompiler {
 
 interface Chunk {
   hasRuntime(): boolean
-  groupsIterable: Iterable<object>
+  groupsIterable: Iterable<{ isInitial(): boolean }>
 }
 
 interface Compilation {
-  entrypoints: ReadonlyMap<string, object>
   chunks: Iterable<Chunk>
   addRuntimeModule(chunk: Chunk, module: unknown): void
   hooks: { additionalTreeRuntimeRequirements: { tap(name: string, fn: (chunk: Chunk) => void): void } }
@@ -53,12 +52,11 @@ export function runWorkersFrom(compiler: WorkerCompiler, publicUrl: () => string
   })
 }
 
-/** A worker has an entrypoint, and so a runtime, that isn't among those that the configuration asked for. */
-function hasWorkers({ entrypoints, chunks }: Compilation): boolean {
-  const configured = new Set(entrypoints.values())
+/** A worker has an entrypoint, and so a runtime, but isn't there from the start. */
+function hasWorkers({ chunks }: Compilation): boolean {
   for (const chunk of chunks) {
     if (!chunk.hasRuntime()) continue
-    for (const group of chunk.groupsIterable) if (!configured.has(group)) return true
+    for (const group of chunk.groupsIterable) if (!group.isInitial()) return true
   }
   return false
 }

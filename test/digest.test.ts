@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { ClassifiedFile } from '../src/core/classify.js'
+import { digest } from '../src/core/digest.js'
+
+const secret = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY'
+const keyId = 'AKIAIOSFODNN7EXAMPLE'
+const secrets = new Map([
+  ['the secret access key in use', secret],
+  ['the access key id in use', keyId],
+])
+const advice = 'take it out of the build, and replace the key'
+
+/** Bytes that are read from the disk at a time. */
+const chunk = 256 * 1024
+
+let dir: string
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'static-s3-'))
+})
+afterEach(() => rm(dir, { recursive: true }))
+
+const classified = (path: string): ClassifiedFile => ({
+  path,
+  file: join(dir, path),
+  fingerprinted: false,
+  key: `static/${path}`,
+  group: 'asset',
+  parameters: { ContentType: 'text/plain' },
+})
+
+async function write(path: string, content: string | Buffer): Promise<ClassifiedFile> {
+  await writeFile(join(dir, path), content)
+  return classified(path)
+}
+
+const md5 = (content: string | Buffer) => createHash('md5').update(content).digest('hex')
+
+describe('size and hash', () => {
+  it.each<[what: string, content: string | Buffer]>([
+    ['an empty file', ''],
+    ['a short one', 'hello'],
+    ['bytes that are no text', Buffer.from([0, 255, 254, 13, 10, 0])],
+    ['exactly one piece', Buffer.alloc(chunk, 1)],
+    ['one byte more', Buffer.alloc(chunk + 1, 2)],
+    ['many pieces', Buffer.alloc(5 * chunk + 77, 'pattern')],
+  ])('of %s', async (_what, content) => {
+    const file = await write('file', content)
+    for (const needles of [new Map<string, string>(), secrets]) {
+      expect(await digest([file], needles)).toEqual({
+        files: [{ ...file, size: Buffer.byteLength(content), md5: md5(content) }],
+        problems: [],
+      })
+    }
+  })
+
+  it('of many files, in the order they came in', async () => {
+    const names = Array.from({ length: 500 }, (_, i) => `f${(i * 7919) % 500}`)
+    const files = await Promise.all(names.map((name, i) => write(name, 'x'.repeat(i))))
+    const { files: digested } = await digest(files, secrets)
+    expect(digested.map(({ path, size }) => `${path} ${size}`)).toEqual(names.map((name, i) => `${name} ${i}`))
+  })
+})
+
+describe('a secret', () => {
+  const before = (bytes: number) => Buffer.alloc(bytes, 'a')
+
+  it.each<[where: string, content: Buffer]>([
+    ['alone', Buffer.from(secret)],
+    ['at the beginning', Buffer.from(`${secret}\n`)],
+    ['at the end', Buffer.concat([before(100), Buffer.from(secret)])],
+    ['in code', Buffer.from(`const k="${secret}";`)],
+    ['between bytes that are no text', Buffer.concat([Buffer.alloc(9, 255), Buffer.from(secret), Buffer.alloc(9, 0)])],
+    ['twice', Buffer.from(secret + secret)],
+    ['as the end of a first piece', Buffer.concat([before(chunk - secret.length), Buffer.from(secret), before(9)])],
+    [
+      'across two pieces, all but one byte in the first',
+      Buffer.concat([before(chunk - secret.length + 1), Buffer.from(secret)]),
+    ],
+    ['across two pieces, half and half', Buffer.concat([before(chunk - 20), Buffer.from(secret), before(50)])],
+    ['across two pieces, one byte in the first', Buffer.concat([before(chunk - 1), Buffer.from(secret), before(50)])],
+    ['as the beginning of a second piece', Buffer.concat([before(chunk), Buffer.from(secret), before(50)])],
+    ['late in a big file', Buffer.concat([before(20 * chunk - 7), Buffer.from(secret), before(3 * chunk)])],
+  ])('%s', async (_where, content) => {
+    const { problems } = await digest([await write('app.js', content)], secrets)
+    expect(problems).toEqual([`app.js contains the secret access key in use: ${advice}`])
+  })
+
+  it.each<[what: string, content: string]>([
+    ['half of it', secret.slice(0, -1)],
+    ['it in pieces', `${secret.slice(0, 20)} ${secret.slice(20)}`],
+    ['it in other letters', secret.toLowerCase()],
+  ])('is not %s', async (_what, content) => {
+    expect((await digest([await write('app.js', content)], secrets)).problems).toEqual([])
+  })
+
+  it('that is too short to mean anything is not looked for', async () => {
+    const short = new Map([['the secret access key in use', 'test']])
+    expect((await digest([await write('app.js', 'a test')], short)).problems).toEqual([])
+  })
+
+  it('is in no problem', async () => {
+    const { problems } = await digest([await write('app.js', secret + keyId)], secrets)
+    expect(problems).toHaveLength(2)
+    expect(problems.join()).not.toContain(secret)
+    expect(problems.join()).not.toContain(keyId)
+  })
+})
+
+describe('problems', () => {
+  it('of a file that vanished', async () => {
+    expect(await digest([classified('gone.js'), await write('here.js', 'x')], secrets)).toMatchObject({
+      files: [{ path: 'here.js' }],
+      problems: ['gone.js vanished after the build'],
+    })
+  })
+
+  it('of what is no file any more', async () => {
+    await mkdir(join(dir, 'folder.js'))
+    expect((await digest([classified('folder.js')], secrets)).problems).toEqual(["folder.js can't be read (EISDIR)"])
+  })
+
+  it('all of them, sorted, however long each file takes', async () => {
+    const files = [
+      await write('z.js', `${'a'.repeat(4 * chunk)}${secret}`),
+      classified('m.js'),
+      await write('b.js', keyId + secret),
+      classified('a.js'),
+    ]
+    expect((await digest(files, secrets)).problems).toEqual([
+      'a.js vanished after the build',
+      `b.js contains the access key id in use: ${advice}`,
+      `b.js contains the secret access key in use: ${advice}`,
+      'm.js vanished after the build',
+      `z.js contains the secret access key in use: ${advice}`,
+    ])
+  })
+})

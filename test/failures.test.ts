@@ -1,0 +1,266 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { deployEnv } from '../fixtures/build/environment.js'
+import {
+  type App,
+  type BuildResult,
+  buildApp,
+  buildRspack,
+  buildVite,
+  buildWebpack,
+  copyApp,
+  type ViteOptions,
+} from '../fixtures/build/index.js'
+import { type EmbeddedS3, type LoggedRequest, startEmbedded } from '../fixtures/s3/index.js'
+
+let s3: EmbeddedS3
+let bucket: string
+
+beforeAll(async () => {
+  s3 = await startEmbedded()
+})
+beforeEach(async () => {
+  bucket = await s3.createBucket()
+  s3.server.reset()
+})
+afterEach(() => {
+  s3.server.intercept = undefined
+})
+afterAll(() => s3.close())
+
+const bundlers: [name: string, app: App, options: ViteOptions][] = [
+  ['Vite 5', 'vanilla', { vite: 'vite5' }],
+  ['Vite 6', 'vanilla', { vite: 'vite6' }],
+  ['Vite 7', 'vanilla', { vite: 'vite7' }],
+  ['Vite 8', 'vanilla', {}],
+  ['Vite 8 (JavaScript API)', 'vanilla', { api: true }],
+  ['webpack', 'webpack', {}],
+  ['webpack (JavaScript API)', 'webpack', { api: true }],
+  ['Rspack', 'rspack', {}],
+  ['Rspack (JavaScript API)', 'rspack', { api: true }],
+]
+
+function build(app: App, dir: string, options: ViteOptions): Promise<BuildResult> {
+  if (app === 'webpack') return buildWebpack(dir, options)
+  return app === 'rspack' ? buildRspack(dir, options) : buildVite(dir, options)
+}
+
+const entryOf = (app: App) => (app === 'vanilla' ? 'src/main.ts' : 'src/index.js')
+const puts = () => s3.server.requests.filter(({ method }) => method === 'PUT')
+const keys = (requests: LoggedRequest[]) => requests.map(({ key }) => key as string)
+
+/** A Vite config with these options and plugins, for the React app without its framework's plugin. */
+const viteConfig = (options: string, plugins = '') => ({
+  'vite.config.ts': `import { staticS3 } from 'static-s3/vite'
+import { writeFileSync } from 'node:fs'
+export default { plugins: [${plugins}staticS3(${options})] }
+`,
+})
+
+describe.each(bundlers)('a build that fails: %s', (_name, app, options) => {
+  test('nothing of the earlier output that still lies there is uploaded', async () => {
+    const dir = await copyApp(app)
+    const env = { ...deployEnv(s3, bucket), USE_S3: '0' }
+    const first = await build(app, dir, { ...options, env })
+    expect(first.code, first.output).toBe(0)
+    await writeFile(join(dir, entryOf(app)), `import './not-there.js'`)
+    const second = await build(app, dir, { ...options, env: { ...env, USE_S3: '1' } })
+    expect(second.code).toBe(1)
+    expect(second.output).toMatch(/not-there/)
+    expect(s3.server.requests).toEqual([])
+  })
+})
+
+test.each(['vite5', 'vite6', 'vite7', 'vite'] as const)(
+  'a build that fails in renderChunk, generateBundle, writeBundle or closeBundle uploads nothing: %s',
+  async (vite) => {
+    for (const hook of ['renderChunk', 'generateBundle', 'writeBundle', 'closeBundle']) {
+      const plugins = `{ name: 'broken', ${hook}() { throw new Error('broken in ${hook}') } }, `
+      const { code, output } = await buildVite('legacy', {
+        vite,
+        files: viteConfigOf('legacy', plugins),
+        env: deployEnv(s3, bucket),
+      })
+      expect(output).toMatch(`broken in ${hook}`)
+      expect(code).toBe(1)
+      expect(s3.server.requests).toEqual([])
+    }
+  },
+)
+
+function viteConfigOf(_app: App, plugins: string) {
+  const { 'vite.config.ts': config } = viteConfig('', plugins)
+  return { 'vite.config.js': config.replace("import { writeFileSync } from 'node:fs'\n", '') }
+}
+
+describe.each(bundlers)('an upload that fails: %s', (_name, app, options) => {
+  test('fails the build in one message; the old site stands, and the next run carries on', async () => {
+    const dir = await copyApp(app)
+    const env = deployEnv(s3, bucket)
+    const first = await build(app, dir, { ...options, env })
+    expect(first.code, first.output).toBe(0)
+    const before = new Map([...s3.server.objects(bucket)].map(([key, object]) => [key, object.etag]))
+
+    const entry = join(dir, entryOf(app))
+    await writeFile(entry, `${await readFile(entry, 'utf8')}\nconsole.log('second')`)
+    const page = join(dir, app === 'vanilla' ? 'index.html' : 'src/index.html')
+    await writeFile(page, (await readFile(page, 'utf8')).replace('<title>', '<title>Second '))
+    s3.server.reset()
+    s3.server.intercept = ({ method, key }) =>
+      method === 'PUT' && /(main|index)[-.][\w-]+\.js$/.test(key as string)
+        ? { status: 403, code: 'AccessDenied' }
+        : undefined
+    const second = await build(app, dir, { ...options, env })
+    expect(second.code, second.output).toBe(1)
+    const message = second.output.slice(second.output.indexOf('static-s3: PUT'))
+    expect(message).toMatch(/AccessDenied/)
+    expect(message).toMatch(/s3:PutObject/)
+    expect(message).toMatch(/The site stands as it was/)
+    expect(second.output).not.toMatch(/^\s+at .*(static-s3|aws-sdk|smithy)/m)
+    for (const [key, etag] of before) expect(s3.server.objects(bucket).get(key)?.etag, key).toBe(etag)
+
+    s3.server.intercept = undefined
+    const up = new Set(s3.server.objects(bucket).keys())
+    s3.server.reset()
+    const third = await build(app, dir, { ...options, env })
+    expect(third.code, third.output).toBe(0)
+    expect(keys(puts()).some((key) => key.endsWith('index.html'))).toBe(true)
+    for (const key of keys(puts())) expect(up.has(key) && !key.endsWith('.html'), key).toBe(false)
+  }, 60_000)
+})
+
+test('onError: warn lets the build pass, with the same message as a warning', async () => {
+  const files = viteConfigOf('legacy', '')
+  files['vite.config.js'] = files['vite.config.js'].replace('staticS3()', "staticS3({ onError: 'warn' })")
+  const { code, output } = await buildVite('legacy', { files, env: deployEnv(s3, 'not-there') })
+  expect(output).toMatch(/static-s3: LIST .*\(NoSuchBucket\)/)
+  expect(code).toBe(0)
+})
+
+test('a file with a credential in use stops the deploy before the first byte leaves', async () => {
+  const { accessKeyId, secretAccessKey } = s3.credentials
+  const { code, output } = await buildVite('legacy', {
+    files: {
+      ...viteConfigOf('legacy', ''),
+      'public/settings.json': JSON.stringify({ secretAccessKey }),
+      'public/docs/note.txt': accessKeyId,
+    },
+    env: deployEnv(s3, bucket),
+  })
+  expect(code).toBe(1)
+  expect(output).toMatch('docs/note.txt contains the access key id in use')
+  expect(output).toMatch('settings.json contains the secret access key in use')
+  expect(output).not.toMatch(secretAccessKey)
+  expect(output).not.toMatch(accessKeyId)
+  expect(puts()).toEqual([])
+})
+
+describe('what S3 says no to has its own sentence with the remedy', () => {
+  const refusals: [name: string, env: () => Record<string, string | undefined>, says: RegExp, prepare?: () => void][] =
+    [
+      [
+        'a bucket that is not there',
+        () => ({ AWS_STORAGE_BUCKET_NAME: 'not-there' }),
+        /NoSuchBucket.*AWS_STORAGE_BUCKET_NAME/,
+      ],
+      ['an unknown key', () => ({ AWS_ACCESS_KEY_ID: 'AKIAUNKNOWN000000000' }), /InvalidAccessKeyId/],
+      ['a wrong secret', () => ({ AWS_SECRET_ACCESS_KEY: 'x'.repeat(40) }), /SignatureDoesNotMatch/],
+      ['a wrong region', () => ({ AWS_S3_REGION_NAME: 'eu-central-1' }), /AWS_S3_REGION_NAME.*us-east-1/],
+      [
+        'an expired session',
+        () => {
+          const { accessKeyId, secretAccessKey, sessionToken } = s3.server.session(-60)
+          return {
+            AWS_ACCESS_KEY_ID: accessKeyId,
+            AWS_SECRET_ACCESS_KEY: secretAccessKey,
+            AWS_SESSION_TOKEN: sessionToken,
+          }
+        },
+        /ExpiredToken/,
+      ],
+      ['an ACL', () => ({ AWS_DEFAULT_ACL: 'public-read' }), /AccessControlListNotSupported.*AWS_DEFAULT_ACL/],
+      [
+        'a user without rights',
+        () => ({ AWS_ACCESS_KEY_ID: s3.other.accessKeyId, AWS_SECRET_ACCESS_KEY: s3.other.secretAccessKey }),
+        /s3:ListBucket.*AccessDenied/,
+      ],
+      ['no credentials', () => ({ AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined }), /no AWS credentials were found/],
+      [
+        'an unknown profile',
+        () => ({ AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_PROFILE: 'nobody' }),
+        /profile "?nobody/,
+      ],
+      ['no server', () => ({ AWS_S3_ENDPOINT_URL: 'http://127.0.0.1:1' }), /ECONNREFUSED.*AWS_S3_ENDPOINT_URL/],
+    ]
+
+  test.each(refusals)('%s', async (_name, env, says) => {
+    const { code, output } = await buildVite('legacy', {
+      files: viteConfigOf('legacy', ''),
+      env: { ...deployEnv(s3, bucket), ...env() },
+    })
+    expect(code).toBe(1)
+    expect(output.replaceAll('\n', ' ')).toMatch(says)
+    expect(output).not.toMatch(/^\s+at /m)
+    for (const secret of [s3.credentials.secretAccessKey, s3.credentials.accessKeyId, 'Signature='])
+      expect(output).not.toContain(secret)
+    expect(s3.server.objects(bucket).size).toBe(0)
+  })
+
+  test('a clock that is off', async () => {
+    const later = await startEmbedded({ now: () => new Date(Date.now() + 3_600_000) })
+    try {
+      const { code, output } = await buildVite('legacy', {
+        files: viteConfigOf('legacy', ''),
+        env: deployEnv(later, await later.createBucket()),
+      })
+      expect(code).toBe(1)
+      expect(output).toMatch(/RequestTimeTooSkewed/)
+      expect(output).toMatch(/clock/)
+    } finally {
+      await later.close()
+    }
+  })
+})
+
+test('all wrong settings are reported at once, before the build', async () => {
+  const files = viteConfigOf('legacy', '')
+  files['vite.config.js'] = files['vite.config.js'].replace('staticS3()', "staticS3({ buckets: 'x', concurrency: 0 })")
+  const { code, output } = await buildVite('legacy', {
+    files,
+    env: {
+      USE_S3: 'yes',
+      AWS_LOCATION: 'static/../admin',
+      AWS_S3_OBJECT_PARAMETERS: "{'CacheControl': 'x'}",
+      AWS_QUERYSTRING_AUTH: 'True',
+    },
+  })
+  expect(code).toBe(1)
+  for (const line of [
+    /unknown option `buckets`: did you mean `bucket`\?/,
+    /no bucket is named/,
+    /option `concurrency` has to be a whole number from 1 to 256, and is 0/,
+    /AWS_LOCATION must not have `\.\.`/,
+    /AWS_S3_OBJECT_PARAMETERS has to be a JSON object/,
+    /AWS_QUERYSTRING_AUTH has to be off/,
+  ]) {
+    expect(output).toMatch(line)
+  }
+  expect(s3.server.requests).toEqual([])
+})
+
+test('a file that vanishes, or is left over from an earlier build, is not taken for one of this build', async () => {
+  const files = viteConfigOf('legacy', '')
+  files['vite.config.js'] = files['vite.config.js'].replace('plugins:', 'build: { emptyOutDir: false }, plugins:')
+  const dir = await copyApp('legacy', { files })
+  await mkdir(join(dir, 'dist/assets'), { recursive: true })
+  await writeFile(join(dir, 'dist/assets/old-AbCdEfGh.js'), 'old')
+  await writeFile(join(dir, 'dist/favicon.svg'), 'will be written anew')
+  const { code, output } = await buildVite(dir, { env: deployEnv(s3, bucket) })
+  expect(code, output).toBe(0)
+  expect(output).toMatch(/left over from an earlier build/)
+  const up = [...s3.server.objects(bucket).keys()]
+  expect(up).not.toContain('static/assets/old-AbCdEfGh.js')
+  expect(up).toContain('static/favicon.svg')
+  await rm(dir, { recursive: true })
+})
