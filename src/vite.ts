@@ -101,8 +101,11 @@ export function staticS3(options: Options = {}): Plugin {
     },
 
     async buildStart() {
+      // With several outputs, Vite 8 starts one build after the other.
+      const { name } = environmentOf(this)
+      if (runs.has(name)) return
       const before = await takeSnapshots(settings ? outputFolders(config) : [])
-      runs.set(environmentOf(this).name, { before, begun: 0, outputs: [] })
+      runs.set(name, { before, begun: 0, outputs: [] })
     },
 
     // The public URL gets into chunks after they were hashed (preload lists): without this, a new domain would come under an old name.

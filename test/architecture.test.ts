@@ -11,6 +11,8 @@ const src = join(root, 'src')
 interface Import {
   /** A package's name, `node:…`, or a source file relative to src/ without its ending: `core/plan`. */
   of: string
+  /** Whether that is a source file: there is a package `vite`, and a `src/vite.ts`. */
+  ours: boolean
   kind: 'static' | 'dynamic' | 'type'
 }
 
@@ -38,7 +40,7 @@ function importsOf(tree: ts.SourceFile): Import[] {
   const add = (specifier: ts.Node | undefined, kind: Import['kind']) => {
     if (!specifier || !ts.isStringLiteralLike(specifier))
       throw new Error(`${tree.fileName}: an import of no fixed name`)
-    imports.push({ of: targetOf(specifier.text, tree.fileName), kind })
+    imports.push({ of: targetOf(specifier.text, tree.fileName), ours: specifier.text.startsWith('.'), kind })
   }
   const visit = (node: ts.Node): void => {
     if (ts.isImportDeclaration(node)) {
@@ -73,7 +75,6 @@ const source = (name: string): Source => {
   return found
 }
 
-const isOurs = (name: string) => sources.some((each) => each.name === name)
 const inFolder = (folder: string) => sources.filter(({ name }) => name.startsWith(`${folder}/`))
 const packageOf = (of: string) => /^(@[^/]+\/)?[^/]+/.exec(of)?.[0] ?? of
 
@@ -90,28 +91,28 @@ const isStage = (of: string) => stages.some((stage) => of === `core/${stage}`)
 describe('what this test reads', () => {
   it('is there, and its imports are found', () => {
     expect(sources.length).toBeGreaterThan(20)
-    expect(source('core/plan').imports).toContainEqual({ of: 'core/digest', kind: 'type' })
-    expect(source('core/publish').imports).toContainEqual({ of: 'core/collect', kind: 'static' })
-    expect(source('vite').imports).toContainEqual({ of: 'vite', kind: 'type' })
+    expect(source('core/plan').imports).toContainEqual({ of: 'core/digest', ours: true, kind: 'type' })
+    expect(source('core/publish').imports).toContainEqual({ of: 'core/collect', ours: true, kind: 'static' })
+    expect(source('vite').imports).toContainEqual({ of: 'vite', ours: false, kind: 'type' })
   })
 
   it('names every import: each relative one is a file', () => {
-    expect(offences(sources, ({ of }) => /^(core|s3|vite|webpack)\//.test(of) && !isOurs(of))).toEqual([])
+    expect(offences(sources, ({ of, ours }) => ours && !sources.some(({ name }) => name === of))).toEqual([])
   })
 
   it.each([
-    ["import { a } from './b.js'", { of: 'b', kind: 'static' }],
-    ["import './b.js'", { of: 'b', kind: 'static' }],
-    ["import * as b from './b.js'", { of: 'b', kind: 'static' }],
-    ["import b, { type C } from './b.js'", { of: 'b', kind: 'static' }],
-    ["import { type C, d } from './b.js'", { of: 'b', kind: 'static' }],
-    ["import { type C } from './b.js'", { of: 'b', kind: 'type' }],
-    ["import type { C } from './b.js'", { of: 'b', kind: 'type' }],
-    ["export * from './b.js'", { of: 'b', kind: 'static' }],
-    ["export type { C } from './b.js'", { of: 'b', kind: 'type' }],
-    ["const b = await import('./b.js')", { of: 'b', kind: 'dynamic' }],
-    ["let b: typeof import('./b.js')", { of: 'b', kind: 'type' }],
-    ["import { x } from '@aws-sdk/client-s3'", { of: '@aws-sdk/client-s3', kind: 'static' }],
+    ["import { a } from './b.js'", { of: 'b', ours: true, kind: 'static' }],
+    ["import './b.js'", { of: 'b', ours: true, kind: 'static' }],
+    ["import * as b from './b.js'", { of: 'b', ours: true, kind: 'static' }],
+    ["import b, { type C } from './b.js'", { of: 'b', ours: true, kind: 'static' }],
+    ["import { type C, d } from './b.js'", { of: 'b', ours: true, kind: 'static' }],
+    ["import { type C } from './b.js'", { of: 'b', ours: true, kind: 'type' }],
+    ["import type { C } from './b.js'", { of: 'b', ours: true, kind: 'type' }],
+    ["export * from './b.js'", { of: 'b', ours: true, kind: 'static' }],
+    ["export type { C } from './b.js'", { of: 'b', ours: true, kind: 'type' }],
+    ["const b = await import('./b.js')", { of: 'b', ours: true, kind: 'dynamic' }],
+    ["let b: typeof import('./b.js')", { of: 'b', ours: true, kind: 'type' }],
+    ["import { x } from '@aws-sdk/client-s3'", { of: '@aws-sdk/client-s3', ours: false, kind: 'static' }],
   ] as const)('%s', (code, found) => {
     expect(importsOf(ts.createSourceFile('a.ts', code, ts.ScriptTarget.Latest, true))).toEqual([found])
   })
@@ -190,7 +191,7 @@ describe('an asset flows one way', () => {
     const visit = (name: string, path: string[]): void => {
       if (path.includes(name)) circles.push([...path.slice(path.indexOf(name)), name].join(' → '))
       if (path.includes(name) || done.has(name)) return
-      for (const { of } of source(name).imports) if (isOurs(of)) visit(of, [...path, name])
+      for (const { of, ours } of source(name).imports) if (ours) visit(of, [...path, name])
       done.add(name)
     }
     for (const { name } of sources) visit(name, [])
@@ -209,20 +210,20 @@ describe('who may import what', () => {
 
   it('the core imports no bundler, and no adapter', () => {
     expect(
-      offences(inFolder('core'), ({ of }) => bundlers.test(of) || /^(vite|webpack|rspack)(\/|$)/.test(of)),
+      offences(inFolder('core'), ({ of, ours }) => (ours ? /^(vite|webpack|rspack)(\/|$)/ : bundlers).test(of)),
     ).toEqual([])
     expect(offences(inFolder('s3'), ({ of }) => bundlers.test(of))).toEqual([])
   })
 
   it('adapters import no bundler but for its types: it is the one that is there', () => {
-    expect(offences(sources, ({ of, kind }) => bundlers.test(of) && !isOurs(of) && kind !== 'type')).toEqual([])
+    expect(offences(sources, ({ of, ours, kind }) => !ours && bundlers.test(of) && kind !== 'type')).toEqual([])
   })
 
   it('the entry for webpack and Rspack imports neither, so that its types fit both', () => {
     expect(
       offences(
         [source('webpack'), source('rspack'), ...inFolder('webpack')],
-        ({ of }) => bundlers.test(of) && !isOurs(of),
+        ({ of, ours }) => !ours && bundlers.test(of),
       ),
     ).toEqual([])
   })
@@ -242,8 +243,9 @@ describe('who may import what', () => {
   it('packages are those that package.json names for users', () => {
     const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
     const named = Object.keys({ ...dependencies, ...peerDependencies })
-    const isForeign = (of: string) => !of.startsWith('node:') && !isOurs(of)
-    expect(offences(sources, ({ of }) => isForeign(of) && !named.includes(packageOf(of)))).toEqual([])
+    expect(
+      offences(sources, ({ of, ours }) => !ours && !of.startsWith('node:') && !named.includes(packageOf(of))),
+    ).toEqual([])
     const used = new Set(sources.flatMap(({ imports }) => imports.map(({ of }) => packageOf(of))))
     expect(Object.keys(dependencies).filter((name) => !used.has(name))).toEqual([])
   })
@@ -267,7 +269,7 @@ describe('pure stages', () => {
   it('and so does what they import of ours', () => {
     const seen = new Set(stageFiles.map(({ name }) => name))
     for (const name of seen) {
-      for (const { of, kind } of source(name).imports) if (isOurs(of) && kind !== 'type') seen.add(of)
+      for (const { of, ours, kind } of source(name).imports) if (ours && kind !== 'type') seen.add(of)
     }
     const reached = [...seen].map(source)
     for (const [what, pattern] of forbidden) {

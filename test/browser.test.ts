@@ -79,12 +79,16 @@ async function visit(name: keyof typeof cases, path = '/', options: PageServerOp
   return { ...open, pages, publicUrl: build.publicUrl }
 }
 
-/** What the page found out about itself. */
+/** What the page found out about itself. Asked again and again from here: waiting inside a page needs `unsafe-eval`. */
 async function checksOf({ page, errors }: Visit): Promise<Record<string, unknown>> {
-  await page.waitForFunction('window.__checks?.done', undefined, { timeout: 10_000 }).catch((error: Error) => {
-    throw new Error(`${error.message}\n${errors.join('\n')}`)
-  })
-  return page.evaluate('window.__checks')
+  const read = () => page.evaluate(() => (window as unknown as { __checks?: Record<string, unknown> }).__checks ?? {})
+  await expect
+    .poll(async () => (await read()).done, { timeout: 10_000 })
+    .toBe(true)
+    .catch((error: Error) => {
+      throw new Error([error.message, ...errors].join('\n'))
+    })
+  return read()
 }
 
 /** No error anywhere, nothing but pages asked of their origin, and no third origin. */
@@ -189,6 +193,31 @@ describe.each(vanilla)('%s', { timeout: 30_000 }, (name) => {
     expect({ url, errors }).toEqual({ url: `${pages.origin}/site.webmanifest`, errors: [] })
     expect(pages.missed).toEqual([])
   })
+})
+
+test('a Content-Security-Policy that names the bucket, and blob: for workers', { timeout: 30_000 }, async () => {
+  const bucket = s3.endpoint
+  const policy = [
+    "default-src 'none'",
+    `script-src ${bucket} 'wasm-unsafe-eval'`,
+    'worker-src blob:',
+    `style-src ${bucket} 'unsafe-inline'`,
+    `img-src ${bucket}`,
+    `font-src ${bucket}`,
+    `connect-src ${bucket}`,
+    "manifest-src 'self'",
+  ].join('; ')
+  const visited = await visit('Vite 8', '/', { headers: { 'content-security-policy': policy } })
+  const { moduleWorker, classicWorker, sharedWorker, lazy, wasm } = await checksOf(visited)
+  const pong = { answer: 'pong', wasm: 42 }
+  expect({ moduleWorker, classicWorker, sharedWorker, lazy, wasm }).toEqual({
+    moduleWorker: { ...pong, name: 'helper' },
+    classicWorker: pong,
+    sharedWorker: pong,
+    lazy: true,
+    wasm: 42,
+  })
+  expect(visited.errors.filter((error) => error.includes('Content Security Policy'))).toEqual([])
 })
 
 describe('create-vue', { timeout: 30_000 }, () => {

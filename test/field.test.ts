@@ -53,9 +53,9 @@ test.each(apps)(
     const ends = (group: LoggedRequest[]) => Math.max(...group.map(({ began, time }) => began + time))
     const begins = (group: LoggedRequest[]) => Math.min(...group.map(({ began }) => began))
     const there = spans.filter(({ length }) => length > 0)
-    there
-      .slice(1)
-      .forEach((group, before) => expect(begins(group)).toBeGreaterThan(ends(there[before] as LoggedRequest[])))
+    for (const [before, group] of there.slice(1).entries()) {
+      expect(begins(group)).toBeGreaterThan(ends(there[before] as LoggedRequest[]))
+    }
   },
 )
 

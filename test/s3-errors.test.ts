@@ -7,7 +7,6 @@ import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type EmbeddedS3, s3Servers, startEmbedded, type TestS3 } from '../fixtures/s3/index.js'
 import { StaticS3Error } from '../src/core/error.js'
-import { findEndpoint } from '../src/s3/endpoint.js'
 import { explain } from '../src/s3/explain.js'
 import { findRegion } from '../src/s3/region.js'
 import type { ExplainContext, Request } from '../src/s3/request.js'
@@ -57,7 +56,7 @@ function s3Error(
 
 const nodeError = (code: string, fields = {}) => Object.assign(new Error(`said ${code}`), { code, ...fields })
 
-const iam = '`static-s3 policy iam` prints one that fits'
+const iam = 'Allow it in the policy of the user or role'
 
 /** What S3 says, and what is made of it: parts that the message has to have. */
 const table: [name: string, error: Error, Partial<ExplainContext>, parts: string[]][] = [
@@ -143,14 +142,14 @@ const table: [name: string, error: Error, Partial<ExplainContext>, parts: string
     'a role that trusts somebody else',
     s3Error('AccessDenied', { status: 403, message: 'Not authorized to perform sts:AssumeRoleWithWebIdentity' }),
     { request: { verb: 'CREDENTIALS' } },
-    ['signing in for s3://my-bucket', 'sts:AssumeRoleWithWebIdentity', '`static-s3 policy oidc`'],
+    ['signing in for s3://my-bucket', 'sts:AssumeRoleWithWebIdentity', 'trust policy'],
   ],
   ['403 without code', s3Error('Unknown', { status: 403 }), {}, ['status 403', 'proxy or firewall']],
   [
     'NoSuchBucket',
     s3Error('NoSuchBucket', { status: 404 }),
     {},
-    ['no bucket "my-bucket" at S3 in us-east-1 (NoSuchBucket)', 'AWS_STORAGE_BUCKET_NAME', '`static-s3 setup`'],
+    ['no bucket "my-bucket" at S3 in us-east-1 (NoSuchBucket)', 'AWS_STORAGE_BUCKET_NAME', 'or create it'],
   ],
   [
     'another region, by header',
@@ -234,7 +233,7 @@ const table: [name: string, error: Error, Partial<ExplainContext>, parts: string
     'AccessControlListNotSupported',
     s3Error('AccessControlListNotSupported'),
     { request: put({ ACL: 'public-read' }) },
-    ['does not take ACLs', 'Remove AWS_DEFAULT_ACL', '`static-s3 policy bucket`'],
+    ['does not take ACLs', 'Remove AWS_DEFAULT_ACL', 'by a bucket policy'],
   ],
   [
     'InvalidBucketName',
@@ -246,7 +245,7 @@ const table: [name: string, error: Error, Partial<ExplainContext>, parts: string
   ['KeyTooLongError', s3Error('KeyTooLongError'), {}, ['1,024 bytes', 'AWS_LOCATION', '20 bytes']],
   ['MetadataTooLarge', s3Error('MetadataTooLarge'), {}, ['2 KB', 'AWS_S3_OBJECT_PARAMETERS']],
   ['PreconditionFailed', s3Error('PreconditionFailed', { status: 412 }), {}, ['there already']],
-  ['QuotaExceeded', s3Error('QuotaExceeded', { status: 403 }), {}, ['quota is used up', 'static-s3 prune']],
+  ['QuotaExceeded', s3Error('QuotaExceeded', { status: 403 }), {}, ['quota is used up', 'have the quota raised']],
   [
     'AllAccessDisabled',
     s3Error('AllAccessDisabled', { status: 403, message: 'All access has been disabled' }),
@@ -377,6 +376,282 @@ describe('explain', () => {
   })
 
   it.each(table)('says nothing that is secret: %s', (_name, error, overrides) => {
+    const url = `https://b.s3.amazonaws.com/?X-Amz-Signature=${SECRETS.signature}&X-Amz-Security-Token=${SECRETS.sessionToken}`
+    const said = `${error.message} AWSAccessKeyId=${SECRETS.accessKeyId} ${SECRETS.secretAccessKey} ASIAY34FZKBOKMUTVV7A ${url}`
+    const fields = {
+      AWSAccessKeyId: SECRETS.accessKeyId,
+      SignatureProvided: SECRETS.signature,
+      StringToSign: `AWS4-HMAC-SHA256\n${SECRETS.signature}`,
+      CanonicalRequest: `x-amz-security-token:${SECRETS.sessionToken}`,
+      'Token-0': SECRETS.sessionToken,
+    }
+    const loud = Object.assign(new Error(said), error, { name: error.name }, fields)
+    Object.defineProperty(loud, '$response', { value: { headers: { authorization: SECRETS.signature } } })
+    const text = printed(explain(loud, context(overrides)))
+    for (const secret of [...Object.values(SECRETS), 'ASIAY34FZKBOKMUTVV7A']) expect(text).not.toContain(secret)
+    expect(text).not.toMatch(/StringToSign|CanonicalRequest/)
+  })
+
+  it('keeps a fingerprint that looks like a signature', () => {
+    const key = `static/app.${SECRETS.signature}.js`
+    const { message } = explain(s3Error('AccessDenied'), context({ request: { verb: 'PUT', key, parameters: {} } }))
+    expect(message).toContain(key)
+  })
+
+  it('has a cause whose name is the code', () => {
+    const { cause } = explain(s3Error('PreconditionFailed', { status: 412 }), context())
+    expect(cause).toMatchObject({ name: 'PreconditionFailed', status: 412 })
+    expect(Object.keys(explain(s3Error('X'), context()))).not.toContain('cause')
+  })
+
+  it('leaves an error that is ready to be shown as it is', () => {
+    const ready = new StaticS3Error('ready')
+    expect(explain(ready, context())).toBe(ready)
+  })
+})
+
+const hasty = { now: Date.now, random: () => 0, sleep: async () => {} }
+
+const settingsFor = (server: TestS3, bucket: string): S3Settings => ({
+  bucket,
+  region: server.region,
+  endpoint: server.endpoint,
+  addressingStyle: 'auto',
+  credentials: server.credentials,
+  concurrency: 4,
+})
+
+/** What listing the bucket fails with. */
+async function failure(settings: S3Settings): Promise<StaticS3Error> {
+  const connection = await openBucket(settings, hasty)
+  try {
+    await connection.bucket.list('static/')
+  } catch (error) {
+    expect(error).toBeInstanceOf(StaticS3Error)
+    const { profile: _, ...secrets } = { profile: '', ...settings.credentials }
+    for (const secret of Object.values(secrets)) expect(printed(error as Error)).not.toContain(secret)
+    return error as StaticS3Error
+  } finally {
+    connection.close()
+  }
+  throw new Error('it did not fail')
+}
+
+for (const { title, available, start } of s3Servers) {
+  describe.skipIf(!available)(`said by ${title}`, () => {
+    let server: TestS3
+    let bucket: string
+
+    beforeAll(async () => {
+      server = await start()
+      bucket = await server.createBucket()
+    }, 120_000)
+
+    afterAll(() => server?.close(), 60_000)
+
+    it('an unknown key id', async () => {
+      const credentials = { ...server.credentials, accessKeyId: 'AKIAIOSFODNN7EXAMPLE' }
+      const { message } = await failure({ ...settingsFor(server, bucket), credentials })
+      expect(message).toContain('does not know the access key id (InvalidAccessKeyId)')
+    })
+
+    it('a wrong secret', async () => {
+      const credentials = { ...server.credentials, secretAccessKey: 'not/this/one' }
+      const { message } = await failure({ ...settingsFor(server, bucket), credentials })
+      expect(message).toContain('(SignatureDoesNotMatch)')
+    })
+
+    it('a missing bucket', async () => {
+      const { message } = await failure(settingsFor(server, 'no-such-bucket-here'))
+      expect(message).toContain(`no bucket "no-such-bucket-here" at ${server.endpoint} (NoSuchBucket)`)
+    })
+
+    it('somebody without rights', async () => {
+      const { accessKeyId, secretAccessKey } = server.other
+      const { message } = await failure({
+        ...settingsFor(server, bucket),
+        credentials: { accessKeyId, secretAccessKey },
+      })
+      expect(message).toContain(
+        `LIST s3://${bucket}/static/: access denied; it takes s3:ListBucket on arn:aws:s3:::${bucket}`,
+      )
+    })
+
+    it('a key that is too long', async () => {
+      const { bucket: port, close } = await openBucket(settingsFor(server, bucket), hasty)
+      const body = { size: 1, md5: '9dd4e461268c8034f5c8564e155c67a6', open: async () => Buffer.from('x') }
+      await expect(port.put('k'.repeat(1100), body, {})).rejects.toThrow(/longer than the 1,024 bytes/)
+      close()
+    })
+  })
+}
+
+describe('said by the embedded server', () => {
+  let server: EmbeddedS3
+  let bucket: string
+
+  beforeAll(async () => {
+    server = await startEmbedded({ region: 'eu-west-1' })
+    bucket = await server.createBucket()
+  })
+
+  afterAll(() => server.close())
+
+  it('another region', async () => {
+    const { message } = await failure({ ...settingsFor(server, bucket), region: 'us-east-1' })
+    expect(message).toContain('Set AWS_S3_REGION_NAME=eu-west-1.')
+  })
+
+  it('temporary credentials that have expired', async () => {
+    const { message } = await failure({ ...settingsFor(server, bucket), credentials: server.server.session(-60) })
+    expect(message).toContain('(ExpiredToken)')
+  })
+
+  it('a session token that belongs to other keys', async () => {
+    const { accessKeyId, secretAccessKey } = server.server.session()
+    const { sessionToken } = server.server.session()
+    const { message } = await failure({
+      ...settingsFor(server, bucket),
+      credentials: { accessKeyId, secretAccessKey, sessionToken },
+    })
+    expect(message).toContain('(InvalidToken)')
+  })
+
+  it('a bucket without ACLs', async () => {
+    const { bucket: port, close } = await openBucket(settingsFor(server, bucket), hasty)
+    const body = { size: 1, md5: '9dd4e461268c8034f5c8564e155c67a6', open: async () => Buffer.from('x') }
+    await expect(port.put('static/a', body, { ACL: 'public-read' })).rejects.toThrow(/Remove AWS_DEFAULT_ACL/)
+    close()
+  })
+
+  it('a clock that is wrong is corrected by the answer, and the request sent again', async () => {
+    const late = await startEmbedded({ now: () => new Date(Date.now() - 3 * 3_600_000) })
+    const { endpoint, region, credentials } = late
+    const bucket = await late
+      .client({ systemClockOffset: -3 * 3_600_000 })
+      .send(new (await import('@aws-sdk/client-s3')).CreateBucketCommand({ Bucket: 'late' }))
+      .then(() => 'late')
+    late.server.reset()
+    const connection = await openBucket({ ...settingsFor(server, bucket), endpoint, region, credentials }, hasty)
+    expect(await connection.bucket.list('')).toEqual([])
+    expect(late.server.requests.map(({ code }) => code)).toEqual(['RequestTimeTooSkewed', undefined])
+    connection.close()
+    await late.close()
+  })
+})
+
+describe('said by the network and the SDK', () => {
+  const somewhere = (overrides: Partial<S3Settings>): S3Settings => ({
+    bucket: 'my-bucket',
+    region: 'us-east-1',
+    endpoint: 'http://127.0.0.1:9',
+    addressingStyle: 'auto',
+    credentials: { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI' },
+    concurrency: 4,
+    ...overrides,
+  })
+  let home: string
+
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), 'static-s3-home-'))
+    for (const name of Object.keys(process.env)) if (/^AWS_/.test(name)) vi.stubEnv(name, undefined)
+    vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true')
+    vi.stubEnv('AWS_CONFIG_FILE', join(home, 'config'))
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', join(home, 'credentials'))
+  })
+
+  afterEach(() => {
+    vi.unstubAllEnvs()
+    rmSync(home, { recursive: true })
+  })
+
+  it('a closed port', async () => {
+    const closed = createServer().listen(0, '127.0.0.1')
+    await new Promise((listening) => closed.once('listening', listening))
+    const { port } = closed.address() as AddressInfo
+    await new Promise((done) => closed.close(done))
+    const { message } = await failure(somewhere({ endpoint: `http://127.0.0.1:${port}` }))
+    expect(message).toContain(
+      `http://127.0.0.1:${port} can't be reached: nothing listens there: 127.0.0.1 (ECONNREFUSED)`,
+    )
+  })
+
+  it('a host that does not exist', async () => {
+    const { message } = await failure(somewhere({ endpoint: 'http://s3.no-such-host.invalid' }))
+    expect(message).toMatch(/can't be reached: there is no such host, or no network: .* \((ENOTFOUND|EAI_AGAIN)\)/)
+  })
+
+  it('TLS spoken to a server without', async () => {
+    const plain = createHttpServer().listen(0, '127.0.0.1')
+    await new Promise((listening) => plain.once('listening', listening))
+    const endpoint = `https://127.0.0.1:${(plain.address() as AddressInfo).port}`
+    const { message } = await failure(somewhere({ endpoint }))
+    expect(message).toContain('http or https')
+    plain.close()
+  })
+
+  it('something that is no HTTP', async () => {
+    const ssh = createServer((socket) => socket.end('SSH-2.0-OpenSSH_9.9\r\n')).listen(0, '127.0.0.1')
+    await new Promise((listening) => ssh.once('listening', listening))
+    const endpoint = `http://127.0.0.1:${(ssh.address() as AddressInfo).port}`
+    const { message } = await failure(somewhere({ endpoint }))
+    expect(message).toContain("not S3's")
+    ssh.close()
+  })
+
+  it.each(['minio', '127.0.0.1:9000'])('an endpoint that is no URL: %s', async (endpoint) => {
+    const { message } = await failure(somewhere({ endpoint })).catch((error: Error) => error)
+    expect(message).toContain(`"${endpoint}" is no URL`)
+  })
+
+  it('a region that is none', async () => {
+    const { message } = await failure(somewhere({ region: 'eu west' }))
+    expect(message).toContain(`"eu west" can't be a region`)
+  })
+
+  it('no credentials in an empty environment', async () => {
+    const { message } = await failure(somewhere({ credentials: undefined }))
+    expect(message).toContain('no AWS credentials were found (CredentialsProviderError)')
+    const connection = await openBucket(somewhere({ credentials: undefined }))
+    await expect(connection.credentials()).rejects.toThrow(/signing in for s3:\/\/my-bucket: no AWS credentials/)
+    connection.close()
+  })
+
+  it('a profile that is not there, by setting and by environment', async () => {
+    const { message } = await failure(somewhere({ credentials: { profile: 'nope' } }))
+    expect(message).toContain('the profile "nope" is not in ~/.aws/config or ~/.aws/credentials')
+    vi.stubEnv('AWS_PROFILE', 'also-nope')
+    expect((await failure(somewhere({ credentials: undefined }))).message).toContain('the profile "also-nope"')
+  })
+
+  it('a profile whose SSO session is over', async () => {
+    writeFileSync(
+      join(home, 'config'),
+      '[profile dev]\nsso_session = my\nsso_account_id = 111122223333\nsso_role_name = r\n[sso-session my]\nsso_start_url = https://x.test/start\nsso_region = eu-west-1\nsso_registration_scopes = sso:account:access\n',
+    )
+    const { message } = await failure(somewhere({ credentials: { profile: 'dev' } }))
+    expect(message).toContain('no valid SSO session (CredentialsProviderError). Run `aws sso login --profile dev`.')
+  })
+
+  it('finds the region where the SDK does', async () => {
+    expect(await findRegion()).toBe('us-east-1')
+    // The SDK keeps what it has read of a file.
+    vi.stubEnv('AWS_CONFIG_FILE', join(home, 'other-config'))
+    writeFileSync(
+      join(home, 'other-config'),
+      '[default]\nregion = eu-north-1\n[profile dev]\nregion = ap-southeast-2\n',
+    )
+    expect(await findRegion('dev')).toBe('ap-southeast-2')
+    expect(await findRegion('nope')).toBe('us-east-1')
+    vi.stubEnv('AWS_PROFILE', 'dev')
+    expect(await findRegion()).toBe('ap-southeast-2')
+    vi.stubEnv('AWS_REGION', 'eu-west-3')
+    expect(await findRegion()).toBe('eu-west-3')
+    vi.stubEnv('AWS_REGION', 'eu west')
+    await expect(findRegion()).rejects.toThrow(/AWS_S3_REGION_NAME/)
+  })
+})
+it.each(table)('says nothing that is secret: %s', (_name, error, overrides) => {
     const url = `https://b.s3.amazonaws.com/?X-Amz-Signature=${SECRETS.signature}&X-Amz-Security-Token=${SECRETS.sessionToken}`
     const said = `${error.message} AWSAccessKeyId=${SECRETS.accessKeyId} ${SECRETS.secretAccessKey} ASIAY34FZKBOKMUTVV7A ${url}`
     const fields = {

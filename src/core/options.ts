@@ -58,7 +58,7 @@ export interface Options {
   customDomain?: string
   /**
    * The URL of an S3-compatible store.
-   * @env `AWS_S3_ENDPOINT_URL`, `AWS_ENDPOINT_URL_S3`
+   * @env `AWS_S3_ENDPOINT_URL`, `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`
    * @default AWS
    */
   endpoint?: string

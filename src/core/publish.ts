@@ -3,7 +3,7 @@ import { classify } from './classify.js'
 import { collect, type Output, type Snapshot } from './collect.js'
 import { digest } from './digest.js'
 import { dryRun } from './dry-run.js'
-import { StaticS3Error } from './error.js'
+import { debugging, StaticS3Error } from './error.js'
 import { type Plan, plan } from './plan.js'
 import { showProgress } from './progress.js'
 import { report } from './report.js'
@@ -37,7 +37,9 @@ export async function publish(input: PublishInput): Promise<void> {
   try {
     await deploy(input)
   } catch (error) {
-    if (!(error instanceof StaticS3Error) || input.settings.onError === 'fail') throw error
+    if (!(error instanceof StaticS3Error)) throw error
+    // Node prints an uncaught error with all its causes: they are for us alone.
+    if (input.settings.onError === 'fail') throw debugging() ? error : new StaticS3Error(error.message)
     input.logger.warn(error.message.replace(/^static-s3: /, ''))
   }
 }

@@ -191,7 +191,7 @@ function readProtocol(read: SettingReader): 'https:' | 'http:' {
 }
 
 function readEndpoint(read: SettingReader): string | undefined {
-  const found = read.string('endpoint', ['AWS_S3_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3'])
+  const found = read.string('endpoint', ['AWS_S3_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'])
   if (!found) return undefined
   const url = asUrl(found.value)
   if (!url || !/^https?:$/.test(url.protocol)) read.problem(found, 'has to be a URL such as https://s3.example.com')

@@ -38,7 +38,7 @@ const accessDenied: Explain = (answer, context) => {
   const hints = [
     denied
       ? `It is denied ${why}: a Deny beats every Allow, so that statement has to change.`
-      : 'Allow it in the policy of the user or role: `static-s3 policy iam` prints one that fits.',
+      : 'Allow it in the policy of the user or role.',
   ]
   const parameters = parametersOf(context)
   if (hasAcl(parameters)) {
@@ -60,7 +60,7 @@ const KEY_MATERIAL = /\b(?:AKIA|ASIA)[A-Z0-9]{8,}/
 const roleRefused: Explain = ({ message }) => ({
   fact: `the role can't be assumed; ${/\bsts:\w+/.exec(message)?.[0] ?? 'sts:AssumeRole'} is refused`,
   remedy:
-    "Check the role's ARN (AWS_ROLE_ARN) and its trust policy: with OIDC, its conditions have to match this repository and branch. `static-s3 policy oidc` prints one that fits.",
+    "Check the role's ARN (AWS_ROLE_ARN) and its trust policy: with OIDC, its conditions have to match this repository and branch.",
 })
 
 const refusedWithoutCode: Explain = (_answer, context) => ({
@@ -262,7 +262,7 @@ const EXPLANATIONS: Record<string, Explain> = {
 
   NoSuchBucket: (_answer, context) => ({
     fact: `there is no bucket "${context.bucket}" at ${storeOf(context)}`,
-    remedy: 'Check AWS_STORAGE_BUCKET_NAME, or let `static-s3 setup` create it.',
+    remedy: 'Check AWS_STORAGE_BUCKET_NAME, or create it.',
   }),
   NoSuchKey: () => ({ fact: 'there is no such object', remedy: 'It was deleted meanwhile: run it again.' }),
   NotFound: noS3,
@@ -309,7 +309,7 @@ const EXPLANATIONS: Record<string, Explain> = {
   AccessControlListNotSupported: () => ({
     fact: 'the bucket does not take ACLs, as every bucket made since April 2023',
     remedy:
-      'Remove AWS_DEFAULT_ACL (and ACL from AWS_S3_OBJECT_PARAMETERS) and make the files public by a bucket policy: `static-s3 policy bucket` prints it.',
+      'Remove AWS_DEFAULT_ACL (and ACL from AWS_S3_OBJECT_PARAMETERS) and make the files public by a bucket policy.',
   }),
   EntityTooLarge: (_answer, context) => ({
     fact: 'the file is larger than one upload may be',
@@ -331,7 +331,7 @@ const EXPLANATIONS: Record<string, Explain> = {
   }),
   QuotaExceeded: () => ({
     fact: "the bucket's or the account's quota is used up",
-    remedy: 'Delete what is no longer used (`static-s3 prune`), or have the quota raised.',
+    remedy: 'Delete what is no longer used, or have the quota raised.',
   }),
   AllAccessDisabled: accountTrouble,
   AccountProblem: accountTrouble,
