@@ -101,7 +101,7 @@ describe('the shell', () => {
     ['', 'file', ''],
     ['shell', '', 'shell'],
   ])('%j over %j is %j', async (shell, file, is) => {
-    const files = file === undefined ? {} : { '.env.production.local': `NAME=${file}` }
+    const files: Record<string, string> = file === undefined ? {} : { '.env.production.local': `NAME=${file}` }
     expect((await read(files, shell === undefined ? {} : { NAME: shell })).all.NAME).toBe(is)
   })
 

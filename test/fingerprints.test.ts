@@ -217,24 +217,18 @@ describe.each([
     ['classic workers', { worker: { format: 'iife' } }, 11],
     ['a manifest', { build: { manifest: true, ssrManifest: true } }, 12],
     ['an assetsDir', { build: { assetsDir: 'a/b' } }, 12],
-  ])(
-    '%s',
-    async (what, config, atLeast) => {
-      // A classic worker can't be split.
-      const single = what === 'classic workers'
-      const judged = await judge(async (content, root) => {
-        await write(root, single ? { 'src/part.js': '' } : {})
-        return build(content, root, config, single ? { ...emitter(content), transform: unsplit } : emitter(content))
-      })
-      expect(judged).toMatchObject(right)
-      expect(judged.fingerprinted.length, judged.fingerprinted.join('\n')).toBeGreaterThanOrEqual(atLeast)
-      if (atLeast === 0) expect(judged.fingerprinted).toEqual([])
-      expect(judged.all).toEqual(
-        expect.arrayContaining(['index.html', 'sw.js', 'app-BxYz1234.js', 'late-BxYz1234.json']),
-      )
-    },
-    60_000,
-  )
+  ])('%s', async (what, config, atLeast) => {
+    // A classic worker can't be split.
+    const single = what === 'classic workers'
+    const judged = await judge(async (content, root) => {
+      await write(root, single ? { 'src/part.js': '' } : {})
+      return build(content, root, config, single ? { ...emitter(content), transform: unsplit } : emitter(content))
+    })
+    expect(judged).toMatchObject(right)
+    expect(judged.fingerprinted.length, judged.fingerprinted.join('\n')).toBeGreaterThanOrEqual(atLeast)
+    if (atLeast === 0) expect(judged.fingerprinted).toEqual([])
+    expect(judged.all).toEqual(expect.arrayContaining(['index.html', 'sw.js', 'app-BxYz1234.js', 'late-BxYz1234.json']))
+  })
 
   function unsplit(code: string, id: string) {
     return id.endsWith('worker.js') ? code.replace("import('./part.js')", '') : undefined
@@ -262,7 +256,7 @@ describe.each([
     )
     expect(judged.all).toContain('assets/logo-original.svg')
     expect(judged).toMatchObject(right)
-  }, 60_000)
+  })
 
   it('an asset with a folder in its name', async () => {
     const judged = await judge((content, root) =>
@@ -280,9 +274,9 @@ describe.each([
     )
     expect(judged.all.join()).toContain('picture')
     expect(judged).toMatchObject(right)
-  }, 60_000)
+  })
 
-  it('an asset without a name', async () => {
+  it('an asset without a name may be missed, and is no false positive', async () => {
     const judged = await judge((content, root) =>
       build(
         content,
@@ -296,8 +290,10 @@ describe.each([
         },
       ),
     )
-    expect(judged).toMatchObject(right)
-  }, 60_000)
+    expect(judged.all.join()).toContain('assets/asset-')
+    expect(judged.falsePositives).toEqual([])
+    expect(judged.missing).toEqual([])
+  })
 
   it('a library, whose names have no hash', async () => {
     const judged = await judge(async (content, root) => {
@@ -311,7 +307,7 @@ describe.each([
     })
     expect(judged.all).toEqual(expect.arrayContaining(['my-library.js']))
     expect(judged).toMatchObject(right)
-  }, 60_000)
+  })
 
   if (name === 'vite') {
     it('what @vitejs/plugin-legacy makes', async () => {
@@ -323,7 +319,7 @@ describe.each([
       )
       expect(judged.fingerprinted.filter((path) => path.includes('legacy')).length).toBeGreaterThanOrEqual(3)
       expect(judged).toMatchObject(right)
-    }, 120_000)
+    })
   }
 })
 
@@ -409,7 +405,7 @@ describe.each(['webpack', 'rspack'] as const)('%s', (name) => {
         {
           // biome-ignore lint/suspicious/noExplicitAny: as above
           apply(each: any) {
-            each.hooks.thisCompilation.tap('emitter', (compilation: any) => {
+            each.hooks.thisCompilation.tap('emitter', (compilation: typeof each) => {
               const { RawSource } = each.webpack.sources
               const stage = each.webpack.Compilation.PROCESS_ASSETS_STAGE_ADDITIONAL
               compilation.hooks.processAssets.tap({ name: 'emitter', stage }, () => {
@@ -476,24 +472,30 @@ describe.each(['webpack', 'rspack'] as const)('%s', (name) => {
       9,
     ],
     ['a hash for scripts only', { js: '[name].[contenthash].js', css: '[name].css', asset: 'img/[name][ext]' }, 4],
-    [
-      'a copied file with a hash',
-      { js: '[name].js', css: '[name].css', asset: '[name][ext]', copied: 'copied/[name].[contenthash][ext]' },
-      1,
-    ],
-  ])(
-    '%s',
-    async (_what, names, atLeast) => {
-      const judged = await judge((content, root) => build(content, root, names))
-      expect(judged).toMatchObject(right)
-      expect(judged.fingerprinted.length, judged.fingerprinted.join('\n')).toBeGreaterThanOrEqual(atLeast)
-      if (atLeast === 0) expect(judged.fingerprinted).toEqual([])
-      expect(judged.all).toEqual(
-        expect.arrayContaining(['index.html', 'sw.js', 'app-BxYz1234.js', 'emitted.0a1b2c3d.txt']),
-      )
-    },
-    60_000,
-  )
+  ])('%s', async (_what, names, atLeast) => {
+    const judged = await judge((content, root) => build(content, root, names))
+    expect(judged).toMatchObject(right)
+    expect(judged.fingerprinted.length, judged.fingerprinted.join('\n')).toBeGreaterThanOrEqual(atLeast)
+    if (atLeast === 0) expect(judged.fingerprinted).toEqual([])
+    expect(judged.all).toEqual(
+      expect.arrayContaining(['index.html', 'sw.js', 'app-BxYz1234.js', 'emitted.0a1b2c3d.txt']),
+    )
+  })
+
+  // Rspack doesn't say of a copied file that it is immutable: it is revalidated, which is never wrong.
+  it(`a copied file with a hash ${name === 'webpack' ? 'is' : 'is not'} fingerprinted`, async () => {
+    const names = {
+      js: '[name].js',
+      css: '[name].css',
+      asset: '[name][ext]',
+      copied: 'copied/[name].[contenthash][ext]',
+    }
+    const judged = await judge((content, root) => build(content, root, names))
+    const copied = judged.all.filter((path) => path.startsWith('copied/'))
+    expect(copied).toHaveLength(1)
+    expect(judged.fingerprinted).toEqual(name === 'webpack' ? copied : [])
+    expect(judged.falsePositives).toEqual([])
+  })
 })
 
 it('a build of the same content makes the same names, so that the comparison means something', async () => {
@@ -510,4 +512,4 @@ it('a build of the same content makes the same names, so that the comparison mea
     names.push([...(await readTree(join(root, 'dist'))).keys()].sort())
   }
   expect(names[0]).toEqual(names[1])
-}, 60_000)
+})
