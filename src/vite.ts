@@ -1,7 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import pc from 'picocolors'
-import type { Plugin, ResolvedConfig, Rollup, UserConfig } from 'vite'
-import { staysHome } from './core/classify.js'
+import type { Plugin, ResolvedConfig, UserConfig } from 'vite'
 import { type Output, type Snapshot, takeSnapshots } from './core/collect.js'
 import type { Environment } from './core/environment.js'
 import type { Options } from './core/options.js'
@@ -9,15 +8,22 @@ import { prepare } from './core/prepare.js'
 import { terminalOf } from './core/progress.js'
 import { encodePath } from './core/public-url.js'
 import { publish } from './core/publish.js'
-import { staysOnPageOrigin } from './core/same-origin.js'
+import { isWebAppManifest, staysOnPageOrigin } from './core/same-origin.js'
 import type { Settings } from './core/settings.js'
+import { urlInBucket } from './core/url-in-bucket.js'
 import { workerBlobUrl } from './core/worker-body.js'
-import { fingerprintedFiles } from './vite/fingerprints.js'
+import { environmentOf } from './vite/environment.js'
+import { type Fingerprints, watchFingerprints } from './vite/fingerprints.js'
 import { frameworkOwning } from './vite/frameworks.js'
 import { precacheFrom } from './vite/pwa.js'
 import { watchWorkerBuilds } from './vite/workers.js'
 
 export type { Options, Rule } from './core/options.js'
+
+/** Vite's `Plugin`, of whichever version: its own type would tie the configuration to the Vite that this package finds. */
+export interface VitePlugin {
+  name: string
+}
 
 /** One build of one environment, from its start to its last output. */
 interface Run {
@@ -33,25 +39,25 @@ interface Run {
  * @param options beat the environment; all can be left out
  * @see https://vite.dev/guide/build.html#advanced-base-options
  */
-export function staticS3(options: Options = {}): Plugin {
+export function staticS3(options: Options = {}): VitePlugin {
   let settings: Settings | undefined
   let offBecause: string | undefined
   let config: ResolvedConfig
-  let rewrites = false
   const runs = new Map<string, Run>()
-  const workerFingerprints = new Set<string>()
+  const fingerprints = new Map<string, Fingerprints>()
   const ambiguous = new Set<string>()
-  const workers = watchWorkerBuilds((outputOptions, bundle) => {
-    for (const path of fingerprintedFiles(bundle, outputOptions)) workerFingerprints.add(path)
-  })
+  const workers = watchWorkerBuilds()
 
-  const renderBuiltUrl: RenderBuiltUrl = (path, { type, hostType, ssr }) => {
-    if (!rewrites || ((type === 'public' || hostType === 'html') && staysOnPageOrigin(path))) return undefined
-    const { publicUrl, rewrite } = settings as Settings
+  const renderBuiltUrl: RenderBuiltUrl = (file, { type, hostType, ssr }) => {
+    if (!settings?.rewrite) return undefined
+    // In `srcset` and in a style attribute, Vite hands public files in with a slash.
+    const path = file.replace(/^\//, '')
+    if (type === 'public' ? staysOnPageOrigin(path) : hostType === 'html' && isWebAppManifest(path)) return undefined
+    const { publicUrl, rewrite } = settings
     if (hostType === 'js' && !ssr && workers.isWorkerEntry(path)) {
       return { runtime: workerBlobUrl(JSON.stringify(publicUrl + encodePath(path))) }
     }
-    if (rewrite !== 'urls') return undefined
+    if (rewrite === 'base') return undefined
     if (path.includes('+')) ambiguous.add(path)
     // Not percent-encoded: Vite does that to the answer, and hands the query of `logo.svg?x` in as part of the path.
     return publicUrl + path
@@ -74,47 +80,50 @@ export function staticS3(options: Options = {}): Plugin {
         return defineStaticUrl(ordinaryBase(userConfig))
       }
       settings = resolved.settings
-      const worker = { worker: { plugins: workers.plugins } }
-      if (settings.rewrite === false) return { ...worker, ...defineStaticUrl(settings.publicUrl) }
-      rewrites = userConfig.experimental?.renderBuiltUrl === undefined
+      const { rewrite, publicUrl } = settings
       return {
-        ...worker,
-        ...defineStaticUrl(settings.publicUrl),
-        ...(settings.rewrite === 'base' ? { base: settings.publicUrl } : {}),
-        ...(rewrites ? { experimental: { renderBuiltUrl } } : {}),
+        ...defineStaticUrl(publicUrl),
+        worker: { plugins: workers.plugins },
+        ...(rewrite === 'base' ? { base: publicUrl } : {}),
+        ...(rewrite && !userConfig.experimental?.renderBuiltUrl ? { experimental: { renderBuiltUrl } } : {}),
       }
     },
 
     configResolved(resolved) {
       config = resolved
+      // What a failed build may have left, where one process builds several times.
+      runs.clear()
       // Others write in hooks that are as late as ours (vite-plugin-pwa does): the last one in the list runs last.
       const plugins = resolved.plugins as Plugin[]
       plugins.push(...plugins.splice(plugins.indexOf(plugin), 1))
-      if (!settings || settings.rewrite === false) return
-      const owner = frameworkOwning(resolved, renderBuiltUrl)
-      rewrites &&= owner === undefined
-      if (owner && settings.rewrite === 'urls') {
-        settings.warnings.push(
-          `URLs are left to ${owner.name}, files are uploaded: ${owner.remedy(settings.publicUrl)}`,
-        )
-      }
+      const owner = settings?.rewrite === 'urls' ? frameworkOwning(resolved, renderBuiltUrl) : undefined
+      if (!settings || !owner) return
+      const warning = `URLs are left to ${owner.name}, files are uploaded: ${owner.remedy(settings.publicUrl)}`
+      settings = { ...settings, rewrite: false, warnings: [...settings.warnings, warning] }
     },
 
     async buildStart() {
       // With several outputs, Vite 8 starts one build after the other.
-      const { name } = environmentOf(this)
+      const { name, build } = environmentOf(this, config)
       if (runs.has(name)) return
-      const before = await takeSnapshots(settings ? outputFolders(config) : [])
+      const before = await takeSnapshots(settings ? outputFolders(config.root, build) : [])
       runs.set(name, { before, begun: 0, outputs: [] })
     },
 
     // The public URL gets into chunks after they were hashed (preload lists): without this, a new domain would come under an old name.
     augmentChunkHash() {
-      return rewrites ? settings?.publicUrl : undefined
+      return settings?.rewrite ? settings.publicUrl : undefined
+    },
+
+    outputOptions(options) {
+      if (!settings) return undefined
+      const watching = watchFingerprints()
+      fingerprints.set(environmentOf(this, config).name, watching)
+      return watching.outputOptions(options)
     },
 
     renderStart() {
-      const run = runs.get(environmentOf(this).name)
+      const run = runs.get(environmentOf(this, config).name)
       if (run) run.begun++
     },
 
@@ -123,10 +132,12 @@ export function staticS3(options: Options = {}): Plugin {
       // Else it would run beside another plugin's that fails.
       sequential: true,
       handler(outputOptions, bundle) {
-        runs.get(environmentOf(this).name)?.outputs.push({
+        const { name } = environmentOf(this, config)
+        const named = fingerprints.get(name)?.of(bundle) ?? []
+        runs.get(name)?.outputs.push({
           dir: resolve(config.root, outputOptions.dir ?? dirname(outputOptions.file as string)),
           emitted: new Set(Object.keys(bundle)),
-          fingerprinted: new Set([...fingerprintedFiles(bundle, outputOptions), ...workerFingerprints]),
+          fingerprinted: new Set([...named, ...workers.fingerprinted]),
         })
       },
     },
@@ -136,7 +147,7 @@ export function staticS3(options: Options = {}): Plugin {
       order: 'post',
       sequential: true,
       async handler() {
-        const environment = environmentOf(this)
+        const environment = environmentOf(this, config)
         const run = runs.get(environment.name)
         runs.delete(environment.name)
         if (!run || run.outputs.length === 0 || run.outputs.length < run.begun || environment.serverSide) return
@@ -144,8 +155,11 @@ export function staticS3(options: Options = {}): Plugin {
           // https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html: to be encoded, which Vite doesn't.
           for (const path of ambiguous)
             settings.warnings.push(`${path}: S3 reads the + in its URL as a space; rename it`)
-          if (rewrites)
-            for (const output of run.outputs) await pointPrecache(output, settings, (code) => this.parse(code))
+          if (settings.rewrite) {
+            const publicUrl = urlInBucket(settings)
+            const parse = (code: string) => this.parse(code)
+            for (const output of run.outputs) await precacheFrom({ ...output, ...config, publicUrl, parse })
+          }
           await publish({
             settings,
             outputs: run.outputs,
@@ -157,32 +171,13 @@ export function staticS3(options: Options = {}): Plugin {
             },
             terminal: terminalOf(process.stdout, config.logLevel === 'silent'),
           })
-        } else if (offBecause && !config.build.watch) {
+        } else if (offBecause && !environment.build.watch) {
           config.logger.info(`static-s3 is off: ${offBecause}`)
         }
       },
     },
   }
   return plugin
-
-  /** A page that is cached for offline use needs its assets from where they are. */
-  async function pointPrecache(output: Output, settings: Settings, parse: (code: string) => unknown): Promise<void> {
-    const home = staysHome(settings)
-    await precacheFrom({
-      ...output,
-      plugins: config.plugins,
-      base: config.base,
-      publicUrl: (path) => (home(path) === undefined ? settings.publicUrl + encodePath(path) : undefined),
-      parse,
-    })
-  }
-
-  /** Vite 6 and later tell by the hook's context, Vite 5 by the configuration. */
-  function environmentOf(context: Rollup.PluginContext): { name: string; serverSide: boolean } {
-    const environment = (context as { environment?: { name: string; config: { consumer: string } } }).environment
-    if (environment) return { name: environment.name, serverSide: environment.config.consumer === 'server' }
-    return { name: 'client', serverSide: Boolean(config.build.ssr) }
-  }
 }
 
 type RenderBuiltUrl = NonNullable<NonNullable<UserConfig['experimental']>['renderBuiltUrl']>
@@ -205,7 +200,7 @@ function isProduction({ files }: Environment): boolean {
   return process.env.NODE_ENV === 'production' && files.NODE_ENV !== 'development'
 }
 
-function outputFolders({ root, build }: ResolvedConfig): string[] {
+function outputFolders(root: string, build: ResolvedConfig['build']): string[] {
   const output = build.rollupOptions.output ?? []
   const dirs = (Array.isArray(output) ? output : [output]).flatMap(({ dir }) => dir ?? [])
   return [build.outDir, ...dirs].map((dir) => resolve(root, dir))

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type Classified, classify, type Group, groups } from '../src/core/classify.js'
+import { type Classified, classify } from '../src/core/classify.js'
+import { type Group, groups } from '../src/core/groups.js'
 import type { Settings } from '../src/core/settings.js'
 
 type Policy = Parameters<typeof classify>[1]
@@ -280,7 +281,7 @@ describe('headers by file', () => {
 
     it('warns once, with how many and which', () => {
       expect(classifyPaths(['*a-1.js', 'b.js', 'index.html'], { objectParameters }).warnings).toEqual([
-        'CacheControl "max-age=86400" is not used for 2 files whose names are not fingerprinted (b.js, …), since visitors would see old ones that long. A rule can say otherwise.',
+        'CacheControl "max-age=86400" is not used for b.js and 1 more, whose names are not fingerprinted: visitors would see old ones that long. A rule can say otherwise.',
       ])
       expect(classifyPaths(['*a-1.js', 'b.js'], { objectParameters }).warnings).toEqual([
         expect.stringMatching(/ is not used for (1 file|b\.js)\b(?!.*…)/),

@@ -5,7 +5,6 @@ import { deployEnv } from '../fixtures/build/environment.js'
 import {
   type App,
   type BuildResult,
-  buildApp,
   buildRspack,
   buildVite,
   buildWebpack,

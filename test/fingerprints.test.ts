@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { Plugin, UserConfig } from 'vite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { fingerprintedFiles } from '../src/vite/fingerprints.js'
+import { watchFingerprints } from '../src/vite/fingerprints.js'
 import { watchWorkerBuilds } from '../src/vite/workers.js'
 import { type Asset, isFingerprinted, pathOf } from '../src/webpack/fingerprints.js'
 
@@ -144,17 +144,17 @@ describe.each([
     await write(root, sources(content))
     const emitted = new Set<string>()
     const fingerprinted = new Set<string>()
-    const workers = watchWorkerBuilds((options, bundle) => {
-      for (const path of fingerprintedFiles(bundle, options)) fingerprinted.add(path)
-    })
+    const workers = watchWorkerBuilds()
+    const fingerprints = watchFingerprints()
     const observer: Plugin = {
       name: 'observer',
       enforce: 'post',
+      outputOptions: fingerprints.outputOptions,
       writeBundle: {
         order: 'post',
-        handler(options, bundle) {
+        handler(_options, bundle) {
           for (const path of Object.keys(bundle)) emitted.add(path)
-          for (const path of fingerprintedFiles(bundle, options)) fingerprinted.add(path)
+          for (const path of [...fingerprints.of(bundle), ...workers.fingerprinted]) fingerprinted.add(path)
         },
       },
     }
@@ -248,7 +248,7 @@ describe.each([
               type: 'asset',
               name: 'logo.svg',
               fileName: 'assets/logo-original.svg',
-              source: svg(content),
+              source: svg(`original ${content}`),
             })
           },
         },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ListedObject } from '../src/core/bucket.js'
-import type { Group } from '../src/core/classify.js'
 import type { DigestedFile } from '../src/core/digest.js'
+import type { Group } from '../src/core/groups.js'
 import { plan } from '../src/core/plan.js'
 
 const one = '1'.repeat(32)

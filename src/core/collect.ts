@@ -55,7 +55,7 @@ export async function collect(
     const skipped = [...notOurs, ...merged.map((other) => other.dir)].filter((folder) => folder !== dir)
     const old = before.get(dir)
     const walked = await walk(dir, skipped)
-    for (const path of walked.outside) leftOut.push({ path, reason: 'link out of the output folder' })
+    for (const path of walked.notFollowed) leftOut.push({ path, reason: 'link that is not followed' })
     for (const { path, file, mark } of walked.files) {
       if (files.has(path)) leftOut.push({ path, reason: 'name taken by another output' })
       else if (old?.get(path) === mark && !emitted.has(path))
@@ -63,7 +63,11 @@ export async function collect(
       else files.set(path, { path, file, fingerprinted: fingerprinted.has(path) })
     }
   }
-  return { files: [...files.values()].sort((a, b) => (a.path < b.path ? -1 : 1)), leftOut }
+  return { files: [...files.values()].sort(byPath), leftOut: leftOut.sort(byPath) }
+}
+
+function byPath(a: { path: string }, b: { path: string }): number {
+  return a.path < b.path ? -1 : 1
 }
 
 /** What stands in these folders now. A folder that isn't there is empty. */
@@ -89,13 +93,13 @@ function mergeByFolder(outputs: readonly Output[]): Output[] {
 
 interface Walked {
   files: { path: string; file: string; mark: string }[]
-  /** Links that lead out of the folder. */
-  outside: string[]
+  /** Links that lead out of the folder, to another folder or nowhere. */
+  notFollowed: string[]
 }
 
 /** One folder after the other, so that a deep tree costs one file handle. */
 async function walk(root: string, skipped: readonly string[]): Promise<Walked> {
-  const found: Walked = { files: [], outside: [] }
+  const found: Walked = { files: [], notFollowed: [] }
   const base = await realpath(root).catch(() => undefined)
   if (base === undefined) return found
   const folders = [root]
@@ -107,15 +111,14 @@ async function walk(root: string, skipped: readonly string[]): Promise<Walked> {
         continue
       }
       const path = relative(root, file).split(sep).join('/')
-      if (entry.isSymbolicLink()) {
-        const target = await realpath(file).catch(() => undefined)
-        if (target === undefined || !target.startsWith(base + sep)) {
-          found.outside.push(path)
-          continue
-        }
-      } else if (!entry.isFile()) continue
-      const status = await stat(file).catch(() => undefined)
-      if (!status?.isFile()) continue
+      if (!entry.isSymbolicLink() && !entry.isFile()) continue
+      const target = entry.isFile() ? file : await realpath(file).catch(() => undefined)
+      const status = target === undefined ? undefined : await stat(target).catch(() => undefined)
+      // A link to a folder inside it would bring the same files twice, or without end.
+      if (target === undefined || !status?.isFile() || (target !== file && !target.startsWith(base + sep))) {
+        found.notFollowed.push(path)
+        continue
+      }
       // ctime, not mtime: copying keeps the latter, and every write changes the former.
       found.files.push({ path, file, mark: `${status.ctimeMs} ${status.size} ${status.ino}` })
     }

@@ -28,8 +28,14 @@ export function readEnvironment(mode: string, dir: string | false, shell: Variab
       Object.assign(parsed, parseEnv(readIfThere(join(dir, name))))
     }
   }
-  // `processEnv` is written to by dotenv-expand: it gets a copy, so that the process's own environment stays as it is.
-  const files = expand({ parsed, processEnv: { ...shell } as Record<string, string> }).parsed ?? {}
+  // One at a time: dotenv-expand knows only the names that it has passed already, and lets the shell take a file's place. It writes
+  // to `processEnv`, which is a copy.
+  const files = Object.fromEntries(
+    Object.entries(parsed).map(([name, value]) => {
+      const processEnv = { ...parsed, ...shell, [name]: value } as Record<string, string>
+      return [name, expand({ parsed: { [name]: value }, processEnv }).parsed?.[name]]
+    }),
+  )
   return { shell, files, all: { ...files, ...shell } }
 }
 

@@ -1,8 +1,9 @@
 import type { ObjectParameters } from './bucket.js'
 import type { Rule } from './options.js'
+import { suggestion } from './setting-reader.js'
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl */
-export const cannedAcls: readonly string[] = [
+const cannedAcls: readonly string[] = [
   'private',
   'public-read',
   'public-read-write',
@@ -13,8 +14,8 @@ export const cannedAcls: readonly string[] = [
 ]
 
 /** PutObject's parameters that make sense for many objects at once, and what kind of value they take. */
-const parameterKinds: Record<string, 'string' | 'boolean' | 'date' | 'metadata'> = {
-  ACL: 'string',
+const parameterKinds: Record<string, keyof typeof kindRules> = {
+  ACL: 'acl',
   BucketKeyEnabled: 'boolean',
   CacheControl: 'string',
   ContentDisposition: 'string',
@@ -41,6 +42,7 @@ const parameterKinds: Record<string, 'string' | 'boolean' | 'date' | 'metadata'>
 }
 
 const kindRules = {
+  acl: `has to be one of ${cannedAcls.join(', ')}`,
   string: 'has to be a string',
   boolean: 'has to be true or false',
   date: 'has to be a date such as "2030-12-31T00:00:00Z"',
@@ -48,10 +50,11 @@ const kindRules = {
 }
 
 const kindChecks: Record<keyof typeof kindRules, (value: unknown) => boolean> = {
+  acl: (value) => cannedAcls.includes(value as string),
   // A line break would end the header and begin another one.
   string: (value) => typeof value === 'string' && !/[\r\n]/.test(value),
   boolean: (value) => typeof value === 'boolean',
-  date: (value) => !Number.isNaN(new Date(value as string).getTime()),
+  date: (value) => value instanceof Date && !Number.isNaN(value.getTime()),
   metadata: (value) =>
     typeof value === 'object' &&
     value !== null &&
@@ -59,14 +62,36 @@ const kindChecks: Record<keyof typeof kindRules, (value: unknown) => boolean> = 
     Object.values(value).every((entry) => kindChecks.string(entry)),
 }
 
+/** Parameters with dates in place of their strings (JSON has none), and without those that are undefined. */
+export function withDates(parameters: ObjectParameters): ObjectParameters {
+  return Object.fromEntries(
+    Object.entries(parameters)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, kindOf(name) === 'date' && typeof value === 'string' ? new Date(value) : value]),
+  )
+}
+
 /** One sentence for each parameter that PutObject doesn't know, that static-s3 sets itself, or whose value is of the wrong kind. */
 export function problemsOfParameters(name: string, parameters: ObjectParameters): string[] {
   return Object.entries(parameters).flatMap(([parameter, value]) => {
-    const kind = parameterKinds[parameter]
+    const kind = kindOf(parameter)
     if (!kind) return [`${name} has ${parameter}, which is not a PutObject parameter for many files: leave it out`]
-    if (value === undefined || kindChecks[kind](value)) return []
-    return [`${name} has a wrong ${parameter}: it ${kindRules[kind]}, and is ${JSON.stringify(value)}`]
+    return kindChecks[kind](value) ? [] : [wrong(name, parameter, kind, value)]
   })
+}
+
+function kindOf(parameter: string): keyof typeof kindRules | undefined {
+  return Object.hasOwn(parameterKinds, parameter) ? parameterKinds[parameter] : undefined
+}
+
+function wrong(name: string, parameter: string, kind: keyof typeof kindRules, value: unknown): string {
+  return `${name} has a wrong ${parameter}: it ${kindRules[kind]}, and is ${JSON.stringify(value)}`
+}
+
+/** The same for a setting that is one parameter. */
+export function problemOfParameter(name: string, parameter: string, value: unknown): string[] {
+  const kind = kindOf(parameter) as keyof typeof kindRules
+  return kindChecks[kind](value) ? [] : [`${name} ${kindRules[kind]}, and is ${JSON.stringify(value)}`]
 }
 
 /** A rule's fields under S3's names. */
@@ -82,17 +107,22 @@ const ruleFields = {
   tagging: 'Tagging',
   websiteRedirectLocation: 'WebsiteRedirectLocation',
   acl: 'ACL',
-} satisfies Record<keyof Omit<Rule, 'match'>, string>
+} satisfies Record<keyof Omit<Rule, 'match'>, keyof typeof parameterKinds>
 
-/** A rule's headers as PutObject parameters, and the fields that no rule has. */
-export function parametersOfRule(rule: object): { parameters: ObjectParameters; unknown: string[]; known: string[] } {
+/** A rule's headers as PutObject parameters, and a sentence for each field that no rule has or whose value is of the wrong kind. */
+export function parametersOfRule(name: string, rule: object): { parameters: ObjectParameters; problems: string[] } {
   const parameters: ObjectParameters = {}
-  const unknown: string[] = []
+  const problems: string[] = []
   for (const [field, value] of Object.entries(rule)) {
     if (field === 'match' || value === undefined) continue
-    const parameter = (ruleFields as Record<string, string>)[field]
-    if (parameter === undefined) unknown.push(field)
-    else parameters[parameter] = field === 'expires' && typeof value === 'string' ? new Date(value) : value
+    if (!Object.hasOwn(ruleFields, field)) {
+      problems.push(`${name} has an unknown \`${field}\`${suggestion(field, ['match', ...Object.keys(ruleFields)])}`)
+      continue
+    }
+    const parameter = ruleFields[field as keyof typeof ruleFields]
+    const kind = kindOf(parameter) as keyof typeof kindRules
+    Object.assign(parameters, withDates({ [parameter]: value }))
+    if (!kindChecks[kind](parameters[parameter])) problems.push(wrong(name, field, kind, value))
   }
-  return { parameters, unknown, known: ['match', ...Object.keys(ruleFields)] }
+  return { parameters, problems }
 }

@@ -9,6 +9,8 @@ import { showProgress } from './progress.js'
 import { report } from './report.js'
 import type { Settings } from './settings.js'
 import { upload } from './upload.js'
+import { urlInBucket } from './url-in-bucket.js'
+import { pointManifestPictures } from './web-app-manifest.js'
 
 /** The bundler's own log, which puts our name before each message. */
 export interface Logger {
@@ -47,6 +49,7 @@ export async function publish(input: PublishInput): Promise<void> {
 async function deploy({ settings, outputs, before, notOurs, logger, terminal }: PublishInput): Promise<void> {
   const begun = performance.now()
 
+  if (settings.rewrite) for (const { dir } of outputs) await pointManifestPictures(dir, urlInBucket(settings))
   const collected = await collect(outputs, before, notOurs)
   const classified = classify(collected, settings)
   throwProblems(classified.problems)

@@ -1,11 +1,11 @@
 import pc from 'picocolors'
-import type { LeftOut } from './collect.js'
-import type { DigestedFile } from './digest.js'
-import type { Decision } from './plan.js'
 import type { Uploaded } from './upload.js'
 
+type Decision = Uploaded['decisions'][number]
+
 export interface ReportInput extends Uploaded {
-  leftOut: readonly LeftOut[]
+  /** Each with its reason, a noun. */
+  leftOut: readonly { path: string; reason: string }[]
   bucket: string
   location: string
   publicUrl: string
@@ -57,22 +57,23 @@ function line(label: string, count: number, rest: string, color: (text: string) 
   return `  ${color(label.padEnd(10))}${colors.bold(String(count).padStart(6))}  ${colors.dim(rest)}`
 }
 
-function byReason(leftOut: readonly LeftOut[]): string {
+function byReason(leftOut: ReportInput['leftOut']): string {
   const counts = new Map<string, number>()
   for (const { reason } of leftOut) counts.set(reason, (counts.get(reason) ?? 0) + 1)
   return [...counts].map(([reason, count]) => `${reason}${count === 1 ? '' : ` × ${count}`}`).join(', ')
 }
 
-function sizeOf(files: readonly DigestedFile[]): string {
+function sizeOf(files: readonly Decision['file'][]): string {
   return formatBytes(files.reduce((sum, { size }) => sum + size, 0))
 }
 
 /** As Vite writes sizes: 1 kB is 1,000 bytes. */
 export function formatBytes(bytes: number): string {
-  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(2)} kB`
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(2)} MB` : `${(bytes / 1e9).toFixed(2)} GB`
+  // What would be rounded up to 1000.00 is given in the next unit.
+  if (bytes < 999_995) return `${(bytes / 1e3).toFixed(2)} kB`
+  return bytes < 999_995_000 ? `${(bytes / 1e6).toFixed(2)} MB` : `${(bytes / 1e9).toFixed(2)} GB`
 }
 
 function duration(milliseconds: number): string {
-  return milliseconds < 1000 ? `${Math.round(milliseconds)}ms` : `${(milliseconds / 1000).toFixed(2)}s`
+  return milliseconds < 999.5 ? `${Math.round(milliseconds)}ms` : `${(milliseconds / 1000).toFixed(2)}s`
 }

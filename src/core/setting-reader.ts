@@ -73,8 +73,15 @@ export class SettingReader {
     const found = this.find(option, [])
     if (!found) return []
     const globs = asGlobs(found.value)
-    if (!globs) this.problem(found, 'has to be a glob or a list of globs')
+    if (!globs) this.problem(found, 'has to be a glob or a list of globs, none with a `!` before it')
     return globs ?? []
+  }
+
+  /** Adds a problem, which doesn't show the value, if there are credentials before the host of a URL. */
+  refusedCredentials({ name, value }: Named<string>): boolean {
+    const refused = /^([^/]*\/\/)?[^/]*@/.test(value)
+    if (refused) this.problems.push(`${name} must not have credentials in it`)
+    return refused
   }
 
   problem(found: Named, rule: string): void {
@@ -97,7 +104,9 @@ export function asBoolean(value: unknown): boolean | undefined {
 
 export function asGlobs(value: unknown): string[] | undefined {
   const globs = typeof value === 'string' ? [value] : value
-  return Array.isArray(globs) && globs.every((glob) => typeof glob === 'string' && glob !== '') ? globs : undefined
+  // What a list leaves out is for `exclude`: here a negated glob would match nearly everything. `!(a|b)` is no negation.
+  const isGlob = (glob: unknown) => typeof glob === 'string' && glob !== '' && !/^!(?!\()/.test(glob)
+  return Array.isArray(globs) && globs.every(isGlob) ? globs : undefined
 }
 
 export function asJson(text: string): unknown {

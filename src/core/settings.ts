@@ -1,7 +1,7 @@
 import type { ObjectParameters } from './bucket.js'
 import type { Environment } from './environment.js'
 import { type Build, gate, type Switch } from './gate.js'
-import { cannedAcls, parametersOfRule, problemsOfParameters } from './object-parameters.js'
+import { parametersOfRule, problemOfParameter, problemsOfParameters, withDates } from './object-parameters.js'
 import type { Options, Rule } from './options.js'
 import { type Place, publicUrlOf } from './public-url.js'
 import { asBoolean, asGlobs, asJson, asUrl, SettingReader, show, suggestion } from './setting-reader.js'
@@ -64,14 +64,14 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
     return { on: false, because: entrance.because }
   }
   const endpoint = readEndpoint(read)
-  const customDomain = readCustomDomain(read)
+  const { customDomain, protocol } = readCustomDomain(read)
   const bucket = readBucket(read, endpoint, customDomain)
   const credentials = readCredentials(read, environment)
   const known = {
     bucket,
     location: readLocation(read),
     customDomain,
-    protocol: readProtocol(read),
+    protocol,
     endpoint,
     addressingStyle: read.oneOf('addressingStyle', ['AWS_S3_ADDRESSING_STYLE'], ['auto', 'path', 'virtual'], 'auto'),
     credentials,
@@ -88,7 +88,7 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
     force: read.boolean('force', [], false),
     onError: read.oneOf('onError', [], ['fail', 'warn'], 'fail'),
   } satisfies Omit<Settings, 'region' | 'publicUrl' | 'warnings'>
-  const namedRegion = readRegion(read)
+  const namedRegion = readRegion(read, endpoint)
   refuseWhatCannotBe(read)
   read.throwProblems()
 
@@ -99,7 +99,7 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
 }
 
 function readSwitch(read: SettingReader, { options, environment, build }: SettingsInput): Switch {
-  const { enabled } = options
+  const enabled: unknown = options?.enabled
   if (typeof enabled === 'function') {
     const answer: unknown = enabled(environment.all, build.mode)
     if (typeof answer === 'boolean') return { on: answer, because: `option \`enabled\` answered ${answer}` }
@@ -127,10 +127,13 @@ function readBucket(read: SettingReader, endpoint: string | undefined, customDom
     }
   } else if (/[/:\\]/.test(value)) {
     read.problem(found, 'has to be the bare name of the bucket (a folder in it goes into AWS_LOCATION)')
-  } else if (endpoint === undefined && !/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(value)) {
+  } else if (
+    endpoint === undefined &&
+    !/^(?=.{3,63}$)(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9]([a-z0-9-]|\.(?!\.))*[a-z0-9]$/.test(value)
+  ) {
     // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-    read.problem(found, 'has to be 3 to 63 lower-case letters, digits, dots and hyphens')
-  } else if (!/^[\w.-]+$/.test(value)) {
+    read.problem(found, 'has to be 3 to 63 lower-case letters, digits, single dots and hyphens, and no IP address')
+  } else if (!/^[\w.-]+$/.test(value) || isDots(value)) {
     read.problem(found, 'has to be letters, digits, dots, hyphens and underscores')
   }
   return value
@@ -164,24 +167,28 @@ function isDots(segment: string): boolean {
   return /^(\.|%2e){1,2}$/i.test(segment)
 }
 
-function readRegion(read: SettingReader): string | undefined {
+function readRegion(read: SettingReader, endpoint: string | undefined): string | undefined {
   const found = read.string('region', ['AWS_S3_REGION_NAME', 'AWS_REGION', 'AWS_DEFAULT_REGION'])
   if (found && !/^[a-z0-9-]+$/.test(found.value)) read.problem(found, 'has to be a region such as eu-central-1')
+  else if (found?.value === 'auto' && endpoint === undefined)
+    read.problem(found, 'has to be one of AWS, or needs an endpoint')
   return found?.value
 }
 
-function readCustomDomain(read: SettingReader): string | undefined {
+/** Without a protocol, or with one that then counts: `http://localhost:9000`. */
+function readCustomDomain(read: SettingReader): { customDomain: string | undefined; protocol: Place['protocol'] } {
   const found = read.string('customDomain', ['AWS_S3_CUSTOM_DOMAIN'])
-  if (!found) return undefined
-  const domain = found.value.replace(/^https?:\/\//, '').replace(/\/+$/, '')
+  const protocol = readProtocol(read)
+  if (!found || read.refusedCredentials(found)) return { customDomain: undefined, protocol }
+  const [, stated, domain = ''] = /^(?:(https?:)?\/\/)?(.*?)\/*$/i.exec(found.value) ?? []
   const url = asUrl(`https://${domain}`)
-  if (!url || url.username || url.search || url.hash || /[\s\\]/.test(domain)) {
+  if (!url || /[\s\\?#]|:\/\//.test(domain) || domain.split('/').some(isDots)) {
     read.problem(found, 'has to be a domain such as cdn.example.com')
   }
-  return domain
+  return { customDomain: domain, protocol: stated ? (stated.toLowerCase() as Place['protocol']) : protocol }
 }
 
-function readProtocol(read: SettingReader): 'https:' | 'http:' {
+function readProtocol(read: SettingReader): Place['protocol'] {
   const found = read.variable('AWS_S3_URL_PROTOCOL')
   if (!found) return 'https:'
   const protocol = `${found.value.replace(/:?(\/\/)?$/, '')}:`
@@ -192,12 +199,10 @@ function readProtocol(read: SettingReader): 'https:' | 'http:' {
 
 function readEndpoint(read: SettingReader): string | undefined {
   const found = read.string('endpoint', ['AWS_S3_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'])
-  if (!found) return undefined
+  if (!found || read.refusedCredentials(found)) return undefined
   const url = asUrl(found.value)
   if (!url || !/^https?:$/.test(url.protocol)) read.problem(found, 'has to be a URL such as https://s3.example.com')
-  else if (url.username || url.password) {
-    read.problems.push(`${found.name} must not have credentials in it`)
-  } else if (url.search || url.hash) read.problem(found, 'must not have a query or a fragment')
+  else if (url.search || url.hash) read.problem(found, 'must not have a query or a fragment')
   return found.value.replace(/\/+$/, '')
 }
 
@@ -209,17 +214,16 @@ function readObjectParameters(read: SettingReader): ObjectParameters {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       read.problem(found, 'has to be a JSON object such as {"StorageClass": "STANDARD_IA"}')
     } else {
-      read.problems.push(...problemsOfParameters(found.name, value as ObjectParameters))
-      Object.assign(parameters, value)
+      Object.assign(parameters, withDates(value as ObjectParameters))
+      read.problems.push(...problemsOfParameters(found.name, parameters))
     }
   }
   const acl = read.string('acl', ['AWS_DEFAULT_ACL'])
   // Django settings files write the absence of an ACL as None.
   if (acl && acl.value !== 'None') {
-    if (!cannedAcls.includes(acl.value)) read.problem(acl, `has to be one of ${cannedAcls.join(', ')}`)
+    read.problems.push(...problemOfParameter(acl.name, 'ACL', acl.value))
     parameters.ACL = acl.value
   }
-  if (typeof parameters.Expires === 'string') parameters.Expires = new Date(parameters.Expires)
   return parameters
 }
 
@@ -232,11 +236,15 @@ function readRules(read: SettingReader): ResolvedRule[] {
   }
   return found.value.map((rule: Rule, index) => {
     const name = `option \`rules[${index}]\``
-    const match = asGlobs((rule as Rule | undefined)?.match)
-    if (!match || match.length === 0) read.problems.push(`${name} needs \`match\`, a glob or a list of globs`)
-    const { parameters, unknown, known } = parametersOfRule(rule ?? {})
-    for (const field of unknown) read.problems.push(`${name} has an unknown \`${field}\`${suggestion(field, known)}`)
-    read.problems.push(...problemsOfParameters(name, parameters))
+    if (typeof rule !== 'object' || rule === null) {
+      read.problem({ name, value: rule }, 'has to be an object such as { match: "*.pdf", cacheControl: "max-age=60" }')
+      return { match: [], parameters: {} }
+    }
+    const match = asGlobs(rule.match)
+    if (!match || match.length === 0)
+      read.problems.push(`${name} needs \`match\`, a glob or a list of globs, none with a \`!\``)
+    const { parameters, problems } = parametersOfRule(name, rule)
+    read.problems.push(...problems)
     return { match: match ?? [], parameters }
   })
 }
@@ -252,8 +260,8 @@ function readCacheControl(read: SettingReader): Settings['cacheControl'] {
   for (const [name, value] of Object.entries(found.value as object)) {
     if (!(name in defaults)) {
       read.problems.push(`option \`cacheControl\` has an unknown \`${name}\`${suggestion(name, Object.keys(defaults))}`)
-    } else if (value !== undefined && typeof value !== 'string') {
-      read.problem({ name: `option \`cacheControl.${name}\``, value }, 'has to be a string')
+    } else if (value !== undefined) {
+      read.problems.push(...problemOfParameter(`option \`cacheControl.${name}\``, 'CacheControl', value))
     }
   }
   const { fingerprinted, other } = found.value as Partial<Settings['cacheControl']>

@@ -1,9 +1,8 @@
-import { createReadStream } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
 import type { Body, Bucket } from './bucket.js'
-import { groups } from './classify.js'
-import type { DigestedFile } from './digest.js'
 import { StaticS3Error } from './error.js'
+import { groups } from './groups.js'
 import type { Decision, Plan } from './plan.js'
 
 export interface Uploaded {
@@ -37,7 +36,7 @@ export async function upload(
   const done: Done = { files: 0, bytes: 0, assets: 0, pages: 0 }
   const uploads = decisions.filter(({ action }) => action === 'upload').map(({ file }) => file)
 
-  const put = async (file: DigestedFile): Promise<void> => {
+  const put = async (file: Decision['file']): Promise<void> => {
     try {
       await bucket.put(file.key, bodyOf(file), file.parameters, stop.signal)
     } catch (error) {
@@ -66,26 +65,42 @@ export async function upload(
 /** What visitors see after a failure. */
 function standing({ files, assets, pages }: Done, all: number): string {
   const up = `${files} of ${all} files are up, and the next run carries on from there.`
-  if (pages > 0) return `${pages} pages are new, and everything that they need is there. ${up}`
-  if (assets > 0) return `The old pages stand; ${assets} files without a fingerprint are new. ${up}`
+  if (pages > 0) {
+    return `${pages === 1 ? '1 page is new, and everything that it needs' : `${pages} pages are new, and everything that they need`} is there. ${up}`
+  }
+  if (assets > 0) {
+    return `The old pages stand; ${assets === 1 ? '1 file without a fingerprint is' : `${assets} files without a fingerprint are`} new. ${up}`
+  }
   return `The site stands as it was. ${up}`
 }
 
-function bodyOf({ path, file, size, md5 }: DigestedFile): Body {
+function bodyOf({ path, file, size, md5 }: Decision['file']): Body {
   return {
     size,
     md5,
     async open() {
-      try {
-        if (size > bufferedBytes) return createReadStream(file)
-        const bytes = await readFile(file)
-        if (bytes.length === size) return bytes
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException
-        if (code === 'ENOENT') throw new StaticS3Error(`static-s3: ${path} vanished before it was uploaded`)
-        throw new StaticS3Error(`static-s3: ${path} can't be read (${code})`)
-      }
+      const content = await read(file, size).catch((error: NodeJS.ErrnoException) => {
+        const what = error.code === 'ENOENT' ? 'vanished before it was uploaded' : `can't be read (${error.code})`
+        throw new StaticS3Error(`static-s3: ${path} ${what}`)
+      })
+      if (content) return content
       throw new StaticS3Error(`static-s3: ${path} changed while it was being uploaded; build again`)
     },
+  }
+}
+
+/** The file's content, or undefined if it isn't as long as it was. */
+async function read(file: string, size: number): Promise<Uint8Array | Readable | undefined> {
+  const handle = await open(file)
+  let streams = false
+  try {
+    if ((await handle.stat()).size !== size) return undefined
+    streams = size > bufferedBytes
+    // A stream closes the handle itself, at its end.
+    if (streams) return handle.createReadStream()
+    const bytes = await handle.readFile()
+    return bytes.length === size ? bytes : undefined
+  } finally {
+    if (!streams) await handle.close()
   }
 }

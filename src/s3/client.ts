@@ -2,8 +2,27 @@ import { createHash } from 'node:crypto'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import type { S3Client } from '@aws-sdk/client-s3'
-import type { S3Settings } from './s3-bucket.js'
 import { createSdkClient, type Sdk } from './sdk.js'
+
+export interface S3Credentials {
+  accessKeyId: string
+  secretAccessKey: string
+  sessionToken?: string | undefined
+}
+
+export interface S3Settings {
+  bucket: string
+  /** As the signature names it; `auto` for R2. */
+  region: string
+  /** A URL, or undefined for AWS. */
+  endpoint: string | undefined
+  /** `auto`: path style for an endpoint of one's own and for bucket names with dots, else virtual-hosted style. */
+  addressingStyle: 'auto' | 'path' | 'virtual'
+  /** Undefined: the SDK's own chain (environment, profile, SSO, role, OIDC, container, instance). */
+  credentials: S3Credentials | { profile: string } | undefined
+  /** Requests under way at a time, each on its own socket. */
+  concurrency: number
+}
 
 /**
  * Milliseconds until a TCP connection has to stand. The SDK counts from before a socket is free: no more requests than
@@ -35,7 +54,7 @@ export function createClient(sdk: Sdk, settings: S3Settings): S3Client {
   const agent = { keepAlive: true, maxSockets: concurrency }
   const client = createSdkClient(sdk, {
     region,
-    // Not the SDK's own AWS_ENDPOINT_URL: files and public URL would be on two stores. `findEndpoint` is for that.
+    // Not the SDK's own AWS_ENDPOINT_URL: files and public URL would be on two stores.
     ...(endpoint === undefined ? { ignoreConfiguredEndpointUrls: true } : { endpoint }),
     // A copy: the SDK notes in it where it comes from.
     ...(credentials === undefined ? {} : 'profile' in credentials ? credentials : { credentials: { ...credentials } }),

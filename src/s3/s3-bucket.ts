@@ -3,7 +3,7 @@ import type { CopyObjectCommandInput, PutObjectCommandInput } from '@aws-sdk/cli
 import type { Bucket } from '../core/bucket.js'
 import { createSlots } from '../core/slots.js'
 import { withBody } from './body.js'
-import { createClient, withSignal } from './client.js'
+import { createClient, type S3Credentials, type S3Settings, withSignal } from './client.js'
 import { explain, explainAbort } from './explain.js'
 import { listObjects, unquote } from './list-objects.js'
 import type { ExplainContext, Request } from './request.js'
@@ -11,25 +11,7 @@ import { type Clock, retry, systemClock } from './retry.js'
 import { readAnswer } from './s3-answer.js'
 import { loadSdk } from './sdk.js'
 
-export interface S3Credentials {
-  accessKeyId: string
-  secretAccessKey: string
-  sessionToken?: string | undefined
-}
-
-export interface S3Settings {
-  bucket: string
-  /** As the signature names it; `auto` for R2. */
-  region: string
-  /** A URL, or undefined for AWS. */
-  endpoint: string | undefined
-  /** `auto`: path style for an endpoint of one's own and for bucket names with dots, else virtual-hosted style. */
-  addressingStyle: 'auto' | 'path' | 'virtual'
-  /** Undefined: the SDK's own chain (environment, profile, SSO, role, OIDC, container, instance). */
-  credentials: S3Credentials | { profile: string } | undefined
-  /** Requests under way at a time, each on its own socket. */
-  concurrency: number
-}
+export type { S3Credentials, S3Settings } from './client.js'
 
 export interface S3Connection {
   bucket: Bucket

@@ -1,4 +1,4 @@
-import { basename, extname } from 'node:path/posix'
+import { extname } from 'node:path/posix'
 
 /** What Rollup and Rolldown tell of a written file, as far as it is looked at here. */
 export type BundleFile =
@@ -11,44 +11,90 @@ export type BundleFile =
       source: string | Uint8Array
     }
 
-export interface OutputOptions {
-  assetFileNames?: unknown
+type Asset = Extract<BundleFile, { type: 'asset' }>
+
+/** What `assetFileNames` was asked, and what it answered. */
+interface Naming {
+  asset: Pick<Asset, 'name' | 'names' | 'source'>
+  template: string
+}
+
+/** Tells the files of one output whose names the bundler made from their content. Outputs come one after the other. */
+export interface Fingerprints {
+  /** For the hook `outputOptions`. */
+  outputOptions: <T extends { assetFileNames?: unknown }>(options: T) => T
+  /** For `generateBundle` or `writeBundle`. */
+  of: (bundle: Readonly<Record<string, BundleFile>>) => string[]
 }
 
 /**
- * The files of a bundle whose names the bundler made from their content.
- *
- * A chunk's preliminary name has a placeholder where the hash goes. An asset has none, so its name is held against the template
- * that it was made with: an asset that a plugin emitted under a name of its own doesn't fit.
+ * A chunk's preliminary name has a placeholder where the hash goes. An asset has none: so account is kept of the assets that the bundler
+ * names. It asks `assetFileNames` for each, and for none that a plugin emits under a name of its own.
  *
  * @see https://rollupjs.org/configuration-options/#output-assetfilenames
  */
-export function fingerprintedFiles(bundle: Readonly<Record<string, BundleFile>>, options: OutputOptions): string[] {
-  return Object.entries(bundle).flatMap(([path, file]) => {
-    const fingerprinted =
-      file.type === 'chunk' ? file.preliminaryFileName?.includes('!~{') : isNamedByTemplate(path, file, options)
-    return fingerprinted && !path.endsWith('.map') ? [path] : []
-  })
+export function watchFingerprints(): Fingerprints {
+  let namings: Naming[] = []
+  return {
+    outputOptions(options) {
+      const { assetFileNames = 'assets/[name]-[hash][extname]' } = options
+      const asked: Naming[] = []
+      namings = asked
+      const recording = (asset: Naming['asset']): string => {
+        const template: string = typeof assetFileNames === 'function' ? assetFileNames(asset) : assetFileNames
+        asked.push({ asset, template })
+        return template
+      }
+      return { ...options, assetFileNames: recording }
+    },
+    of(bundle) {
+      const assets = new Map(
+        Object.entries(bundle).flatMap(([path, file]) => (file.type === 'asset' ? [[path, file]] : [])),
+      )
+      return Object.entries(bundle).flatMap(([path, file]) => {
+        const fingerprinted =
+          file.type === 'chunk'
+            ? file.preliminaryFileName?.includes('!~{')
+            : isNamedByBundler(path, file, assets, namings)
+        return fingerprinted && !path.endsWith('.map') ? [path] : []
+      })
+    },
+  }
 }
 
-function isNamedByTemplate(
+/** Where more assets fit than the bundler named, a plugin's own name looks like a made one: then the bytes have to tell. */
+function isNamedByBundler(
   path: string,
-  asset: Extract<BundleFile, { type: 'asset' }>,
-  { assetFileNames = 'assets/[name]-[hash][extname]' }: OutputOptions,
+  asset: Asset,
+  assets: ReadonlyMap<string, Asset>,
+  namings: readonly Naming[],
 ): boolean {
-  const names = asset.names ?? (asset.name === undefined ? [] : [asset.name])
-  const template: unknown =
-    typeof assetFileNames === 'function'
-      ? assetFileNames({ ...asset, name: names[0], names, originalFileNames: asset.originalFileNames ?? [] })
-      : assetFileNames
-  if (typeof template !== 'string' || !/\[hash(:\d+)?\]/.test(template)) return false
-  return names.some((name) => patternOf(template, name).test(path))
+  const fitting = namings.filter((naming) => fits(path, asset, naming))
+  const rivals = [...assets].filter(([other, its]) => fitting.some((naming) => fits(other, its, naming)))
+  if (rivals.length <= fitting.length) return fitting.length > 0
+  const same = fitting.filter((naming) => isSame(naming.asset.source, asset.source))
+  const sameRivals = rivals.filter(([, its]) => isSame(its.source, asset.source))
+  return same.length > 0 && sameRivals.length <= same.length
+}
+
+function fits(path: string, asset: Asset, { asset: named, template }: Naming): boolean {
+  if (!/\[hash(:\d+)?\]/.test(template)) return false
+  const names = namesOf(asset)
+  return namesOf(named).some((name) => names.includes(name) && patternOf(template, name).test(path))
+}
+
+function namesOf({ name, names }: Pick<Asset, 'name' | 'names'>): readonly string[] {
+  return names ?? (name === undefined ? [] : [name])
+}
+
+function isSame(one: string | Uint8Array, other: string | Uint8Array): boolean {
+  return Buffer.from(one).equals(Buffer.from(other))
 }
 
 function patternOf(template: string, name: string): RegExp {
   const ending = extname(name)
   const values: Record<string, string> = {
-    name: sanitized(basename(name, ending)),
+    name: sanitized(name.slice(0, name.length - ending.length)),
     extname: escaped(ending),
     ext: escaped(ending.slice(1)),
   }

@@ -86,7 +86,14 @@ function pointPrecache(code: string, program: unknown, inBucket: UrlInBucket): s
     if (url !== undefined) replacements.push({ start, end, text: JSON.stringify(url) })
   }
   walk(program, (node) => {
-    for (const url of precachedUrls(node)) replace(url, inBucket(String(url.value)))
+    for (const { url, revision } of precached(node)) {
+      const there = inBucket(String(url.value))
+      replace(url, there)
+      // An `<img>` may have left an answer without CORS headers in the browser's cache. With a revision, Workbox asks anew.
+      if (there !== undefined && revision.value === null && !/\.(m?js|css|woff2?|ttf|otf|wasm|json)$/.test(there)) {
+        replace(revision, there)
+      }
+    }
     // `importScripts` takes a script from anywhere, without CORS.
     for (const script of requiredScripts(node)) replace(script, inBucket(`${script.value}.js`)?.replace(/\.js$/, ''))
   })
@@ -99,18 +106,19 @@ function pointPrecache(code: string, program: unknown, inBucket: UrlInBucket): s
   return result
 }
 
-/** The `url`s in `[{ url: 'app.js', revision: null }, …]`. */
-function precachedUrls(node: Node): Literal[] {
+/** The entries of `[{ url: 'app.js', revision: null }, …]`. */
+function precached(node: Node): { url: Literal; revision: Literal }[] {
   const { elements } = node as Node & { elements?: (Node & { properties?: Property[] })[] }
   if (node.type !== 'ArrayExpression' || !elements) return []
-  const urls: Literal[] = []
+  const entries: { url: Literal; revision: Literal }[] = []
   for (const element of elements) {
     const entry = new Map(element?.properties?.map(({ key, value }) => [key?.name ?? key?.value, value]))
     const url = entry.get('url')
-    if (!entry.has('revision') || !isString(url)) return []
-    urls.push(url)
+    const revision = entry.get('revision')
+    if (!isString(url) || revision?.type !== 'Literal') return []
+    entries.push({ url, revision: revision as Literal })
   }
-  return urls
+  return entries
 }
 
 interface Property {

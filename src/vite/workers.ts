@@ -1,4 +1,5 @@
-import type { Plugin, Rollup } from 'vite'
+import type { Plugin } from 'vite'
+import { watchFingerprints } from './fingerprints.js'
 
 /** What static-s3 learns from the builds that Vite runs for workers. */
 export interface WorkerBuilds {
@@ -6,6 +7,8 @@ export interface WorkerBuilds {
   plugins: () => Plugin[]
   /** Whether a browser runs this file as a worker's script. Settled before Vite asks for the file's URL. */
   isWorkerEntry: (fileName: string) => boolean
+  /** The workers' files whose names were made from their content. */
+  fingerprinted: ReadonlySet<string>
 }
 
 /** An AudioWorklet or CSS worklet has to call one of these, and a minifier can't rename them. */
@@ -17,24 +20,23 @@ const REGISTERS_WORKLET = /\bregister(?:Processor|Paint|Layout|Animator)\b/
  *
  * A worklet (`addModule` of a `?worker&url`) goes through a worker build as well, yet isn't an entry here: browsers load it from
  * any origin, and it can't import a script dynamically.
- *
- * @param onBundle gets each worker build's output, once for each build; also that of `?worker&inline`, which Vite never emits.
  */
-export function watchWorkerBuilds(
-  onBundle: (options: Rollup.NormalizedOutputOptions, bundle: Rollup.OutputBundle) => void,
-): WorkerBuilds {
+export function watchWorkerBuilds(): WorkerBuilds {
   const entries = new Set<string>()
+  const fingerprinted = new Set<string>()
+  const fingerprints = watchFingerprints()
   const plugin: Plugin = {
     name: 'static-s3:workers',
+    outputOptions: fingerprints.outputOptions,
     generateBundle: {
       order: 'post',
-      handler(options, bundle) {
-        onBundle(options, bundle)
+      handler(_options, bundle) {
+        for (const path of fingerprints.of(bundle)) fingerprinted.add(path)
         const chunks = Object.values(bundle).filter((file) => file.type === 'chunk')
         if (chunks.some((chunk) => REGISTERS_WORKLET.test(chunk.code))) return
         for (const chunk of chunks) if (chunk.isEntry) entries.add(chunk.fileName)
       },
     },
   }
-  return { plugins: () => [plugin], isWorkerEntry: (fileName) => entries.has(fileName) }
+  return { plugins: () => [plugin], isWorkerEntry: (fileName) => entries.has(fileName), fingerprinted }
 }
