@@ -14,7 +14,7 @@ declare global {
   /** Vite */
   interface ImportMetaEnv extends StaticUrl {}
   namespace NodeJS {
-    /** webpack and Rspack */
-    interface ProcessEnv extends StaticUrl {}
+    /** webpack and Rspack. Optional, since an `env` of one's own for a child process needs none. */
+    interface ProcessEnv extends Partial<StaticUrl> {}
   }
 }

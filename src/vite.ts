@@ -3,6 +3,7 @@ import pc from 'picocolors'
 import type { Plugin, ResolvedConfig, UserConfig } from 'vite'
 import { type Output, type Snapshot, takeSnapshots } from './core/collect.js'
 import type { Environment } from './core/environment.js'
+import { StaticS3Error } from './core/error.js'
 import type { Options } from './core/options.js'
 import { prepare } from './core/prepare.js'
 import { terminalOf } from './core/progress.js'
@@ -27,6 +28,7 @@ export interface VitePlugin {
 
 /** One build of one environment, from its start to its last output. */
 interface Run {
+  identity: object
   before: Map<string, Snapshot>
   /** Outputs that began, and outputs that were written: a build that failed leaves the two unequal. */
   begun: number
@@ -52,7 +54,8 @@ export function staticS3(options: Options = {}): VitePlugin {
     if (!settings?.rewrite) return undefined
     // In `srcset` and in a style attribute, Vite hands public files in with a slash.
     const path = file.replace(/^\//, '')
-    if (type === 'public' ? staysOnPageOrigin(path) : hostType === 'html' && isWebAppManifest(path)) return undefined
+    const bare = path.replace(/[?#].*$/, '')
+    if (type === 'public' ? staysOnPageOrigin(bare) : hostType === 'html' && isWebAppManifest(bare)) return undefined
     const { publicUrl, rewrite } = settings
     if (hostType === 'js' && !ssr && workers.isWorkerEntry(path)) {
       return { runtime: workerBlobUrl(JSON.stringify(publicUrl + encodePath(path))) }
@@ -68,6 +71,10 @@ export function staticS3(options: Options = {}): VitePlugin {
     enforce: 'post',
 
     async config(userConfig, { command, mode }) {
+      // One object may serve several builds: what the one before decided doesn't count.
+      settings = undefined
+      offBecause = undefined
+      ambiguous.clear()
       // A dev server has nothing to decide, and is told of no problem.
       if (command === 'serve') return defineStaticUrl(ordinaryBase(userConfig))
       const resolved = await prepare({
@@ -91,11 +98,14 @@ export function staticS3(options: Options = {}): VitePlugin {
 
     configResolved(resolved) {
       config = resolved
-      // What a failed build may have left, where one process builds several times.
-      runs.clear()
       // Others write in hooks that are as late as ours (vite-plugin-pwa does): the last one in the list runs last.
       const plugins = resolved.plugins as Plugin[]
       plugins.push(...plugins.splice(plugins.indexOf(plugin), 1))
+      if (settings?.rewrite === 'base' && plugins.some(({ name }) => name === 'vite-plugin-pwa')) {
+        settings.warnings.push(
+          "vite-plugin-pwa registers its service worker below Vite's base, where browsers refuse it: use rewrite: 'urls'",
+        )
+      }
       const owner = settings?.rewrite === 'urls' ? frameworkOwning(resolved, renderBuiltUrl) : undefined
       if (!settings || !owner) return
       const warning = `URLs are left to ${owner.name}, files are uploaded: ${owner.remedy(settings.publicUrl)}`
@@ -104,10 +114,18 @@ export function staticS3(options: Options = {}): VitePlugin {
 
     async buildStart() {
       // With several outputs, Vite 8 starts one build after the other.
-      const { name, build } = environmentOf(this, config)
-      if (runs.has(name)) return
+      const { name, build, identity } = environmentOf(this, config)
+      const open = runs.get(name)
+      if (open && open.identity !== identity) {
+        throw new StaticS3Error('static-s3: one plugin object serves two builds at once; call staticS3() for each')
+      }
+      if (open) return
       const before = await takeSnapshots(settings ? outputFolders(config.root, build) : [])
-      runs.set(name, { before, begun: 0, outputs: [] })
+      runs.set(name, { identity, before, begun: 0, outputs: [] })
+    },
+
+    buildEnd(error) {
+      if (error) runs.delete(environmentOf(this, config).name)
     },
 
     // The public URL gets into chunks after they were hashed (preload lists): without this, a new domain would come under an old name.
@@ -151,14 +169,14 @@ export function staticS3(options: Options = {}): VitePlugin {
         const run = runs.get(environment.name)
         runs.delete(environment.name)
         if (!run || run.outputs.length === 0 || run.outputs.length < run.begun || environment.serverSide) return
-        if (settings) {
+        if (settings && !environment.build.watch) {
           // https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html: to be encoded, which Vite doesn't.
           for (const path of ambiguous)
             settings.warnings.push(`${path}: S3 reads the + in its URL as a space; rename it`)
           if (settings.rewrite) {
-            const publicUrl = urlInBucket(settings)
-            const parse = (code: string) => this.parse(code)
-            for (const output of run.outputs) await precacheFrom({ ...output, ...config, publicUrl, parse })
+            const { plugins, base } = config
+            const site = { plugins, base, publicUrl: urlInBucket(settings), parse: (code: string) => this.parse(code) }
+            for (const output of run.outputs) await precacheFrom({ ...output, ...site })
           }
           await publish({
             settings,
@@ -169,10 +187,12 @@ export function staticS3(options: Options = {}): VitePlugin {
               info: (message) => config.logger.info(`${pc.cyan('static-s3')} ${message}`),
               warn: (message) => config.logger.warn(pc.yellow(`static-s3: ${message}`)),
             },
-            terminal: terminalOf(process.stdout, config.logLevel === 'silent'),
+            terminal: terminalOf(process.stdout, (config.logLevel ?? 'info') !== 'info'),
           })
-        } else if (offBecause && !environment.build.watch) {
+        } else if (offBecause) {
           config.logger.info(`static-s3 is off: ${offBecause}`)
+          // A watch build says it once.
+          offBecause = undefined
         }
       },
     },

@@ -1,6 +1,5 @@
 import { resolve } from 'node:path'
 import { type Snapshot, takeSnapshots } from './core/collect.js'
-import { readEnvironment } from './core/environment.js'
 import { StaticS3Error } from './core/error.js'
 import type { Options } from './core/options.js'
 import { prepare } from './core/prepare.js'
@@ -22,21 +21,22 @@ export interface Compiler {
     target?: unknown
     watch?: unknown
     cache?: unknown
+    experiments?: object
+    infrastructureLogging?: { level?: unknown }
   }
-  context: string
   outputPath: string
   // biome-ignore lint/suspicious/noExplicitAny: each bundler types these in its own way
   hooks: any
   // biome-ignore lint/suspicious/noExplicitAny: the same
   webpack: any
-  isChild(): boolean
   getInfrastructureLogger(name: string): { info(message: string): void; warn(message: string): void }
 }
 
 interface Compilation {
   errors: unknown[]
-  compiler: Compiler
   getAssets(): readonly Asset[]
+  /** Fills in a template such as `dist/[fullhash]`. */
+  getPath(template: string, data: object): string
 }
 
 interface Stats {
@@ -61,93 +61,102 @@ export class StaticS3Plugin {
   /** Called by the bundler. */
   apply(compiler: Compiler): void {
     const logger = compiler.getInfrastructureLogger(name)
+    // One object may stand in several configurations, and one compiler may run several times: all state is the compiler's.
+    const { publicPath, hashSalt } = compiler.options.output
+    const base = ordinaryBase(publicPath)
     let settings: Settings | undefined
     let before = new Map<string, Snapshot>()
-    let defined = false
 
-    // One object may stand in several configurations, and one compiler may run several times: all state is the compiler's.
-    const defineStaticUrl = (url: string) => {
-      if (defined) return
+    const definitions = { 'process.env.STATIC_URL': '' }
+    let defined = false
+    const pointUrls = (url: string, rewrites: boolean) => {
+      const { output, optimization } = compiler.options
+      output.publicPath = rewrites ? url : publicPath
+      // Without real content hashes, the URL gets into files after they were hashed: a new domain would come under an old name.
+      const salts = rewrites && optimization?.realContentHash === false
+      output.hashSalt = salts ? `${hashSalt ?? ''}${url}` : hashSalt
+      definitions['process.env.STATIC_URL'] = JSON.stringify(url)
+      if (!defined) new compiler.webpack.DefinePlugin(definitions).apply(compiler)
       defined = true
-      new compiler.webpack.DefinePlugin({ 'process.env.STATIC_URL': JSON.stringify(url) }).apply(compiler)
     }
 
-    separateCaches(
-      compiler.options,
-      this.#options,
-      readEnvironment(modeOf(compiler), compiler.context, process.env).all,
-    )
+    separateCaches(compiler.options, this.#options)
     runWorkersFrom(compiler as unknown as WorkerCompiler, () =>
-      settings?.rewrite && !isServerSide(compiler) ? settings.publicUrl : undefined,
+      settings?.rewrite && !isServerSide(compiler) ? { publicUrl: settings.publicUrl, base } : undefined,
     )
 
     // Not called for a watch build or a dev server.
     compiler.hooks.beforeRun.tapPromise(name, async () => {
-      const mode = modeOf(compiler)
+      settings = undefined
+      const mode = modeOf(compiler.options)
       const resolved = await prepare({
         options: this.#options,
         build: { watch: false, production: () => mode === 'production', mode },
-        envDir: compiler.context,
+        envDir: process.cwd(),
       })
       if (!resolved.on) {
         logger.info(`off: ${resolved.because}`)
-        defineStaticUrl(ordinaryBase(compiler))
+        pointUrls(base, false)
         return
       }
       settings = resolved.settings
-      if (settings.rewrite !== false) rewriteUrls(compiler, settings.publicUrl)
-      defineStaticUrl(settings.publicUrl)
-      before = await takeSnapshots([compiler.outputPath])
+      pointUrls(settings.publicUrl, settings.rewrite !== false)
+      before = await takeSnapshots([resolve(compiler.outputPath)])
     })
 
-    compiler.hooks.watchRun.tap(name, () => defineStaticUrl(ordinaryBase(compiler)))
+    compiler.hooks.watchRun.tap(name, () => {
+      settings = undefined
+      pointUrls(base, false)
+    })
 
     // Late, so that what other plugins write in this hook is on disk. In `done` an error still fails the build.
     compiler.hooks.done.tapPromise({ name, stage: 10_000 }, async (stats: Stats) => {
       if (!settings || stats.hasErrors() || isServerSide(compiler)) return
-      const assets = stats.compilation.getAssets()
+      const { compilation } = stats
+      const assets = compilation.getAssets()
+      const output = {
+        dir: resolve(compilation.getPath(compiler.outputPath, {})),
+        emitted: new Set(assets.map(pathOf)),
+        fingerprinted: new Set(assets.filter(isFingerprinted).map(pathOf)),
+        emittedOnly: isOneOfSeveral(compiler),
+      }
+      for (const path of [...output.emitted].filter((path) => path.includes('+'))) {
+        settings.warnings.push(`${path}: S3 reads the + in its URL as a space; rename it`)
+      }
+      const terminal = terminalOf(process.stderr, isSilent(compiler.options))
       try {
-        await publish({
-          settings,
-          outputs: [
-            {
-              dir: resolve(compiler.outputPath),
-              emitted: new Set(assets.map(pathOf)),
-              fingerprinted: new Set(assets.filter(isFingerprinted).map(pathOf)),
-            },
-          ],
-          before,
-          notOurs: [],
-          logger,
-          terminal: terminalOf(process.stderr, false),
-        })
+        await publish({ settings, outputs: [output], before, notOurs: [], logger, terminal })
       } catch (error) {
         if (!(error instanceof StaticS3Error)) throw error
         const failure = new compiler.webpack.WebpackError(error.message)
         failure.stack = error.stack
-        stats.compilation.errors.push(failure)
+        compilation.errors.push(failure)
       }
     })
   }
 }
 
-function modeOf({ options }: Compiler): string {
-  // What webpack itself takes where none is given.
-  return options.mode ?? 'production'
-}
+type CompilerOptions = Compiler['options']
 
-function rewriteUrls({ options: { output, optimization } }: Compiler, publicUrl: string): void {
-  output.publicPath = publicUrl
-  // Without real content hashes, the URL gets into files after they were hashed: a new domain would come under an old name.
-  if (optimization?.realContentHash === false) output.hashSalt = `${output.hashSalt ?? ''}${publicUrl}`
+function modeOf({ mode }: CompilerOptions): string {
+  // What webpack itself takes where none is given.
+  return mode ?? 'production'
 }
 
 /** `auto` and functions have no value before the page runs. */
-function ordinaryBase({ options }: Compiler): string {
-  const { publicPath } = options.output
+function ordinaryBase(publicPath: unknown): string {
   return typeof publicPath === 'string' && publicPath !== 'auto' ? publicPath : '/'
 }
 
 function isServerSide({ options }: Compiler): boolean {
   return [options.target].flat().some((target) => /^(async-)?node|^electron-(main|preload)/.test(String(target)))
+}
+
+/** In a configuration that is an array, where output folders may lie in each other and are written at the same time. */
+function isOneOfSeveral({ hooks }: Compiler): boolean {
+  return hooks.done.taps.some((tap: { name: string }) => tap.name === 'MultiCompiler')
+}
+
+function isSilent({ infrastructureLogging }: CompilerOptions): boolean {
+  return ['none', 'error', 'warn'].includes(String(infrastructureLogging?.level))
 }

@@ -19,7 +19,7 @@ const policy: Policy = {
 const file = (path: string) => {
   const fingerprinted = path.startsWith('*')
   const plain = fingerprinted ? path.slice(1) : path
-  return { path: plain, file: `/dist/${plain}`, fingerprinted }
+  return { path: plain, file: `/dist/${plain}`, emitted: true, fingerprinted }
 }
 
 const classifyPaths = (paths: readonly string[], settings: Partial<Settings> = {}): Classified =>

@@ -27,6 +27,7 @@ afterEach(() => rm(dir, { recursive: true }))
 const classified = (path: string): ClassifiedFile => ({
   path,
   file: join(dir, path),
+  emitted: true,
   fingerprinted: false,
   key: `static/${path}`,
   group: 'asset',

@@ -11,6 +11,7 @@ const multipart = `${one}-2`
 const file = (path: string, md5 = one, group: Group = 'asset', size = 10): DigestedFile => ({
   path,
   file: `/dist/${path}`,
+  emitted: true,
   fingerprinted: group === 'fingerprinted',
   key: `static/${path}`,
   group,

@@ -29,6 +29,7 @@ async function write(path: string, group: Group, content: string | Buffer = path
   return {
     path,
     file,
+    emitted: true,
     fingerprinted: group === 'fingerprinted',
     key: `static/${path}`,
     group,

@@ -147,7 +147,8 @@ describe.each([
         output: { path: join(dir, 'dist'), filename: '[name].[contenthash].js', publicPath, clean: true },
         optimization: { realContentHash: false },
       })
-      if (withWorkers) runWorkersFrom(compiler as unknown as WorkerCompiler, () => publicPath)
+      if (withWorkers)
+        runWorkersFrom(compiler as unknown as WorkerCompiler, () => ({ publicUrl: publicPath, base: '/' }))
       compiler.run((error) => compiler.close(() => (error ? reject(error) : resolve(read('dist')))))
     })
 

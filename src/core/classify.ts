@@ -34,7 +34,7 @@ export function classify(collected: Collected, policy: Policy): Classified {
   const result: Classified = { files: [], leftOut: [...collected.leftOut], problems: [], warnings: [] }
   const keptFresh: string[] = []
   for (const file of collected.files) {
-    const reason = whyHome(file.path)
+    const reason = whyHome(file.path) ?? (isStatisticsPage(file) ? 'bundle statistics' : undefined)
     if (reason !== undefined) {
       result.leftOut.push({ path: file.path, reason })
       continue
@@ -73,6 +73,11 @@ export function classify(collected: Collected, policy: Policy): Classified {
     )
   }
   return result
+}
+
+/** Under the names that rollup-plugin-visualizer and webpack-bundle-analyzer give it. A page of the application is emitted. */
+function isStatisticsPage({ path, emitted }: BuiltFile): boolean {
+  return !emitted && /^(stats|report)\.html$/.test(path)
 }
 
 function groupOf({ path, fingerprinted }: BuiltFile): Group {

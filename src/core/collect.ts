@@ -8,6 +8,8 @@ export interface Output {
   emitted: ReadonlySet<string>
   /** Those whose names the bundler made from their content. */
   fingerprinted: ReadonlySet<string>
+  /** Whether all else that lies there belongs to other builds. */
+  emittedOnly?: boolean
 }
 
 /** What stood in an output folder before the build: path → a mark that changes whenever the file is written. */
@@ -18,6 +20,8 @@ export interface BuiltFile {
   path: string
   /** Absolute. */
   file: string
+  /** Named or written by the bundler itself. */
+  emitted: boolean
   fingerprinted: boolean
 }
 
@@ -50,17 +54,18 @@ export async function collect(
   const merged = mergeByFolder(outputs)
   const files = new Map<string, BuiltFile>()
   const leftOut: LeftOut[] = []
-  for (const { dir, emitted, fingerprinted } of merged) {
+  for (const { dir, emitted, fingerprinted, emittedOnly } of merged) {
     // A folder inside this one that is an output of its own has its own URLs: its files are collected from there.
     const skipped = [...notOurs, ...merged.map((other) => other.dir)].filter((folder) => folder !== dir)
     const old = before.get(dir)
     const walked = await walk(dir, skipped)
     for (const path of walked.notFollowed) leftOut.push({ path, reason: 'link that is not followed' })
     for (const { path, file, mark } of walked.files) {
+      if (emittedOnly && !emitted.has(path)) continue
       if (files.has(path)) leftOut.push({ path, reason: 'name taken by another output' })
       else if (old?.get(path) === mark && !emitted.has(path))
         leftOut.push({ path, reason: 'left over from an earlier build' })
-      else files.set(path, { path, file, fingerprinted: fingerprinted.has(path) })
+      else files.set(path, { path, file, emitted: emitted.has(path), fingerprinted: fingerprinted.has(path) })
     }
   }
   return { files: [...files.values()].sort(byPath), leftOut: leftOut.sort(byPath) }
@@ -81,9 +86,12 @@ export async function takeSnapshots(dirs: readonly string[]): Promise<Map<string
 }
 
 function mergeByFolder(outputs: readonly Output[]): Output[] {
-  const byFolder = new Map<string, { dir: string; emitted: Set<string>; fingerprinted: Set<string> }>()
-  for (const { dir, emitted, fingerprinted } of outputs) {
-    const merged = byFolder.get(dir) ?? { dir, emitted: new Set(), fingerprinted: new Set() }
+  const byFolder = new Map<
+    string,
+    { dir: string; emitted: Set<string>; fingerprinted: Set<string>; emittedOnly: boolean }
+  >()
+  for (const { dir, emitted, fingerprinted, emittedOnly = false } of outputs) {
+    const merged = byFolder.get(dir) ?? { dir, emitted: new Set(), fingerprinted: new Set(), emittedOnly }
     for (const path of emitted) merged.emitted.add(path)
     for (const path of fingerprinted) merged.fingerprinted.add(path)
     byFolder.set(dir, merged)

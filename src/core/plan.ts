@@ -21,8 +21,8 @@ export interface Plan {
  *
  * | force | in the bucket | size  | ETag is an MD5 | MD5   | action | reason         |
  * |-------|---------------|-------|----------------|-------|--------|----------------|
- * | yes   | –             | –     | –              | –     | upload | forced         |
- * | no    | no            | –     | –              | –     | upload | new            |
+ * | –     | no            | –     | –              | –     | upload | new            |
+ * | yes   | yes           | –     | –              | –     | upload | forced         |
  * | no    | yes           | other | –              | –     | upload | size           |
  * | no    | yes           | same  | no             | –     | upload | etag is no md5 |
  * | no    | yes           | same  | yes            | other | upload | content        |
@@ -46,8 +46,8 @@ export function plan(files: readonly DigestedFile[], listing: readonly ListedObj
 }
 
 function decide(file: DigestedFile, there: ListedObject | undefined, force: boolean): Decision {
-  if (force) return { file, action: 'upload', reason: 'forced' }
   if (!there) return { file, action: 'upload', reason: 'new' }
+  if (force) return { file, action: 'upload', reason: 'forced' }
   if (there.size !== file.size) return { file, action: 'upload', reason: 'size' }
   if (!isMd5(there.etag)) return { file, action: 'upload', reason: 'etag is no md5' }
   if (there.etag !== file.md5) return { file, action: 'upload', reason: 'content' }

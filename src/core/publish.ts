@@ -49,8 +49,8 @@ export async function publish(input: PublishInput): Promise<void> {
 async function deploy({ settings, outputs, before, notOurs, logger, terminal }: PublishInput): Promise<void> {
   const begun = performance.now()
 
-  if (settings.rewrite) for (const { dir } of outputs) await pointManifestPictures(dir, urlInBucket(settings))
   const collected = await collect(outputs, before, notOurs)
+  if (settings.rewrite) await pointManifestPictures(collected.files, urlInBucket(settings))
   const classified = classify(collected, settings)
   throwProblems(classified.problems)
   for (const warning of [...settings.warnings, ...classified.warnings]) logger.warn(warning)
@@ -61,9 +61,10 @@ async function deploy({ settings, outputs, before, notOurs, logger, terminal }: 
 
   const { openBucket } = await import('../s3/s3-bucket.js')
   const connection = await openBucket(settings)
+  const stop = new AbortController()
   try {
     // The listing is under way while the files are read.
-    const listing = connection.bucket.list(settings.location === '' ? '' : `${settings.location}/`)
+    const listing = connection.bucket.list(settings.location === '' ? '' : `${settings.location}/`, stop.signal)
     listing.catch(() => {})
     const { accessKeyId, secretAccessKey, sessionToken } = await connection.credentials()
     const secrets = new Map([
@@ -84,8 +85,11 @@ async function deploy({ settings, outputs, before, notOurs, logger, terminal }: 
     const uploaded = await upload(planned, bucket, progress.update).finally(progress.end)
 
     const milliseconds = performance.now() - begun
-    logger.info(report({ ...uploaded, ...settings, leftOut: classified.leftOut, milliseconds }))
+    const { bucket: name, location, publicUrl, dryRun: dry } = settings
+    const { leftOut } = classified
+    logger.info(report({ ...uploaded, leftOut, bucket: name, location, publicUrl, dryRun: dry, milliseconds }))
   } finally {
+    stop.abort()
     connection.close()
   }
 }

@@ -30,8 +30,8 @@ function reasonToStayHome(path: string, sourceMaps: Selection['sourceMaps']): st
   if (/\.(pem|key|p8|p12|pfx|jks|keystore|ppk)$/i.test(name)) return 'private key'
   if (/^id_(rsa|dsa|ecdsa|ed25519)(?![a-z0-9])(?!.*\.pub$)/.test(name)) return 'private key'
   if (sourceMaps === 'exclude' && /\.map(\.(gz|br|zst))?$/.test(name)) return 'source map'
-  // Under the names that webpack, rollup-plugin-visualizer and webpack-bundle-tracker give them.
-  if (/^(stats\.(json|html)|webpack-stats\.json)$/.test(path)) return 'bundle statistics'
+  // Under the names that webpack and webpack-bundle-tracker give them.
+  if (/^(webpack-)?stats\.json$/.test(path)) return 'bundle statistics'
   return undefined
 }
 

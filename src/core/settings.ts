@@ -212,7 +212,8 @@ function readObjectParameters(read: SettingReader): ObjectParameters {
   if (found) {
     const value = typeof found.value === 'string' ? asJson(found.value) : found.value
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      read.problem(found, 'has to be a JSON object such as {"StorageClass": "STANDARD_IA"}')
+      // Not shown: it may have an encryption key in it.
+      read.problems.push(`${found.name} has to be a JSON object such as {"StorageClass": "STANDARD_IA"}`)
     } else {
       Object.assign(parameters, withDates(value as ObjectParameters))
       read.problems.push(...problemsOfParameters(found.name, parameters))
@@ -296,7 +297,9 @@ function readCredentials(read: SettingReader, { shell, files }: Environment): Cr
         return undefined
       }
       if (source === shell && prefix === 'AWS_') return undefined
-      const sessionToken = (source.AWS_SESSION_TOKEN || source.AWS_SECURITY_TOKEN)?.trim() || undefined
+      // The token belongs to AWS_ACCESS_KEY_ID, where that is another key.
+      const token = prefix === 'AWS_' || !source.AWS_ACCESS_KEY_ID || source.AWS_ACCESS_KEY_ID.trim() === id
+      const sessionToken = (token && (source.AWS_SESSION_TOKEN || source.AWS_SECURITY_TOKEN)?.trim()) || undefined
       return { accessKeyId: id, secretAccessKey: secret, sessionToken }
     }
     const profile = (source.AWS_S3_SESSION_PROFILE || source.AWS_PROFILE)?.trim()

@@ -1,52 +1,54 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises'
-import { join, posix, relative, sep } from 'node:path'
+import { readFile, writeFile } from 'node:fs/promises'
+import { posix } from 'node:path'
+import type { BuiltFile } from './collect.js'
 import { isWebAppManifest } from './same-origin.js'
 
-interface Picture {
-  src?: unknown
-}
-
-interface WebAppManifest {
-  icons?: Picture[]
-  screenshots?: Picture[]
-  shortcuts?: { icons?: Picture[] }[]
-}
-
 /**
- * Points the pictures of a web app manifest at the bucket. The manifest itself stays on the page's origin, where they aren't; pictures
+ * Points the pictures of web app manifests at the bucket. A manifest itself stays on the page's origin, where they aren't; pictures
  * may be anywhere.
  *
  * @param publicUrl the URL of a file of the output folder; undefined where that stays on the page's origin
  * @see https://www.w3.org/TR/appmanifest/#icons-member
  */
 export async function pointManifestPictures(
-  dir: string,
+  files: readonly BuiltFile[],
   publicUrl: (path: string) => string | undefined,
 ): Promise<void> {
-  const entries = await readdir(dir, { recursive: true, withFileTypes: true })
-  const paths = entries
-    .filter((entry) => entry.isFile())
-    .map(({ parentPath, name }) => relative(dir, join(parentPath, name)).split(sep).join('/'))
-  const there = new Set(paths)
-  for (const path of paths.filter(isWebAppManifest)) {
-    const text = await readFile(join(dir, path), 'utf8')
-    const manifest = parsed(text)
-    if (!manifest) continue
-    const { icons = [], screenshots = [], shortcuts = [] } = manifest
-    for (const picture of [icons, screenshots, ...shortcuts.map((shortcut) => shortcut.icons ?? [])].flat()) {
-      if (typeof picture.src !== 'string' || /^([a-z][a-z\d+.-]*:|\/\/)/i.test(picture.src)) continue
-      const target = posix.resolve('/', posix.dirname(path), decodeURI(picture.src)).slice(1)
-      picture.src = (there.has(target) && publicUrl(target)) || picture.src
+  const built = new Set(files.map(({ path }) => path))
+  for (const { path, file } of files.filter((each) => isWebAppManifest(each.path))) {
+    const manifest = asObject(await readFile(file, 'utf8').then(JSON.parse, () => undefined))
+    let changed = false
+    for (const picture of picturesOf(manifest)) {
+      const target = builtFile(picture.src, posix.dirname(path))
+      const url = target !== undefined && built.has(target) ? publicUrl(target) : undefined
+      if (url === undefined) continue
+      picture.src = url
+      changed = true
     }
-    const pointed = JSON.stringify(manifest)
-    if (pointed !== JSON.stringify(parsed(text))) await writeFile(join(dir, path), pointed)
+    if (changed) await writeFile(file, JSON.stringify(manifest))
   }
 }
 
-function parsed(text: string): WebAppManifest | undefined {
+type Fields = Record<string, unknown>
+
+function picturesOf(manifest: Fields): Fields[] {
+  const shortcuts = listOf(manifest.shortcuts).flatMap(({ icons }) => listOf(icons))
+  return [...listOf(manifest.icons), ...listOf(manifest.screenshots), ...shortcuts]
+}
+
+function listOf(value: unknown): Fields[] {
+  return Array.isArray(value) ? value.filter((entry) => typeof entry === 'object' && entry !== null) : []
+}
+
+function asObject(value: unknown): Fields {
+  return typeof value === 'object' && value !== null ? (value as Fields) : {}
+}
+
+/** The path in the output folder that a URL leads to, from one of its folders. */
+function builtFile(src: unknown, folder: string): string | undefined {
+  if (typeof src !== 'string' || /^([a-z][a-z\d+.-]*:|\/\/)/i.test(src)) return undefined
   try {
-    const manifest: unknown = JSON.parse(text)
-    return typeof manifest === 'object' && manifest !== null ? manifest : undefined
+    return decodeURI(new URL(src, new URL(`${encodeURI(folder)}/`, 'http://page/')).pathname).slice(1)
   } catch {
     return undefined
   }

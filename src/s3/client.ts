@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import type { S3Client } from '@aws-sdk/client-s3'
+import { usesPathStyle } from '../core/public-url.js'
 import { createSdkClient, type Sdk } from './sdk.js'
 
 export interface S3Credentials {
@@ -58,10 +59,7 @@ export function createClient(sdk: Sdk, settings: S3Settings): S3Client {
     ...(endpoint === undefined ? { ignoreConfiguredEndpointUrls: true } : { endpoint }),
     // A copy: the SDK notes in it where it comes from.
     ...(credentials === undefined ? {} : 'profile' in credentials ? credentials : { credentials: { ...credentials } }),
-    forcePathStyle:
-      addressingStyle === 'path' ||
-      // A wildcard certificate covers no second dot, and few stores have a host name for each bucket.
-      (addressingStyle === 'auto' && (endpoint !== undefined || bucket.includes('.'))),
+    forcePathStyle: usesPathStyle(bucket, endpoint, addressingStyle),
     maxAttempts: 1,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',

@@ -6,6 +6,8 @@ export interface BuildEnvironment {
   /** Its bundle is for a server, not for browsers. */
   serverSide: boolean
   build: ResolvedConfig['build']
+  /** The same object for all hooks of one build. */
+  identity: object
 }
 
 /**
@@ -17,7 +19,8 @@ export function environmentOf(context: object, config: ResolvedConfig): BuildEnv
   const { environment } = context as {
     environment?: { name: string; config: { consumer: string; build: ResolvedConfig['build'] } }
   }
-  if (!environment) return { name: 'client', serverSide: Boolean(config.build.ssr), build: config.build }
+  if (!environment)
+    return { name: 'client', serverSide: Boolean(config.build.ssr), build: config.build, identity: config }
   const { name, config: own } = environment
-  return { name, serverSide: own.consumer === 'server', build: own.build }
+  return { name, serverSide: own.consumer === 'server', build: own.build, identity: environment }
 }

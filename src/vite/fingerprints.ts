@@ -14,8 +14,7 @@ export type BundleFile =
 type Asset = Extract<BundleFile, { type: 'asset' }>
 
 /** What `assetFileNames` was asked, and what it answered. */
-interface Naming {
-  asset: Pick<Asset, 'name' | 'names' | 'source'>
+interface Naming extends Pick<Asset, 'name' | 'names' | 'source'> {
   template: string
 }
 
@@ -40,22 +39,25 @@ export function watchFingerprints(): Fingerprints {
       const { assetFileNames = 'assets/[name]-[hash][extname]' } = options
       const asked: Naming[] = []
       namings = asked
-      const recording = (asset: Naming['asset']): string => {
+      const recording = (asset: Asset): string => {
         const template: string = typeof assetFileNames === 'function' ? assetFileNames(asset) : assetFileNames
-        asked.push({ asset, template })
+        asked.push({ name: asset.name, names: asset.names, source: asset.source, template })
         return template
       }
       return { ...options, assetFileNames: recording }
     },
     of(bundle) {
-      const assets = new Map(
-        Object.entries(bundle).flatMap(([path, file]) => (file.type === 'asset' ? [[path, file]] : [])),
+      const assets = byName(
+        Object.entries(bundle).flatMap(([path, file]) => (file.type === 'asset' ? [{ path, ...file }] : [])),
       )
+      const asked = byName(namings)
       return Object.entries(bundle).flatMap(([path, file]) => {
         const fingerprinted =
           file.type === 'chunk'
             ? file.preliminaryFileName?.includes('!~{')
-            : isNamedByBundler(path, file, assets, namings)
+            : namesOf(file).some((name) =>
+                isNamedByBundler(path, file, name, assets.get(name) ?? [], asked.get(name) ?? []),
+              )
         return fingerprinted && !path.endsWith('.map') ? [path] : []
       })
     },
@@ -65,22 +67,28 @@ export function watchFingerprints(): Fingerprints {
 /** Where more assets fit than the bundler named, a plugin's own name looks like a made one: then the bytes have to tell. */
 function isNamedByBundler(
   path: string,
-  asset: Asset,
-  assets: ReadonlyMap<string, Asset>,
-  namings: readonly Naming[],
+  { source }: Asset,
+  name: string,
+  namesakes: readonly (Asset & { path: string })[],
+  asked: readonly Naming[],
 ): boolean {
-  const fitting = namings.filter((naming) => fits(path, asset, naming))
-  const rivals = [...assets].filter(([other, its]) => fitting.some((naming) => fits(other, its, naming)))
+  const fitting = asked.filter(({ template }) => isMade(path, template, name))
+  const rivals = namesakes.filter((other) => fitting.some(({ template }) => isMade(other.path, template, name)))
   if (rivals.length <= fitting.length) return fitting.length > 0
-  const same = fitting.filter((naming) => isSame(naming.asset.source, asset.source))
-  const sameRivals = rivals.filter(([, its]) => isSame(its.source, asset.source))
-  return same.length > 0 && sameRivals.length <= same.length
+  const same = fitting.filter((naming) => isSame(naming.source, source))
+  return same.length > 0 && rivals.filter((other) => isSame(other.source, source)).length <= same.length
 }
 
-function fits(path: string, asset: Asset, { asset: named, template }: Naming): boolean {
-  if (!/\[hash(:\d+)?\]/.test(template)) return false
-  const names = namesOf(asset)
-  return namesOf(named).some((name) => names.includes(name) && patternOf(template, name).test(path))
+function isMade(path: string, template: string, name: string): boolean {
+  return /\[hash(:\d+)?\]/.test(template) && patternOf(template, name).test(path)
+}
+
+function byName<T extends Pick<Asset, 'name' | 'names'>>(things: readonly T[]): Map<string, T[]> {
+  const index = new Map<string, T[]>()
+  for (const thing of things) {
+    for (const name of namesOf(thing)) index.set(name, [...(index.get(name) ?? []), thing])
+  }
+  return index
 }
 
 function namesOf({ name, names }: Pick<Asset, 'name' | 'names'>): readonly string[] {

@@ -1,6 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join, posix, relative, sep } from 'node:path'
-import { staysOnPageOrigin } from '../core/same-origin.js'
+import { isWebAppManifest, staysOnPageOrigin } from '../core/same-origin.js'
 
 /** A node as every ESTree parser gives it. */
 interface Node {
@@ -54,7 +54,7 @@ export async function precacheFrom({ plugins, dir, emitted, parse, ...place }: P
     if (!/\.m?js$/.test(path) || emitted.has(path)) continue
     const code = await readFile(join(dir, path), 'utf8')
     if (!/\brevision"?\s*:/.test(code)) continue
-    const pointed = pointPrecache(code, parse(code), urlsInBucket(path, new Set(paths), place))
+    const pointed = pointPrecache(code, parse(code), urlsInBucket(path, new Set(paths), emitted, place))
     if (pointed === code) continue
     await writeFile(join(dir, path), pointed)
     changed.push(path)
@@ -68,6 +68,7 @@ type UrlInBucket = (url: string) => string | undefined
 function urlsInBucket(
   serviceWorker: string,
   paths: ReadonlySet<string>,
+  emitted: ReadonlySet<string>,
   { base, publicUrl }: Pick<PrecacheInput, 'base' | 'publicUrl'>,
 ): UrlInBucket {
   const root = new URL(base || './', 'http://page/').pathname
@@ -76,7 +77,10 @@ function urlsInBucket(
   return (url) => {
     if (/^[a-z][a-z\d+.-]*:|^\/\//i.test(url)) return undefined
     const path = files.get(posix.resolve(root, posix.dirname(serviceWorker), url))
-    return path === undefined || /\.html?$/i.test(path) || staysOnPageOrigin(path) ? undefined : publicUrl(path)
+    if (path === undefined || /\.html?$/i.test(path)) return undefined
+    // A chunk that the bundler made may be called `sw-….js` too (Swahili).
+    const stays = emitted.has(path) ? isWebAppManifest(path) : staysOnPageOrigin(path)
+    return stays ? undefined : publicUrl(path)
   }
 }
 

@@ -8,6 +8,14 @@ export interface WorkerCompiler {
   hooks: { thisCompilation: { tap(name: string, fn: (compilation: any) => void): void } }
 }
 
+/** Where the build's files are. */
+export interface Origins {
+  /** Absolute, with a slash at its end. */
+  publicUrl: string
+  /** Where the page's own origin has them: the configuration's `output.publicPath`. */
+  base: string
+}
+
 interface Chunk {
   hasRuntime(): boolean
   groupsIterable: Iterable<{ isInitial(): boolean }>
@@ -24,30 +32,31 @@ interface Compilation {
  *
  * Neither bundler lets a plugin decide about the URL in `new Worker(new URL(…))`. So each runtime of a compilation that has workers
  * begins by wrapping the realm's `Worker` and `SharedWorker`: a URL below ours becomes one that a worker can be constructed from,
- * any other passes through. A compilation without workers is left as it is.
+ * any other passes through. A service worker is registered from the page's own origin, which has its file as before. A compilation
+ * without workers is left as it is.
  *
  * Call it in `apply`. The code of a runtime module counts into the chunk's `[contenthash]`, the public URL with it.
  *
- * @param publicUrl absolute, with a slash at its end; undefined where nothing is rewritten. Asked for after `beforeRun`.
+ * @param origins undefined where nothing is rewritten. Asked for after `beforeRun`.
  */
-export function runWorkersFrom(compiler: WorkerCompiler, publicUrl: () => string | undefined): void {
+export function runWorkersFrom(compiler: WorkerCompiler, origins: () => Origins | undefined): void {
   const { RuntimeModule } = compiler.webpack
 
   class WorkerOriginRuntimeModule extends RuntimeModule {
-    constructor(readonly url: string) {
+    constructor(readonly origins: Origins) {
       super('static-s3 workers')
     }
 
     generate(): string {
-      return wrapConstructors(this.url)
+      return wrapConstructors(this.origins)
     }
   }
 
   compiler.hooks.thisCompilation.tap('static-s3', (compilation: Compilation) => {
-    const url = publicUrl()
-    if (url === undefined) return
+    const rewritten = origins()
+    if (!rewritten) return
     compilation.hooks.additionalTreeRuntimeRequirements.tap('static-s3', (chunk) => {
-      if (hasWorkers(compilation)) compilation.addRuntimeModule(chunk, new WorkerOriginRuntimeModule(url))
+      if (hasWorkers(compilation)) compilation.addRuntimeModule(chunk, new WorkerOriginRuntimeModule(rewritten))
     })
   })
 }
@@ -62,7 +71,7 @@ function hasWorkers({ chunks }: Compilation): boolean {
 }
 
 /** Once per realm and URL, however many runtimes there are. A Proxy keeps `instanceof`, static properties and subclasses working. */
-function wrapConstructors(publicUrl: string): string {
+function wrapConstructors({ publicUrl, base }: Origins): string {
   // As it is in a URL object: escaped.
   const url = new URL(publicUrl).href
   return `
@@ -80,6 +89,15 @@ if (typeof self === 'object') {
         }
       });
     });
+    if (self.ServiceWorkerContainer) {
+      var container = self.ServiceWorkerContainer.prototype;
+      var register = container.register;
+      container.register = function (script, options) {
+        var url = String(script);
+        var ours = url.indexOf(${JSON.stringify(url)}) === 0;
+        return register.call(this, ours ? ${JSON.stringify(base)} + url.slice(${url.length}) : script, options);
+      };
+    }
   }
 }
 `
