@@ -46,6 +46,9 @@ interface Stats {
 
 const name = 'static-s3'
 
+/** Where URLs point in a build that stays on disk: where they would without us. */
+const ordinary = { publicUrl: undefined, rewrite: false } as const
+
 /**
  * Puts the files of a production build into S3 and makes the build's URLs point there, where the environment says so (`USE_S3`).
  * For webpack 5 and Rspack.
@@ -62,27 +65,31 @@ export class StaticS3Plugin {
   apply(compiler: Compiler): void {
     const logger = compiler.getInfrastructureLogger(name)
     // One object may stand in several configurations, and one compiler may run several times: all state is the compiler's.
-    const { publicPath, hashSalt } = compiler.options.output
-    const base = ordinaryBase(publicPath)
+    let configured: { publicPath?: unknown; hashSalt?: unknown } | undefined
     let settings: Settings | undefined
     let before = new Map<string, Snapshot>()
 
     const definitions = { 'process.env.STATIC_URL': '' }
     let defined = false
-    const pointUrls = (url: string, rewrites: boolean) => {
+    const pointUrls = ({ publicUrl, rewrite }: Pick<Settings, 'publicUrl' | 'rewrite'> | typeof ordinary) => {
       const { output, optimization } = compiler.options
-      output.publicPath = rewrites ? url : publicPath
+      // Not in `apply`: the bundler fills in its defaults after that.
+      configured ??= { publicPath: output.publicPath, hashSalt: output.hashSalt }
+      const { publicPath, hashSalt } = configured
+      output.publicPath = rewrite ? publicUrl : publicPath
       // Without real content hashes, the URL gets into files after they were hashed: a new domain would come under an old name.
-      const salts = rewrites && optimization?.realContentHash === false
-      output.hashSalt = salts ? `${hashSalt ?? ''}${url}` : hashSalt
-      definitions['process.env.STATIC_URL'] = JSON.stringify(url)
+      const salts = rewrite && optimization?.realContentHash === false
+      output.hashSalt = salts ? `${hashSalt ?? ''}${publicUrl}` : hashSalt
+      definitions['process.env.STATIC_URL'] = JSON.stringify(publicUrl ?? ordinaryBase(publicPath))
       if (!defined) new compiler.webpack.DefinePlugin(definitions).apply(compiler)
       defined = true
     }
 
     separateCaches(compiler.options, this.#options)
     runWorkersFrom(compiler as unknown as WorkerCompiler, () =>
-      settings?.rewrite && !isServerSide(compiler) ? { publicUrl: settings.publicUrl, base } : undefined,
+      settings?.rewrite && !isServerSide(compiler)
+        ? { publicUrl: settings.publicUrl, base: ordinaryBase(configured?.publicPath) }
+        : undefined,
     )
 
     // Not called for a watch build or a dev server.
@@ -96,17 +103,17 @@ export class StaticS3Plugin {
       })
       if (!resolved.on) {
         logger.info(`off: ${resolved.because}`)
-        pointUrls(base, false)
+        pointUrls(ordinary)
         return
       }
       settings = resolved.settings
-      pointUrls(settings.publicUrl, settings.rewrite !== false)
+      pointUrls(settings)
       before = await takeSnapshots([resolve(compiler.outputPath)])
     })
 
     compiler.hooks.watchRun.tap(name, () => {
       settings = undefined
-      pointUrls(base, false)
+      pointUrls(ordinary)
     })
 
     // Late, so that what other plugins write in this hook is on disk. In `done` an error still fails the build.

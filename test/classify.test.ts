@@ -136,7 +136,6 @@ describe('what stays home', () => {
     ['assets/a.css.map.gz', 'source map'],
     ['a.mjs.map.br', 'source map'],
     ['stats.json', 'bundle statistics'],
-    ['stats.html', 'bundle statistics'],
     ['webpack-stats.json', 'bundle statistics'],
   ])('%s: %s', (path, reason) => {
     // Nor does `include` let it out: it says what of the site goes up, not that a key is one of its files.
@@ -375,4 +374,13 @@ describe('groups', () => {
   ])('%s: %s', (path, group) => {
     expect(only(path).group).toBe(group)
   })
+})
+
+describe.each(['stats.html', 'report.html'])('%s', (path) => {
+  const left = (emitted: boolean) =>
+    classify({ files: [{ path, file: `/dist/${path}`, emitted, fingerprinted: false }], leftOut: [] }, policy).leftOut
+
+  it('is a page when the bundler emitted it', () => expect(left(true)).toEqual([]))
+  it('is statistics when another tool wrote it', () =>
+    expect(left(false)).toEqual([{ path, reason: 'bundle statistics' }]))
 })

@@ -56,7 +56,7 @@ describe('a fresh folder', () => {
       'index.html',
     ])
     expect(collected.files.filter(({ fingerprinted }) => fingerprinted)).toEqual([
-      { path: 'assets/a-BxYz1234.js', file: join(dist, 'assets', 'a-BxYz1234.js'), fingerprinted: true },
+      { path: 'assets/a-BxYz1234.js', file: join(dist, 'assets', 'a-BxYz1234.js'), emitted: true, fingerprinted: true },
     ])
     expect(collected.leftOut).toEqual([])
   })
@@ -84,7 +84,7 @@ describe('a fresh folder', () => {
   ])('a file named %j', async (path) => {
     await write(path)
     expect(await collectFresh([output({ fingerprinted: [path] })])).toEqual({
-      files: [{ path, file: join(dist, path), fingerprinted: true }],
+      files: [{ path, file: join(dist, path), emitted: false, fingerprinted: true }],
       leftOut: [],
     })
   })
@@ -163,7 +163,9 @@ describe('a folder that was not emptied', () => {
 
   it('has what the bundler names, although it did not write it again', async () => {
     const collected = await build(async () => {}, { emitted: ['old.js'], fingerprinted: ['old.js'] })
-    expect(collected.files).toEqual([{ path: 'old.js', file: join(dist, 'old.js'), fingerprinted: true }])
+    expect(collected.files).toEqual([
+      { path: 'old.js', file: join(dist, 'old.js'), emitted: true, fingerprinted: true },
+    ])
     expect(left(collected)).toEqual(['assets/old.png: left over from an earlier build'])
   })
 
@@ -211,9 +213,9 @@ describe('several outputs', () => {
     ]) {
       const { files, leftOut } = await collectFresh(outputs)
       expect(files).toEqual([
-        { path: 'deep/er.js', file: join(legacy, 'deep', 'er.js'), fingerprinted: false },
-        { path: 'index.html', file: join(dist, 'index.html'), fingerprinted: false },
-        { path: 'old.js', file: join(legacy, 'old.js'), fingerprinted: true },
+        { path: 'deep/er.js', file: join(legacy, 'deep', 'er.js'), emitted: false, fingerprinted: false },
+        { path: 'index.html', file: join(dist, 'index.html'), emitted: false, fingerprinted: false },
+        { path: 'old.js', file: join(legacy, 'old.js'), emitted: false, fingerprinted: true },
       ])
       expect(leftOut).toEqual([])
     }

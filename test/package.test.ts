@@ -281,10 +281,12 @@ describe('types', () => {
     new StaticS3Plugin({ onError: 'ignore' })
   `
   const processApp = `
-    const url: string = process.env.STATIC_URL
+    const url: string = process.env.STATIC_URL + 'logo.png'
     // @ts-expect-error 'any' would be a number too.
     const number: number = process.env.STATIC_URL
-    export { number, url }
+    // Nobody who makes an environment for a child process has to think of it.
+    const env: NodeJS.ProcessEnv = {}
+    export { env, number, url }
   `
 
   test.each(everyResolution)('webpack and Rspack: %s', async (resolution) => {

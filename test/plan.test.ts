@@ -25,7 +25,7 @@ const listed = (path: string, etag = one, size = 10): ListedObject => ({ key: `s
 describe('what is done to a file', () => {
   it.each`
     force    | inBucket | size       | etag         | action      | reason
-    ${true}  | ${false} | ${'–'}     | ${'–'}       | ${'upload'} | ${'forced'}
+    ${true}  | ${false} | ${'–'}     | ${'–'}       | ${'upload'} | ${'new'}
     ${true}  | ${true}  | ${'other'} | ${one}       | ${'upload'} | ${'forced'}
     ${true}  | ${true}  | ${'same'}  | ${multipart} | ${'upload'} | ${'forced'}
     ${true}  | ${true}  | ${'same'}  | ${two}       | ${'upload'} | ${'forced'}
