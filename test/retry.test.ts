@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { createSlots } from '../src/core/slots.js'
 import { type Clock, classifyFailure, retry } from '../src/s3/retry.js'
 import { readAnswer } from '../src/s3/s3-answer.js'
+import { createSlots } from '../src/s3/slots.js'
 
 /** A clock that only remembers how long it would have slept. */
 function testClock({ random = 1 } = {}): Clock & { slept: number[] } {

@@ -12,8 +12,8 @@ import { dryRun } from '../src/core/dry-run.js'
 import { StaticS3Error } from '../src/core/error.js'
 import type { Group } from '../src/core/groups.js'
 import { type Plan, plan } from '../src/core/plan.js'
-import { createSlots } from '../src/core/slots.js'
 import { upload } from '../src/core/upload.js'
+import { createSlots } from '../src/s3/slots.js'
 
 let dir: string
 
@@ -72,7 +72,7 @@ describe('what is uploaded', () => {
   it('bytes and headers, under the key', async () => {
     const bucket = memoryBucket()
     const planned = planAll([await write('ü/a b.js', 'asset', 'content')])
-    expect(await upload(planned, bucket, ignoreProgress)).toEqual({ decisions: planned.decisions })
+    expect(await upload(planned, bucket, 8, ignoreProgress)).toEqual({ decisions: planned.decisions })
     expect([...bucket.objects]).toEqual([
       ['static/ü/a b.js', { bytes: Buffer.from('content'), parameters: { CacheControl: 'asset' } }],
     ])
@@ -81,18 +81,18 @@ describe('what is uploaded', () => {
   it.each([0, 1, 1024 * 1024, 1024 * 1024 + 1, 5_000_000])('a file of %i bytes', async (size) => {
     const bucket = memoryBucket()
     const content = Buffer.alloc(size, 'abcdefg')
-    await upload(planAll([await write('file.bin', 'asset', content)]), bucket, ignoreProgress)
+    await upload(planAll([await write('file.bin', 'asset', content)]), bucket, 8, ignoreProgress)
     expect(bucket.objects.get('static/file.bin')?.bytes.equals(content)).toBe(true)
   })
 
   it('not what is unchanged', async () => {
     const bucket = memoryBucket()
     const files = await site()
-    await upload(planAll(files), bucket, ignoreProgress)
+    await upload(planAll(files), bucket, 8, ignoreProgress)
     const again = memoryBucket()
     const planned = plan(files, await bucket.list('static/'), false)
     expect(planned.decisions).toHaveLength(8)
-    await upload(planned, again, ignoreProgress)
+    await upload(planned, again, 8, ignoreProgress)
     expect(again.log).toEqual([])
   })
 
@@ -101,7 +101,7 @@ describe('what is uploaded', () => {
     const files = await site()
     await rm(dir, { recursive: true })
     await mkdir(dir)
-    await upload(planAll(files), dryRun(bucket), ignoreProgress)
+    await upload(planAll(files), dryRun(bucket), 8, ignoreProgress)
     expect(bucket.log).toEqual([])
     expect(bucket.objects.size).toBe(0)
   })
@@ -117,7 +117,7 @@ describe('the order', () => {
     ['when one file of each group is slow', (key) => (/a-1|logo|sw|about/.test(key) ? 20 : 0)],
   ])('holds %s: a group begins only when the one before is there whole', async (_what, delay) => {
     const bucket = memoryBucket({ delay })
-    await upload(planAll(await site()), bucket, ignoreProgress)
+    await upload(planAll(await site()), bucket, 8, ignoreProgress)
     const steps = bucket.log.map((line) => ({
       begins: line.startsWith('begin'),
       group: group(line.split(' ')[2] as string),
@@ -131,7 +131,7 @@ describe('the order', () => {
 
   it('lets a whole group go at once', async () => {
     const bucket = memoryBucket({ delay: () => 10 })
-    await upload(planAll(await site()), bucket, ignoreProgress)
+    await upload(planAll(await site()), bucket, 8, ignoreProgress)
     expect(bucket.busiest).toBe(2)
   })
 })
@@ -140,7 +140,7 @@ describe('progress', () => {
   it('comes after each file, and adds up', async () => {
     const files = await site()
     const seen: [files: number, bytes: number][] = []
-    await upload(planAll(files), memoryBucket(), (done) => seen.push([done.files, done.bytes]))
+    await upload(planAll(files), memoryBucket(), 8, (done) => seen.push([done.files, done.bytes]))
     expect(seen.map(([count]) => count)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
     expect(seen.at(-1)?.[1]).toBe(files.reduce((sum, { size }) => sum + size, 0))
   })
@@ -150,7 +150,7 @@ describe('concurrency', () => {
   it.each([1, 3, 64])('%i is kept', async (concurrency) => {
     const bucket = memoryBucket({ concurrency, delay: () => 2 })
     const files = await Promise.all(Array.from({ length: 100 }, (_, i) => write(`f${i}`, 'asset')))
-    await upload(planAll(files), bucket, ignoreProgress)
+    await upload(planAll(files), bucket, concurrency, ignoreProgress)
     expect(bucket.busiest).toBe(concurrency)
     expect(bucket.objects.size).toBe(100)
   })
@@ -167,7 +167,9 @@ describe('concurrency', () => {
         return later.put(key, body, parameters, signal)
       },
     }
-    expect(await messageOf(upload(planAll(files), lazy, ignoreProgress))).toContain('vanished before it was uploaded')
+    expect(await messageOf(upload(planAll(files), lazy, 8, ignoreProgress))).toContain(
+      'vanished before it was uploaded',
+    )
   })
 
   describe('slots', () => {
@@ -228,7 +230,7 @@ describe('a failure', () => {
   ])('at %s stops what comes later, and says what stands', async (key, uploaded, stands) => {
     // The one that fails is the last of its group, so that what is up is certain.
     const bucket = memoryBucket({ fail: failing(key), delay: (each) => (each === key ? 20 : 0) })
-    const error = await upload(planAll(await site()), bucket, ignoreProgress).catch((reason) => reason)
+    const error = await upload(planAll(await site()), bucket, 8, ignoreProgress).catch((reason) => reason)
     expect(error).toBeInstanceOf(StaticS3Error)
     expect(error.message).toBe(`static-s3: AccessDenied: ${key}\n${stands}`)
     expect(error.cause.message).toBe(`static-s3: AccessDenied: ${key}`)
@@ -238,7 +240,7 @@ describe('a failure', () => {
   it('starts nothing more in its own group', async () => {
     const files = await Promise.all(Array.from({ length: 100 }, (_, i) => write(`f${i}`, 'asset')))
     const bucket = memoryBucket({ concurrency: 4, fail: failing('static/f10'), delay: () => 1 })
-    expect(await messageOf(upload(planAll(files), bucket, ignoreProgress))).toContain('AccessDenied: static/f10')
+    expect(await messageOf(upload(planAll(files), bucket, 8, ignoreProgress))).toContain('AccessDenied: static/f10')
     expect(begun(bucket).length).toBeLessThan(20)
     expect(bucket.objects.size).toBeLessThan(20)
   })
@@ -248,7 +250,7 @@ describe('a failure', () => {
       fail: failing('static/about.html'),
       delay: (key) => (key.endsWith('index.html') ? 30 : 0),
     })
-    const message = await messageOf(upload(planAll(await site()), bucket, ignoreProgress))
+    const message = await messageOf(upload(planAll(await site()), bucket, 8, ignoreProgress))
     const { length } = bucket.log
     await new Promise((done) => setTimeout(done, 50))
     expect(bucket.log).toHaveLength(length)
@@ -261,7 +263,7 @@ describe('a failure', () => {
       fail: failing('static/assets/a-1.js', 'static/assets/b-1.js'),
       delay: (key) => (key === 'static/assets/a-1.js' ? 20 : 0),
     })
-    const message = await messageOf(upload(planAll(await site()), bucket, ignoreProgress))
+    const message = await messageOf(upload(planAll(await site()), bucket, 8, ignoreProgress))
     expect(message).toContain('AccessDenied: static/assets/b-1.js')
     expect(message).not.toContain('a-1')
   })
@@ -276,7 +278,7 @@ describe('a failure', () => {
         return inner.put(key, body, parameters, signal)
       },
     }
-    await messageOf(upload(planAll(await site()), bucket, ignoreProgress))
+    await messageOf(upload(planAll(await site()), bucket, 8, ignoreProgress))
     expect(signals).toHaveLength(2)
     expect(signals.every(({ aborted }) => aborted)).toBe(true)
   })
@@ -284,9 +286,9 @@ describe('a failure', () => {
   it('is made good by the next run, which uploads only the rest', async () => {
     const files = await site()
     const bucket = memoryBucket({ fail: failing('static/sw.js'), delay: (key) => (key === 'static/sw.js' ? 20 : 0) })
-    await messageOf(upload(planAll(files), bucket, ignoreProgress))
+    await messageOf(upload(planAll(files), bucket, 8, ignoreProgress))
     const next = memoryBucket()
-    await upload(plan(files, await bucket.list('static/'), false), next, ignoreProgress)
+    await upload(plan(files, await bucket.list('static/'), false), next, 8, ignoreProgress)
     expect(begun(next).sort()).toEqual(['static/about.html', 'static/index.html', 'static/sw.js'])
   })
 })
@@ -301,7 +303,7 @@ describe('a file that is not what it was', () => {
     it('vanished', async () => {
       const file = await write('app.js', 'asset', Buffer.alloc(size))
       await rm(file.file)
-      expect(await messageOf(upload(planAll([file]), memoryBucket(), ignoreProgress))).toContain(
+      expect(await messageOf(upload(planAll([file]), memoryBucket(), 8, ignoreProgress))).toContain(
         'static-s3: app.js vanished before it was uploaded\n',
       )
     })
@@ -313,7 +315,7 @@ describe('a file that is not what it was', () => {
       const file = await write('app.js', 'asset', Buffer.alloc(size))
       await writeFile(file.file, Buffer.alloc(size + by))
       const bucket = memoryBucket()
-      expect(await messageOf(upload(planAll([file]), bucket, ignoreProgress))).toContain(
+      expect(await messageOf(upload(planAll([file]), bucket, 8, ignoreProgress))).toContain(
         'static-s3: app.js changed while it was being uploaded; build again\n',
       )
       expect(bucket.objects.size).toBe(0)
@@ -323,7 +325,7 @@ describe('a file that is not what it was', () => {
       const file = await write('app.js', 'asset', Buffer.alloc(size))
       await rm(file.file)
       await mkdir(file.file)
-      expect(await messageOf(upload(planAll([file]), memoryBucket(), ignoreProgress))).toMatch(
+      expect(await messageOf(upload(planAll([file]), memoryBucket(), 8, ignoreProgress))).toMatch(
         /static-s3: app\.js (can't be read \(EISDIR\)|changed while it was being uploaded)/,
       )
     })
@@ -332,7 +334,7 @@ describe('a file that is not what it was', () => {
       const file = await write('app.js', 'asset', Buffer.alloc(size, 'a'))
       await writeFile(file.file, Buffer.alloc(size, 'b'))
       const bucket = memoryBucket()
-      expect(await messageOf(upload(planAll([file]), bucket, ignoreProgress))).toContain('BadDigest')
+      expect(await messageOf(upload(planAll([file]), bucket, 8, ignoreProgress))).toContain('BadDigest')
       expect(bucket.objects.size).toBe(0)
     })
   })
@@ -348,7 +350,7 @@ describe('a body', () => {
       bodies.push(body)
       return ''
     }
-    await upload(planAll([file]), bucket, ignoreProgress)
+    await upload(planAll([file]), bucket, 8, ignoreProgress)
     return bodies[0] as (typeof bodies)[0]
   }
 

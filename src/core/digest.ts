@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import type { ClassifiedFile } from './classify.js'
-import { createSlots } from './slots.js'
+import { mapInParallel } from './parallel.js'
 
 export interface DigestedFile extends ClassifiedFile {
   /** Bytes. */
@@ -34,10 +34,9 @@ export async function digest(
     .filter(([, value]) => value.length >= 8)
     .map(([name, value]) => [name, Buffer.from(value)] as const)
   const problems: string[] = []
-  const inTurn = createSlots(openFiles)
-  const digestOne = async (file: ClassifiedFile): Promise<DigestedFile | undefined> => {
+  const digested = await mapInParallel(openFiles, files, async (file): Promise<DigestedFile | undefined> => {
     try {
-      const { size, md5, found } = await inTurn(() => read(file.file, needles))
+      const { size, md5, found } = await read(file.file, needles)
       for (const name of found)
         problems.push(`${file.path} contains ${name}: take it out of the build, and replace the key`)
       return { ...file, size, md5 }
@@ -48,8 +47,7 @@ export async function digest(
       )
       return undefined
     }
-  }
-  const digested = await Promise.all(files.map(digestOne))
+  })
   return { files: digested.filter((file) => file !== undefined), problems: problems.sort() }
 }
 

@@ -82,7 +82,7 @@ async function deploy({ settings, outputs, before, notOurs, logger, terminal }: 
     const uploads = planned.decisions.filter(({ action }) => action === 'upload').map(({ file }) => file)
     const total = { files: uploads.length, bytes: uploads.reduce((sum, { size }) => sum + size, 0) }
     const progress = showProgress(terminal, total)
-    const uploaded = await upload(planned, bucket, progress.update).finally(progress.end)
+    const uploaded = await upload(planned, bucket, settings.concurrency, progress.update).finally(progress.end)
 
     const milliseconds = performance.now() - begun
     const { bucket: name, location, publicUrl, dryRun: dry } = settings

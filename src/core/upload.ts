@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import type { Body, Bucket } from './bucket.js'
 import { StaticS3Error } from './error.js'
 import { groups } from './groups.js'
+import { mapInParallel } from './parallel.js'
 import type { Decision, Plan } from './plan.js'
 
 export interface Uploaded {
@@ -18,7 +19,7 @@ interface Done {
   pages: number
 }
 
-/** Up to this many bytes a body is one buffer, above it a stream: memory stays at the bucket's concurrency times this. */
+/** Up to this many bytes a body is one buffer, above it a stream: memory stays at `concurrency` times this. */
 const bufferedBytes = 1024 * 1024
 
 /**
@@ -30,6 +31,7 @@ const bufferedBytes = 1024 * 1024
 export async function upload(
   { decisions }: Plan,
   bucket: Bucket,
+  concurrency: number,
   onProgress: (done: Readonly<Done>) => void,
 ): Promise<Uploaded> {
   const stop = new AbortController()
@@ -37,6 +39,7 @@ export async function upload(
   const uploads = decisions.filter(({ action }) => action === 'upload').map(({ file }) => file)
 
   const put = async (file: Decision['file']): Promise<void> => {
+    if (stop.signal.aborted) return
     try {
       await bucket.put(file.key, bodyOf(file), file.parameters, stop.signal)
     } catch (error) {
@@ -52,8 +55,8 @@ export async function upload(
   }
 
   for (const group of groups) {
-    // The bucket has as many requests under way as it was opened for, and opens a body only when it is its turn.
-    await Promise.all(uploads.filter((file) => file.group === group).map(put))
+    const members = uploads.filter((file) => file.group === group)
+    await mapInParallel(concurrency, members, put)
     if (stop.signal.aborted) {
       const { message } = stop.signal.reason as Error
       throw new StaticS3Error(`${message}\n${standing(done, uploads.length)}`, { cause: stop.signal.reason })

@@ -1,7 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import type { CopyObjectCommandInput, PutObjectCommandInput } from '@aws-sdk/client-s3'
 import type { Bucket } from '../core/bucket.js'
-import { createSlots } from '../core/slots.js'
 import { withBody } from './body.js'
 import { createClient, type S3Credentials, type S3Settings, withSignal } from './client.js'
 import { explain, explainAbort } from './explain.js'
@@ -10,6 +9,7 @@ import type { ExplainContext, Request } from './request.js'
 import { type Clock, retry, systemClock } from './retry.js'
 import { readAnswer } from './s3-answer.js'
 import { loadSdk } from './sdk.js'
+import { createSlots } from './slots.js'
 
 export type { S3Credentials, S3Settings } from './client.js'
 

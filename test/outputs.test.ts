@@ -1,0 +1,198 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Plugin } from 'vite'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Compiler, Configuration } from 'webpack'
+import {
+  bundlerConfig,
+  bundlers,
+  closed,
+  makeApp,
+  removeApps,
+  runOnce,
+  stubDeployEnv,
+  viteBuild,
+} from '../fixtures/build/in-process.js'
+import { readTree } from '../fixtures/build/index.js'
+import { type EmbeddedS3, startEmbedded } from '../fixtures/s3/index.js'
+import { staticS3 } from '../src/vite.js'
+import { StaticS3Plugin } from '../src/webpack.js'
+
+// Which files of an output folder are the build's, and under which names, where the configuration is an unusual one.
+
+let s3: EmbeddedS3
+let bucket: string
+let publicUrl: string
+
+beforeAll(async () => {
+  s3 = await startEmbedded()
+})
+beforeEach(async () => {
+  bucket = await s3.createBucket()
+  publicUrl = `${s3.endpoint}/${bucket}/static/`
+  s3.server.reset()
+  stubDeployEnv(s3, bucket)
+})
+afterEach(() => {
+  s3.server.intercept = undefined
+  vi.unstubAllEnvs()
+})
+afterAll(() => Promise.all([s3.close(), removeApps()]))
+
+const app = {
+  'index.html': '<!doctype html><script type="module" src="/src/index.js"></script>',
+  'src/index.js': `import './style.css'
+import photo from './photo.png'
+document.title = photo`,
+  'src/style.css': 'body { background: url("./photo.png") }',
+  'src/photo.png': Buffer.alloc(6000, 7),
+}
+
+const uploaded = () => [...s3.server.objects(bucket).keys()].map((key) => key.replace('static/', '')).sort()
+const tree = (dir: string) => readTree(join(dir, 'dist'))
+const puts = () => s3.server.requests.filter(({ method }) => method === 'PUT')
+const cachedForAYear = () =>
+  puts().flatMap(({ key, headers }) =>
+    headers['cache-control']?.includes('immutable') ? [String(key).replace('static/', '')] : [],
+  )
+
+describe.each(bundlers)('output.path: %s', (_name, bundler) => {
+  const build = async (dir: string, path: string, plugins: Configuration['plugins'] = []) => {
+    const common = bundlerConfig(bundler, dir)
+    const compiler = bundler.create({
+      ...common,
+      output: { ...common.output, path: `${dir}/${path}` },
+      plugins: [...(common.plugins ?? []), ...plugins, new StaticS3Plugin()],
+    })
+    await runOnce(compiler).finally(() => closed(compiler))
+  }
+
+  test.each(['dist', 'dist/', './dist/', 'src/../dist'])(
+    '%s, not cleaned: what an earlier build left stays home',
+    async (path) => {
+      const dir = await makeApp({ ...app, 'dist/main.0123456789abcdef.js': 'old', 'dist/old/page.html': 'old' })
+      const late = {
+        apply: (compiler: Compiler) =>
+          compiler.hooks.done.tapPromise('late', () => writeFile(join(dir, 'dist/late.txt'), 'late')),
+      }
+      await build(dir, path, [late])
+      const files = [...(await tree(dir)).keys()]
+      expect(files).toEqual(expect.arrayContaining(['late.txt', 'main.0123456789abcdef.js', 'old/page.html']))
+      expect(uploaded()).toEqual(files.filter((each) => !['main.0123456789abcdef.js', 'old/page.html'].includes(each)))
+      // The same once more: nothing is left over now but what was before.
+      s3.server.reset()
+      await build(dir, path, [late])
+      expect(puts()).toEqual([])
+    },
+  )
+
+  test.each(['dist/[fullhash]', 'dist/[fullhash:8]/'])('%s: a template', async (path) => {
+    const dir = await makeApp(app)
+    await build(dir, path)
+    const files = await tree(dir)
+    const [folder] = [...files.keys()].map((each) => each.split('/')[0])
+    expect(folder).toMatch(/^[0-9a-f]{8,}$/)
+    expect(files.size).toBe(3)
+    expect(uploaded()).toEqual([...files.keys()].map((each) => each.replace(`${folder}/`, '')))
+    expect(cachedForAYear().length).toBe(3)
+  })
+
+  test('a page is the application’s when the bundler emits it, and bundle statistics when a tool writes it', async () => {
+    const late = (name: string) => ({
+      apply: (compiler: Compiler) =>
+        compiler.hooks.done.tapPromise('late', () => writeFile(join(dir, 'dist', name), 'statistics')),
+    })
+    const dir = await makeApp(app)
+    await build(dir, 'dist', [new bundler.html({ filename: 'report.html' }), late('stats.html')])
+    expect(uploaded()).toContain('report.html')
+    expect(uploaded()).not.toContain('stats.html')
+  })
+})
+
+describe.each(['vite5', 'vite'] as const)('%s', (version) => {
+  const byKind = ({ names, name = '' }: { names?: string[]; name?: string }) => {
+    const asset = names?.[0] ?? name
+    if (asset.endsWith('.css')) return 'css/[name].[hash][extname]'
+    return asset.endsWith('.png') ? 'img/[hash:12]-[name][extname]' : 'fixed/[name][extname]'
+  }
+
+  test('assetFileNames as a function: what it gives a hash is cached for a year, and off it is as without the plugin', async () => {
+    const dir = await makeApp({
+      ...app,
+      'src/data.bin': Buffer.alloc(6000, 1),
+      'src/index.js': `${app['src/index.js']}
+import data from './data.bin?url'
+document.body.append(data)`,
+    })
+    const build = (plugins: Plugin[], outDir: string) =>
+      viteBuild(version, dir, { plugins, build: { outDir, rollupOptions: { output: { assetFileNames: byKind } } } })
+    await build([staticS3()], 'dist')
+    const files = [...(await tree(dir)).keys()]
+    expect(uploaded()).toEqual(files)
+    expect(files).toContain('fixed/data.bin')
+    expect(cachedForAYear().sort()).toEqual(files.filter((path) => /^(assets|css|img)\//.test(path)))
+    expect(cachedForAYear().length).toBe(3)
+    const css = [...(await tree(dir))].find(([path]) => path.endsWith('.css'))?.[1].toString()
+    expect(css).toMatch(new RegExp(`url\\(${publicUrl}img/[\\w-]{12}-photo\\.png\\)`))
+
+    vi.stubEnv('USE_S3', '0')
+    await build([staticS3()], 'off')
+    await build([], 'without')
+    expect(await readTree(join(dir, 'off'))).toEqual(await readTree(join(dir, 'without')))
+  })
+
+  test('several outputs, each with an assetFileNames of its own', async () => {
+    const dir = await makeApp(app)
+    const output = ['[name]-[hash][extname]', () => 'second/[name]-[hash][extname]', '[name][extname]'].map(
+      (assetFileNames, i) => ({ assetFileNames, dir: join(dir, `dist/${i}`), entryFileNames: `e${i}-[hash].js` }),
+    )
+    await viteBuild(version, dir, { plugins: [staticS3()], build: { rollupOptions: { output } } })
+    const immutable = cachedForAYear()
+    const hashed = uploaded().filter((path) => /-[\w-]{8}\.(js|css|png)$/.test(path))
+    expect(immutable.sort()).toEqual(hashed)
+    expect(hashed.length).toBeGreaterThan(5)
+  })
+
+  test('report.html is a page when it is an input or lies in public/, and bundle statistics when a tool writes it', async () => {
+    const statistics = (path: string): Plugin => ({
+      name: 'statistics',
+      enforce: 'post',
+      async closeBundle() {
+        await writeFile(join(dir, 'dist', path), 'statistics')
+      },
+    })
+    const dir = await makeApp({ ...app, 'report.html': '<!doctype html><title>Report</title>' })
+    await viteBuild(version, dir, {
+      plugins: [statistics('stats.html'), staticS3()],
+      build: { rollupOptions: { input: [join(dir, 'index.html'), join(dir, 'report.html')] } },
+    })
+    expect([...(await tree(dir)).keys()]).toContain('stats.html')
+    expect(uploaded().filter((path) => path.endsWith('.html'))).toEqual(['index.html', 'report.html'])
+    await viteBuild(version, dir, { plugins: [statistics('report.html'), staticS3({ location: 'late' })] })
+    const keys = [...s3.server.objects(bucket).keys()].filter((key) => key.startsWith('late/'))
+    expect(keys.filter((key) => key.endsWith('.html'))).toEqual(['late/index.html'])
+  })
+})
+
+describe('a deploy that is refused while S3 doesn’t answer', () => {
+  const trouble = [
+    ['hangs', { delayMs: 5000 }],
+    ['says 503', { status: 503, code: 'SlowDown' }],
+    ['cuts the connection', { destroy: 'before' }],
+  ] as const
+
+  test.each(trouble)('ends at once, and asks for nothing afterwards: the listing %s', async (_what, fault) => {
+    const dir = await makeApp({ ...app, 'public/settings.json': s3.credentials.secretAccessKey })
+    s3.server.intercept = () => fault
+    const begun = performance.now()
+    await expect(viteBuild('vite', dir, { plugins: [staticS3()] })).rejects.toThrow(
+      /settings\.json contains the secret access key in use/,
+    )
+    expect(performance.now() - begun).toBeLessThan(3000)
+    const asked = s3.server.requests.length
+    expect(asked).toBeLessThan(3)
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    expect(s3.server.requests.length).toBe(asked)
+    expect(puts()).toEqual([])
+  })
+})
