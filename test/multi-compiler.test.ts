@@ -130,6 +130,7 @@ describe.each(bundlers)('several configurations: %s', (_name, bundler) => {
       },
     ])
     expect(uploaded()).toEqual(await tree(dir))
+    console.log(puts())
     expect(puts().filter((path) => !path.endsWith('.png')).length).toBe((await tree(dir)).length - 1)
     const immutable = s3.server.requests.filter(({ headers }) => headers['cache-control']?.includes('immutable'))
     expect(new Set(immutable.map(({ key }) => key)).size).toBe((await tree(dir)).length - 1)
