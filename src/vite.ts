@@ -13,7 +13,7 @@ import { isWebAppManifest, staysOnPageOrigin } from './core/same-origin.js'
 import type { Settings } from './core/settings.js'
 import { urlInBucket } from './core/url-in-bucket.js'
 import { workerBlobUrl } from './core/worker-body.js'
-import { environmentOf } from './vite/environment.js'
+import { type BuildEnvironment, environmentOf } from './vite/environment.js'
 import { type Fingerprints, watchFingerprints } from './vite/fingerprints.js'
 import { frameworkOwning } from './vite/frameworks.js'
 import { precacheFrom } from './vite/pwa.js'
@@ -49,6 +49,12 @@ export function staticS3(options: Options = {}): VitePlugin {
   const fingerprints = new Map<string, Fingerprints>()
   const ambiguous = new Set<string>()
   const workers = watchWorkerBuilds()
+
+  const runOf = ({ name, identity }: BuildEnvironment): Run | undefined => {
+    const run = runs.get(name)
+    if (run && run.identity !== identity) throw twoAtOnce()
+    return run
+  }
 
   const renderBuiltUrl: RenderBuiltUrl = (file, { type, hostType, ssr }) => {
     if (!settings?.rewrite) return undefined
@@ -116,16 +122,17 @@ export function staticS3(options: Options = {}): VitePlugin {
       // With several outputs, Vite 8 starts one build after the other.
       const { name, build, identity } = environmentOf(this, config)
       const open = runs.get(name)
-      if (open && open.identity !== identity) {
-        throw new StaticS3Error('static-s3: one plugin object serves two builds at once; call staticS3() for each')
-      }
-      if (open) return
-      const before = await takeSnapshots(settings ? outputFolders(config.root, build) : [])
-      runs.set(name, { identity, before, begun: 0, outputs: [] })
+      if (open?.identity === identity) return
+      if (open && !isWritten(open)) throw twoAtOnce()
+      // Before anything is waited for: the build may fail meanwhile, and another one begin.
+      const run: Run = { identity, before: new Map(), begun: 0, outputs: [] }
+      runs.set(name, run)
+      run.before = await takeSnapshots(settings ? outputFolders(config.root, build) : [])
     },
 
     buildEnd(error) {
-      if (error) runs.delete(environmentOf(this, config).name)
+      const { name, identity } = environmentOf(this, config)
+      if (error && runs.get(name)?.identity === identity) runs.delete(name)
     },
 
     // The public URL gets into chunks after they were hashed (preload lists): without this, a new domain would come under an old name.
@@ -141,7 +148,7 @@ export function staticS3(options: Options = {}): VitePlugin {
     },
 
     renderStart() {
-      const run = runs.get(environmentOf(this, config).name)
+      const run = runOf(environmentOf(this, config))
       if (run) run.begun++
     },
 
@@ -150,9 +157,9 @@ export function staticS3(options: Options = {}): VitePlugin {
       // Else it would run beside another plugin's that fails.
       sequential: true,
       handler(outputOptions, bundle) {
-        const { name } = environmentOf(this, config)
-        const named = fingerprints.get(name)?.of(bundle) ?? []
-        runs.get(name)?.outputs.push({
+        const environment = environmentOf(this, config)
+        const named = fingerprints.get(environment.name)?.of(bundle) ?? []
+        runOf(environment)?.outputs.push({
           dir: resolve(config.root, outputOptions.dir ?? dirname(outputOptions.file as string)),
           emitted: new Set(Object.keys(bundle)),
           fingerprinted: new Set([...named, ...workers.fingerprinted]),
@@ -167,8 +174,10 @@ export function staticS3(options: Options = {}): VitePlugin {
       async handler() {
         const environment = environmentOf(this, config)
         const run = runs.get(environment.name)
+        // Of another build, when this one failed because of it.
+        if (run?.identity !== environment.identity) return
         runs.delete(environment.name)
-        if (!run || run.outputs.length === 0 || run.outputs.length < run.begun || environment.serverSide) return
+        if (!isWritten(run) || environment.serverSide) return
         if (settings && !environment.build.watch) {
           // https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html: to be encoded, which Vite doesn't.
           for (const path of ambiguous)
@@ -183,6 +192,7 @@ export function staticS3(options: Options = {}): VitePlugin {
             outputs: run.outputs,
             before: run.before,
             notOurs: serverFolders(config),
+            base: config.base,
             logger: {
               info: (message) => config.logger.info(`${pc.cyan('static-s3')} ${message}`),
               warn: (message) => config.logger.warn(pc.yellow(`static-s3: ${message}`)),
@@ -198,6 +208,15 @@ export function staticS3(options: Options = {}): VitePlugin {
     },
   }
   return plugin
+}
+
+/** Whether all that began was written. A run that stays like this wasn't closed, because another plugin failed in `closeBundle`. */
+function isWritten({ begun, outputs }: Run): boolean {
+  return outputs.length > 0 && outputs.length >= begun
+}
+
+function twoAtOnce(): StaticS3Error {
+  return new StaticS3Error('static-s3: one plugin object serves two builds at once; call staticS3() for each')
 }
 
 type RenderBuiltUrl = NonNullable<NonNullable<UserConfig['experimental']>['renderBuiltUrl']>

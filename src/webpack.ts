@@ -1,12 +1,12 @@
 import { resolve } from 'node:path'
-import { type Snapshot, takeSnapshots } from './core/collect.js'
+import { type Output, type Snapshot, takeSnapshots } from './core/collect.js'
 import { StaticS3Error } from './core/error.js'
 import type { Options } from './core/options.js'
 import { prepare } from './core/prepare.js'
 import { terminalOf } from './core/progress.js'
 import { publish } from './core/publish.js'
 import type { Settings } from './core/settings.js'
-import { separateCaches } from './webpack/cache.js'
+import { dependOnPublicPath, separateCaches } from './webpack/cache.js'
 import { type Asset, isFingerprinted, pathOf } from './webpack/fingerprints.js'
 import { runWorkersFrom, type WorkerCompiler } from './webpack/workers.js'
 
@@ -71,6 +71,7 @@ export class StaticS3Plugin {
 
     const definitions = { 'process.env.STATIC_URL': '' }
     let defined = false
+    let builtFor: string | undefined
     const pointUrls = ({ publicUrl, rewrite }: Pick<Settings, 'publicUrl' | 'rewrite'> | typeof ordinary) => {
       const { output, optimization } = compiler.options
       // Not in `apply`: the bundler fills in its defaults after that.
@@ -80,12 +81,21 @@ export class StaticS3Plugin {
       // Without real content hashes, the URL gets into files after they were hashed: a new domain would come under an old name.
       const salts = rewrite && optimization?.realContentHash === false
       output.hashSalt = salts ? `${hashSalt ?? ''}${publicUrl}` : hashSalt
-      definitions['process.env.STATIC_URL'] = JSON.stringify(publicUrl ?? ordinaryBase(publicPath))
+      const staticUrl = publicUrl ?? ordinaryBase(publicPath)
+      definitions['process.env.STATIC_URL'] = JSON.stringify(staticUrl)
+      builtFor ??= staticUrl
+      // Its native half takes the options once, at the first run.
+      if (isRspack(compiler) && builtFor !== staticUrl) {
+        throw new StaticS3Error(
+          `static-s3: this Rspack compiler was made for ${builtFor} and can't be for ${staticUrl}; make a new compiler for each build`,
+        )
+      }
       if (!defined) new compiler.webpack.DefinePlugin(definitions).apply(compiler)
       defined = true
     }
 
-    separateCaches(compiler.options, this.#options)
+    if (isRspack(compiler)) separateCaches(compiler.options, this.#options)
+    else dependOnPublicPath(compiler)
     runWorkersFrom(compiler as unknown as WorkerCompiler, () =>
       settings?.rewrite && !isServerSide(compiler)
         ? { publicUrl: settings.publicUrl, base: ordinaryBase(configured?.publicPath) }
@@ -127,12 +137,21 @@ export class StaticS3Plugin {
         fingerprinted: new Set(assets.filter(isFingerprinted).map(pathOf)),
         emittedOnly: isOneOfSeveral(compiler),
       }
+      if (output.emittedOnly) settings.warnings.push(...claim(settings, output))
       for (const path of [...output.emitted].filter((path) => path.includes('+'))) {
         settings.warnings.push(`${path}: S3 reads the + in its URL as a space; rename it`)
       }
       const terminal = terminalOf(process.stderr, isSilent(compiler.options))
       try {
-        await publish({ settings, outputs: [output], before, notOurs: [], logger, terminal })
+        await publish({
+          settings,
+          outputs: [output],
+          before,
+          notOurs: [],
+          base: ordinaryBase(configured?.publicPath),
+          logger,
+          terminal,
+        })
       } catch (error) {
         if (!(error instanceof StaticS3Error)) throw error
         const failure = new compiler.webpack.WebpackError(error.message)
@@ -159,9 +178,28 @@ function isServerSide({ options }: Compiler): boolean {
   return [options.target].flat().some((target) => /^(async-)?node|^electron-(main|preload)/.test(String(target)))
 }
 
+function isRspack({ webpack }: Compiler): boolean {
+  return webpack.rspackVersion !== undefined
+}
+
 /** In a configuration that is an array, where output folders may lie in each other and are written at the same time. */
 function isOneOfSeveral({ hooks }: Compiler): boolean {
   return hooks.done.taps.some((tap: { name: string }) => tap.name === 'MultiCompiler')
+}
+
+/** Which output folder an object comes from, in this process. */
+const writers = new Map<string, string>()
+
+/** What another configuration's output folder has too, for the same place in the bucket: there only one of the two can be. */
+function claim({ bucket, location }: Settings, { dir, emitted, fingerprinted }: Output): string[] {
+  return [...emitted].flatMap((path) => {
+    // The same name then means the same bytes.
+    if (fingerprinted.has(path)) return []
+    const object = `s3://${[bucket, location, path].filter(Boolean).join('/')}`
+    const other = writers.get(object) ?? dir
+    writers.set(object, dir)
+    return other === dir ? [] : [`${object} comes from ${other} and from ${dir}: give the two another location`]
+  })
 }
 
 function isSilent({ infrastructureLogging }: CompilerOptions): boolean {

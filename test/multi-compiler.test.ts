@@ -118,7 +118,7 @@ describe.each(bundlers)('several configurations: %s', (_name, bundler) => {
     expect(code).toContain(`${s3.endpoint}/${bucket}/static/`)
   })
 
-  test('two bundles for browsers in one folder: all is there, each file once', async () => {
+  test('two bundles for browsers in one folder: all is there, and each file of one bundle goes up once', async () => {
     const plugins = [new StaticS3Plugin()]
     await build(bundler, [
       web({ plugins }),
@@ -130,7 +130,6 @@ describe.each(bundlers)('several configurations: %s', (_name, bundler) => {
       },
     ])
     expect(uploaded()).toEqual(await tree(dir))
-    console.log(puts())
     expect(puts().filter((path) => !path.endsWith('.png')).length).toBe((await tree(dir)).length - 1)
     const immutable = s3.server.requests.filter(({ headers }) => headers['cache-control']?.includes('immutable'))
     expect(new Set(immutable.map(({ key }) => key)).size).toBe((await tree(dir)).length - 1)

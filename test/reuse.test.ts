@@ -161,7 +161,8 @@ describe.each(bundlers)('one compiler: %s', (name, bundler) => {
   }
   const variants: [what: string, config: Configuration][] = [
     ['', {}],
-    [' without real content hashes', { optimization: { realContentHash: false } }],
+    [' without real content hashes', { optimization: { minimize: false, realContentHash: false } }],
+    [' with a cache in memory', { cache: true }],
     [' with a publicPath of its own', { output: { publicPath: '/app/' } }],
   ]
 
@@ -179,7 +180,7 @@ describe.each(bundlers)('one compiler: %s', (name, bundler) => {
     await closed(compiler)
   })
 
-  test.runIf(name === 'webpack').each(variants)(
+  test.each(name === 'webpack' ? variants : [])(
     'switched off, on again, and watched at last%s',
     async (_what, config) => {
       const dir = await makeApp(bundledApp)
@@ -212,8 +213,8 @@ describe.each(bundlers)('one compiler: %s', (name, bundler) => {
   )
 
   // Its native half takes the options once: half of the files would have the URLs of the first run.
-  test.runIf(name === 'Rspack')(
-    'that is switched on or off between two runs, or watched after one, is refused',
+  test.each(name === 'Rspack' ? ['refused'] : [])(
+    'that is switched on or off between two runs, or watched after one, is %s',
     async () => {
       const dir = await makeApp(bundledApp)
       for (const [before, after] of [
@@ -258,7 +259,7 @@ describe.each(bundlers)('one persistent cache: %s', (name, bundler) => {
 
   test('each public URL has its own CSS, and none is left when the plugin is off', async () => {
     const dir = await makeApp(bundledApp)
-    for (const domain of ['a.example', 'b.example', 'a.example']) {
+    for (const domain of ['a.example', 'b.example']) {
       vi.stubEnv('AWS_S3_CUSTOM_DOMAIN', domain)
       const files = await build(dir)
       expect(cssOf(files)).toMatch(`https://${domain}/static/photo.`)
@@ -276,7 +277,7 @@ describe.each(bundlers)('one persistent cache: %s', (name, bundler) => {
   test('enabled may be a function of another variable', async () => {
     const dir = await makeApp(bundledApp)
     const options: Options = { enabled: ({ DEPLOY_TO }) => DEPLOY_TO === 'production' }
-    for (const target of ['production', 'staging', 'production', undefined]) {
+    for (const target of ['production', 'staging', 'production']) {
       vi.stubEnv('DEPLOY_TO', target)
       const files = await build(dir, options)
       expect(mentions(files, publicUrl).length, target).toBe(target === 'production' ? 2 : 0)

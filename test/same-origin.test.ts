@@ -206,6 +206,16 @@ describe.each(['vite5', 'vite'] as const)('web app manifests: %s', (version) => 
     expect(await read('manifest.webmanifest')).toBe(text)
   })
 
+  test('that the bundler gave a hash aren’t cached for a year: their pictures’ URLs come after it', async () => {
+    const { read } = await build({
+      'index.html': '<!doctype html><link rel="manifest" href="./src/site.webmanifest">',
+      'src/site.webmanifest': JSON.stringify({ name: 'x'.repeat(5000), icons: [{ src: '/icon.png' }] }),
+    })
+    const [, path] = /href="\/(assets\/site-[\w-]+\.webmanifest)"/.exec(await read('index.html')) ?? []
+    expect(JSON.parse(await read(path as string)).icons).toEqual([{ src: `${publicUrl}icon.png` }])
+    expect(cachingOf(path as string)).toBe('no-cache')
+  })
+
   test('below a base have their absolute pictures in the bucket too', async () => {
     const { read } = await build(
       { 'public/manifest.webmanifest': '{"icons":[{"src":"/app/icon.png"},{"src":"icon.png"}]}' },

@@ -25,6 +25,8 @@ export interface PublishInput {
   before: ReadonlyMap<string, Snapshot>
   /** Folders inside them that are another build's. */
   notOurs: readonly string[]
+  /** Where the page's own origin has them: a URL or a path with a slash at its end. */
+  base: string
   logger: Logger
   /** Where a progress bar may be drawn. */
   terminal: WriteStream | undefined
@@ -46,11 +48,13 @@ export async function publish(input: PublishInput): Promise<void> {
   }
 }
 
-async function deploy({ settings, outputs, before, notOurs, logger, terminal }: PublishInput): Promise<void> {
+async function deploy({ settings, outputs, before, notOurs, base, logger, terminal }: PublishInput): Promise<void> {
   const begun = performance.now()
 
   const collected = await collect(outputs, before, notOurs)
-  if (settings.rewrite) await pointManifestPictures(collected.files, urlInBucket(settings))
+  if (settings.rewrite) {
+    collected.files = await pointManifestPictures(collected.files, base, urlInBucket(settings))
+  }
   const classified = classify(collected, settings)
   throwProblems(classified.problems)
   for (const warning of [...settings.warnings, ...classified.warnings]) logger.warn(warning)

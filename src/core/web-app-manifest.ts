@@ -7,26 +7,38 @@ import { isWebAppManifest } from './same-origin.js'
  * Points the pictures of web app manifests at the bucket. A manifest itself stays on the page's origin, where they aren't; pictures
  * may be anywhere.
  *
+ * @param base where the page's own origin has the output folder
  * @param publicUrl the URL of a file of the output folder; undefined where that stays on the page's origin
+ * @returns the files, with what is true of them now
  * @see https://www.w3.org/TR/appmanifest/#icons-member
  */
 export async function pointManifestPictures(
   files: readonly BuiltFile[],
+  base: string,
   publicUrl: (path: string) => string | undefined,
-): Promise<void> {
+): Promise<BuiltFile[]> {
+  const pointed = new Set<string>()
   const built = new Set(files.map(({ path }) => path))
   for (const { path, file } of files.filter((each) => isWebAppManifest(each.path))) {
-    const manifest = asObject(await readFile(file, 'utf8').then(JSON.parse, () => undefined))
+    const manifest = asObject(
+      await readFile(file, 'utf8')
+        .then(JSON.parse)
+        .catch(() => undefined),
+    )
     let changed = false
     for (const picture of picturesOf(manifest)) {
-      const target = builtFile(picture.src, posix.dirname(path))
+      const target = builtFile(picture.src, posix.dirname(path), base)
       const url = target !== undefined && built.has(target) ? publicUrl(target) : undefined
       if (url === undefined) continue
       picture.src = url
       changed = true
     }
-    if (changed) await writeFile(file, JSON.stringify(manifest))
+    if (!changed) continue
+    await writeFile(file, JSON.stringify(manifest))
+    pointed.add(path)
   }
+  // A name that was made from the content before isn't made from this.
+  return files.map((each) => (pointed.has(each.path) ? { ...each, fingerprinted: false } : each))
 }
 
 type Fields = Record<string, unknown>
@@ -45,10 +57,12 @@ function asObject(value: unknown): Fields {
 }
 
 /** The path in the output folder that a URL leads to, from one of its folders. */
-function builtFile(src: unknown, folder: string): string | undefined {
+function builtFile(src: unknown, folder: string, base: string): string | undefined {
   if (typeof src !== 'string' || /^([a-z][a-z\d+.-]*:|\/\/)/i.test(src)) return undefined
   try {
-    return decodeURI(new URL(src, new URL(`${encodeURI(folder)}/`, 'http://page/')).pathname).slice(1)
+    const root = new URL(base || './', 'http://page/')
+    const { pathname } = new URL(src, new URL(`${encodeURI(folder)}/`, root))
+    return pathname.startsWith(root.pathname) ? decodeURI(pathname.slice(root.pathname.length)) : undefined
   } catch {
     return undefined
   }

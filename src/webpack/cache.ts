@@ -11,10 +11,10 @@ interface CachingOptions {
 }
 
 /**
- * Keeps a persistent cache from answering with what was built for another public URL: it has CSS with the URLs in it, and neither
- * webpack nor Rspack asks a plugin what its modules depend on. Call it in `apply`, before the cache is opened.
+ * Keeps Rspack's persistent cache from answering with what was built for another public URL: it has CSS with the URLs in it, and
+ * asks no plugin what its modules depend on. Call it in `apply`, before the cache is opened.
  *
- * @see https://webpack.js.org/configuration/cache/#cacheversion
+ * @see https://rspack.rs/config/cache#cacheversion
  */
 export function separateCaches(
   { mode = 'production', watch, cache, experiments }: CachingOptions,
@@ -33,4 +33,31 @@ export function separateCaches(
 function isPersistent(cache: unknown): cache is { version?: string } {
   if (typeof cache !== 'object' || cache === null) return false
   return ['filesystem', 'persistent'].includes(String((cache as { type?: unknown }).type))
+}
+
+/** What of webpack says what a module depends on besides files. */
+export interface CachingCompiler {
+  // biome-ignore lint/suspicious/noExplicitAny: webpack's types aren't at hand where only Rspack is installed
+  webpack: { NormalModule: any }
+  // biome-ignore lint/suspicious/noExplicitAny: the same
+  hooks: { compilation: { tap(name: string, fn: (compilation: any) => void): void } }
+  options: { output: { publicPath?: unknown } }
+}
+
+/**
+ * Makes webpack build modules anew when they were built for another public URL: in memory and on disk its caches have CSS with the
+ * URLs in it. It is how DefinePlugin says what a module depends on.
+ */
+export function dependOnPublicPath({ webpack, hooks, options }: CachingCompiler): void {
+  hooks.compilation.tap('static-s3', (compilation) => {
+    const version = String(options.output.publicPath)
+    compilation.valueCacheVersions.set('static-s3', version)
+    webpack.NormalModule.getCompilationHooks(compilation).loader.tap(
+      'static-s3',
+      (_context: unknown, { buildInfo }: { buildInfo: { valueDependencies?: Map<string, string> } }) => {
+        buildInfo.valueDependencies ??= new Map()
+        buildInfo.valueDependencies.set('static-s3', version)
+      },
+    )
+  })
 }
