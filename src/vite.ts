@@ -2,14 +2,15 @@ import { dirname, resolve } from 'node:path'
 import pc from 'picocolors'
 import type { Plugin, ResolvedConfig, UserConfig } from 'vite'
 import { type Output, type Snapshot, takeSnapshots } from './core/collect.js'
-import type { Environment } from './core/environment.js'
 import { StaticS3Error } from './core/error.js'
+import { notProduction } from './core/gate.js'
 import type { Options } from './core/options.js'
 import { prepare } from './core/prepare.js'
 import { terminalOf } from './core/progress.js'
 import { encodePath } from './core/public-url.js'
 import { publish } from './core/publish.js'
 import { isWebAppManifest, staysOnPageOrigin } from './core/same-origin.js'
+import { staysHome } from './core/selection.js'
 import type { Settings } from './core/settings.js'
 import { urlInBucket } from './core/url-in-bucket.js'
 import { workerBlobUrl } from './core/worker-body.js'
@@ -48,6 +49,7 @@ export function staticS3(options: Options = {}): VitePlugin {
   const runs = new Map<string, Run>()
   const fingerprints = new Map<string, Fingerprints>()
   const ambiguous = new Set<string>()
+  let home: (path: string) => string | undefined = () => undefined
   const workers = watchWorkerBuilds()
 
   const runOf = ({ name, identity }: BuildEnvironment): Run | undefined => {
@@ -62,6 +64,8 @@ export function staticS3(options: Options = {}): VitePlugin {
     const path = file.replace(/^\//, '')
     const bare = path.replace(/[?#].*$/, '')
     if (type === 'public' ? staysOnPageOrigin(bare) : hostType === 'html' && isWebAppManifest(bare)) return undefined
+    // What isn't uploaded is on the page's origin. A stylesheet is in the bucket, and can't name that.
+    if (hostType !== 'css' && home(bare) !== undefined) return undefined
     const { publicUrl, rewrite } = settings
     if (hostType === 'js' && !ssr && workers.isWorkerEntry(path)) {
       return { runtime: workerBlobUrl(JSON.stringify(publicUrl + encodePath(path))) }
@@ -70,6 +74,15 @@ export function staticS3(options: Options = {}): VitePlugin {
     if (path.includes('+')) ambiguous.add(path)
     // Not percent-encoded: Vite does that to the answer, and hands the query of `logo.svg?x` in as part of the path.
     return publicUrl + path
+  }
+
+  const stayOnDisk = (resolved: ResolvedConfig) => {
+    const why = notProduction('NODE_ENV is development')
+    if (settings?.rewrite === 'base')
+      throw new StaticS3Error(`static-s3: base is set already, and ${why}; unset USE_S3`)
+    settings = undefined
+    offBecause = why
+    Object.assign(resolved.define ?? {}, defineStaticUrl(resolved.base).define)
   }
 
   const plugin: Plugin = {
@@ -85,7 +98,7 @@ export function staticS3(options: Options = {}): VitePlugin {
       if (command === 'serve') return defineStaticUrl(ordinaryBase(userConfig))
       const resolved = await prepare({
         options,
-        build: { watch: Boolean(userConfig.build?.watch), production: isProduction, mode },
+        build: { watch: Boolean(userConfig.build?.watch), whyNotProduction: whyNotProduction(), mode },
         envDir: envDirOf(userConfig),
       })
       if (!resolved.on) {
@@ -93,6 +106,7 @@ export function staticS3(options: Options = {}): VitePlugin {
         return defineStaticUrl(ordinaryBase(userConfig))
       }
       settings = resolved.settings
+      home = staysHome(settings)
       const { rewrite, publicUrl } = settings
       return {
         ...defineStaticUrl(publicUrl),
@@ -107,12 +121,14 @@ export function staticS3(options: Options = {}): VitePlugin {
       // Others write in hooks that are as late as ours (vite-plugin-pwa does): the last one in the list runs last.
       const plugins = resolved.plugins as Plugin[]
       plugins.push(...plugins.splice(plugins.indexOf(plugin), 1))
+      // NODE_ENV in a `.env` file, which Vite reads after the `config` hooks.
+      if (settings && !resolved.isProduction) stayOnDisk(resolved)
       if (settings?.rewrite === 'base' && plugins.some(({ name }) => name === 'vite-plugin-pwa')) {
         settings.warnings.push(
           "vite-plugin-pwa registers its service worker below Vite's base, where browsers refuse it: use rewrite: 'urls'",
         )
       }
-      const owner = settings?.rewrite === 'urls' ? frameworkOwning(resolved, renderBuiltUrl) : undefined
+      const owner = settings?.rewrite ? frameworkOwning(resolved, renderBuiltUrl, settings.rewrite) : undefined
       if (!settings || !owner) return
       const warning = `URLs are left to ${owner.name}, files are uploaded: ${owner.remedy(settings.publicUrl)}`
       settings = { ...settings, rewrite: false, warnings: [...settings.warnings, warning] }
@@ -180,19 +196,22 @@ export function staticS3(options: Options = {}): VitePlugin {
         if (!isWritten(run) || environment.serverSide) return
         if (settings && !environment.build.watch) {
           // https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html: to be encoded, which Vite doesn't.
-          for (const path of ambiguous)
+          for (const path of ambiguous) {
             settings.warnings.push(`${path}: S3 reads the + in its URL as a space; rename it`)
-          if (settings.rewrite) {
-            const { plugins, base } = config
-            const site = { plugins, base, publicUrl: urlInBucket(settings), parse: (code: string) => this.parse(code) }
-            for (const output of run.outputs) await precacheFrom({ ...output, ...site })
           }
+          ambiguous.clear()
+          const { plugins, base } = config
+          const site = { plugins, base, publicUrl: urlInBucket(settings), parse: (code: string) => this.parse(code) }
           await publish({
             settings,
             outputs: run.outputs,
             before: run.before,
             notOurs: serverFolders(config),
-            base: config.base,
+            base,
+            prepareOutputs: async () => {
+              if (!settings?.rewrite) return
+              for (const output of run.outputs) await precacheFrom({ ...output, ...site })
+            },
             logger: {
               info: (message) => config.logger.info(`${pc.cyan('static-s3')} ${message}`),
               warn: (message) => config.logger.warn(pc.yellow(`static-s3: ${message}`)),
@@ -234,9 +253,10 @@ function envDirOf({ root = '.', envDir }: UserConfig): string | false {
   return resolve(root, envDir ?? '.')
 }
 
-/** As Vite decides; NODE_ENV in a `.env` file counts, and is applied only after the `config` hooks. */
-function isProduction({ files }: Environment): boolean {
-  return process.env.NODE_ENV === 'production' && files.NODE_ENV !== 'development'
+/** As far as is known before `.env` files count. */
+function whyNotProduction(): string | undefined {
+  const { NODE_ENV } = process.env
+  return NODE_ENV === 'production' ? undefined : `NODE_ENV is ${NODE_ENV}`
 }
 
 function outputFolders(root: string, build: ResolvedConfig['build']): string[] {

@@ -25,6 +25,7 @@ export interface Compiler {
     infrastructureLogging?: { level?: unknown }
   }
   outputPath: string
+  platform?: { node?: boolean | null; web?: boolean | null }
   // biome-ignore lint/suspicious/noExplicitAny: each bundler types these in its own way
   hooks: any
   // biome-ignore lint/suspicious/noExplicitAny: the same
@@ -108,7 +109,7 @@ export class StaticS3Plugin {
       const mode = modeOf(compiler.options)
       const resolved = await prepare({
         options: this.#options,
-        build: { watch: false, production: () => mode === 'production', mode },
+        build: { watch: false, whyNotProduction: mode === 'production' ? undefined : `mode is ${mode}`, mode },
         envDir: process.cwd(),
       })
       if (!resolved.on) {
@@ -174,7 +175,9 @@ function ordinaryBase(publicPath: unknown): string {
   return typeof publicPath === 'string' && publicPath !== 'auto' ? publicPath : '/'
 }
 
-function isServerSide({ options }: Compiler): boolean {
+function isServerSide({ options, platform }: Compiler): boolean {
+  // What the bundler made of `target`, browserslist included. Electron's renderer is both.
+  if (platform) return platform.node === true && platform.web !== true
   return [options.target].flat().some((target) => /^(async-)?node|^electron-(main|preload)/.test(String(target)))
 }
 

@@ -254,6 +254,15 @@ describe('settings that a build shows', () => {
     expect(headersOf('notes.txt')).toBeUndefined()
   })
 
+  test('what is excluded keeps its URL on the page’s origin, and a warning names it', async () => {
+    const { output, outDir } = await buildVite('legacy', { env, files: plainConfig("{ exclude: '*.png' }") })
+    const files = await readTree(outDir)
+    const [script] = [...files].filter(([path]) => /index-.*\.js$/.test(path))
+    expect(script?.[1].toString()).toMatch(/["`']\/assets\/photo-[\w-]+\.png/)
+    expect(output).toMatch(/photo-[\w-]+\.png: left out by include or exclude/)
+    expect(puts().some(({ key }) => key?.endsWith('.png'))).toBe(false)
+  })
+
   test('an empty location is the bucket’s root, and a custom domain is where URLs point', async () => {
     const { outDir } = await buildVite('legacy', {
       env: { ...env, AWS_LOCATION: '', AWS_S3_CUSTOM_DOMAIN: 'cdn.example.com' },

@@ -153,7 +153,36 @@ describe('USE_S3 set', () => {
       bundler('webpack', `bundler({ ...config, target: 'node' }).run((error, stats) => console.log(stats.toString()))`),
       /compiled successfully/,
     ],
+    [
+      'a server-side bundle by browserslist (webpack)',
+      'webpack',
+      bundler(
+        'webpack',
+        `bundler({ ...config, target: 'browserslist:node 20' }).run((error, stats) => console.log(stats.toString()))`,
+      ),
+      /compiled successfully/,
+    ],
+    [
+      'a server-side bundle by browserslist (Rspack)',
+      'rspack',
+      bundler(
+        '@rspack/core',
+        `bundler.rspack({ ...config, target: 'browserslist:node 20' }).run((error, stats) => console.log(stats.toString()))`,
+      ),
+      /compiled successfully/,
+    ],
   ]
+
+  test('NODE_ENV=development in a .env file makes it a development build: nothing leaves, no URL points to the bucket', async () => {
+    const bucket = await s3.createBucket()
+    s3.server.reset()
+    const files = { '.env': 'NODE_ENV=development\n' }
+    const { code, output, outDir } = await buildApp('react', { files, env: deployEnv(s3, bucket) })
+    expect(code, output).toBe(0)
+    expect(output).toMatch(/off: this is not a production build: NODE_ENV is development/)
+    expect(s3.server.requests).toEqual([])
+    for (const [path, bytes] of await readTree(outDir)) expect(bytes.includes(s3.endpoint), path).toBe(false)
+  })
 
   test.each(quiet)('%s uploads nothing', async (_name, app, script, says) => {
     const bucket = await s3.createBucket()

@@ -17,7 +17,7 @@ interface Given {
 const input = ({ options = {}, shell = {}, files = {}, build = {} }: Given): SettingsInput => ({
   options: options as Options,
   environment: { shell, files, all: { ...files, ...shell } },
-  build: { watch: false, production: () => true, mode: 'production', ...build },
+  build: { watch: false, whyNotProduction: undefined, mode: 'production', ...build },
   findRegion: async () => 'us-east-1',
 })
 
@@ -291,8 +291,8 @@ describe('whether it is on', () => {
     ['a watch build', { watch: true }, 'a watch build stays on disk; build without --watch'],
     [
       'a build that is not for production',
-      { production: () => false, mode: 'staging' },
-      'this is not a production build (mode staging); build with mode production',
+      { whyNotProduction: 'NODE_ENV is development' },
+      'this is not a production build: NODE_ENV is development',
     ],
   ])('%s stays on disk', async (_what, build, because) => {
     expect(await decide({ shell: { USE_S3: '1' }, build })).toEqual({ on: false, because })
@@ -344,7 +344,7 @@ describe('booleans', () => {
     expect((await resolve({ options: { fileOverwrite: text } })).fileOverwrite).toBe(means)
   })
 
-  it.each(['2', 'y', 'enabled', 'None', '[]'])('%j is neither', async (text) => {
+  it.each(['2', 'y', 'enabled', 'none', '[]'])('%j is neither', async (text) => {
     expect(await messageOf(resolveEnv({ AWS_S3_FILE_OVERWRITE: text }))).toBe(
       `static-s3: a setting is wrong\n  - AWS_S3_FILE_OVERWRITE has to be one of 1, true, yes, on, 0, false, no, off, and is ${JSON.stringify(text)}`,
     )
@@ -665,7 +665,6 @@ describe('endpoint', () => {
     ['https://s3.example.com', 'https://s3.example.com'],
     ['http://127.0.0.1:9000/', 'http://127.0.0.1:9000'],
     ['https://gateway.example.com/s3/', 'https://gateway.example.com/s3'],
-    ['https://account.r2.cloudflarestorage.com', 'https://account.r2.cloudflarestorage.com'],
   ])('%s', async (endpoint, means) => {
     expect((await resolve({ options: { endpoint } })).endpoint).toBe(means)
   })
@@ -689,7 +688,7 @@ describe('region', () => {
   })
 
   it('may be auto where the endpoint is not AWS', async () => {
-    const options = { region: 'auto', endpoint: 'https://account.r2.cloudflarestorage.com' }
+    const options = { region: 'auto', endpoint: 'https://s3.example.com' }
     expect((await resolve({ options })).region).toBe('auto')
   })
 
@@ -828,5 +827,44 @@ describe('a secret is in no message', () => {
     const message = await messageOf(resolve(given))
     expect(message).toContain('static-s3: ')
     expect(message).not.toContain('hush')
+  })
+})
+
+describe('what Django people write', () => {
+  it.each([
+    'AWS_S3_CUSTOM_DOMAIN',
+    'AWS_LOCATION',
+    'AWS_S3_ENDPOINT_URL',
+    'AWS_S3_REGION_NAME',
+    'AWS_QUERYSTRING_AUTH',
+    'AWS_S3_SIGNATURE_VERSION',
+    'AWS_S3_VERIFY',
+    'AWS_DEFAULT_ACL',
+    'AWS_S3_OBJECT_PARAMETERS',
+    'AWS_S3_URL_PROTOCOL',
+  ])('%s=None is not set', async (variable) => {
+    expect(await resolveEnv({ [variable]: 'None' })).toEqual(await resolveEnv({}))
+  })
+
+  it.each(['False', 'cdn', 'static'])('AWS_S3_CUSTOM_DOMAIN=%s is no domain', async (value) => {
+    expect(await messageOf(resolveEnv({ AWS_S3_CUSTOM_DOMAIN: value }))).toContain('has to be a domain such as')
+  })
+})
+
+describe('an endpoint', () => {
+  const bucket = { AWS_STORAGE_BUCKET_NAME: 'my-bucket' }
+
+  it.each(['https://my-bucket.nyc3.digitaloceanspaces.com', 'https://store.example.com/my-bucket'])(
+    'with the bucket in it is refused: %s',
+    async (AWS_S3_ENDPOINT_URL) => {
+      expect(await messageOf(resolveEnv({ ...bucket, AWS_S3_ENDPOINT_URL }))).toContain('has the bucket in it')
+    },
+  )
+
+  it("of R2's needs a domain, since it serves nobody", async () => {
+    const r2 = { ...bucket, AWS_S3_ENDPOINT_URL: 'https://0123.r2.cloudflarestorage.com' }
+    expect(await messageOf(resolveEnv(r2))).toContain('set AWS_S3_CUSTOM_DOMAIN')
+    const { publicUrl } = await resolveEnv({ ...r2, AWS_S3_CUSTOM_DOMAIN: 'pub-1.r2.dev' })
+    expect(publicUrl).toBe('https://pub-1.r2.dev/static/')
   })
 })

@@ -4,7 +4,7 @@ import type { ObjectParameters } from './bucket.js'
 import type { BuiltFile, Collected, LeftOut } from './collect.js'
 import type { Group } from './groups.js'
 import { staysOnPageOrigin } from './same-origin.js'
-import { fileName, matcher, staysHome } from './selection.js'
+import { fileName, isChoice, matcher, staysHome } from './selection.js'
 import type { Settings } from './settings.js'
 
 export interface ClassifiedFile extends BuiltFile {
@@ -33,10 +33,12 @@ export function classify(collected: Collected, policy: Policy): Classified {
 
   const result: Classified = { files: [], leftOut: [...collected.leftOut], problems: [], warnings: [] }
   const keptFresh: string[] = []
+  const missed: string[] = []
   for (const file of collected.files) {
     const reason = whyHome(file.path) ?? (isStatisticsPage(file) ? 'bundle statistics' : undefined)
     if (reason !== undefined) {
       result.leftOut.push({ path: file.path, reason })
+      if (file.emitted && isChoice(reason)) missed.push(file.path)
       continue
     }
     const key = policy.location === '' ? file.path : `${policy.location}/${file.path}`
@@ -64,15 +66,22 @@ export function classify(collected: Collected, policy: Policy): Classified {
       ),
     })
   }
-  const [first] = keptFresh
-  if (first !== undefined) {
-    const names = keptFresh.length === 1 ? first : `${first} and ${keptFresh.length - 1} more`
+  if (missed.length > 0) {
     result.warnings.push(
-      `CacheControl ${JSON.stringify(policy.objectParameters.CacheControl)} is not used for ${names}, whose names are not ` +
+      `${several(missed)}: left out by include or exclude, though the build may point to it in the bucket; see that it is served there`,
+    )
+  }
+  if (keptFresh.length > 0) {
+    result.warnings.push(
+      `CacheControl ${JSON.stringify(policy.objectParameters.CacheControl)} is not used for ${several(keptFresh)}, whose names are not ` +
         'fingerprinted: visitors would see old ones that long. A rule can say otherwise.',
     )
   }
   return result
+}
+
+function several([first = '', ...more]: readonly string[]): string {
+  return more.length === 0 ? first : `${first} and ${more.length} more`
 }
 
 /** Under the names that rollup-plugin-visualizer and webpack-bundle-analyzer give it. A page of the application is emitted. */
@@ -81,7 +90,7 @@ function isStatisticsPage({ path, emitted }: BuiltFile): boolean {
 }
 
 function groupOf({ path, fingerprinted }: BuiltFile): Group {
-  // A compressed twin goes with what it is a twin of.
+  // A page's compressed twin goes with the page.
   const plain = path.replace(/\.(br|gz|zst)$/, '')
   if (/\.(html?|xhtml)$/i.test(plain)) return 'html'
   if (fingerprinted) return 'fingerprinted'

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util'
+
 /** `DEBUG=static-s3` shows stacks and causes. */
 export const debugging = (): boolean => process.env.DEBUG?.includes('static-s3') ?? false
 
@@ -10,6 +12,9 @@ export class StaticS3Error extends Error {
 
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
-    if (!debugging()) this.stack = message
+    if (debugging()) return
+    this.stack = message
+    // Vite 8 prints what `inspect` says, with all the properties that it has added itself.
+    Object.defineProperty(this, inspect.custom, { value: () => message })
   }
 }

@@ -1,10 +1,8 @@
-import type { Environment } from './environment.js'
-
 /** What an adapter knows of its build before it begins. */
 export interface Build {
   watch: boolean
-  /** Whether it is built for production, by the bundler's own word. */
-  production: (environment: Environment) => boolean
+  /** What makes it no production build, by the bundler's own word: `NODE_ENV is development`. */
+  whyNotProduction: string | undefined
   mode: string
 }
 
@@ -17,11 +15,13 @@ export interface Switch {
 export type Gate = { open: true } | { open: false; because: string }
 
 /** Whether a build may go to S3; where not, the reason and what would change it. */
-export function gate(build: Build, environment: Environment, { on, because }: Switch): Gate {
+export function gate(build: Build, { on, because }: Switch): Gate {
   if (!on) return { open: false, because }
   if (build.watch) return { open: false, because: 'a watch build stays on disk; build without --watch' }
-  if (!build.production(environment)) {
-    return { open: false, because: `this is not a production build (mode ${build.mode}); build with mode production` }
-  }
+  if (build.whyNotProduction) return { open: false, because: notProduction(build.whyNotProduction) }
   return { open: true }
+}
+
+export function notProduction(why: string): string {
+  return `this is not a production build: ${why}`
 }

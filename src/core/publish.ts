@@ -27,6 +27,8 @@ export interface PublishInput {
   notOurs: readonly string[]
   /** Where the page's own origin has them: a URL or a path with a slash at its end. */
   base: string
+  /** What there is to do to the output folders first. */
+  prepareOutputs?: () => Promise<void>
   logger: Logger
   /** Where a progress bar may be drawn. */
   terminal: WriteStream | undefined
@@ -40,7 +42,8 @@ export interface PublishInput {
 export async function publish(input: PublishInput): Promise<void> {
   try {
     await deploy(input)
-  } catch (error) {
+  } catch (thrown) {
+    const error = isFileError(thrown) ? new StaticS3Error(`static-s3: ${thrown.path}: ${thrown.code}`) : thrown
     if (!(error instanceof StaticS3Error)) throw error
     // Node prints an uncaught error with all its causes: they are for us alone.
     if (input.settings.onError === 'fail') throw debugging() ? error : new StaticS3Error(error.message)
@@ -48,8 +51,15 @@ export async function publish(input: PublishInput): Promise<void> {
   }
 }
 
-async function deploy({ settings, outputs, before, notOurs, base, logger, terminal }: PublishInput): Promise<void> {
+function isFileError(error: unknown): error is { path: string; code: string } {
+  const { path, code, syscall } = error as NodeJS.ErrnoException
+  return path !== undefined && code !== undefined && syscall !== undefined
+}
+
+async function deploy(input: PublishInput): Promise<void> {
+  const { settings, outputs, before, notOurs, base, logger, terminal } = input
   const begun = performance.now()
+  await input.prepareOutputs?.()
 
   const collected = await collect(outputs, before, notOurs)
   if (settings.rewrite) {
@@ -57,7 +67,7 @@ async function deploy({ settings, outputs, before, notOurs, base, logger, termin
   }
   const classified = classify(collected, settings)
   throwProblems(classified.problems)
-  for (const warning of [...settings.warnings, ...classified.warnings]) logger.warn(warning)
+  for (const warning of new Set([...settings.warnings.splice(0), ...classified.warnings])) logger.warn(warning)
   if (classified.files.length === 0) {
     logger.warn(`there is nothing to upload in ${outputs.map(({ dir }) => dir).join(', ')}`)
     return

@@ -13,6 +13,11 @@ export function staysHome({ include, exclude, sourceMaps }: Selection): (path: s
   }
 }
 
+/** Whether a reason to stay home is the user's own `include` or `exclude`. */
+export function isChoice(reason: string): boolean {
+  return reason === 'not included' || reason === 'excluded'
+}
+
 /** Whether a path matches one of the globs. One without a slash means the file's name in any folder, as in .gitignore. */
 export function matcher(globs: readonly string[]): (path: string) => boolean {
   if (globs.length === 0) return () => false

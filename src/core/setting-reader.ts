@@ -24,7 +24,7 @@ export class SettingReader {
     }
   }
 
-  /** The option, or the first of the variables that is set. A variable that is set to nothing counts as not set. */
+  /** The option, or the first of the variables that is set. One that is set to nothing, or `AWS_…` to Python's `None`, is not. */
   find(option: keyof Options | undefined, variables: readonly string[]): Named | undefined {
     const value = option && this.#options[option]
     if (value !== undefined && value !== null) return { name: `option \`${option}\``, value }
@@ -32,14 +32,17 @@ export class SettingReader {
   }
 
   variable(...names: readonly string[]): Named<string> | undefined {
-    const name = names.find((candidate) => this.#variables[candidate]?.trim())
+    const name = names.find((candidate) => {
+      const value = this.#variables[candidate]?.trim() ?? ''
+      return value !== '' && !(value === 'None' && candidate.startsWith('AWS_'))
+    })
     return name === undefined ? undefined : { name, value: (this.#variables[name] as string).trim() }
   }
 
   /** A variable for which "set to nothing" is a value of its own. */
   emptyable(name: string): Named<string> | undefined {
     const value = this.#variables[name]
-    return value === undefined ? undefined : { name, value }
+    return value === undefined || value.trim() === 'None' ? undefined : { name, value }
   }
 
   string(option: keyof Options, variables: readonly string[]): Named<string> | undefined {

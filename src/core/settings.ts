@@ -58,7 +58,7 @@ export type Resolved = { on: true; settings: Settings } | { on: false; because: 
 export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
   const { options, environment, build, findRegion } = input
   const read = new SettingReader(options, environment.all)
-  const entrance = gate(build, environment, readSwitch(read, input))
+  const entrance = gate(build, readSwitch(read, input))
   if (!entrance.open) {
     read.throwProblems()
     return { on: false, because: entrance.because }
@@ -66,6 +66,7 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
   const endpoint = readEndpoint(read)
   const { customDomain, protocol } = readCustomDomain(read)
   const bucket = readBucket(read, endpoint, customDomain)
+  checkEndpoint(read, endpoint, bucket, customDomain)
   const credentials = readCredentials(read, environment)
   const known = {
     bucket,
@@ -182,7 +183,8 @@ function readCustomDomain(read: SettingReader): { customDomain: string | undefin
   if (!found || read.refusedCredentials(found)) return { customDomain: undefined, protocol }
   const [, stated, domain = ''] = /^(?:(https?:)?\/\/)?(.*?)\/*$/i.exec(found.value) ?? []
   const url = asUrl(`https://${domain}`)
-  if (!url || /[\s\\?#]|:\/\//.test(domain) || domain.split('/').some(isDots)) {
+  const isHost = url !== undefined && (/[.:]/.test(url.host) || url.hostname === 'localhost')
+  if (!isHost || /[\s\\?#]|:\/\//.test(domain) || domain.split('/').some(isDots)) {
     read.problem(found, 'has to be a domain such as cdn.example.com')
   }
   return { customDomain: domain, protocol: stated ? (stated.toLowerCase() as Place['protocol']) : protocol }
@@ -206,6 +208,24 @@ function readEndpoint(read: SettingReader): string | undefined {
   return found.value.replace(/\/+$/, '')
 }
 
+function checkEndpoint(
+  read: SettingReader,
+  endpoint: string | undefined,
+  bucket: string,
+  customDomain: string | undefined,
+): void {
+  const url = endpoint === undefined ? undefined : asUrl(endpoint)
+  if (!url || bucket === '') return
+  if (url.hostname.startsWith(`${bucket}.`) || url.pathname.split('/').includes(bucket)) {
+    read.problems.push(`the endpoint ${endpoint} has the bucket in it: leave it out there`)
+  } else if (url.hostname.endsWith('.r2.cloudflarestorage.com') && customDomain === undefined) {
+    // https://developers.cloudflare.com/r2/buckets/public-buckets/
+    read.problems.push(
+      "R2's endpoint serves nobody without a signature: set AWS_S3_CUSTOM_DOMAIN to the bucket's own or its r2.dev domain",
+    )
+  }
+}
+
 function readObjectParameters(read: SettingReader): ObjectParameters {
   const parameters: ObjectParameters = {}
   const found = read.find('objectParameters', ['AWS_S3_OBJECT_PARAMETERS'])
@@ -220,8 +240,7 @@ function readObjectParameters(read: SettingReader): ObjectParameters {
     }
   }
   const acl = read.string('acl', ['AWS_DEFAULT_ACL'])
-  // Django settings files write the absence of an ACL as None.
-  if (acl && acl.value !== 'None') {
+  if (acl) {
     read.problems.push(...problemOfParameter(acl.name, 'ACL', acl.value))
     parameters.ACL = acl.value
   }

@@ -52,7 +52,9 @@ const SIGNAL = Symbol('signal')
  */
 export function createClient(sdk: Sdk, settings: S3Settings): S3Client {
   const { bucket, region, endpoint, addressingStyle, credentials, concurrency } = settings
-  const agent = { keepAlive: true, maxSockets: concurrency }
+  // An agent of one's own knows of a proxy only when told: https://nodejs.org/api/cli.html#node_use_env_proxy1
+  const proxy = process.env.NODE_USE_ENV_PROXY === '1' ? { proxyEnv: process.env } : {}
+  const agent = { keepAlive: true, maxSockets: concurrency, ...proxy }
   const client = createSdkClient(sdk, {
     region,
     // Not the SDK's own AWS_ENDPOINT_URL: files and public URL would be on two stores.

@@ -128,6 +128,7 @@ const noCredentials: Explain = (answer, context) => {
 }
 
 const unreachable: Explain = (answer, context) => {
+  if (context.request.verb === 'CREDENTIALS') return credentialsUnreachable(answer)
   const host = answer.field('hostname') || answer.field('address')
   const what = answer.code === 'ECONNREFUSED' ? 'nothing listens there' : 'there is no such host, or no network'
   const virtual = context.endpoint && host.startsWith(`${context.bucket}.`)
@@ -141,10 +142,22 @@ const unreachable: Explain = (answer, context) => {
   }
 }
 
-const timedOut: Explain = (_answer, context) => ({
-  fact: `${storeOf(context)} did not answer in time${afterAttempts(context)}`,
-  remedy: `Check the network, a firewall or proxy on the way${context.endpoint ? ', and AWS_S3_ENDPOINT_URL' : ''}; fewer uploads at once (concurrency) help a slow line.`,
-})
+const timedOut: Explain = (answer, context) => {
+  if (context.request.verb === 'CREDENTIALS') return credentialsUnreachable(answer)
+  return {
+    fact: `${storeOf(context)} did not answer in time${afterAttempts(context)}`,
+    remedy: `Check the network, a firewall or proxy on the way${context.endpoint ? ', and AWS_S3_ENDPOINT_URL' : ''}; fewer uploads at once (concurrency) help a slow line.`,
+  }
+}
+
+/** Not S3: STS, the SSO portal, or a metadata service. */
+const credentialsUnreachable = (answer: S3Answer) => {
+  const host = answer.field('hostname') || answer.field('address')
+  return {
+    fact: `the service that gives the credentials can't be reached${host ? `: ${host}` : ''}`,
+    remedy: 'Check the network to STS or the SSO portal, and AWS_ENDPOINT_URL_STS if it is set.',
+  }
+}
 
 const cut: Explain = (_answer, context) => ({
   fact: `the connection to ${storeOf(context)} broke off${afterAttempts(context)}`,
@@ -264,7 +277,11 @@ const EXPLANATIONS: Record<string, Explain> = {
     fact: `there is no bucket "${context.bucket}" at ${storeOf(context)}`,
     remedy: 'Check AWS_STORAGE_BUCKET_NAME, or create it.',
   }),
-  NoSuchKey: () => ({ fact: 'there is no such object', remedy: 'It was deleted meanwhile: run it again.' }),
+  NoSuchKey: (answer, context) =>
+    // Nobody asks for a key in a listing: the address was read as an object's.
+    context.request.verb === 'LIST'
+      ? noS3(answer, context)
+      : { fact: 'there is no such object', remedy: 'It was deleted meanwhile: run it again.' },
   NotFound: noS3,
   InvalidBucketName: (_answer, context) => ({
     fact: `"${context.bucket}" can't be a bucket's name`,
@@ -281,7 +298,7 @@ const EXPLANATIONS: Record<string, Explain> = {
   InvalidAccessKeyId: (_answer, context) => ({
     fact: `${storeOf(context)} does not know the access key id`,
     remedy:
-      'It was deleted, has a typing error, or belongs to another provider: check AWS_ACCESS_KEY_ID (or AWS_S3_ACCESS_KEY_ID, AWS_PROFILE) and AWS_S3_ENDPOINT_URL.',
+      'It was deleted, has a typing error, or belongs to another provider: check AWS_ACCESS_KEY_ID (or AWS_S3_ACCESS_KEY_ID, AWS_PROFILE) and AWS_S3_ENDPOINT_URL. A temporary one (ASIA…) needs AWS_SESSION_TOKEN too.',
   }),
   SignatureDoesNotMatch: () => ({
     fact: 'the secret access key does not belong to the access key id',

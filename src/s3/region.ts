@@ -17,7 +17,7 @@ export async function findRegion(profile?: string): Promise<string> {
     const message = error instanceof Error ? error.message : String(error)
     if (message === 'Region is missing') return 'us-east-1'
     throw new StaticS3Error(
-      `The AWS region can't be used: ${message.replace(/\.$/, '')}. Set AWS_S3_REGION_NAME to the bucket's region, such as eu-west-1.`,
+      `static-s3: the AWS region can't be used: ${message.replace(/\.$/, '')}. Set AWS_S3_REGION_NAME to the bucket's region, such as eu-west-1.`,
       { cause: error },
     )
   } finally {

@@ -15,12 +15,16 @@ const frameworks: { plugin: RegExp; name: string; remedy: (url: string) => strin
 ]
 
 /** Who else decides about built URLs in this configuration, if anybody does. */
-export function frameworkOwning(config: ResolvedConfig, ours: unknown): Framework | undefined {
+export function frameworkOwning(
+  config: Pick<ResolvedConfig, 'plugins' | 'experimental'>,
+  ours: unknown,
+  rewrite: 'urls' | 'base',
+): Framework | undefined {
   const framework = frameworks.find(({ plugin }) => config.plugins.some(({ name }) => plugin.test(name ?? '')))
   const { renderBuiltUrl } = config.experimental
   const taken = renderBuiltUrl !== undefined && renderBuiltUrl !== ours
   // React Router doesn't take it, and yet looks at nothing but `base`.
-  if (!taken && framework?.name !== 'React Router') return undefined
+  if (!taken && (rewrite === 'base' || framework?.name !== 'React Router')) return undefined
   return (
     framework ?? {
       name: 'experimental.renderBuiltUrl',

@@ -75,7 +75,7 @@ function wrapConstructors({ publicUrl, base }: Origins): string {
   // As it is in a URL object: escaped.
   const url = new URL(publicUrl).href
   return `
-if (typeof self === 'object') {
+if (typeof self === 'object' && typeof Proxy === 'function') {
   var installed = Symbol.for(${JSON.stringify(`static-s3 ${url}`)});
   if (!self[installed]) {
     self[installed] = true;
