@@ -128,10 +128,15 @@ export function staticS3(options: Options = {}): VitePlugin {
           "vite-plugin-pwa registers its service worker below Vite's base, where browsers refuse it: use rewrite: 'urls'",
         )
       }
-      const owner = settings?.rewrite ? frameworkOwning(resolved, renderBuiltUrl, settings.rewrite) : undefined
-      if (!settings || !owner) return
-      const warning = `URLs are left to ${owner.name}, files are uploaded: ${owner.remedy(settings.publicUrl)}`
-      settings = { ...settings, rewrite: false, warnings: [...settings.warnings, warning] }
+      if (!settings?.rewrite) return
+      const { publicUrl, rewrite, warnings } = settings
+      const owner = frameworkOwning(resolved, renderBuiltUrl, publicUrl)
+      if (owner) settings = { ...settings, rewrite: false, warnings: [...warnings, ...owner.warnings] }
+      else if (rewrite === 'base' && resolved.base !== publicUrl) {
+        warnings.push(
+          `Vite's base is ${resolved.base}, which another plugin has set: URLs point there, not to the bucket`,
+        )
+      }
     },
 
     async buildStart() {

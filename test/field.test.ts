@@ -296,6 +296,14 @@ describe('settings that a build shows', () => {
     expect(puts().length).toBeGreaterThan(3)
   })
 
+  test('rewrite: base where another plugin sets the base after ours is told of', async () => {
+    const files = plainConfig("{ rewrite: 'base' }")
+    const theirs = "{ name: 'theirs', enforce: 'post', config: () => ({ base: '/theirs/' }) }"
+    files['vite.config.js'] = files['vite.config.js'].replace(')] }', `), ${theirs}] }`)
+    const { output } = await buildVite('legacy', { env, files })
+    expect(output).toMatch(/Vite's base is \/theirs\/, which another plugin has set/)
+  })
+
   test('who owns renderBuiltUrl already is left alone, and told what to set', async () => {
     const more = "experimental: { renderBuiltUrl: (file) => 'https://theirs.example.com/' + file },"
     const { outDir, output } = await buildVite('legacy', { env, files: plainConfig('', more) })

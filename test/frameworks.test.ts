@@ -5,37 +5,45 @@ const ours = () => undefined
 const theirs = () => undefined
 const url = 'https://cdn.example.com/static/'
 
-const owning = (names: string[], renderBuiltUrl: (() => undefined) | undefined, rewrite: 'urls' | 'base' = 'urls') => {
-  const plugins = names.map((name) => ({ name }))
-  const owner = frameworkOwning({ plugins, experimental: { renderBuiltUrl } } as never, ours, rewrite)
-  return owner && `${owner.name}: ${owner.remedy(url)}`
+const owning = (names: string[], renderBuiltUrl: (() => undefined) | undefined, define = {}) => {
+  const config = { plugins: names.map((name) => ({ name })), experimental: { renderBuiltUrl }, define }
+  return frameworkOwning(config as never, ours, url)?.warnings
 }
+
+const left = (name: string, rest: string) => [`URLs are left to ${name}, files are uploaded: ${rest}`]
+const later = 'it writes a part of its files after Vite is done, and those are not uploaded: keep its URLs as they are'
 
 describe('who decides about built URLs', () => {
   test.each([
-    [['vite:css', 'vite-plugin-sveltekit-guard'], 'SvelteKit: set kit.paths.assets to https://cdn.example.com/static'],
-    [['nuxt:environments'], 'Nuxt: set app.cdnURL to https://cdn.example.com/static/'],
-    [['astro:build'], 'Astro: set build.assetsPrefix to https://cdn.example.com/static'],
-    [['vite:css'], `experimental.renderBuiltUrl: let it answer with ${url} and the file's name`],
-  ])('%s with a renderBuiltUrl of its own', (names, says) => expect(owning(names, theirs)).toBe(says))
+    [
+      ['vite:css', 'vite-plugin-sveltekit-guard'],
+      left('SvelteKit', 'set paths.assets to https://cdn.example.com/static'),
+    ],
+    [['vite:css'], left('experimental.renderBuiltUrl', `let it answer with ${url} and the file's name`)],
+  ])('%s with a renderBuiltUrl of its own', (names, warnings) => expect(owning(names, theirs)).toEqual(warnings))
 
-  test('nobody, where ours is the one that is used, or none', () => {
-    expect(owning(['vite:css', 'astro:build'], ours)).toBeUndefined()
-    expect(owning(['vite:css', 'astro:build'], undefined)).toBeUndefined()
+  test('SvelteKit where it is set already: nothing to say', () => {
+    const define = { __SVELTEKIT_PATHS_ASSETS__: JSON.stringify('https://cdn.example.com/static') }
+    expect(owning(['vite-plugin-sveltekit-guard'], theirs, define)).toEqual([])
   })
 
-  test('React Router looks at nothing but base, with or without a renderBuiltUrl', () => {
-    expect(owning(['react-router'], ours)).toBe("React Router: it takes Vite's base: set rewrite: 'base'")
-    expect(owning(['react-router:dot-server'], ours)).toMatch(/^React Router/)
-    expect(owning(['react-router'], ours, 'base')).toBeUndefined()
+  test.each([
+    ['nuxt:environments', 'Nuxt'],
+    ['astro:build', 'Astro'],
+    ['@astrojs/vite-plugin-astro', 'Astro'],
+    ['react-router', 'React Router'],
+    ['react-router:dot-server', 'React Router'],
+  ])('%s, which finishes the site later, always', (plugin, name) => {
+    for (const hook of [ours, theirs, undefined]) expect(owning(['vite:css', plugin], hook)).toEqual(left(name, later))
+  })
+
+  test('nobody, where ours is the one that is used, or none', () => {
+    for (const hook of [ours, undefined])
+      expect(owning(['vite:css', 'vite-plugin-sveltekit-guard'], hook)).toBeUndefined()
   })
 
   test('a plugin that only has such a word in its name is nobody', () => {
     expect(owning(['generouted/react-router'], ours)).toBeUndefined()
-    expect(frameworkOwning({ plugins: [{}], experimental: {} } as never, ours, 'urls')).toBeUndefined()
-  })
-
-  test("somebody's own renderBuiltUrl counts with rewrite: 'base' too, where ours is for workers", () => {
-    expect(owning(['vite:css'], theirs, 'base')).toMatch(/^experimental\.renderBuiltUrl/)
+    expect(frameworkOwning({ plugins: [{}], experimental: {} } as never, ours, url)).toBeUndefined()
   })
 })

@@ -1,34 +1,47 @@
 import type { ResolvedConfig } from 'vite'
 
-export interface Framework {
+interface Framework {
+  /** A part of its Vite plugins' names. */
+  plugin: RegExp
   name: string
-  /** What to do there, as a sentence's second half. */
-  remedy: (publicUrl: string) => string
+  /** What to do there, given the public URL; undefined where it is done. */
+  remedy: (url: string, config: Pick<ResolvedConfig, 'define'>) => string | undefined
+  /** Whether it finishes the site after Vite's last hook: its files must not be looked for in the bucket, whatever is set. */
+  finishesLater: boolean
 }
 
-/** Frameworks that decide about URLs themselves, by a part of their Vite plugins' names, and the option that takes the URL. */
-const frameworks: { plugin: RegExp; name: string; remedy: (url: string) => string }[] = [
-  { plugin: /sveltekit/, name: 'SvelteKit', remedy: (url) => `set kit.paths.assets to ${url.slice(0, -1)}` },
-  { plugin: /nuxt/, name: 'Nuxt', remedy: (url) => `set app.cdnURL to ${url}` },
-  { plugin: /astro/, name: 'Astro', remedy: (url) => `set build.assetsPrefix to ${url.slice(0, -1)}` },
-  { plugin: /^react-router(:|$)/, name: 'React Router', remedy: () => "it takes Vite's base: set rewrite: 'base'" },
+const later = () =>
+  'it writes a part of its files after Vite is done, and those are not uploaded: keep its URLs as they are'
+
+/** Frameworks that decide about URLs themselves. */
+const frameworks: Framework[] = [
+  {
+    plugin: /sveltekit/,
+    name: 'SvelteKit',
+    remedy: (url, { define }) =>
+      String(define?.__SVELTEKIT_PATHS_ASSETS__).includes(url.slice(0, -1))
+        ? undefined
+        : `set paths.assets to ${url.slice(0, -1)}`,
+    finishesLater: false,
+  },
+  { plugin: /^nuxt(:|$)/, name: 'Nuxt', remedy: later, finishesLater: true },
+  { plugin: /^(@astrojs\/|astro:)/, name: 'Astro', remedy: later, finishesLater: true },
+  { plugin: /^react-router(:|$)/, name: 'React Router', remedy: later, finishesLater: true },
 ]
 
-/** Who else decides about built URLs in this configuration, if anybody does. */
+/** Who else decides about built URLs in this configuration, if anybody does, and what the user should know of it. */
 export function frameworkOwning(
-  config: Pick<ResolvedConfig, 'plugins' | 'experimental'>,
+  config: Pick<ResolvedConfig, 'plugins' | 'experimental' | 'define'>,
   ours: unknown,
-  rewrite: 'urls' | 'base',
-): Framework | undefined {
+  publicUrl: string,
+): { warnings: string[] } | undefined {
   const framework = frameworks.find(({ plugin }) => config.plugins.some(({ name }) => plugin.test(name ?? '')))
   const { renderBuiltUrl } = config.experimental
   const taken = renderBuiltUrl !== undefined && renderBuiltUrl !== ours
-  // React Router doesn't take it, and yet looks at nothing but `base`.
-  if (!taken && (rewrite === 'base' || framework?.name !== 'React Router')) return undefined
-  return (
-    framework ?? {
-      name: 'experimental.renderBuiltUrl',
-      remedy: (url) => `let it answer with ${url} and the file's name`,
-    }
-  )
+  if (!taken && !framework?.finishesLater) return undefined
+  const remedy = framework ? framework.remedy(publicUrl, config) : `let it answer with ${publicUrl} and the file's name`
+  if (remedy === undefined) return { warnings: [] }
+  return {
+    warnings: [`URLs are left to ${framework?.name ?? 'experimental.renderBuiltUrl'}, files are uploaded: ${remedy}`],
+  }
 }
