@@ -213,9 +213,8 @@ export function staticS3(options: Options = {}): VitePlugin {
             before: run.before,
             notOurs: serverFolders(config),
             base,
-            prepareOutputs: async () => {
-              if (!settings?.rewrite) return
-              for (const output of run.outputs) await precacheFrom({ ...output, ...site })
+            prepareFiles: async (files) => {
+              if (settings?.rewrite) await precacheFrom({ ...site, files })
             },
             logger: {
               info: (message) => config.logger.info(`${pc.cyan('static-s3')} ${message}`),

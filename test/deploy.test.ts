@@ -3,31 +3,10 @@ import { join } from 'node:path'
 import { GetObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { deployEnv } from '../fixtures/build/environment.js'
-import {
-  type App,
-  type BuildResult,
-  buildApp,
-  buildRspack,
-  buildVite,
-  buildWebpack,
-  readTree,
-  type ViteOptions,
-} from '../fixtures/build/index.js'
+import { type BuildResult, buildAgain, buildApp, everyBundler, readTree } from '../fixtures/build/index.js'
 import { s3Servers, type TestS3 } from '../fixtures/s3/index.js'
 
 const year = 'public, max-age=31536000, immutable'
-
-const builds: [name: string, app: App, options: ViteOptions][] = [
-  ['Vite 5', 'vanilla', { vite: 'vite5' }],
-  ['Vite 6', 'vanilla', { vite: 'vite6' }],
-  ['Vite 7', 'vanilla', { vite: 'vite7' }],
-  ['Vite 8', 'vanilla', {}],
-  ['Vite 8 (JavaScript API)', 'vanilla', { api: true }],
-  ['webpack', 'webpack', {}],
-  ['webpack (JavaScript API)', 'webpack', { api: true }],
-  ['Rspack', 'rspack', {}],
-  ['Rspack (JavaScript API)', 'rspack', { api: true }],
-]
 
 /** Every object of the bucket with its bytes and headers. */
 async function objectsOf(s3: TestS3, bucket: string) {
@@ -49,7 +28,7 @@ describe.each(s3Servers.map((server) => [server.title, server] as const))('%s', 
   }, 60_000)
   afterAll(() => s3?.close())
 
-  describe.skipIf(!server.available).each(builds)('%s', (name, app, options) => {
+  describe.skipIf(!server.available).each(everyBundler)('%s', (name, app, options) => {
     let bucket: string
     let built: BuildResult
 
@@ -125,11 +104,6 @@ describe.each(s3Servers.map((server) => [server.title, server] as const))('%s', 
     }, 60_000)
   })
 })
-
-function buildAgain(app: App, dir: string, options: ViteOptions): Promise<BuildResult> {
-  if (app === 'webpack') return buildWebpack(dir, options)
-  return app === 'rspack' ? buildRspack(dir, options) : buildVite(dir, options)
-}
 
 function times(objects: Awaited<ReturnType<typeof objectsOf>>): unknown {
   return [...objects].map(([key, { LastModified }]) => [key, LastModified])

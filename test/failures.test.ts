@@ -2,15 +2,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { deployEnv } from '../fixtures/build/environment.js'
-import {
-  type App,
-  type BuildResult,
-  buildRspack,
-  buildVite,
-  buildWebpack,
-  copyApp,
-  type ViteOptions,
-} from '../fixtures/build/index.js'
+import { type App, buildAgain, buildVite, copyApp, everyBundler } from '../fixtures/build/index.js'
 import { type EmbeddedS3, type LoggedRequest, startEmbedded } from '../fixtures/s3/index.js'
 
 let s3: EmbeddedS3
@@ -28,23 +20,6 @@ afterEach(() => {
 })
 afterAll(() => s3.close())
 
-const bundlers: [name: string, app: App, options: ViteOptions][] = [
-  ['Vite 5', 'vanilla', { vite: 'vite5' }],
-  ['Vite 6', 'vanilla', { vite: 'vite6' }],
-  ['Vite 7', 'vanilla', { vite: 'vite7' }],
-  ['Vite 8', 'vanilla', {}],
-  ['Vite 8 (JavaScript API)', 'vanilla', { api: true }],
-  ['webpack', 'webpack', {}],
-  ['webpack (JavaScript API)', 'webpack', { api: true }],
-  ['Rspack', 'rspack', {}],
-  ['Rspack (JavaScript API)', 'rspack', { api: true }],
-]
-
-function build(app: App, dir: string, options: ViteOptions): Promise<BuildResult> {
-  if (app === 'webpack') return buildWebpack(dir, options)
-  return app === 'rspack' ? buildRspack(dir, options) : buildVite(dir, options)
-}
-
 const entryOf = (app: App) => (app === 'vanilla' ? 'src/main.ts' : 'src/index.js')
 const puts = () => s3.server.requests.filter(({ method }) => method === 'PUT')
 const keys = (requests: LoggedRequest[]) => requests.map(({ key }) => key as string)
@@ -56,14 +31,14 @@ export default { build: { emptyOutDir: false }, plugins: [${plugins}staticS3(${o
 `,
 })
 
-describe.each(bundlers)('a build that fails: %s', (_name, app, options) => {
+describe.each(everyBundler)('a build that fails: %s', (_name, app, options) => {
   test('nothing of the earlier output that still lies there is uploaded', async () => {
     const dir = await copyApp(app)
     const env = { ...deployEnv(s3, bucket), USE_S3: '0' }
-    const first = await build(app, dir, { ...options, env })
+    const first = await buildAgain(app, dir, { ...options, env })
     expect(first.code, first.output).toBe(0)
     await writeFile(join(dir, entryOf(app)), `import './not-there.js'`)
-    const second = await build(app, dir, { ...options, env: { ...env, USE_S3: '1' } })
+    const second = await buildAgain(app, dir, { ...options, env: { ...env, USE_S3: '1' } })
     expect(second.code).toBe(1)
     expect(second.output).toMatch(/not-there/)
     expect(s3.server.requests).toEqual([])
@@ -87,11 +62,11 @@ test.each(['vite5', 'vite6', 'vite7', 'vite'] as const)(
   },
 )
 
-describe.each(bundlers)('an upload that fails: %s', (_name, app, options) => {
+describe.each(everyBundler)('an upload that fails: %s', (_name, app, options) => {
   test('fails the build in one message; the old site stands, and the next run carries on', async () => {
     const dir = await copyApp(app)
     const env = deployEnv(s3, bucket)
-    const first = await build(app, dir, { ...options, env })
+    const first = await buildAgain(app, dir, { ...options, env })
     expect(first.code, first.output).toBe(0)
     const before = new Map([...s3.server.objects(bucket)].map(([key, object]) => [key, object.etag]))
 
@@ -104,7 +79,7 @@ describe.each(bundlers)('an upload that fails: %s', (_name, app, options) => {
       method === 'PUT' && /(main|index)[-.][\w-]+\.js$/.test(key as string)
         ? { status: 403, code: 'AccessDenied' }
         : undefined
-    const second = await build(app, dir, { ...options, env })
+    const second = await buildAgain(app, dir, { ...options, env })
     expect(second.code, second.output).toBe(1)
     const message = second.output.slice(second.output.indexOf('static-s3: PUT'))
     expect(message).toMatch(/AccessDenied/)
@@ -116,7 +91,7 @@ describe.each(bundlers)('an upload that fails: %s', (_name, app, options) => {
     s3.server.intercept = undefined
     const up = new Set(s3.server.objects(bucket).keys())
     s3.server.reset()
-    const third = await build(app, dir, { ...options, env })
+    const third = await buildAgain(app, dir, { ...options, env })
     expect(third.code, third.output).toBe(0)
     expect(keys(puts()).some((key) => key.endsWith('index.html'))).toBe(true)
     for (const key of keys(puts())) expect(up.has(key) && !key.endsWith('.html'), key).toBe(false)

@@ -224,6 +224,13 @@ describe('settings that a build shows', () => {
     expect(s3.server.requests.map(({ operation }) => operation)).toEqual(['ListObjectsV2'])
   })
 
+  test('logLevel silent prints nothing, and uploads all the same', async () => {
+    const { code, output } = await buildVite('legacy', { env, files: plainConfig(), args: ['--logLevel', 'silent'] })
+    expect(code).toBe(0)
+    expect(output).toBe('')
+    expect(puts().length).toBeGreaterThan(4)
+  })
+
   test('force uploads unchanged files too', async () => {
     const { dir } = await buildVite('legacy', { env, files: plainConfig() })
     const all = puts().length

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import type { Configuration } from 'webpack'
 import {
   type Bundler,
@@ -7,12 +7,11 @@ import {
   bundlers,
   closed,
   makeApp,
-  removeApps,
   runOnce,
-  stubDeployEnv,
+  withDeployTarget,
 } from '../fixtures/build/in-process.js'
 import { readTree } from '../fixtures/build/index.js'
-import { type EmbeddedS3, startEmbedded } from '../fixtures/s3/index.js'
+import type { EmbeddedS3 } from '../fixtures/s3/index.js'
 import { StaticS3Plugin } from '../src/webpack.js'
 
 // A configuration that is an array, as server-side rendering and applications with two bundles have it.
@@ -20,16 +19,9 @@ import { StaticS3Plugin } from '../src/webpack.js'
 let s3: EmbeddedS3
 let bucket: string
 
-beforeAll(async () => {
-  s3 = await startEmbedded()
+withDeployTarget((target) => {
+  ;({ s3, bucket } = target)
 })
-beforeEach(async () => {
-  bucket = await s3.createBucket()
-  s3.server.reset()
-  stubDeployEnv(s3, bucket)
-})
-afterEach(() => vi.unstubAllEnvs())
-afterAll(() => Promise.all([s3.close(), removeApps()]))
 
 const app = {
   'src/index.js': `import photo from './photo.png'

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Plugin } from 'vite'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { Compiler, Configuration } from 'webpack'
 import { deployEnv } from '../fixtures/build/environment.js'
 import {
@@ -9,13 +9,12 @@ import {
   bundlers,
   closed,
   makeApp,
-  removeApps,
   runOnce,
-  stubDeployEnv,
   viteBuild,
+  withDeployTarget,
 } from '../fixtures/build/in-process.js'
 import { buildVite, readTree } from '../fixtures/build/index.js'
-import { type EmbeddedS3, startEmbedded } from '../fixtures/s3/index.js'
+import type { EmbeddedS3 } from '../fixtures/s3/index.js'
 import { staticS3 } from '../src/vite.js'
 import { StaticS3Plugin } from '../src/webpack.js'
 
@@ -25,20 +24,9 @@ let s3: EmbeddedS3
 let bucket: string
 let publicUrl: string
 
-beforeAll(async () => {
-  s3 = await startEmbedded()
+withDeployTarget((target) => {
+  ;({ s3, bucket, publicUrl } = target)
 })
-beforeEach(async () => {
-  bucket = await s3.createBucket()
-  publicUrl = `${s3.endpoint}/${bucket}/static/`
-  s3.server.reset()
-  stubDeployEnv(s3, bucket)
-})
-afterEach(() => {
-  s3.server.intercept = undefined
-  vi.unstubAllEnvs()
-})
-afterAll(() => Promise.all([s3.close(), removeApps()]))
 
 const app = {
   'index.html': '<!doctype html><script type="module" src="/src/index.js"></script>',

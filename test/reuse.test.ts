@@ -1,23 +1,22 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { InlineConfig, Plugin } from 'vite'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Configuration } from 'webpack'
 import {
   bundlerConfig,
   bundlers,
   closed,
   makeApp,
-  removeApps,
   runOnce,
-  stubDeployEnv,
   viteBuild,
   viteWatchOnce,
   watchOnce,
+  withDeployTarget,
   writeFiles,
 } from '../fixtures/build/in-process.js'
 import { readTree } from '../fixtures/build/index.js'
-import { type EmbeddedS3, startEmbedded } from '../fixtures/s3/index.js'
+import type { EmbeddedS3 } from '../fixtures/s3/index.js'
 import type { Options } from '../src/core/options.js'
 import { staticS3 } from '../src/vite.js'
 import { StaticS3Plugin } from '../src/webpack.js'
@@ -28,17 +27,9 @@ let s3: EmbeddedS3
 let bucket: string
 let publicUrl: string
 
-beforeAll(async () => {
-  s3 = await startEmbedded()
+withDeployTarget((target) => {
+  ;({ s3, bucket, publicUrl } = target)
 })
-beforeEach(async () => {
-  bucket = await s3.createBucket()
-  publicUrl = `${s3.endpoint}/${bucket}/static/`
-  s3.server.reset()
-  stubDeployEnv(s3, bucket)
-})
-afterEach(() => vi.unstubAllEnvs())
-afterAll(() => Promise.all([s3.close(), removeApps()]))
 
 const png = Buffer.alloc(6000, 7)
 const viteApp = {

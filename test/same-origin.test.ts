@@ -1,21 +1,20 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { VitePWA } from 'vite-plugin-pwa'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { launchBrowser, type OpenPage, type TestBrowser } from '../fixtures/browser/index.js'
 import {
   bundlerConfig,
   bundlers,
   closed,
   makeApp,
-  removeApps,
   runOnce,
-  stubDeployEnv,
   viteBuild,
+  withDeployTarget,
 } from '../fixtures/build/in-process.js'
 import { readTree } from '../fixtures/build/index.js'
 import { type PageServer, servePages } from '../fixtures/pages/index.js'
-import { type EmbeddedS3, startEmbedded } from '../fixtures/s3/index.js'
+import type { EmbeddedS3 } from '../fixtures/s3/index.js'
 import { staticS3 } from '../src/vite.js'
 import { StaticS3Plugin } from '../src/webpack.js'
 
@@ -25,17 +24,12 @@ let s3: EmbeddedS3
 let bucket: string
 let publicUrl: string
 
-beforeAll(async () => {
-  s3 = await startEmbedded()
-})
-beforeEach(async () => {
-  bucket = await s3.createBucket(undefined, { public: 'static', cors: '*' })
-  publicUrl = `${s3.endpoint}/${bucket}/static/`
-  s3.server.reset()
-  stubDeployEnv(s3, bucket)
-})
-afterEach(() => vi.unstubAllEnvs())
-afterAll(() => Promise.all([s3.close(), removeApps()]))
+withDeployTarget(
+  (target) => {
+    ;({ s3, bucket, publicUrl } = target)
+  },
+  { public: 'static', cors: '*' },
+)
 
 const cachingOf = (ending: string) =>
   s3.server.requests.find(({ method, key }) => method === 'PUT' && key?.endsWith(ending))?.headers['cache-control']

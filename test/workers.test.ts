@@ -6,6 +6,7 @@ import { rspack } from '@rspack/core'
 import { parseAst, type build as vite8 } from 'vite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import webpack from 'webpack'
+import { collect } from '../src/core/collect.js'
 import { workerBlobUrl } from '../src/core/worker-body.js'
 import { precacheFrom } from '../src/vite/pwa.js'
 import { watchWorkerBuilds } from '../src/vite/workers.js'
@@ -184,15 +185,16 @@ describe('the precache list', () => {
     { revision: 'a4', url: 'https://other.example/x.js' },
     { revision: null, url: 'assets/left-out.js' },
   ])
-  const precache = (base: string, emitted: string[] = [], plugins = [{ name: 'vite-plugin-pwa' }]) =>
-    precacheFrom({
+  const precache = async (base: string, emitted: string[] = [], plugins = [{ name: 'vite-plugin-pwa' }]) => {
+    const output = { dir: join(dir, 'dist'), emitted: new Set(emitted), fingerprinted: new Set<string>() }
+    return precacheFrom({
       plugins,
-      dir: join(dir, 'dist'),
-      emitted: new Set(emitted),
+      files: (await collect([output], new Map(), [])).files,
       base,
       publicUrl: (path) => (path.includes('left-out') ? undefined : cdn + encodeURI(path)),
       parse: parseAst,
     })
+  }
 
   test('points at the bucket, but for what the page’s origin has to have', async () => {
     const code = `define(['./workbox-12'], (w) => { const name = 'ünïcode 😀'; w.precacheAndRoute(${list}); w.x('assets/app-1.js') })`

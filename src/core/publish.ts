@@ -1,6 +1,6 @@
 import type { WriteStream } from 'node:tty'
 import { classify } from './classify.js'
-import { collect, type Output, type Snapshot } from './collect.js'
+import { type BuiltFile, collect, type Output, type Snapshot } from './collect.js'
 import { digest } from './digest.js'
 import { dryRun } from './dry-run.js'
 import { debugging, StaticS3Error } from './error.js'
@@ -27,8 +27,8 @@ export interface PublishInput {
   notOurs: readonly string[]
   /** Where the page's own origin has them: a URL or a path with a slash at its end. */
   base: string
-  /** What there is to do to the output folders first. */
-  prepareOutputs?: () => Promise<void>
+  /** What there is to do to the files first. */
+  prepareFiles?: (files: readonly BuiltFile[]) => Promise<void>
   logger: Logger
   /** Where a progress bar may be drawn. */
   terminal: WriteStream | undefined
@@ -59,9 +59,9 @@ function isFileError(error: unknown): error is { path: string; code: string } {
 async function deploy(input: PublishInput): Promise<void> {
   const { settings, outputs, before, notOurs, base, logger, terminal } = input
   const begun = performance.now()
-  await input.prepareOutputs?.()
 
   const collected = await collect(outputs, before, notOurs)
+  await input.prepareFiles?.(collected.files)
   if (settings.rewrite) {
     collected.files = await pointManifestPictures(collected.files, base, urlInBucket(settings))
   }

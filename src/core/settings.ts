@@ -7,10 +7,13 @@ import { type Place, publicUrlOf } from './public-url.js'
 import { asBoolean, asGlobs, asJson, asUrl, SettingReader, show, suggestion } from './setting-reader.js'
 
 /** Keys from a `.env` file (or `AWS_S3_…`), a profile, or undefined for the SDK's own chain. */
-export type CredentialSource =
-  | { accessKeyId: string; secretAccessKey: string; sessionToken: string | undefined }
-  | { profile: string }
-  | undefined
+export type CredentialSource = Credentials | { profile: string } | undefined
+
+export interface Credentials {
+  accessKeyId: string
+  secretAccessKey: string
+  sessionToken?: string | undefined
+}
 
 export interface ResolvedRule {
   match: string[]

@@ -3,27 +3,14 @@ import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { usesPathStyle } from '../core/public-url.js'
+import type { Settings } from '../core/settings.js'
 import { createSdkClient, type Sdk } from './sdk.js'
 
-export interface S3Credentials {
-  accessKeyId: string
-  secretAccessKey: string
-  sessionToken?: string | undefined
-}
-
-export interface S3Settings {
-  bucket: string
-  /** As the signature names it; `auto` for R2. */
-  region: string
-  /** A URL, or undefined for AWS. */
-  endpoint: string | undefined
-  /** `auto`: path style for an endpoint of one's own and for bucket names with dots, else virtual-hosted style. */
-  addressingStyle: 'auto' | 'path' | 'virtual'
-  /** Undefined: the SDK's own chain (environment, profile, SSO, role, OIDC, container, instance). */
-  credentials: S3Credentials | { profile: string } | undefined
-  /** Requests under way at a time, each on its own socket. */
-  concurrency: number
-}
+/** What of the settings the connection goes by. */
+export type S3Settings = Pick<
+  Settings,
+  'bucket' | 'region' | 'endpoint' | 'addressingStyle' | 'credentials' | 'concurrency'
+>
 
 /**
  * Milliseconds until a TCP connection has to stand. The SDK counts from before a socket is free: no more requests than

@@ -1,8 +1,9 @@
 import { setMaxListeners } from 'node:events'
 import type { CopyObjectCommandInput, PutObjectCommandInput } from '@aws-sdk/client-s3'
 import type { Bucket } from '../core/bucket.js'
+import type { Credentials } from '../core/settings.js'
 import { withBody } from './body.js'
-import { createClient, type S3Credentials, type S3Settings, withSignal } from './client.js'
+import { createClient, type S3Settings, withSignal } from './client.js'
 import { explain, explainAbort } from './explain.js'
 import { listObjects, unquote } from './list-objects.js'
 import type { ExplainContext, Request } from './request.js'
@@ -11,12 +12,12 @@ import { readAnswer } from './s3-answer.js'
 import { loadSdk } from './sdk.js'
 import { createSlots } from './slots.js'
 
-export type { S3Credentials, S3Settings } from './client.js'
+export type { S3Settings } from './client.js'
 
 export interface S3Connection {
   bucket: Bucket
   /** The credentials in use, whatever they come from, so that no file with one of them is published. Resolved once. */
-  credentials(): Promise<S3Credentials>
+  credentials(): Promise<Credentials>
   /** Closes the sockets. What is under way fails. */
   close(): void
 }
@@ -48,7 +49,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
         : undefined
   const situation = { bucket: name, region, endpoint, profile }
   let answered = false
-  let resolved: Promise<S3Credentials> | undefined
+  let resolved: Promise<Credentials> | undefined
 
   const call = async <T>(request: Request, signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T> => {
     // One signal for all uploads has more listeners than Node finds normal, and it would warn of a leak.

@@ -86,7 +86,11 @@ function isMade(path: string, template: string, name: string): boolean {
 function byName<T extends Pick<Asset, 'name' | 'names'>>(things: readonly T[]): Map<string, T[]> {
   const index = new Map<string, T[]>()
   for (const thing of things) {
-    for (const name of namesOf(thing)) index.set(name, [...(index.get(name) ?? []), thing])
+    for (const name of namesOf(thing)) {
+      const namesakes = index.get(name)
+      if (namesakes) namesakes.push(thing)
+      else index.set(name, [thing])
+    }
   }
   return index
 }

@@ -1,5 +1,6 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises'
-import { join, posix, relative, sep } from 'node:path'
+import { readFile, writeFile } from 'node:fs/promises'
+import { posix } from 'node:path'
+import type { BuiltFile } from '../core/collect.js'
 import { isWebAppManifest, staysOnPageOrigin } from '../core/same-origin.js'
 
 /** A node as every ESTree parser gives it. */
@@ -18,10 +19,8 @@ interface Literal extends Node {
 export interface PrecacheInput {
   /** Of the resolved configuration: nothing happens without vite-plugin-pwa. */
   plugins: readonly { name: string }[]
-  /** The output folder. */
-  dir: string
-  /** What the bundler itself wrote there; a service worker is written after it. */
-  emitted: ReadonlySet<string>
+  /** The build's files. A service worker is written after what the bundler emits. */
+  files: readonly BuiltFile[]
   /** Vite's `base`: where the page's origin has the output folder. */
   base: string
   /** Where browsers get a file of the output folder; undefined where that is the page's origin. */
@@ -43,20 +42,16 @@ export interface PrecacheInput {
  * @returns the service workers that were changed, as paths in the output folder
  * @see https://developer.chrome.com/docs/workbox/modules/workbox-precaching
  */
-export async function precacheFrom({ plugins, dir, emitted, parse, ...place }: PrecacheInput): Promise<string[]> {
+export async function precacheFrom({ plugins, files, parse, ...place }: PrecacheInput): Promise<string[]> {
   if (!plugins.some(({ name }) => name === 'vite-plugin-pwa')) return []
-  const entries = await readdir(dir, { recursive: true, withFileTypes: true })
-  const paths = entries
-    .filter((entry) => entry.isFile())
-    .map(({ parentPath, name }) => relative(dir, join(parentPath, name)).split(sep).join('/'))
   const changed: string[] = []
-  for (const path of paths) {
-    if (!/\.m?js$/.test(path) || emitted.has(path)) continue
-    const code = await readFile(join(dir, path), 'utf8')
+  for (const { path, file, emitted } of files) {
+    if (!/\.m?js$/.test(path) || emitted) continue
+    const code = await readFile(file, 'utf8')
     if (!/\brevision"?\s*:/.test(code)) continue
-    const pointed = pointPrecache(code, parse(code), urlsInBucket(path, new Set(paths), emitted, place))
+    const pointed = pointPrecache(code, parse(code), urlsInBucket(path, files, place))
     if (pointed === code) continue
-    await writeFile(join(dir, path), pointed)
+    await writeFile(file, pointed)
     changed.push(path)
   }
   return changed
@@ -67,19 +62,19 @@ type UrlInBucket = (url: string) => string | undefined
 /** Where the bucket has what a service worker would look for under a URL. */
 function urlsInBucket(
   serviceWorker: string,
-  paths: ReadonlySet<string>,
-  emitted: ReadonlySet<string>,
+  files: readonly BuiltFile[],
   { base, publicUrl }: Pick<PrecacheInput, 'base' | 'publicUrl'>,
 ): UrlInBucket {
   const root = new URL(base || './', 'http://page/').pathname
   // Workbox lists file names as they are (`100%.svg`), people write URLs (`100%25.svg`).
-  const files = new Map([...paths].flatMap((path) => [path, encodeURI(path)].map((url) => [root + url, path])))
+  const byUrl = new Map(files.flatMap((file) => [file.path, encodeURI(file.path)].map((url) => [root + url, file])))
   return (url) => {
     if (/^[a-z][a-z\d+.-]*:|^\/\//i.test(url)) return undefined
-    const path = files.get(posix.resolve(root, posix.dirname(serviceWorker), url))
-    if (path === undefined || /\.html?$/i.test(path)) return undefined
+    const file = byUrl.get(posix.resolve(root, posix.dirname(serviceWorker), url))
+    if (file === undefined || /\.html?$/i.test(file.path)) return undefined
+    const { path, emitted } = file
     // A chunk that the bundler made may be called `sw-….js` too (Swahili).
-    const stays = emitted.has(path) ? isWebAppManifest(path) : staysOnPageOrigin(path)
+    const stays = emitted ? isWebAppManifest(path) : staysOnPageOrigin(path)
     return stays ? undefined : publicUrl(path)
   }
 }

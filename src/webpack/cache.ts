@@ -31,8 +31,7 @@ export function separateCaches(
 }
 
 function isPersistent(cache: unknown): cache is { version?: string } {
-  if (typeof cache !== 'object' || cache === null) return false
-  return ['filesystem', 'persistent'].includes(String((cache as { type?: unknown }).type))
+  return typeof cache === 'object' && cache !== null && (cache as { type?: unknown }).type === 'persistent'
 }
 
 /** What of webpack says what a module depends on besides files. */
