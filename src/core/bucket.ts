@@ -19,21 +19,40 @@ export interface ListedObject {
   size: number
   /** As S3 gave it, without the quotes. An MD5 for most objects, not for multipart ones nor under SSE-KMS. */
   etag: string
+  /** When it was last written, by the store's own clock: milliseconds since 1970. Undefined where the store doesn't say. */
+  lastModified: number | undefined
+}
+
+export interface ListOptions {
+  /** Not all of them, but this many at most, the first in S3's order (1 to 1,000): one request. */
+  first?: number
+  /**
+   * Keys in S3's order between which the listing is split into requests that run at the same time. A hint that costs at
+   * most time when it is out of date. The first page is asked for before they are known.
+   */
+  splitAt?: Promise<readonly string[]>
+  signal?: AbortSignal | undefined
 }
 
 /**
- * What static-s3 asks of a bucket. S3 is one implementation, a dry run a decorator round any of them, and one contract test
- * runs on every one there is. Each call rejects with a `StaticS3Error` that is ready to be shown.
+ * What static-s3 asks of a bucket. S3 is one implementation, and one contract test runs on every one there is. Each call
+ * rejects with a `StaticS3Error` that is ready to be shown.
  */
 export interface Bucket {
   /** All objects whose key begins with `prefix`, in S3's order (UTF-8 bytes). An empty prefix is the whole bucket. */
-  list(prefix: string, signal?: AbortSignal): Promise<ListedObject[]>
+  list(prefix: string, options?: ListOptions): Promise<ListedObject[]>
   /** The object's bytes, or undefined where there is no such key. */
   get(key: string, signal?: AbortSignal): Promise<Uint8Array | undefined>
-  /** Writes the object, whole or not at all, and returns its ETag without the quotes. */
+  /**
+   * Writes the object, whole or not at all, and returns its ETag without the quotes. With the parameter
+   * `IfNoneMatch: '*'` it rejects where the key is there already, with a `cause` named `PreconditionFailed`: also where
+   * an attempt of this very call wrote it, and the answer was lost.
+   */
   put(key: string, body: Body, parameters: ObjectParameters, signal?: AbortSignal): Promise<string>
   /** Copies inside the bucket, on the server, replacing all parameters, and returns the ETag. `from` and `to` may be the same. */
   copy(from: string, to: string, parameters: ObjectParameters, signal?: AbortSignal): Promise<string>
   /** Deletes these keys; a key that isn't there is no error. */
   delete(keys: readonly string[], signal?: AbortSignal): Promise<void>
+  /** What time it is by the store's clock, as far as its last answer told: milliseconds since 1970. */
+  now(): number
 }

@@ -4,6 +4,7 @@ import { Agent as HttpsAgent } from 'node:https'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { usesPathStyle } from '../core/public-url.js'
 import type { Settings } from '../core/settings.js'
+import type { Clock } from './retry.js'
 import { createSdkClient, type Sdk } from './sdk.js'
 
 /** What of the settings the connection goes by. */
@@ -88,6 +89,27 @@ function endBySignalOfInput(client: S3Client): void {
     },
     { name: 'endBySignalOfInput', step: 'deserialize', priority: 'low' },
   )
+}
+
+/**
+ * Keeps track of the store's clock by the `Date` of each answer, refusals included, and returns what reads it. The local
+ * clock stands in until one has come. In between, time is counted by a clock that nobody sets.
+ */
+export function keepStoreTime(client: S3Client, local: Pick<Clock, 'now'>): () => number {
+  let ahead: number | undefined
+  client.middlewareStack.addRelativeTo(
+    <Args, Result>(next: (args: Args) => Promise<Result>) =>
+      async (args: Args) => {
+        const result = await next(args)
+        const { headers } = (result as { response: { headers: Record<string, string> } }).response
+        const date = Date.parse(headers.date ?? '')
+        if (!Number.isNaN(date)) ahead = date - performance.now()
+        return result
+      },
+    // Further out there is the deserializer, which makes an exception of a refusal.
+    { name: 'keepStoreTime', relation: 'before', toMiddleware: 'endBySignalOfInput' },
+  )
+  return () => (ahead === undefined ? local.now() : Math.round(performance.now() + ahead))
 }
 
 /**

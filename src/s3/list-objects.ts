@@ -1,62 +1,130 @@
-import type { ListObjectsV2CommandInput, ListObjectsV2CommandOutput } from '@aws-sdk/client-s3'
-import type { ListedObject } from '../core/bucket.js'
+import type { ListedObject, ListOptions } from '../core/bucket.js'
+import { compareKeys } from '../core/key-order.js'
+import { areInOrder, noListing, type Page, type PageStart } from './list-page.js'
+
+type AskForPage = (start: PageStart, signal: AbortSignal | undefined) => Promise<Page>
+
+/** A part of the listing: what is behind `after`, up to and with `end`, or up to the listing's own end. */
+interface Range {
+  start: PageStart
+  after: string
+  end: string | undefined
+}
 
 /**
- * Lists all objects below a prefix, page by page (1,000 keys each), in S3's order.
+ * Lists all objects below a prefix, in S3's order: page by page, or, where it is known at which keys the pages begin,
+ * all behind the first one at a time.
  *
- * @param page sends one ListObjectsV2 request
- * @throws Error named `NoS3Answer` where the answer is no listing, or where its pages don't get on
+ * @throws Error named `NoS3Answer` where the pages don't get on
  */
 export async function listObjects(
-  bucket: string,
   prefix: string,
-  page: (input: ListObjectsV2CommandInput) => Promise<ListObjectsV2CommandOutput>,
+  { first, splitAt, signal }: ListOptions,
+  ask: AskForPage,
 ): Promise<ListedObject[]> {
-  const objects: ListedObject[] = []
-  const seen = new Set<string>()
-  let token: string | undefined
-  do {
-    const answer = await page({
-      Bucket: bucket,
-      ...(prefix === '' ? {} : { Prefix: prefix }),
-      ...(token === undefined ? {} : { ContinuationToken: token }),
-      // XML 1.0 has no control characters, and parsers change line ends: such keys arrive only in this form.
-      EncodingType: 'url',
-    })
-    // The SDK makes an empty listing of any XML, so a web page would pass for an empty bucket, and all of it be
-    // uploaded anew.
-    if (answer.IsTruncated === undefined) throw noListing('no listing')
-    for (const { Key, Size, ETag } of answer.Contents ?? []) {
-      const key = decodeKey(Key ?? '', answer.EncodingType)
-      // A store that ignores the prefix mustn't have others' objects taken for ours.
-      if (key.startsWith(prefix)) objects.push({ key, size: Size ?? 0, etag: unquote(ETag) })
-    }
-    token = answer.IsTruncated ? answer.NextContinuationToken : undefined
-    if (answer.IsTruncated && (token === undefined || seen.has(token)))
-      throw noListing('the pages of the listing do not get on')
-    if (token !== undefined) seen.add(token)
-  } while (token !== undefined)
-  return objects
+  // Nobody may come to await it, and Node ends a process for a rejection that is left alone.
+  splitAt?.catch(() => {})
+  const page = await ask(first === undefined ? {} : { MaxKeys: first }, signal)
+  // Out of order, the first page doesn't have the first keys.
+  const enough = page.next === undefined || (first !== undefined && page.inOrder)
+  if (enough) return sorted(page.objects).slice(0, first)
+
+  const splits = splitAt && page.inOrder ? usable(await orNone(splitAt, signal), prefix, page.last ?? '') : []
+  const ranges = splits.length > 0 ? await listRanges(rangesBehind(page, splits), ask, signal) : undefined
+  const rest = ranges ?? [await listSerially({ ContinuationToken: page.next }, ask, signal)]
+  return sorted([page.objects, ...rest].flat()).slice(0, first)
 }
 
-/** An ETag without its quotes, or '' for none. */
-export function unquote(etag: string | undefined): string {
-  return (etag ?? '').replace(/^"|"$/g, '')
+/** The splits; none where they can't be had, and when the listing is stopped meanwhile. */
+function orNone(splitAt: Promise<readonly string[]>, signal: AbortSignal | undefined): Promise<readonly string[]> {
+  return new Promise((resolve) => {
+    const without = () => resolve([])
+    if (signal?.aborted) without()
+    signal?.addEventListener('abort', without, { once: true })
+    splitAt.then(resolve, without).finally(() => signal?.removeEventListener('abort', without))
+  })
+}
+
+/** Half a character, which no object's key has, and on which encodeURIComponent throws. */
+const LONE_SURROGATE = /\p{Surrogate}/u
+
+/** Those of the splits at which the rest of the listing, behind `after`, can be split. */
+function usable(splits: readonly string[], prefix: string, after: string): string[] {
+  let before = after
+  return splits.filter((key) => {
+    if (!key.startsWith(prefix) || LONE_SURROGATE.test(key) || compareKeys(key, before) <= 0) return false
+    before = key
+    return true
+  })
+}
+
+function rangesBehind({ last = '', next }: Page, splits: readonly string[]): Range[] {
+  const first = { start: { ContinuationToken: next }, after: last, end: splits[0] }
+  return [first, ...splits.map((key, index) => ({ start: { StartAfter: key }, after: key, end: splits[index + 1] }))]
 }
 
 /**
- * A key as S3 lists it. With `EncodingType: url` it is encoded as in a form: AWS writes a space as `+`, Ceph as `%20`,
- * and both a plus sign as `%2B`. The SDK leaves that to its user. A store that doesn't echo the encoding didn't use it.
+ * Lists the ranges at the same time; the first failure stops them all. Undefined where the store can't do that: it
+ * doesn't know StartAfter, or has an order of its own.
  */
-function decodeKey(key: string, encoding: string | undefined): string {
-  if (encoding !== 'url') return key
+async function listRanges(
+  ranges: readonly Range[],
+  ask: AskForPage,
+  signal: AbortSignal | undefined,
+): Promise<ListedObject[][] | undefined> {
+  const stop = new AbortController()
+  const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
   try {
-    return decodeURIComponent(key.replaceAll('+', ' '))
-  } catch {
-    throw noListing(`a key that can't be decoded: ${key}`)
+    return await Promise.all(ranges.map((range) => listRange(range, ask, either)))
+  } catch (error) {
+    stop.abort()
+    if (error instanceof OutOfOrder) return undefined
+    throw error
   }
 }
 
-function noListing(message: string): Error {
-  return Object.assign(new Error(message), { name: 'NoS3Answer' })
+class OutOfOrder extends Error {}
+
+async function listRange({ start, after, end }: Range, ask: AskForPage, signal: AbortSignal): Promise<ListedObject[]> {
+  const isWithin = (key: string) => end === undefined || compareKeys(key, end) <= 0
+  const objects: ListedObject[] = []
+  let last = after
+  for await (const page of pagesFrom(start, ask, signal)) {
+    if (!page.inOrder || (page.first !== undefined && compareKeys(page.first, last) <= 0)) throw new OutOfOrder()
+    objects.push(...page.objects.filter(({ key }) => isWithin(key)))
+    last = page.last ?? last
+    // With its last key at the end it is complete: what follows is the next range's.
+    if (end !== undefined && compareKeys(last, end) >= 0) break
+  }
+  return objects
+}
+
+async function listSerially(
+  start: PageStart,
+  ask: AskForPage,
+  signal: AbortSignal | undefined,
+): Promise<ListedObject[]> {
+  const objects: ListedObject[] = []
+  for await (const page of pagesFrom(start, ask, signal)) objects.push(...page.objects)
+  return objects
+}
+
+/** One page after the other, each asked for when the one before was looked at. */
+async function* pagesFrom(start: PageStart, ask: AskForPage, signal: AbortSignal | undefined): AsyncGenerator<Page> {
+  const seen = new Set([start.ContinuationToken])
+  for (let next: PageStart | undefined = start; next; ) {
+    const page: Page = await ask(next, signal)
+    yield page
+    if (page.next === undefined) return
+    if (seen.has(page.next)) throw noListing('the pages of the listing do not get on')
+    seen.add(page.next)
+    next = { ContinuationToken: page.next }
+  }
+}
+
+/** In S3's order, which not every store lists in: https://github.com/storj/roadmap/issues/62. */
+function sorted(objects: ListedObject[]): ListedObject[] {
+  if (areInOrder(objects)) return objects
+  const byKey = new Map(objects.map((object) => [object.key, object]))
+  return [...byKey.values()].sort((one, other) => compareKeys(one.key, other.key))
 }

@@ -3,9 +3,10 @@ import type { CopyObjectCommandInput, PutObjectCommandInput } from '@aws-sdk/cli
 import type { Bucket } from '../core/bucket.js'
 import type { Credentials } from '../core/settings.js'
 import { withBody } from './body.js'
-import { createClient, type S3Settings, withSignal } from './client.js'
+import { createClient, keepStoreTime, type S3Settings, withSignal } from './client.js'
 import { explain, explainAbort } from './explain.js'
-import { listObjects, unquote } from './list-objects.js'
+import { listObjects } from './list-objects.js'
+import { pageInput, readPage, unquote } from './list-page.js'
 import type { ExplainContext, Request } from './request.js'
 import { type Clock, retry, systemClock } from './retry.js'
 import { readAnswer } from './s3-answer.js'
@@ -39,6 +40,7 @@ const NOT_XML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/
 export async function openBucket(settings: S3Settings, clock: Clock = systemClock): Promise<S3Connection> {
   const sdk = await loadSdk()
   const client = createClient(sdk, settings)
+  const now = keepStoreTime(client, clock)
   const inTurn = createSlots(settings.concurrency)
   const { bucket: name, region, endpoint } = settings
   const profile =
@@ -84,12 +86,12 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
   }
 
   const bucket: Bucket = {
-    list: (prefix, signal) =>
-      listObjects(name, prefix, (input) =>
-        call({ verb: 'LIST', prefix }, signal, () =>
-          client.send(new sdk.ListObjectsV2Command(withSignal(input, signal))),
-        ),
-      ).catch((error: unknown) => {
+    list: (prefix, options = {}) =>
+      listObjects(prefix, options, async (start, signal) => {
+        const input = withSignal(pageInput(name, prefix, start), signal)
+        const send = () => client.send(new sdk.ListObjectsV2Command(input))
+        return readPage(await call({ verb: 'LIST', prefix }, signal, send), prefix)
+      }).catch((error: unknown) => {
         throw explain(error, { ...situation, request: { verb: 'LIST', prefix }, attempts: 1, secrets: [] })
       }),
 
@@ -162,6 +164,8 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
         })
       }
     },
+
+    now,
   }
 
   return {
