@@ -1,0 +1,67 @@
+import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import pc from 'picocolors'
+import { preview } from '../core/preview.js'
+import { settingFlags, settingHelp, settingsOf } from './settings.js'
+import { readWords, Usage } from './usage.js'
+
+const help = `static-s3 plan DIR [LOCATION]
+
+What a deploy of this folder would do, and why; nothing is written. Which names are made from the content only a bundler knows: those that
+the last release had count as such, new ones don't. What stands in the bundler's configuration is not read.
+
+  --json              for scripts
+  --force             as if everything were uploaded
+${settingHelp.slice(1)}`
+
+/**
+ * @throws Usage on a command line that can't be understood
+ * @throws StaticS3Error when something fails
+ */
+export async function planCommand(words: readonly string[]): Promise<void> {
+  const flags = {
+    ...settingFlags,
+    json: { type: 'boolean' },
+    force: { type: 'boolean' },
+    help: { type: 'boolean', short: 'h' },
+  } as const
+  const { values, positionals } = readWords({ args: [...words], options: flags, allowPositionals: true, strict: true })
+  const { json, force, help: helped, ...named } = values
+  if (helped) {
+    process.stdout.write(help)
+    return
+  }
+  const [dir, location, ...more] = positionals
+  if (dir === undefined) throw new Usage('plan needs a folder: static-s3 plan DIR [LOCATION]')
+  if (more.length > 0) throw new Usage(`plan takes a folder and a location, and not ${more.join(' ')} too`)
+  if (!(await stat(dir).catch(() => undefined))?.isDirectory()) throw new Usage(`${dir} is no folder`)
+
+  const settings = await settingsOf(named, {
+    ...(location === undefined ? {} : { location }),
+    ...(force === undefined ? {} : { force }),
+    rewrite: false,
+  })
+  const { decisions, leftOut, overwritten, last, warnings, text } = await preview(settings, resolve(dir))
+  if (!json) {
+    for (const warning of warnings) process.stderr.write(`${pc.yellow(`static-s3: ${warning}`)}\n`)
+    process.stdout.write(`${text}\n`)
+    return
+  }
+  const { bucket, publicUrl } = settings
+  const files = decisions.map(({ file, action, reason }) => {
+    const { path, key, size, group, parameters } = file
+    return { path, key, action, reason, size, group, parameters }
+  })
+  const { objects, splitAt, conditionalWrites, ...release } = last ?? {}
+  const told = {
+    bucket,
+    location: settings.location,
+    publicUrl,
+    last: last ? release : null,
+    files,
+    leftOut,
+    overwritten,
+    warnings,
+  }
+  process.stdout.write(`${JSON.stringify(told, undefined, 2)}\n`)
+}

@@ -1,0 +1,43 @@
+import type { Options } from '../core/options.js'
+import { prepare } from '../core/prepare.js'
+import type { Settings } from '../core/settings.js'
+
+/** What every command takes: the settings that are no function, under their names with hyphens. */
+export const settingFlags = {
+  bucket: { type: 'string' },
+  region: { type: 'string' },
+  'custom-domain': { type: 'string' },
+  endpoint: { type: 'string' },
+  'addressing-style': { type: 'string' },
+  acl: { type: 'string' },
+  'object-parameters': { type: 'string' },
+  include: { type: 'string', multiple: true },
+  exclude: { type: 'string', multiple: true },
+  'source-maps': { type: 'string' },
+  mode: { type: 'string' },
+} as const
+
+type Flags = { [Name in keyof typeof settingFlags]?: string | string[] | undefined }
+
+export const settingHelp = `
+  --bucket NAME, --region NAME, --endpoint URL, --addressing-style auto|path|virtual, --custom-domain DOMAIN,
+  --acl NAME, --object-parameters JSON, --include GLOB, --exclude GLOB, --source-maps exclude|public
+                      instead of the environment's; include and exclude may stand several times
+  --mode MODE         which .env files are read, in this folder: production where it isn't given
+`
+
+/** @throws StaticS3Error on settings that are wrong */
+export async function settingsOf(flags: Flags, more: Options): Promise<Settings> {
+  const { mode = 'production', ...named } = flags
+  const options = Object.fromEntries(
+    Object.entries(named).map(([name, value]) => [name.replace(/-(.)/g, (_, letter) => letter.toUpperCase()), value]),
+  )
+  const resolved = await prepare({
+    // Who types the command has switched it on.
+    options: { ...options, ...more, enabled: true },
+    build: { watch: false, whyNotProduction: undefined, mode: mode as string },
+    envDir: process.cwd(),
+  })
+  if (!resolved.on) throw new Error(resolved.because)
+  return resolved.settings
+}
