@@ -1,18 +1,15 @@
 import { dirname, resolve } from 'node:path'
 import pc from 'picocolors'
 import type { Plugin, ResolvedConfig, UserConfig } from 'vite'
+import { type Asked, ask } from './core/ask.js'
 import { type Output, type Snapshot, takeSnapshots } from './core/collect.js'
 import { StaticS3Error } from './core/error.js'
 import { notProduction } from './core/gate.js'
 import type { Options } from './core/options.js'
-import { prepare } from './core/prepare.js'
 import { terminalOf } from './core/progress.js'
 import { encodePath } from './core/public-url.js'
-import { publish } from './core/publish.js'
 import { isWebAppManifest, staysOnPageOrigin } from './core/same-origin.js'
-import { staysHome } from './core/selection.js'
 import type { Settings } from './core/settings.js'
-import { urlInBucket } from './core/url-in-bucket.js'
 import { workerBlobUrl } from './core/worker-body.js'
 import { type BuildEnvironment, environmentOf } from './vite/environment.js'
 import { type Fingerprints, watchFingerprints } from './vite/fingerprints.js'
@@ -34,6 +31,8 @@ interface Run {
   /** Outputs that began, and outputs that were written: a build that failed leaves the two unequal. */
   begun: number
   outputs: Output[]
+  /** The bucket, asked while the bundler is at work; undefined where nothing is to be uploaded. */
+  asked: Asked | undefined
 }
 
 /**
@@ -96,6 +95,7 @@ export function staticS3(options: Options = {}): VitePlugin {
       ambiguous.clear()
       // A dev server has nothing to decide, and is told of no problem.
       if (command === 'serve') return defineStaticUrl(ordinaryBase(userConfig))
+      const { prepare } = await import('./core/prepare.js')
       const resolved = await prepare({
         options,
         build: { watch: Boolean(userConfig.build?.watch), whyNotProduction: whyNotProduction(), mode },
@@ -106,7 +106,7 @@ export function staticS3(options: Options = {}): VitePlugin {
         return defineStaticUrl(ordinaryBase(userConfig))
       }
       settings = resolved.settings
-      home = staysHome(settings)
+      home = (await import('./core/selection.js')).staysHome(settings)
       const { rewrite, publicUrl } = settings
       return {
         ...defineStaticUrl(publicUrl),
@@ -141,19 +141,26 @@ export function staticS3(options: Options = {}): VitePlugin {
 
     async buildStart() {
       // With several outputs, Vite 8 starts one build after the other.
-      const { name, build, identity } = environmentOf(this, config)
+      const { name, build, identity, serverSide } = environmentOf(this, config)
       const open = runs.get(name)
       if (open?.identity === identity) return
       if (open && !isWritten(open)) throw twoAtOnce()
+      open?.asked?.stop()
       // Before anything is waited for: the build may fail meanwhile, and another one begin.
-      const run: Run = { identity, before: new Map(), begun: 0, outputs: [] }
+      const asked = settings && build.write && !serverSide ? ask(settings) : undefined
+      // Loaded while the bundler is at work.
+      if (asked) void import('./core/publish.js')
+      const run: Run = { identity, before: new Map(), begun: 0, outputs: [], asked }
       runs.set(name, run)
       run.before = await takeSnapshots(settings ? outputFolders(config.root, build) : [])
     },
 
     buildEnd(error) {
       const { name, identity } = environmentOf(this, config)
-      if (error && runs.get(name)?.identity === identity) runs.delete(name)
+      const run = runs.get(name)
+      if (!error || run?.identity !== identity) return
+      run.asked?.stop()
+      runs.delete(name)
     },
 
     // The public URL gets into chunks after they were hashed (preload lists): without this, a new domain would come under an old name.
@@ -198,21 +205,26 @@ export function staticS3(options: Options = {}): VitePlugin {
         // Of another build, when this one failed because of it.
         if (run?.identity !== environment.identity) return
         runs.delete(environment.name)
+        if (!isWritten(run)) run.asked?.stop()
         if (!isWritten(run) || environment.serverSide) return
-        if (settings && !environment.build.watch) {
+        if (settings && run.asked) {
           // https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html: to be encoded, which Vite doesn't.
           for (const path of ambiguous) {
             settings.warnings.push(`${path}: S3 reads the + in its URL as a space; rename it`)
           }
           ambiguous.clear()
           const { plugins, base } = config
+          const { publish } = await import('./core/publish.js')
+          const { urlInBucket } = await import('./core/url-in-bucket.js')
           const site = { plugins, base, publicUrl: urlInBucket(settings), parse: (code: string) => this.parse(code) }
           await publish({
             settings,
+            asked: run.asked,
             outputs: run.outputs,
             before: run.before,
             notOurs: serverFolders(config),
             base,
+            bundler: bundlerOf(this.meta),
             prepareFiles: async (files) => {
               if (settings?.rewrite) await precacheFrom({ ...site, files })
             },
@@ -240,6 +252,11 @@ function isWritten({ begun, outputs }: Run): boolean {
 
 function twoAtOnce(): StaticS3Error {
   return new StaticS3Error('static-s3: one plugin object serves two builds at once; call staticS3() for each')
+}
+
+/** Vite tells plugins its version from 7 on. */
+function bundlerOf({ viteVersion }: { viteVersion?: string }): string {
+  return viteVersion === undefined ? 'vite' : `vite ${viteVersion}`
 }
 
 type RenderBuiltUrl = NonNullable<NonNullable<UserConfig['experimental']>['renderBuiltUrl']>

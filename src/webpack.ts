@@ -1,10 +1,9 @@
 import { resolve } from 'node:path'
+import { type Asked, ask } from './core/ask.js'
 import { type Output, type Snapshot, takeSnapshots } from './core/collect.js'
 import { StaticS3Error } from './core/error.js'
 import type { Options } from './core/options.js'
-import { prepare } from './core/prepare.js'
 import { terminalOf } from './core/progress.js'
-import { publish } from './core/publish.js'
 import type { Settings } from './core/settings.js'
 import { dependOnPublicPath, separateCaches } from './webpack/cache.js'
 import { type Asset, isFingerprinted, pathOf } from './webpack/fingerprints.js'
@@ -69,6 +68,7 @@ export class StaticS3Plugin {
     let configured: { publicPath?: unknown; hashSalt?: unknown } | undefined
     let settings: Settings | undefined
     let before = new Map<string, Snapshot>()
+    let asked: Asked | undefined
 
     const definitions = { 'process.env.STATIC_URL': '' }
     let defined = false
@@ -106,7 +106,9 @@ export class StaticS3Plugin {
     // Not called for a watch build or a dev server.
     compiler.hooks.beforeRun.tapPromise(name, async () => {
       settings = undefined
+      asked = undefined
       const mode = modeOf(compiler.options)
+      const { prepare } = await import('./core/prepare.js')
       const resolved = await prepare({
         options: this.#options,
         build: { watch: false, whyNotProduction: mode === 'production' ? undefined : `mode is ${mode}`, mode },
@@ -119,6 +121,11 @@ export class StaticS3Plugin {
       }
       settings = resolved.settings
       pointUrls(settings)
+      if (!isServerSide(compiler)) {
+        asked = ask(settings)
+        // Loaded while the bundler is at work.
+        void import('./core/publish.js')
+      }
       before = await takeSnapshots([resolve(compiler.outputPath)])
     })
 
@@ -127,9 +134,12 @@ export class StaticS3Plugin {
       pointUrls(ordinary)
     })
 
+    compiler.hooks.failed.tap(name, () => asked?.stop())
+
     // Late, so that what other plugins write in this hook is on disk. In `done` an error still fails the build.
     compiler.hooks.done.tapPromise({ name, stage: 10_000 }, async (stats: Stats) => {
-      if (!settings || stats.hasErrors() || isServerSide(compiler)) return
+      if (!settings || !asked) return
+      if (stats.hasErrors()) return asked.stop()
       const { compilation } = stats
       const assets = compilation.getAssets()
       const output = {
@@ -144,12 +154,15 @@ export class StaticS3Plugin {
       }
       const terminal = terminalOf(process.stderr, isSilent(compiler.options))
       try {
+        const { publish } = await import('./core/publish.js')
         await publish({
           settings,
+          asked,
           outputs: [output],
           before,
           notOurs: [],
           base: ordinaryBase(configured?.publicPath),
+          bundler: bundlerOf(compiler),
           logger,
           terminal,
         })
@@ -179,6 +192,10 @@ function isServerSide({ options, platform }: Compiler): boolean {
   // What the bundler made of `target`, browserslist included. Electron's renderer is both.
   if (platform) return platform.node === true && platform.web !== true
   return [options.target].flat().some((target) => /^(async-)?node|^electron-(main|preload)/.test(String(target)))
+}
+
+function bundlerOf({ webpack }: Compiler): string {
+  return webpack.rspackVersion === undefined ? `webpack ${webpack.version}` : `rspack ${webpack.rspackVersion}`
 }
 
 function isRspack({ webpack }: Compiler): boolean {

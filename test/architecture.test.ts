@@ -54,6 +54,8 @@ function importsOf(tree: ts.SourceFile): Import[] {
       add(node.moduleSpecifier, node.isTypeOnly ? 'type' : 'static')
     } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
       add(node.arguments[0], 'dynamic')
+    } else if (ts.isCallExpression(node) && isRequire(node.expression)) {
+      add(node.arguments[0], ts.findAncestor(node, ts.isFunctionLike) ? 'dynamic' : 'static')
     } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
       add(node.argument.literal, 'type')
     }
@@ -61,6 +63,13 @@ function importsOf(tree: ts.SourceFile): Import[] {
   }
   visit(tree)
   return imports
+}
+
+/** `require`, and `createRequire(…)`, which a file may call on the spot. */
+function isRequire(called: ts.Expression): boolean {
+  if (ts.isCallExpression(called))
+    return ts.isIdentifier(called.expression) && called.expression.text === 'createRequire'
+  return ts.isIdentifier(called) && called.text === 'require'
 }
 
 function targetOf(specifier: string, from: string): string {
@@ -92,7 +101,7 @@ describe('what this test reads', () => {
   it('is there, and its imports are found', () => {
     expect(sources.length).toBeGreaterThan(20)
     expect(source('core/plan').imports).toContainEqual({ of: 'core/digest', ours: true, kind: 'type' })
-    expect(source('core/publish').imports).toContainEqual({ of: 'core/collect', ours: true, kind: 'static' })
+    expect(source('core/read-files').imports).toContainEqual({ of: 'core/collect', ours: true, kind: 'static' })
     expect(source('vite').imports).toContainEqual({ of: 'vite', ours: false, kind: 'type' })
   })
 
@@ -112,6 +121,10 @@ describe('what this test reads', () => {
     ["export type { C } from './b.js'", { of: 'b', ours: true, kind: 'type' }],
     ["const b = await import('./b.js')", { of: 'b', ours: true, kind: 'dynamic' }],
     ["let b: typeof import('./b.js')", { of: 'b', ours: true, kind: 'type' }],
+    ["const b = require('./b.js')", { of: 'b', ours: true, kind: 'static' }],
+    ["const b = createRequire(import.meta.url)('./b.js')", { of: 'b', ours: true, kind: 'static' }],
+    ["const b = () => createRequire(import.meta.url)('./b.js')", { of: 'b', ours: true, kind: 'dynamic' }],
+    ["async function b() { return require('./b.js') }", { of: 'b', ours: true, kind: 'dynamic' }],
     ["import { x } from '@aws-sdk/client-s3'", { of: '@aws-sdk/client-s3', ours: false, kind: 'static' }],
   ] as const)('%s', (code, found) => {
     expect(importsOf(ts.createSourceFile('a.ts', code, ts.ScriptTarget.Latest, true))).toEqual([found])
@@ -122,11 +135,14 @@ describe('a file right in src/ is a public entry', () => {
   const entries = sources.filter(({ name }) => !name.includes('/')).map(({ name }) => name)
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
-  it("and stands in tsup's list, and nothing else does", async () => {
-    const { default: config } = await import('../tsup.config.js')
-    const { entry } = config as { entry: string[] }
-    expect(entry.map((file) => basename(file, '.ts')).sort()).toEqual(entries)
-    expect(entry.every((file) => dirname(file) === 'src')).toBe(true)
+  it("and stands in tsup's list for each format, and nothing else does", async () => {
+    const { default: configs } = await import('../tsup.config.js')
+    const formats = configs as { entry: string[]; format: string }[]
+    expect(formats.map(({ format }) => format).sort()).toEqual(['cjs', 'esm'])
+    for (const { entry, format } of formats) {
+      expect(entry.map((file) => basename(file, '.ts')).sort(), format).toEqual(entries)
+      expect(entry.every((file) => dirname(file) === 'src')).toBe(true)
+    }
   })
 
   it("and in package.json's exports, or is its command, and nothing else does", () => {
@@ -155,6 +171,9 @@ describe('a file right in src/ is a public entry', () => {
   }
 })
 
+/** Who talks to a bundler, or to a person at a command line. */
+const adapters = sources.filter(({ name }) => !/^(core|s3)\//.test(name))
+
 describe('an asset flows one way', () => {
   it.each(stages.map((stage, i) => [stage, stages[i - 1]] as const))(
     '%s imports no other stage than %s',
@@ -163,9 +182,31 @@ describe('an asset flows one way', () => {
     },
   )
 
+  it.each<[what: string, files: string[], stages: string[]]>([
+    ['read-files has those up to the hashes', ['read-files'], ['collect', 'classify', 'digest']],
+    ['release has those from the plan on', ['release'], ['digest', 'plan', 'upload']],
+    ['publish has the report alone', ['publish'], ['report']],
+    ['what is asked of the bucket is no matter of the files', ['ask', 'survey'], []],
+    ['the formats of what lies in the bucket are nobody’s', ['record', 'releases-folder', 'headers', 'key-order'], []],
+  ])('%s', (_what, files, allowed) => {
+    const imported = files.flatMap((file) => source(`core/${file}`).imports.map(({ of }) => of))
+    expect(stages.filter((stage) => imported.includes(`core/${stage}`))).toEqual(allowed)
+  })
+
+  it('the lock knows of the upload only what a permit is', () => {
+    expect(offences([source('core/lock')], ({ of, kind }) => isStage(of) && kind !== 'type')).toEqual([])
+  })
+
+  it('adapters, the command among them, reach the bucket only through ask, publish and preview', () => {
+    const behind = ['bucket', 'dry-run', 'lock', 'read-files', 'record', 'release', 'releases-folder', 'survey']
+    expect(offences(adapters, ({ of }) => behind.some((name) => of === `core/${name}`))).toEqual([])
+    expect(offences(inFolder('cli'), ({ of }) => of === 'core/preview')).not.toEqual([])
+  })
+
   it('adapters reach the stages only through publish; what collect needs of them, it says itself', () => {
-    const adapters = sources.filter(({ name }) => !name.startsWith('core/') && !name.startsWith('s3/'))
-    expect(adapters.map(({ name }) => name)).toEqual(expect.arrayContaining(['vite', 'webpack', 'vite/fingerprints']))
+    expect(adapters.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['vite', 'webpack', 'vite/fingerprints', 'cli', 'cli/plan']),
+    )
     expect(offences(adapters, ({ of }) => isStage(of) && of !== 'core/collect')).toEqual([])
     const taken = adapters.flatMap(({ text }) => [
       ...text.matchAll(/import (type )?\{([^}]*)\} from '[^']*core\/collect\.js'/g),
@@ -180,9 +221,10 @@ describe('an asset flows one way', () => {
     expect([...new Set(values)]).toEqual(['takeSnapshots'])
   })
 
-  it('S3 knows the port, and no stage', () => {
+  it('S3 knows the port, and neither a stage nor what is kept in the bucket', () => {
     expect(inFolder('s3').length).toBeGreaterThan(0)
-    expect(offences(inFolder('s3'), ({ of }) => isStage(of))).toEqual([])
+    const kept = ['ask', 'lock', 'record', 'release', 'releases-folder', 'survey'].map((name) => `core/${name}`)
+    expect(offences(inFolder('s3'), ({ of }) => isStage(of) || kept.includes(of))).toEqual([])
   })
 
   it('no file imports itself, round however many corners', () => {
@@ -205,12 +247,12 @@ describe('who may import what', () => {
     const importers = offences(inFolder('core'), ({ of }) => of.startsWith('s3/')).map(
       (offence) => offence.split(' ')[0],
     )
-    expect([...new Set(importers)].sort()).toEqual(['core/prepare', 'core/publish'])
+    expect([...new Set(importers)].sort()).toEqual(['core/ask', 'core/prepare'])
   })
 
   it('the core imports no bundler, and no adapter', () => {
     expect(
-      offences(inFolder('core'), ({ of, ours }) => (ours ? /^(vite|webpack|rspack)(\/|$)/ : bundlers).test(of)),
+      offences(inFolder('core'), ({ of, ours }) => (ours ? /^(vite|webpack|rspack|cli)(\/|$)/ : bundlers).test(of)),
     ).toEqual([])
     expect(offences(inFolder('s3'), ({ of }) => bundlers.test(of))).toEqual([])
   })
@@ -236,7 +278,6 @@ describe('who may import what', () => {
   })
 
   it('adapters import S3, if at all, dynamically', () => {
-    const adapters = sources.filter(({ name }) => !/^(core|s3)\//.test(name))
     expect(offences(adapters, ({ of, kind }) => of.startsWith('s3/') && kind === 'static')).toEqual([])
   })
 
@@ -251,47 +292,75 @@ describe('who may import what', () => {
   })
 })
 
-describe('pure stages', () => {
+describe('what is pure', () => {
+  const clock =
+    /\bDate\b(?!\.parse\(|\([^)])|\bperformance\b|\bhrtime\b|\bsetTimeout\b|\bsetInterval\b|\btimers(?!\/promises)/
+  const network = /\bfetch\s*\(|\bnode:(http|https|http2|net|tls|dns|dgram)\b/
+  const console = /\bconsole\b/
   const forbidden: [what: string, pattern: RegExp][] = [
-    ['the clock', /\bDate\b|\bperformance\b|\bhrtime\b|\bsetTimeout\b|\bsetInterval\b/],
+    ['the clock', clock],
     ['chance', /\bMath\.random\b|\brandomUUID\b|\brandomBytes\b/],
     ['the process and its environment', /\bprocess\b/],
-    ['the console', /\bconsole\b/],
-    ['the network', /\bfetch\s*\(|\bnode:(http|https|http2|net|tls|dns|dgram)\b/],
+    ['the console', console],
+    ['the network', network],
     ['globals', /\bglobalThis\b/],
   ]
   const stageFiles = ['collect', 'classify', 'digest', 'plan'].map((stage) => source(`core/${stage}`))
+  const formats = ['headers', 'key-order', 'record', 'releases-folder'].map((name) => source(`core/${name}`))
+  const pure = [...stageFiles, ...formats]
 
-  it.each(forbidden)('do without %s', (_what, pattern) => {
-    expect(stageFiles.filter(({ tree }) => pattern.test(codeOf(tree))).map(({ name }) => name)).toEqual([])
+  const matching = (files: readonly Source[], pattern: RegExp) =>
+    files.filter(({ text }) => pattern.test(codeOf(text))).map(({ name }) => name)
+
+  it.each(forbidden)('stages and formats do without %s', (_what, pattern) => {
+    expect(matching(pure, pattern)).toEqual([])
   })
 
   it('and so does what they import of ours', () => {
-    const seen = new Set(stageFiles.map(({ name }) => name))
+    const seen = new Set(pure.map(({ name }) => name))
     for (const name of seen) {
       for (const { of, ours, kind } of source(name).imports) if (ours && kind !== 'type') seen.add(of)
     }
-    const reached = [...seen].map(source)
-    for (const [what, pattern] of forbidden) {
-      expect(
-        reached.filter(({ tree }) => pattern.test(codeOf(tree))).map(({ name }) => name),
-        what,
-      ).toEqual([])
-    }
+    for (const [what, pattern] of forbidden) expect(matching([...seen].map(source), pattern), what).toEqual([])
   })
 
-  it('plan touches no file either', () => {
-    expect(offences([source('core/plan')], ({ of, kind }) => kind !== 'type' || of.startsWith('node:'))).toEqual([])
+  it('plan touches no file either, and a format nothing outside of the memory', () => {
+    expect(offences([source('core/plan')], ({ ours }) => !ours)).toEqual([])
     expect(offences([source('core/classify')], ({ of }) => /^node:(?!path)/.test(of))).toEqual([])
+    expect(offences(formats, ({ of }) => /^node:(?!(util|zlib)$)/.test(of))).toEqual([])
   })
 
-  it('the patterns find what they are for', () => {
+  it('what is asked of the bucket depends on no clock of ours', () => {
+    expect(matching([source('core/survey')], clock)).toEqual([])
+  })
+
+  it('the core reaches the network through the bucket’s port alone, and prints through the logger that it is given', () => {
+    expect(offences(inFolder('core'), ({ of }) => network.test(of))).toEqual([])
+    expect(matching(inFolder('core'), console)).toEqual([])
+  })
+
+  it.each(forbidden)('%s would be found', (_what, pattern) => {
     const code = "const a = Date.now() + Math.random(); console.log(process.env.X, fetch('x'), globalThis)"
-    for (const [what, pattern] of forbidden) expect(pattern.test(code), what).toBe(true)
+    expect(pattern.test(codeOf(code))).toBe(true)
   })
 
-  /** The code without its comments. */
-  function codeOf(tree: ts.SourceFile): string {
-    return ts.createPrinter({ removeComments: true }).printFile(tree)
+  it.each<[code: string, reads: boolean]>([
+    ['new Date()', true],
+    ['new Date', true],
+    ['Date()', true],
+    ['const { now } = Date', true],
+    ["import { setTimeout as wait } from 'node:timers/promises'; wait(5)", true],
+    ["import { setImmediate as yieldToOthers } from 'node:timers/promises'; yieldToOthers()", false],
+    ['new Date(text)', false],
+    ['Date.parse(text)', false],
+    ['let at: Date', false],
+  ])('%s reads the clock: %s', (code, reads) => {
+    expect(clock.test(codeOf(code))).toBe(reads)
+  })
+
+  /** The code without its comments and types. */
+  function codeOf(text: string): string {
+    const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, removeComments: true }
+    return ts.transpileModule(text, { compilerOptions }).outputText
   }
 })

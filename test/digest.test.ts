@@ -39,9 +39,12 @@ async function write(path: string, content: string | Buffer): Promise<Classified
   return classified(path)
 }
 
-const md5 = (content: string | Buffer) => createHash('md5').update(content).digest('hex')
+const hashes = (content: string | Buffer) => ({
+  md5: createHash('md5').update(content).digest('hex'),
+  sha256: createHash('sha256').update(content).digest('hex'),
+})
 
-describe('size and hash', () => {
+describe('size and hashes', () => {
   it.each<[what: string, content: string | Buffer]>([
     ['an empty file', ''],
     ['a short one', 'hello'],
@@ -53,7 +56,7 @@ describe('size and hash', () => {
     const file = await write('file', content)
     for (const needles of [new Map<string, string>(), secrets]) {
       expect(await digest([file], needles)).toEqual({
-        files: [{ ...file, size: Buffer.byteLength(content), md5: md5(content) }],
+        files: [{ ...file, size: Buffer.byteLength(content), ...hashes(content) }],
         problems: [],
       })
     }

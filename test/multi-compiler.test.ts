@@ -11,6 +11,7 @@ import {
   withDeployTarget,
 } from '../fixtures/build/in-process.js'
 import { readTree } from '../fixtures/build/index.js'
+import { siteObjects, sitePuts } from '../fixtures/build/site.js'
 import type { EmbeddedS3 } from '../fixtures/s3/index.js'
 import { StaticS3Plugin } from '../src/webpack.js'
 
@@ -38,10 +39,9 @@ export const page = () => '<img src="' + photo + '">'`,
   'public/robots.txt': 'User-agent: *',
 }
 
-const puts = () =>
-  s3.server.requests.filter(({ method }) => method === 'PUT').map(({ key }) => (key as string).replace('static/', ''))
+const puts = () => sitePuts(s3).map(({ key }) => key.replace('static/', ''))
 const tree = async (dir: string, folder = 'dist') => [...(await readTree(join(dir, folder))).keys()]
-const uploaded = () => [...s3.server.objects(bucket).keys()].map((key) => key.replace('static/', '')).sort()
+const uploaded = () => [...siteObjects(s3, bucket).keys()].map((key) => key.replace('static/', '')).sort()
 
 async function build(bundler: Bundler, configs: Configuration[]): Promise<void> {
   const compiler = bundler.create(configs)
@@ -136,7 +136,7 @@ describe.each(bundlers)('several configurations: %s', (_name, bundler) => {
         output: { ...common.output, path: join(dir, 'dist-two') },
       },
     ])
-    const keys = [...s3.server.objects(bucket).keys()]
+    const keys = [...siteObjects(s3, bucket).keys()]
     expect(
       keys
         .filter((key) => key.startsWith('one/'))

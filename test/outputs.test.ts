@@ -14,6 +14,7 @@ import {
   withDeployTarget,
 } from '../fixtures/build/in-process.js'
 import { buildVite, readTree } from '../fixtures/build/index.js'
+import { siteObjects, sitePuts, writes } from '../fixtures/build/site.js'
 import type { EmbeddedS3 } from '../fixtures/s3/index.js'
 import { staticS3 } from '../src/vite.js'
 import { StaticS3Plugin } from '../src/webpack.js'
@@ -37,12 +38,11 @@ document.title = photo`,
   'src/photo.png': Buffer.alloc(6000, 7),
 }
 
-const uploaded = () => [...s3.server.objects(bucket).keys()].map((key) => key.replace('static/', '')).sort()
+const uploaded = () => [...siteObjects(s3, bucket).keys()].map((key) => key.replace('static/', '')).sort()
 const tree = (dir: string) => readTree(join(dir, 'dist'))
-const puts = () => s3.server.requests.filter(({ method }) => method === 'PUT')
 const cachedForAYear = () =>
-  puts().flatMap(({ key, headers }) =>
-    headers['cache-control']?.includes('immutable') ? [String(key).replace('static/', '')] : [],
+  sitePuts(s3).flatMap(({ key, headers }) =>
+    headers['cache-control']?.includes('immutable') ? [key.replace('static/', '')] : [],
   )
 
 describe.each(bundlers)('output.path: %s', (_name, bundler) => {
@@ -71,7 +71,7 @@ describe.each(bundlers)('output.path: %s', (_name, bundler) => {
       // The same once more: nothing is left over now but what was before.
       s3.server.reset()
       await build(dir, path, [late])
-      expect(puts()).toEqual([])
+      expect(writes(s3)).toEqual([])
     },
   )
 
@@ -158,7 +158,7 @@ document.body.append(data)`,
     expect([...(await tree(dir)).keys()]).toContain('stats.html')
     expect(uploaded().filter((path) => path.endsWith('.html'))).toEqual(['index.html', 'report.html'])
     await viteBuild(version, dir, { plugins: [statistics('report.html'), staticS3({ location: 'late' })] })
-    const keys = [...s3.server.objects(bucket).keys()].filter((key) => key.startsWith('late/'))
+    const keys = [...siteObjects(s3, bucket).keys()].filter((key) => key.startsWith('late/'))
     expect(keys.filter((key) => key.endsWith('.html'))).toEqual(['late/index.html'])
   })
 })

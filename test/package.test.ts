@@ -59,13 +59,21 @@ describe('the tarball', () => {
     const [top, dist] = [files.filter((path) => !path.includes('/')), files.filter((path) => path.includes('/'))]
     expect(top).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
     const expected = names.flatMap((name) => ['cjs', 'd.cts', 'd.ts', 'js'].map((ending) => `dist/${name}.${ending}`))
-    expect(dist.filter((path) => !/^dist\/[\w-]+-[\w-]{8}\.d\.c?ts$/.test(path))).toEqual(expected.sort())
+    const shared = dist.filter((path) => /^dist\/[\w-]+-[\w-]{8}\.(js|d\.c?ts)$/.test(path))
+    expect(dist.filter((path) => !shared.includes(path))).toEqual(expected.sort())
+    // Parts that several entries share, or that are loaded when they are needed.
+    const texts = await Promise.all(dist.map((path) => readFile(join(project, 'node_modules/static-s3', path), 'utf8')))
+    const named = new Set(texts.flatMap((text) => importsOf(text)).map((specifier) => basename(specifier)))
+    // Types name `options.js` and mean `options.d.ts`.
+    const unused = shared.filter((path) => !named.has(basename(path).replace(/\.d\.(c?)ts$/, '.$1js')))
+    expect(unused).toEqual([])
   })
 
   test('public entries: the files right in src, those of tsup and those of package.json are the same', async () => {
     const sources = (await readdir(join(root, 'src'))).filter((name) => name.endsWith('.ts'))
-    const { entry } = tsupConfig as { entry: string[] }
-    expect(entry.map((path) => basename(path)).sort()).toEqual(sources.sort())
+    const formats = tsupConfig as { entry: string[]; format: string }[]
+    expect(formats.map(({ format }) => format).sort()).toEqual(['cjs', 'esm'])
+    for (const { entry } of formats) expect(entry.map((path) => basename(path)).sort()).toEqual(sources.sort())
     const commands = Object.values(manifest.bin ?? {}).map((path) => basename(path, '.js'))
     expect([...publicNames(), ...commands].map((name) => `${name}.ts`).sort()).toEqual(sources)
   })
@@ -86,9 +94,8 @@ describe('the tarball', () => {
     const dist = join(project, 'node_modules/static-s3/dist')
     const imported = new Set<string>()
     for (const name of await readdir(dist)) {
-      const { importedFiles } = ts.preProcessFile(await readFile(join(dist, name), 'utf8'), true, true)
-      for (const { fileName } of importedFiles) {
-        if (!/^[./]/.test(fileName) && !isBuiltin(fileName)) imported.add(packageOf(fileName))
+      for (const specifier of importsOf(await readFile(join(dist, name), 'utf8'))) {
+        if (!/^[./]/.test(specifier) && !isBuiltin(specifier)) imported.add(packageOf(specifier))
       }
     }
     // An optional peer may be named in types.
@@ -151,6 +158,10 @@ describe('installed in an empty project', () => {
     const packages = await loadedBy(type, `${imports}; staticS3(); new StaticS3Plugin()`)
     expect(packages).toContain('static-s3')
     expect(packages.filter((name) => /^@(aws|smithy)/.test(name))).toEqual([])
+  })
+
+  test('has the command', async () => {
+    expect((await npm(['exec', '--', 'static-s3', '--version'], project)).stdout.trim()).toBe(manifest.version)
   })
 
   test('a loaded SDK can be seen', async () => {
@@ -392,7 +403,9 @@ describe('config files in every format', () => {
         const bucket = await s3.createBucket()
         const { code, output } = await build(dir, cli, ['--config', ...Object.keys(config)], deployEnv(s3, bucket))
         expect(code, output).toBe(0)
-        const { Contents = [] } = await s3.client().send(new ListObjectsV2Command({ Bucket: bucket }))
+        const { Contents = [] } = await s3
+          .client()
+          .send(new ListObjectsV2Command({ Bucket: bucket, Prefix: 'static/' }))
         return Contents.map(({ Key = '' }) => Key.replace(/-[\w-]{8}\./, '-HASH.'))
       }
       const vite = await upload('vite', 'vite/bin/vite.js', { 'vite.config.mts': viteModule })
@@ -409,6 +422,24 @@ function publicNames(): string[] {
   return Object.keys(manifest.exports)
     .filter((path) => path !== './package.json')
     .map((path) => path.slice(2))
+}
+
+/** What a file imports, in whichever way. */
+function importsOf(code: string): string[] {
+  const found: string[] = []
+  const add = (specifier: ts.Node | undefined) => {
+    if (specifier && ts.isStringLiteralLike(specifier)) found.push(specifier.text)
+  }
+  const isImport = (called: ts.Expression): boolean =>
+    called.kind === ts.SyntaxKind.ImportKeyword || /^(require|.*createRequire\b.*)$/s.test(called.getText())
+  const visit = (node: ts.Node): void => {
+    if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) add(node.moduleSpecifier)
+    else if (ts.isCallExpression(node) && isImport(node.expression)) add(node.arguments[0])
+    else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(node.argument.literal)
+    ts.forEachChild(node, visit)
+  }
+  visit(ts.createSourceFile('code.ts', code, ts.ScriptTarget.Latest, true))
+  return found
 }
 
 /** `@scope/name` of `@scope/name/path`. */

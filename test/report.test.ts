@@ -6,14 +6,22 @@ import { formatBytes, type ReportInput, report } from '../src/core/report.js'
 
 const plain = pc.createColors(false)
 
+const actions: { [reason in Reason]?: Decision['action'] } = {
+  headers: 'copy',
+  'headers unknown': 'copy',
+  resumed: 'skip',
+  unchanged: 'skip',
+}
+
 const decision = (path: string, reason: Reason, size = 1000): Decision => ({
   file: { path, size } as DigestedFile,
-  action: reason === 'unchanged' ? 'skip' : 'upload',
+  action: actions[reason] ?? 'upload',
   reason,
 })
 
 const nothing: ReportInput = {
   decisions: [],
+  release: undefined,
   leftOut: [],
   bucket: 'my-bucket',
   location: 'static',
@@ -24,12 +32,16 @@ const nothing: ReportInput = {
 
 const deploy: ReportInput = {
   ...nothing,
+  release: 42,
   decisions: [
     decision('assets/index-BxYz1234.js', 'new', 143_210),
     decision('assets/style-CxYz1234.css', 'new', 20_000),
     decision('logo.png', 'size', 4_096),
     decision('data.json', 'content', 512),
     decision('big.bin', 'etag is no md5', 20_000_000),
+    decision('fonts/a.woff2', 'headers', 30_000),
+    decision('robots.txt', 'headers unknown', 100),
+    decision('assets/lazy-DxYz1234.js', 'resumed', 1_000),
     decision('favicon.ico', 'unchanged', 15_086),
     decision('index.html', 'content', 455),
   ],
@@ -49,9 +61,10 @@ describe('the whole of it', () => {
       "s3://my-bucket/static → https://cdn.example.com/static/
         uploaded       2  163.21 kB
         updated        4  20.01 MB
-        unchanged      1  15.09 kB
+        headers        2  30.10 kB
+        unchanged      2  16.09 kB
         left out       3  source map × 2, dotfile
-      ✓ live in 2.35s"
+      ✓ release 42 live in 2.35s"
     `)
   })
 
@@ -63,10 +76,13 @@ describe('the whole of it', () => {
         logo.png (size)
         data.json (content)
         big.bin (etag is no md5)
+        fonts/a.woff2 (headers)
+        robots.txt (headers unknown)
         index.html (content)
         to upload      2  163.21 kB
         to update      4  20.01 MB
-        unchanged      1  15.09 kB
+        headers        2  30.10 kB
+        unchanged      2  16.09 kB
         left out       3  source map × 2, dotfile
       dry run: nothing was written"
     `)
@@ -78,9 +94,10 @@ describe('the whole of it', () => {
       "s3://my-bucket/static ␛2m→␛22m ␛32mhttps://cdn.example.com/static/␛39m
         ␛32muploaded  ␛39m␛1m     2␛22m  ␛2m163.21 kB␛22m
         ␛36mupdated   ␛39m␛1m     4␛22m  ␛2m20.01 MB␛22m
-        ␛2munchanged ␛22m␛1m     1␛22m  ␛2m15.09 kB␛22m
+        ␛36mheaders   ␛39m␛1m     2␛22m  ␛2m30.10 kB␛22m
+        ␛2munchanged ␛22m␛1m     2␛22m  ␛2m16.09 kB␛22m
         ␛2mleft out  ␛22m␛1m     3␛22m  ␛2msource map × 2, dotfile␛22m
-      ␛32m✓ live in 2.35s␛39m"
+      ␛32m✓ release 42 live in 2.35s␛39m"
     `)
   })
 
@@ -117,11 +134,16 @@ describe('its parts', () => {
     ['content', false, 'updated'],
     ['etag is no md5', false, 'updated'],
     ['forced', false, 'updated'],
+    ['headers', false, 'headers'],
+    ['headers unknown', false, 'headers'],
+    ['resumed', false, 'unchanged'],
     ['unchanged', false, 'unchanged'],
     ['new', true, 'to upload'],
     ['size', true, 'to update'],
     ['content', true, 'to update'],
     ['forced', true, 'to update'],
+    ['headers', true, 'headers'],
+    ['resumed', true, 'unchanged'],
     ['unchanged', true, 'unchanged'],
   ])('%s (dry run %s) is %s', (reason, dryRun, label) => {
     const rows = linesOf({ decisions: [decision('a.js', reason)], dryRun }).filter((line) =>
@@ -134,7 +156,18 @@ describe('its parts', () => {
   it('rows of nothing are not there', () => {
     const lines = linesOf({ decisions: [decision('a.js', 'new')] })
     expect(lines).toHaveLength(3)
-    expect(lines.join()).not.toMatch(/unchanged|left out|updated/)
+    expect(lines.join()).not.toMatch(/unchanged|left out|updated|headers/)
+  })
+
+  it.each<[what: string, reasons: Reason[], release: number | undefined, last: string]>([
+    ['uploads', ['new', 'unchanged'], 7, '✓ release 7 live in 12ms'],
+    ['new headers alone', ['headers', 'unchanged'], 7, '✓ release 7 live in 12ms'],
+    ['uploads that no record could be kept of', ['new'], undefined, '✓ live in 12ms'],
+    ['nothing', ['unchanged'], undefined, '✓ nothing to upload in 12ms'],
+    ['nothing, a release that was begun being brought to its end', ['resumed'], 7, '✓ nothing to upload in 12ms'],
+  ])('the end of a deploy of %s', (_what, reasons, release, last) => {
+    const decisions = reasons.map((reason, i) => decision(`f${i}`, reason))
+    expect(linesOf({ decisions, release }).at(-1)).toBe(last)
   })
 
   it.each<[reasons: string[], text: string]>([
@@ -163,7 +196,9 @@ describe('its parts', () => {
     [1000, 'in 1.00s'],
     [65_432, 'in 65.43s'],
   ])('%d milliseconds', (milliseconds, text) => {
-    expect(linesOf({ milliseconds, decisions: [decision('a', 'new')] }).at(-1)).toBe(`✓ live ${text}`)
+    expect(linesOf({ milliseconds, release: 1, decisions: [decision('a', 'new')] }).at(-1)).toBe(
+      `✓ release 1 live ${text}`,
+    )
   })
 })
 

@@ -10,9 +10,10 @@ import type { Bucket } from '../src/core/bucket.js'
 import type { DigestedFile } from '../src/core/digest.js'
 import { dryRun } from '../src/core/dry-run.js'
 import { StaticS3Error } from '../src/core/error.js'
-import type { Group } from '../src/core/groups.js'
-import { type Plan, plan } from '../src/core/plan.js'
-import { upload } from '../src/core/upload.js'
+import { type Group, groups } from '../src/core/groups.js'
+import { headersOf } from '../src/core/headers.js'
+import { type Known, type Plan, plan } from '../src/core/plan.js'
+import { type Done, type Permit, startUpload, type Upload } from '../src/core/upload.js'
 import { createSlots } from '../src/s3/slots.js'
 
 let dir: string
@@ -36,6 +37,7 @@ async function write(path: string, group: Group, content: string | Buffer = path
     parameters: { CacheControl: group },
     size: Buffer.byteLength(content),
     md5: createHash('md5').update(content).digest('hex'),
+    sha256: createHash('sha256').update(content).digest('hex'),
   }
 }
 
@@ -52,9 +54,23 @@ const site = () =>
     write('sw.js', 'manifest'),
   ])
 
-const planAll = (files: DigestedFile[]): Plan => plan(files, [], false)
+const planAll = (files: DigestedFile[]): Plan => planFor(files, {})
+
+const planFor = (files: DigestedFile[], known: Partial<Known>): Plan =>
+  plan(files, { listing: [], record: undefined, begun: [], written: new Map(), ...known }, false)
 
 const ignoreProgress = () => {}
+
+/** Carries out a whole plan. */
+const upload = (planned: Plan, bucket: Bucket, concurrency: number, onProgress: (done: Done, all: Done) => void) =>
+  startUpload(bucket, concurrency, onProgress).run(planned, groups)
+
+/** What a deploy says of itself before it writes these files. */
+const begunWith = (files: DigestedFile[]): Known['begun'][number] => ({
+  id: 'begun',
+  writtenAt: 0,
+  headers: new Map(files.map(({ path, parameters }) => [path, headersOf(parameters)])),
+})
 
 const failing = (...keys: string[]): MemoryBucketOptions['fail'] => {
   return (key) => (keys.includes(key) ? new StaticS3Error(`static-s3: AccessDenied: ${key}`) : undefined)
@@ -72,7 +88,7 @@ describe('what is uploaded', () => {
   it('bytes and headers, under the key', async () => {
     const bucket = memoryBucket()
     const planned = planAll([await write('ü/a b.js', 'asset', 'content')])
-    expect(await upload(planned, bucket, 8, ignoreProgress)).toEqual({ decisions: planned.decisions })
+    await upload(planned, bucket, 8, ignoreProgress)
     expect([...bucket.objects]).toEqual([
       ['static/ü/a b.js', { bytes: Buffer.from('content'), parameters: { CacheControl: 'asset' } }],
     ])
@@ -90,7 +106,7 @@ describe('what is uploaded', () => {
     const files = await site()
     await upload(planAll(files), bucket, 8, ignoreProgress)
     const again = memoryBucket()
-    const planned = plan(files, await bucket.list('static/'), false)
+    const planned = planFor(files, { listing: await bucket.list('static/'), begun: [begunWith(files)] })
     expect(planned.decisions).toHaveLength(8)
     await upload(planned, again, 8, ignoreProgress)
     expect(again.log).toEqual([])
@@ -288,8 +304,337 @@ describe('a failure', () => {
     const bucket = memoryBucket({ fail: failing('static/sw.js'), delay: (key) => (key === 'static/sw.js' ? 20 : 0) })
     await messageOf(upload(planAll(files), bucket, 8, ignoreProgress))
     const next = memoryBucket()
-    await upload(plan(files, await bucket.list('static/'), false), next, 8, ignoreProgress)
+    const planned = planFor(files, { listing: await bucket.list('static/'), begun: [begunWith(files)] })
+    await upload(planned, next, 8, ignoreProgress)
     expect(begun(next).sort()).toEqual(['static/about.html', 'static/index.html', 'static/sw.js'])
+  })
+})
+
+describe('new headers', () => {
+  /** As a bucket rejects. */
+  const answer = (status: number | undefined, code: string) =>
+    new StaticS3Error(`static-s3: ${code}`, { cause: Object.assign(new Error(code), { name: code, status }) })
+
+  /** A bucket that has all files with other headers, the plan for it, and what is asked of it, in its order. */
+  async function stale(refuse: (key: string) => Error | undefined = () => undefined) {
+    const files = await site()
+    const bucket = memoryBucket()
+    const before = files.map((file) => ({ ...file, parameters: { CacheControl: 'old', Metadata: { by: 'old' } } }))
+    await upload(planAll(before), bucket, 8, ignoreProgress)
+    const planned = planFor(files, { listing: await bucket.list('static/') })
+    expect(new Set(planned.decisions.map(({ action }) => action))).toEqual(new Set(['copy']))
+    const asked: string[] = []
+    const refusing: Bucket = {
+      ...bucket,
+      put: (key, ...rest) => {
+        asked.push(`put ${key}`)
+        return bucket.put(key, ...rest)
+      },
+      copy: async (from, to, ...rest) => {
+        asked.push(from === to ? `copy ${to}` : `copy ${from} to ${to}`)
+        // Each takes a turn of its own, so that those of a later group would come before the end of an earlier one.
+        await new Promise((done) => setTimeout(done))
+        const error = refuse(to)
+        if (error) throw error
+        return bucket.copy(from, to, ...rest)
+      },
+    }
+    return { files, planned, asked, bucket: refusing, objects: bucket.objects }
+  }
+
+  const inOrder = [
+    'static/assets/a-1.js',
+    'static/assets/b-1.js',
+    'static/logo.png',
+    'static/data.json',
+    'static/manifest.json',
+    'static/sw.js',
+    'static/index.html',
+    'static/about.html',
+  ]
+
+  it('are a copy of each object onto itself, with the new parameters alone, in the order of the groups', async () => {
+    const { files, planned, asked, bucket, objects } = await stale()
+    const uploading = startUpload(bucket, 8, ignoreProgress)
+    await uploading.run(planned, groups)
+    expect(asked).toEqual(inOrder.map((key) => `copy ${key}`))
+    for (const { key, path, group, md5 } of files) {
+      expect(objects.get(key)).toEqual({ bytes: Buffer.from(path), parameters: { CacheControl: group } })
+      expect(uploading.written.get(key)).toBe(md5)
+    }
+    expect([...uploading.carriedOut.values()].map(({ action }) => action)).toEqual(Array(8).fill('copy'))
+  })
+
+  it('wait for the group before, whether that is uploaded or copied', async () => {
+    const { bucket, asked, planned } = await stale()
+    const added = await write('assets/c-1.js', 'fingerprinted')
+    await upload({ ...planned, decisions: [...planned.decisions, ...planAll([added]).decisions] }, bucket, 1, () => {})
+    expect(asked.slice(0, 4)).toEqual([
+      'copy static/assets/a-1.js',
+      'copy static/assets/b-1.js',
+      'put static/assets/c-1.js',
+      'copy static/logo.png',
+    ])
+  })
+
+  it.each<[status: number, code: string]>([
+    [400, 'InvalidRequest'],
+    [403, 'AccessDenied'],
+    [405, 'MethodNotAllowed'],
+    [501, 'NotImplemented'],
+  ])('are uploaded where a copy is refused with %i, and nothing is asked twice', async (status, code) => {
+    const { files, planned, asked, bucket, objects } = await stale(() => answer(status, code))
+    const uploading = startUpload(bucket, 1, ignoreProgress)
+    await uploading.run(planned, ['fingerprinted'])
+    await uploading.run(planned, groups)
+    expect(asked).toEqual([`copy ${inOrder[0]}`, ...inOrder.map((key) => `put ${key}`)])
+    for (const { key, path, group } of files) {
+      expect(objects.get(key)).toEqual({ bytes: Buffer.from(path), parameters: { CacheControl: group } })
+    }
+    expect([...uploading.carriedOut.keys()]).toEqual(inOrder)
+  })
+
+  it.each<[status: number | undefined, code: string]>([
+    [404, 'NoSuchKey'],
+    [404, 'NoSuchBucket'],
+    [500, 'InternalError'],
+    [503, 'SlowDown'],
+    [undefined, 'ECONNRESET'],
+  ])('end the deploy where a copy fails with %s %s: it is not the copy that is refused', async (status, code) => {
+    const { planned, asked, bucket } = await stale((key) => (key.endsWith('.png') ? answer(status, code) : undefined))
+    expect(await messageOf(upload(planned, bucket, 1, ignoreProgress))).toBe(
+      `static-s3: ${code}\nThe site stands as it was. 2 of 8 files are up, and the next run carries on from there.`,
+    )
+    expect(asked).toEqual(inOrder.slice(0, 3).map((key) => `copy ${key}`))
+  })
+
+  it('whose upload fails too end with what the upload says', async () => {
+    const { planned, bucket } = await stale(() => answer(403, 'AccessDenied'))
+    const put: Bucket['put'] = async () => {
+      throw answer(403, 'QuotaExceeded')
+    }
+    expect(await messageOf(upload(planned, { ...bucket, put }, 1, ignoreProgress))).toMatch(
+      /^static-s3: QuotaExceeded\n/,
+    )
+  })
+
+  it('are not uploaded after the end, when a copy that is under way is refused because of it', async () => {
+    const { planned, asked, bucket } = await stale()
+    const copy: Bucket['copy'] = async (_from, key, _parameters, signal) => {
+      if (key === inOrder[0]) throw answer(500, 'InternalError')
+      await new Promise((stopped) => signal?.addEventListener('abort', stopped))
+      throw answer(403, 'AccessDenied')
+    }
+    const message = await messageOf(upload(planned, { ...bucket, copy }, 8, ignoreProgress))
+    expect(message).toMatch(/^static-s3: InternalError\n/)
+    expect(asked).toEqual([])
+  })
+})
+
+describe('several runs', () => {
+  it('of one plan write nothing twice, and go on where the one before ended', async () => {
+    const bucket = memoryBucket()
+    const uploading = startUpload(bucket, 8, ignoreProgress)
+    const planned = planAll(await site())
+    await uploading.run(planned, ['fingerprinted'])
+    expect(begun(bucket).sort()).toEqual(['static/assets/a-1.js', 'static/assets/b-1.js'])
+    await uploading.run(planned, groups)
+    expect(begun(bucket)).toHaveLength(8)
+    expect(new Set(begun(bucket)).size).toBe(8)
+    await uploading.run(planned, groups)
+    expect(begun(bucket)).toHaveLength(8)
+  })
+
+  it('take the groups in their order, however they are named', async () => {
+    const bucket = memoryBucket()
+    await startUpload(bucket, 1, ignoreProgress).run(planAll(await site()), ['html', 'fingerprinted'])
+    expect(begun(bucket)).toEqual([
+      'static/assets/a-1.js',
+      'static/assets/b-1.js',
+      'static/index.html',
+      'static/about.html',
+    ])
+  })
+
+  it('leave out what a later plan finds written, and write again what somebody else has changed since', async () => {
+    const bucket = memoryBucket()
+    const files = await site()
+    const uploading = startUpload(bucket, 8, ignoreProgress)
+    await uploading.run(planAll(files), ['fingerprinted'])
+    bucket.objects.set('static/assets/b-1.js', { bytes: Buffer.from('theirs'), parameters: {} })
+    const later = planFor(files, { listing: await bucket.list('static/'), written: uploading.written })
+    await uploading.run(later, groups)
+    expect(
+      begun(bucket)
+        .filter((key) => key.includes('assets/'))
+        .sort(),
+    ).toEqual(['static/assets/a-1.js', 'static/assets/b-1.js', 'static/assets/b-1.js'])
+    expect(bucket.objects.get('static/assets/b-1.js')?.bytes.toString()).toBe('assets/b-1.js')
+    expect(begun(bucket)).toHaveLength(9)
+  })
+
+  /** Two runs, the second by a plan that was made after the first. */
+  async function replanned(bucket: MemoryBucket, onProgress: Parameters<typeof startUpload>[2]): Promise<void> {
+    const files = await site()
+    const uploading = startUpload(bucket, 8, onProgress)
+    await uploading.run(planAll(files), ['fingerprinted', 'asset', 'manifest'])
+    const later = planFor(files, { listing: await bucket.list('static/'), written: uploading.written })
+    await uploading.run(later, groups)
+  }
+
+  it('add up to what there is to do in all, also when a later plan has only the rest of it', async () => {
+    const seen: string[] = []
+    const bytes: boolean[] = []
+    await replanned(memoryBucket(), (done, all) => {
+      seen.push(`${done.files}/${all.files}`)
+      bytes.push(done.bytes <= all.bytes)
+    })
+    expect(seen).toEqual(['1/8', '2/8', '3/8', '4/8', '5/8', '6/8', '7/8', '8/8'])
+    expect(bytes).toEqual(Array(8).fill(true))
+  })
+
+  it('count what is up in all when the last one fails', async () => {
+    const bucket = memoryBucket({
+      fail: failing('static/about.html'),
+      delay: (key) => (key.endsWith('about.html') ? 20 : 0),
+    })
+    expect(await messageOf(replanned(bucket, ignoreProgress))).toBe(
+      'static-s3: AccessDenied: static/about.html\n' +
+        '1 page is new, and everything that it needs is there. 7 of 8 files are up, and the next run carries on from there.',
+    )
+  })
+})
+
+describe('what was done', () => {
+  it('is told by key: the ETag of what was written, and the decision; nothing of what was left as it is', async () => {
+    const bucket = memoryBucket()
+    const there = await write('logo.png', 'asset')
+    await upload(planAll([there]), bucket, 8, ignoreProgress)
+    const files = [there, await write('index.html', 'html'), await write('data.json', 'asset')]
+    const planned = planFor(files, { listing: await bucket.list('static/'), begun: [begunWith([there])] })
+    const uploading = startUpload(bucket, 8, ignoreProgress)
+    expect([...uploading.written, ...uploading.carriedOut]).toEqual([])
+    await uploading.run(planned, groups)
+    const [skipped, page, data] = planned.decisions
+    expect(skipped?.action).toBe('skip')
+    expect([...uploading.carriedOut]).toEqual([
+      ['static/data.json', data],
+      ['static/index.html', page],
+    ])
+    expect([...uploading.written]).toEqual([
+      ['static/data.json', files[2]?.md5],
+      ['static/index.html', files[1]?.md5],
+    ])
+  })
+
+  it('is told after a failure too, without what failed', async () => {
+    const bucket = memoryBucket({ fail: failing('static/logo.png'), delay: (key) => (key.endsWith('.png') ? 20 : 0) })
+    const uploading = startUpload(bucket, 8, ignoreProgress)
+    await messageOf(uploading.run(planAll(await site()), groups))
+    const up = ['static/assets/a-1.js', 'static/assets/b-1.js', 'static/data.json']
+    expect([...uploading.written.keys()].sort()).toEqual(up)
+    expect([...uploading.carriedOut.keys()].sort()).toEqual(up)
+  })
+
+  it('has the ETag that the bucket gave, whatever it is made of', async () => {
+    const uploading: Upload = startUpload({ ...memoryBucket(), put: async () => 'opaque-2' }, 8, ignoreProgress)
+    await uploading.run(planAll([await write('a.js', 'asset')]), groups)
+    expect([...uploading.written]).toEqual([['static/a.js', 'opaque-2']])
+  })
+})
+
+describe('a permit', () => {
+  const reason = new StaticS3Error('static-s3: the lock could not be renewed')
+
+  /** One that is lost on demand: at once, or only by the clock, as in a machine that has slept. */
+  function permit(): Permit & { checked: number; lose(): void; expire(): void } {
+    const lost = new AbortController()
+    let expired = false
+    const held = {
+      checked: 0,
+      signal: lost.signal,
+      check() {
+        held.checked++
+        if (expired) throw reason
+        lost.signal.throwIfAborted()
+      },
+      lose: () => lost.abort(reason),
+      expire: () => {
+        expired = true
+      },
+    }
+    return held
+  }
+
+  it('that is held lets everything through, and is looked at before each write', async () => {
+    const bucket = memoryBucket()
+    const held = permit()
+    await startUpload(bucket, 8, ignoreProgress).run(planAll(await site()), groups, held)
+    expect(bucket.objects.size).toBe(8)
+    expect(held.checked).toBe(8)
+  })
+
+  it.each(['lose', 'expire'] as const)('that was lost before (%s) lets nothing through', async (how) => {
+    const bucket = memoryBucket()
+    const held = permit()
+    held[how]()
+    const run = startUpload(bucket, 8, ignoreProgress).run(planAll(await site()), groups, held)
+    const error = await run.then(
+      () => undefined,
+      (thrown: Error) => thrown,
+    )
+    expect(error).toBeInstanceOf(StaticS3Error)
+    expect(error?.message).toBe(
+      `${reason.message}\nThe site stands as it was. 0 of 8 files are up, and the next run carries on from there.`,
+    )
+    expect(error?.cause).toBe(reason)
+    expect(bucket.log).toEqual([])
+  })
+
+  it.each(['lose', 'expire'] as const)(
+    'that is lost meanwhile (%s) lets nothing more through, and says what stands',
+    async (how) => {
+      const held = permit()
+      const bucket = memoryBucket()
+      const uploading = startUpload(bucket, 1, (done) => {
+        if (done.files === 3) held[how]()
+      })
+      expect(await messageOf(uploading.run(planAll(await site()), groups, held))).toBe(
+        `${reason.message}\nThe old pages stand; 1 file without a fingerprint is new. 3 of 8 files are up, and the next run carries on from there.`,
+      )
+      expect(begun(bucket)).toEqual(['static/assets/a-1.js', 'static/assets/b-1.js', 'static/logo.png'])
+    },
+  )
+
+  it('that is lost tells the requests that are under way', async () => {
+    const held = permit()
+    const inner = memoryBucket()
+    const bucket: Bucket = {
+      ...inner,
+      put: (_key, _body, _parameters, signal) =>
+        new Promise((_resolve, reject) => {
+          signal?.addEventListener('abort', () => reject(signal.reason))
+          held.lose()
+        }),
+    }
+    const uploading = startUpload(bucket, 8, ignoreProgress)
+    // A single file: there is no other one whose check would stop it.
+    const planned = planAll([await write('index.html', 'html')])
+    expect(await messageOf(uploading.run(planned, groups, held))).toMatch(
+      /^static-s3: the lock could not be renewed\nThe site stands as it was\. 0 of 1/,
+    )
+    expect([...uploading.written]).toEqual([])
+  })
+
+  it('is one run’s alone: another run goes on without it', async () => {
+    const bucket = memoryBucket()
+    const held = permit()
+    held.lose()
+    const uploading = startUpload(bucket, 8, ignoreProgress)
+    const planned = planAll(await site())
+    await messageOf(uploading.run(planned, ['fingerprinted'], held))
+    await uploading.run(planned, groups)
+    expect(bucket.objects.size).toBe(8)
   })
 })
 

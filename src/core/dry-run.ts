@@ -6,10 +6,11 @@ import type { Bucket } from './bucket.js'
  */
 export function dryRun(bucket: Bucket): Bucket {
   return {
-    list: (prefix, signal) => bucket.list(prefix, signal),
+    list: (prefix, options) => bucket.list(prefix, options),
     get: (key, signal) => bucket.get(key, signal),
     put: async (_key, { md5 }) => md5,
     copy: async () => '',
     delete: async () => {},
+    now: () => bucket.now(),
   }
 }

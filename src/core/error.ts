@@ -18,3 +18,12 @@ export class StaticS3Error extends Error {
     Object.defineProperty(this, inspect.custom, { value: () => message })
   }
 }
+
+/** HTTP status and code of S3's answer, where an error is about one; the code alone where no answer came. */
+export function answerOf(error: unknown): { status: number | undefined; code: string | undefined } {
+  const cause = (error as Error).cause
+  if (cause === undefined) return { status: undefined, code: undefined }
+  if (cause instanceof StaticS3Error) return answerOf(cause)
+  const { status, name } = cause as { status?: number; name?: string }
+  return { status, code: name }
+}

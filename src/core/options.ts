@@ -128,6 +128,11 @@ export interface Options {
    */
   concurrency?: number
   /**
+   * How long to wait while another deploy changes the same location, 0 to 86,400 seconds.
+   * @default 300
+   */
+  lockTimeout?: number
+  /**
    * Prints what would be done and writes nothing.
    * @default false
    */
@@ -163,6 +168,7 @@ export const optionNames: readonly string[] = Object.keys({
   rewrite: 0,
   fileOverwrite: 0,
   concurrency: 0,
+  lockTimeout: 0,
   dryRun: 0,
   force: 0,
   onError: 0,

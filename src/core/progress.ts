@@ -2,40 +2,42 @@ import { clearLine, cursorTo } from 'node:readline'
 import type { WriteStream } from 'node:tty'
 import pc from 'picocolors'
 import { formatBytes } from './report.js'
+import type { Done } from './upload.js'
 
 export interface Progress {
-  update(done: { files: number; bytes: number }): void
-  end(): void
+  update(done: Done, all: Done): void
+  /** Takes the bar off the line, for something else to be printed. */
+  clear(): void
 }
 
 /** Uploads that are over sooner show nothing. Milliseconds. */
 const patience = 500
 
 /**
- * A bar on one line of a terminal, redrawn at most ten times a second, and gone at the end.
+ * A bar on one line of a terminal, redrawn at most ten times a second, and gone when it is cleared.
  *
  * @param terminal undefined where there is none: then nothing is drawn
  */
-export function showProgress(terminal: WriteStream | undefined, total: { files: number; bytes: number }): Progress {
-  if (!terminal || total.files === 0) return { update() {}, end() {} }
+export function showProgress(terminal: WriteStream | undefined): Progress {
+  if (!terminal) return { update() {}, clear() {} }
   const begun = performance.now()
   let drawn = 0
   return {
-    update(done) {
+    update(done, all) {
       const now = performance.now()
       if (now - begun < patience || now - drawn < 100) return
       drawn = now
-      const share = total.bytes === 0 ? done.files / total.files : done.bytes / total.bytes
+      const share = all.bytes === 0 ? done.files / all.files : done.bytes / all.bytes
       const width = 24
       const full = Math.round(share * width)
       const bar = pc.green('━'.repeat(full)) + pc.dim('━'.repeat(width - full))
       clearLine(terminal, 0)
       cursorTo(terminal, 0)
       terminal.write(
-        `${pc.cyan('static-s3')} ${bar} ${done.files}/${total.files} files, ${formatBytes(done.bytes)} of ${formatBytes(total.bytes)}`,
+        `${pc.cyan('static-s3')} ${bar} ${done.files}/${all.files} files, ${formatBytes(done.bytes)} of ${formatBytes(all.bytes)}`,
       )
     },
-    end() {
+    clear() {
       if (drawn === 0) return
       clearLine(terminal, 0)
       cursorTo(terminal, 0)

@@ -1,9 +1,10 @@
 import pc from 'picocolors'
-import type { Uploaded } from './upload.js'
+import type { Decision } from './upload.js'
 
-type Decision = Uploaded['decisions'][number]
-
-export interface ReportInput extends Uploaded {
+export interface ReportInput {
+  decisions: readonly Decision[]
+  /** Its number, where one was made. */
+  release: number | undefined
   /** Each with its reason, a noun. */
   leftOut: readonly { path: string; reason: string }[]
   bucket: string
@@ -18,12 +19,18 @@ type Colors = ReturnType<typeof pc.createColors>
 /** What a deploy did, as lines for the bundler's own log. */
 export function report(input: ReportInput, colors: Colors = pc): string {
   const { decisions, leftOut, dryRun } = input
+  const changes = decisions.filter(({ action }) => action !== 'skip')
   const uploads = decisions.filter(({ action }) => action === 'upload')
   const rows = [
     row(dryRun ? 'to upload' : 'uploaded', uploads.filter(isFirst), colors.green),
     row(
       dryRun ? 'to update' : 'updated',
       uploads.filter((decision) => !isFirst(decision)),
+      colors.cyan,
+    ),
+    row(
+      'headers',
+      decisions.filter(({ action }) => action === 'copy'),
       colors.cyan,
     ),
     row(
@@ -36,17 +43,22 @@ export function report(input: ReportInput, colors: Colors = pc): string {
   const target = `s3://${input.bucket}${input.location === '' ? '' : `/${input.location}`}`
   return [
     `${target} ${colors.dim('→')} ${colors.green(input.publicUrl)}`,
-    ...(dryRun ? uploads.map((decision) => `  ${decision.file.path} ${colors.dim(`(${decision.reason})`)}`) : []),
+    ...(dryRun ? changes.map((decision) => `  ${decision.file.path} ${colors.dim(`(${decision.reason})`)}`) : []),
     ...rows,
     dryRun
       ? colors.yellow('dry run: nothing was written')
-      : colors.green(`✓ ${uploads.length === 0 ? 'nothing to upload' : 'live'} in ${duration(input.milliseconds)}`),
+      : colors.green(`✓ ${said(changes.length, input.release)} in ${duration(input.milliseconds)}`),
   ].join('\n')
 
   function row(label: string, group: readonly Decision[], color: (text: string) => string): string[] {
     if (group.length === 0) return []
     return [line(label, group.length, sizeOf(group.map(({ file }) => file)), color, colors)]
   }
+}
+
+function said(changes: number, release: number | undefined): string {
+  if (changes === 0) return 'nothing to upload'
+  return release === undefined ? 'live' : `release ${release} live`
 }
 
 function isFirst({ reason }: Decision): boolean {

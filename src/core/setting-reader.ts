@@ -72,6 +72,15 @@ export class SettingReader {
     return fallback
   }
 
+  wholeNumber(option: keyof Options, from: number, to: number, fallback: number): number {
+    const found = this.find(option, [])
+    if (!found) return fallback
+    const { value } = found
+    if (typeof value === 'number' && Number.isInteger(value) && value >= from && value <= to) return value
+    this.problem(found, `has to be a whole number from ${from} to ${to}`)
+    return fallback
+  }
+
   globs(option: 'include' | 'exclude'): string[] {
     const found = this.find(option, [])
     if (!found) return []

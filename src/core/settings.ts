@@ -34,6 +34,8 @@ export interface Settings extends Place {
   rewrite: 'urls' | 'base' | false
   fileOverwrite: boolean
   concurrency: number
+  /** Seconds. */
+  lockTimeout: number
   dryRun: boolean
   force: boolean
   onError: 'fail' | 'warn'
@@ -87,7 +89,8 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
     sourceMaps: read.oneOf('sourceMaps', [], ['exclude', 'public'], 'exclude'),
     rewrite: read.oneOf('rewrite', [], ['urls', 'base', false], 'urls'),
     fileOverwrite: read.boolean('fileOverwrite', ['AWS_S3_FILE_OVERWRITE'], true),
-    concurrency: readConcurrency(read),
+    concurrency: read.wholeNumber('concurrency', 1, 256, 64),
+    lockTimeout: read.wholeNumber('lockTimeout', 0, 86_400, 300),
     dryRun: read.boolean('dryRun', [], false),
     force: read.boolean('force', [], false),
     onError: read.oneOf('onError', [], ['fail', 'warn'], 'fail'),
@@ -289,15 +292,6 @@ function readCacheControl(read: SettingReader): Settings['cacheControl'] {
   }
   const { fingerprinted, other } = found.value as Partial<Settings['cacheControl']>
   return { fingerprinted: fingerprinted ?? defaults.fingerprinted, other: other ?? defaults.other }
-}
-
-function readConcurrency(read: SettingReader): number {
-  const found = read.find('concurrency', [])
-  if (!found) return 64
-  const { value } = found
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 256) return value
-  read.problem(found, 'has to be a whole number from 1 to 256')
-  return 64
 }
 
 /**

@@ -1,73 +1,121 @@
 import { open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import type { Body, Bucket } from './bucket.js'
-import { StaticS3Error } from './error.js'
-import { groups } from './groups.js'
+import { answerOf, StaticS3Error } from './error.js'
+import { type Group, groups } from './groups.js'
 import { mapInParallel } from './parallel.js'
 import type { Decision, Plan } from './plan.js'
 
-export interface Uploaded {
-  decisions: Decision[]
-}
+export type { Decision } from './plan.js'
 
-/** What is up so far. */
-interface Done {
+/** What was written so far. */
+export interface Done {
   files: number
   bytes: number
-  /** Files without a fingerprint, and pages: those that visitors already use. */
-  assets: number
-  pages: number
+}
+
+export interface Upload {
+  /** The ETags of what was written, by key. */
+  written: ReadonlyMap<string, string>
+  /** The decisions that were carried out, by key. */
+  carriedOut: ReadonlyMap<string, Decision>
+  /** Whether something was sent that nobody has answered: it may still be carried out. */
+  leftUnanswered(): boolean
+  /**
+   * Carries out what a plan decides for these groups: one group after the other, each only when the one before is there whole. The first
+   * failure stops everything, so that a page is never touched when something that it may refer to is missing.
+   *
+   * @throws StaticS3Error with what failed and what visitors see now
+   */
+  run(plan: Plan, which: readonly Group[], permit?: Permit): Promise<void>
+}
+
+/** Something that has to be held while files are written, such as a lock. */
+export interface Permit {
+  /** Aborted when it is lost, with the reason. */
+  signal: AbortSignal
+  /** @throws StaticS3Error when it is lost */
+  check(): void
 }
 
 /** Up to this many bytes a body is one buffer, above it a stream: memory stays at `concurrency` times this. */
 const bufferedBytes = 1024 * 1024
 
-/**
- * Carries a plan out: one group after the other, each only when the one before is there whole. The first failure
- * stops everything, so that a page is never touched when something that it may refer to is missing.
- *
- * @throws StaticS3Error with what failed and what visitors see now
- */
-export async function upload(
-  { decisions }: Plan,
-  bucket: Bucket,
-  concurrency: number,
-  onProgress: (done: Readonly<Done>) => void,
-): Promise<Uploaded> {
-  const stop = new AbortController()
-  const done: Done = { files: 0, bytes: 0, assets: 0, pages: 0 }
-  const uploads = decisions.filter(({ action }) => action === 'upload').map(({ file }) => file)
+export function startUpload(bucket: Bucket, concurrency: number, onProgress: (done: Done, all: Done) => void): Upload {
+  const written = new Map<string, string>()
+  const carriedOut = new Map<string, Decision>()
+  const done: Done = { files: 0, bytes: 0 }
+  let copies = true
+  let unanswered = false
 
-  const put = async (file: Decision['file']): Promise<void> => {
-    if (stop.signal.aborted) return
-    try {
-      await bucket.put(file.key, bodyOf(file), file.parameters, stop.signal)
-    } catch (error) {
-      // The first one: those that it stops are of no interest.
-      if (!stop.signal.aborted) stop.abort(error)
-      return
+  const write = async ({ file, action }: Decision, signal: AbortSignal): Promise<string> => {
+    if (action === 'copy' && copies) {
+      try {
+        return await bucket.copy(file.key, file.key, file.parameters, signal)
+      } catch (error) {
+        signal.throwIfAborted()
+        if (!isRefusal(error)) throw error
+        // It may lack the right to read, or the store may know no copies: the bytes are at hand.
+        copies = false
+      }
     }
-    done.files++
-    done.bytes += file.size
-    if (file.group === 'html') done.pages++
-    else if (file.group !== 'fingerprinted') done.assets++
-    onProgress(done)
+    return bucket.put(file.key, bodyOf(file), file.parameters, signal)
   }
 
-  for (const group of groups) {
-    const members = uploads.filter((file) => file.group === group)
-    await mapInParallel(concurrency, members, put)
-    if (stop.signal.aborted) {
-      const { message } = stop.signal.reason as Error
-      throw new StaticS3Error(`${message}\n${standing(done, uploads.length)}`, { cause: stop.signal.reason })
+  const run = async ({ decisions }: Plan, which: readonly Group[], permit?: Permit): Promise<void> => {
+    const failed = new AbortController()
+    const stop = permit ? AbortSignal.any([failed.signal, permit.signal]) : failed.signal
+    // What is on its way may arrive though nobody waits for it, and over what the next deploy writes. Under a permit it is waited for.
+    const signal = permit?.signal ?? failed.signal
+    const left = decisions.filter((each) => each.action !== 'skip' && carriedOut.get(each.file.key) !== each)
+    const all = left.reduce(({ files, bytes }, { file }) => ({ files: files + 1, bytes: bytes + file.size }), done)
+
+    const carryOut = async (decision: Decision): Promise<void> => {
+      if (stop.aborted) return
+      try {
+        permit?.check()
+        const etag = await write(decision, signal)
+        written.set(decision.file.key, etag)
+      } catch (error) {
+        const { status, code } = answerOf(error)
+        unanswered ||= signal.aborted || (status === undefined && code !== undefined)
+        // The first one: those that it stops are of no interest.
+        if (!stop.aborted) failed.abort(error)
+        return
+      }
+      carriedOut.set(decision.file.key, decision)
+      done.files++
+      done.bytes += decision.file.size
+      onProgress(done, all)
+    }
+
+    for (const group of groups.filter((each) => which.includes(each))) {
+      const members = left.filter(({ file }) => file.group === group)
+      await mapInParallel(concurrency, members, carryOut)
+      if (stop.aborted) throw failure(stop.reason, [...carriedOut.values()], all.files)
     }
   }
-  return { decisions }
+
+  return { written, carriedOut, leftUnanswered: () => unanswered, run }
+}
+
+/** What S3 will say again, and what an upload may get round. */
+function isRefusal(error: unknown): boolean {
+  const { status = 0 } = answerOf(error)
+  return status === 501 || (status >= 400 && status < 500 && status !== 404)
+}
+
+function failure(reason: unknown, carriedOut: readonly Decision[], all: number): StaticS3Error {
+  const { message } = reason as Error
+  return new StaticS3Error(`${message}\n${standing(carriedOut, all)}`, { cause: reason })
 }
 
 /** What visitors see after a failure. */
-function standing({ files, assets, pages }: Done, all: number): string {
-  const up = `${files} of ${all} files are up, and the next run carries on from there.`
+function standing(carriedOut: readonly Decision[], all: number): string {
+  const count = (which: (group: Group) => boolean) => carriedOut.filter(({ file }) => which(file.group)).length
+  const pages = count((group) => group === 'html')
+  const assets = count((group) => group === 'asset' || group === 'manifest')
+  const up = `${carriedOut.length} of ${all} files are up, and the next run carries on from there.`
   if (pages > 0) {
     return `${pages === 1 ? '1 page is new, and everything that it needs' : `${pages} pages are new, and everything that they need`} is there. ${up}`
   }

@@ -1,0 +1,42 @@
+import type { Bucket } from './bucket.js'
+import type { Credentials, Settings } from './settings.js'
+import { type Survey, takeSurvey } from './survey.js'
+
+interface Connection {
+  bucket: Bucket
+  credentials(): Promise<Credentials>
+  close(): void
+}
+
+/** A bucket that was asked what it holds, before the build's files are there. */
+export interface Asked {
+  connection: Promise<Connection>
+  /** Asked once more where it failed: credentials may have come since, or the network. */
+  survey(): Promise<Survey>
+  /** Ends all requests. To be called in the end, whatever became of the build. */
+  stop(): void
+}
+
+/** Asks the bucket what it holds. Nothing is thrown here: who needs the answer gets the error. */
+export function ask({ location, ...settings }: Settings): Asked {
+  const stop = new AbortController()
+  const connection = import('../s3/s3-bucket.js').then(({ openBucket }) => openBucket({ ...settings }))
+  const take = async () => {
+    const { bucket } = await connection
+    stop.signal.throwIfAborted()
+    return takeSurvey(bucket, location, { signal: stop.signal })
+  }
+  const first = take()
+  first.catch(() => {})
+  return {
+    connection,
+    survey: () => first.catch(take),
+    stop() {
+      stop.abort()
+      connection.then(
+        ({ close }) => close(),
+        () => {},
+      )
+    },
+  }
+}

@@ -1,0 +1,46 @@
+import { ask } from './ask.js'
+import type { LeftOut } from './collect.js'
+import { type Decision, plan } from './plan.js'
+import { readFiles } from './read-files.js'
+import type { ReleaseRecord } from './record.js'
+import { report } from './report.js'
+import type { Settings } from './settings.js'
+
+export interface Preview {
+  decisions: Decision[]
+  leftOut: LeftOut[]
+  /** Paths of fingerprinted files whose names stand in the bucket with other bytes. */
+  overwritten: string[]
+  /** The newest release. */
+  last: ReleaseRecord | undefined
+  warnings: string[]
+  /** The same for people. */
+  text: string
+}
+
+/**
+ * What a deploy of a folder would do. Nothing is written. Without a bundler's word, a name counts as fingerprinted if the last release had
+ * it as such.
+ *
+ * @param dir absolute
+ * @throws StaticS3Error
+ */
+export async function preview(settings: Settings, dir: string): Promise<Preview> {
+  const begun = performance.now()
+  const asked = ask(settings)
+  try {
+    const survey = await asked.survey()
+    const objects = [...(survey.record?.objects ?? [])]
+    const fingerprinted = new Set(objects.filter(([, each]) => each.fingerprinted).map(([path]) => path))
+    const outputs = [{ dir, emitted: new Set<string>(), fingerprinted }]
+    const read = await readFiles({ settings, asked, outputs, before: new Map(), notOurs: [], base: '/' })
+    const { leftOut } = read
+    const { decisions, overwritten } = plan(read.files, { ...survey, written: new Map() }, settings.force)
+    const milliseconds = performance.now() - begun
+    const text = report({ ...settings, decisions, leftOut, dryRun: true, release: undefined, milliseconds })
+    const warnings = [...settings.warnings, ...read.warnings, ...survey.warnings]
+    return { decisions, leftOut, overwritten: overwritten.map(({ path }) => path), last: survey.record, warnings, text }
+  } finally {
+    asked.stop()
+  }
+}

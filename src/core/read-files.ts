@@ -1,0 +1,62 @@
+import type { Asked } from './ask.js'
+import { type Classified, classify } from './classify.js'
+import { type BuiltFile, collect, type Output, type Snapshot } from './collect.js'
+import { type DigestedFile, digest } from './digest.js'
+import { StaticS3Error } from './error.js'
+import type { Settings } from './settings.js'
+import { urlInBucket } from './url-in-bucket.js'
+import { pointManifestPictures } from './web-app-manifest.js'
+
+export interface FolderInput {
+  settings: Settings
+  /** What is asked of the bucket meanwhile. */
+  asked: Asked
+  outputs: readonly Output[]
+  /** What stood in the output folders when the build began. */
+  before: ReadonlyMap<string, Snapshot>
+  /** Folders inside them that are another build's. */
+  notOurs: readonly string[]
+  /** Where the page's own origin has them: a URL or a path with a slash at its end. */
+  base: string
+  /** What there is to do to the files first. */
+  prepareFiles?: (files: readonly BuiltFile[]) => Promise<void>
+}
+
+export interface ReadFiles extends Pick<Classified, 'leftOut' | 'warnings'> {
+  files: DigestedFile[]
+}
+
+/**
+ * The way of the files up to where the bucket is needed: which there are, what they become, and what is in them.
+ *
+ * @throws StaticS3Error with all that stops the deploy
+ */
+export async function readFiles(input: FolderInput): Promise<ReadFiles> {
+  const { settings, asked, outputs, before, notOurs, base } = input
+  const collected = await collect(outputs, before, notOurs)
+  await input.prepareFiles?.(collected.files)
+  if (settings.rewrite) {
+    collected.files = await pointManifestPictures(collected.files, base, urlInBucket(settings))
+  }
+  const { files, leftOut, problems, warnings } = classify(collected, settings)
+  throwProblems(problems)
+  const digested = await digest(files, files.length === 0 ? new Map() : await secretsInUse(asked))
+  throwProblems(digested.problems)
+  return { files: digested.files, leftOut, warnings }
+}
+
+async function secretsInUse(asked: Asked): Promise<Map<string, string>> {
+  const { credentials } = await asked.connection
+  const { accessKeyId, secretAccessKey, sessionToken } = await credentials()
+  const secrets = new Map([
+    ['the secret access key in use', secretAccessKey],
+    ['the access key id in use', accessKeyId],
+  ])
+  if (sessionToken) secrets.set('the session token in use', sessionToken)
+  return secrets
+}
+
+function throwProblems(problems: readonly string[]): void {
+  if (problems.length === 0) return
+  throw new StaticS3Error(`static-s3: nothing was uploaded\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
+}

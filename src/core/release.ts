@@ -1,0 +1,248 @@
+import type { Bucket, ObjectParameters } from './bucket.js'
+import { bodyOfBytes } from './bytes.js'
+import type { DigestedFile } from './digest.js'
+import { answerOf, StaticS3Error } from './error.js'
+import { headersOf } from './headers.js'
+import { compareKeys } from './key-order.js'
+import { type Lock, takeLock } from './lock.js'
+import { type Decision, type Known, type Plan, plan, recordOf } from './plan.js'
+import { type Author, encodeBegun, encodeRelease, type KnownObject, type ReleaseRecord } from './record.js'
+import { begunKey, lockKey, type ReleasesFolder, recordKey, releasesFolder } from './releases-folder.js'
+import type { Settings } from './settings.js'
+import { isCurrent, type Survey, takeSurvey } from './survey.js'
+import { type Done, startUpload } from './upload.js'
+
+export interface ReleaseInput {
+  files: readonly DigestedFile[]
+  survey: Survey
+  bucket: Bucket
+  author: () => Promise<Author>
+  settings: Settings
+  warn: (message: string) => void
+  onProgress: (done: Done, all: Done) => void
+  /** Told when another deploy is waited for. */
+  onWait: (whom: string) => void
+}
+
+export interface Released {
+  decisions: Decision[]
+  /** Its number; undefined where nothing was to be done, or no record can be kept. */
+  release: number | undefined
+}
+
+/** Objects of earlier releases that a record still knows; more than that only where the release itself has more. */
+const earlierObjects = 5000
+/** S3 lists that many keys at a time. */
+const page = 1000
+
+/**
+ * Brings the files into the bucket: what nobody refers to yet at once, and what visitors see under the location's lock, by a plan that
+ * holds for the bucket as it then is. The record of what was done comes last.
+ *
+ * @throws StaticS3Error
+ */
+export async function release(input: ReleaseInput): Promise<Released> {
+  const { survey, bucket, settings, onProgress } = input
+  const first = decide(input, { ...survey, written: new Map() })
+  if (first.decisions.every(({ reason }) => reason === 'unchanged')) {
+    return { decisions: first.decisions, release: undefined }
+  }
+
+  const upload = startUpload(bucket, settings.concurrency, onProgress)
+  const author = await input.author()
+  const keeps = await begin(input, author, first, 1)
+  await upload.run(first, ['fingerprinted'])
+
+  const lock = keeps ? await takeLockOf(input, author) : undefined
+  try {
+    let now = survey
+    let last = first
+    if (lock && !isCurrent(survey, lock.release)) {
+      now = await takeSurvey(bucket, settings.location, { folder: lock.folder })
+      for (const warning of now.warnings) input.warn(warning)
+      // What it wrote itself it knows better: somebody else may have given it other headers since.
+      now.begun = now.begun.filter(({ id }) => id !== author.id)
+      last = decide(input, { ...now, written: upload.written })
+      // What it began with is older than the release that came between.
+      await begin(input, author, last, 2)
+    }
+    await upload.run(last, ['fingerprinted', 'asset', 'manifest', 'html'], lock)
+    const decisions = last.decisions.map((decision) => upload.carriedOut.get(decision.file.key) ?? decision)
+    const done = lock && (await keepRecord(input, author, lock, { ...now, written: upload.written }))
+    return { decisions, release: done ? lock.release : undefined }
+  } catch (error) {
+    // What may still be carried out mustn't come after the next deploy: then the lock is left to end by itself.
+    if (!upload.leftUnanswered()) await lock?.giveUp().catch(() => {})
+    throw error
+  } finally {
+    await lock?.letGo()
+  }
+}
+
+/** The plan, with a warning or an error about fingerprinted names that come with other bytes. */
+export function decide(
+  { files, settings, warn }: Pick<ReleaseInput, 'files' | 'settings' | 'warn'>,
+  known: Known,
+): Plan {
+  const planned = plan(files, known, settings.force)
+  guardFingerprints(planned, settings, warn)
+  return planned
+}
+
+/**
+ * Says what is about to be written, so that whoever comes after a crash knows the headers of what is there.
+ *
+ * @returns whether a record and a lock can be kept here
+ */
+async function begin(
+  { survey, bucket, settings, warn }: ReleaseInput,
+  author: Author,
+  { decisions }: Plan,
+  time: 1 | 2,
+): Promise<boolean> {
+  if (!survey.folder) return false
+  const { location } = settings
+  const changed = decisions.filter(({ action }) => action !== 'skip')
+  const headers = new Map(changed.map(({ file }) => [file.path, headersOf(file.parameters)]))
+  const body = bodyOfBytes(await encodeBegun(location, { ...author, at: new Date(), headers }))
+  try {
+    await bucket.put(begunKey(releasesFolder(location), author.id, time), body, recordParameters(settings))
+    return true
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    warn(
+      `no record of this release can be kept, so that the next one takes longer and two at once may mix: ${reasonOf(error)}`,
+    )
+    return false
+  }
+}
+
+function takeLockOf({ survey, bucket, settings, warn, onWait }: ReleaseInput, author: Author): Promise<Lock> {
+  return takeLock({
+    bucket,
+    location: settings.location,
+    author,
+    folder: survey.folder as ReleasesFolder,
+    conditionalWrites: survey.record?.conditionalWrites ?? false,
+    parameters: { ...recordParameters(settings), ContentType: 'application/json' },
+    patience: settings.lockTimeout * 1000,
+    onWait,
+  }).then((lock) => {
+    if (!lock.conditionalWrites) {
+      warn(
+        'this store ignores conditional writes (If-None-Match), so that two deploys at once may mix: let one wait for the other',
+      )
+    }
+    return lock
+  })
+}
+
+/** @returns whether the record is there */
+async function keepRecord(input: ReleaseInput, author: Author, lock: Lock, known: Known): Promise<boolean> {
+  const { bucket, settings, warn } = input
+  const folder = releasesFolder(settings.location)
+  try {
+    const body = bodyOfBytes(await encodeRelease(settings.location, recordOfRelease(input, author, lock, known)))
+    lock.check()
+    await bucket.put(recordKey(folder, lock.release), body, recordParameters(settings), lock.signal)
+  } catch (error) {
+    warn(
+      `the site is live, but its record could not be written, so that the next deploy takes longer: ${reasonOf(error)}`,
+    )
+    await lock.giveUp().catch(() => {})
+    return false
+  }
+  await lock.letGo()
+  const { begun, locks } = input.survey.folder as ReleasesFolder
+  const own = [lockKey(folder, lock.release), begunKey(folder, author.id, 1), begunKey(folder, author.id, 2)]
+  const over = [...begun, ...locks, ...lock.folder.locks].map(({ key }) => key)
+  try {
+    await bucket.delete([...own, ...over])
+  } catch (error) {
+    warn(`what the deploy no longer needs stays in the bucket: ${reasonOf(error)}`)
+  }
+  return true
+}
+
+function recordOfRelease({ files, settings }: ReleaseInput, author: Author, lock: Lock, known: Known): ReleaseRecord {
+  const listed = new Map(known.listing.map((object) => [object.key, object]))
+  const { release, conditionalWrites } = lock
+  const own = files.map((file): [string, KnownObject] => [
+    file.path,
+    {
+      sha256: file.sha256,
+      size: file.size,
+      etag: known.written.get(file.key) ?? listed.get(file.key)?.etag ?? '',
+      headers: headersOf(file.parameters),
+      fingerprinted: file.group === 'fingerprinted',
+      release,
+    },
+  ])
+  const ours = new Set(files.map(({ path }) => path))
+  const prefix = settings.location === '' ? '' : `${settings.location}/`
+  const earlier = [...(known.record?.objects ?? [])]
+    .filter(([path]) => {
+      const there = listed.get(prefix + path)
+      return !ours.has(path) && there !== undefined && recordOf(path, there, known) !== undefined
+    })
+    .sort(([, a], [, b]) => b.release - a.release)
+    .slice(0, Math.max(earlierObjects, files.length))
+  const keys = [...listed.keys(), ...files.map(({ key }) => key).filter((key) => !listed.has(key))]
+  return {
+    ...author,
+    release,
+    at: new Date(),
+    conditionalWrites,
+    objects: new Map([...own, ...earlier]),
+    splitAt: splitsOf(keys),
+  }
+}
+
+/** Where a listing can be split into parts of whole pages: not behind the last key. A few hundred parts are enough. */
+function splitsOf(keys: readonly string[]): string[] {
+  const pages = Math.ceil(keys.length / page / 250)
+  return [...keys].sort(compareKeys).filter((_key, i) => (i + 1) % (page * pages) === 0 && i + 1 < keys.length)
+}
+
+/** What the bucket may ask of every object, and nothing that is for visitors. */
+function recordParameters({ objectParameters }: Settings): ObjectParameters {
+  const { ACL } = objectParameters
+  const asked = [
+    'BucketKeyEnabled',
+    'ExpectedBucketOwner',
+    'RequestPayer',
+    'SSEKMSEncryptionContext',
+    'SSEKMSKeyId',
+    'ServerSideEncryption',
+  ]
+  return {
+    ...Object.fromEntries(
+      asked.flatMap((name) => (objectParameters[name] === undefined ? [] : [[name, objectParameters[name]]])),
+    ),
+    ...(ACL === 'bucket-owner-full-control' ? { ACL } : {}),
+    ContentType: 'application/gzip',
+    CacheControl: 'no-store',
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  const { status = 0 } = answerOf(error)
+  return status >= 400 && status < 500
+}
+
+function reasonOf(error: unknown): string {
+  return (error as Error).message.replace(/^static-s3: /, '')
+}
+
+function guardFingerprints({ overwritten }: Plan, { fileOverwrite }: Settings, warn: (message: string) => void): void {
+  const [first] = overwritten
+  if (!first) return
+  const names = overwritten.length === 1 ? first.key : `${first.key} and ${overwritten.length - 1} more`
+  const what = `${names}: the bucket has other bytes under the same fingerprinted name, which browsers keep for a year`
+  if (!fileOverwrite) {
+    throw new StaticS3Error(
+      `static-s3: nothing was uploaded\n  - ${what}. AWS_S3_FILE_OVERWRITE is off: make the bundler hash the content, or switch it on.`,
+    )
+  }
+  warn(what)
+}

@@ -1,0 +1,873 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { type MemoryBucket, memoryBucket } from '../fixtures/memory-bucket.js'
+import { type EmbeddedS3, type LoggedRequest, s3Servers, startEmbedded, type TestS3 } from '../fixtures/s3/index.js'
+import type { Bucket } from '../src/core/bucket.js'
+import { bodyOfBytes } from '../src/core/bytes.js'
+import { StaticS3Error } from '../src/core/error.js'
+import { compareKeys } from '../src/core/key-order.js'
+import { type Lock, type LockInput, takeLock } from '../src/core/lock.js'
+import type { Author } from '../src/core/record.js'
+import {
+  begunKey,
+  latestRelease,
+  lockKey,
+  openLock,
+  type ReleasesFolder,
+  readFolder,
+  recordKey,
+  releasesFolder,
+} from '../src/core/releases-folder.js'
+import { readReleases } from '../src/core/survey.js'
+import { openBucket, type S3Connection } from '../src/s3/s3-bucket.js'
+
+// Waits that Vitest's timers turn forward, and that are short where time is real.
+vi.mock('node:timers/promises', async (original) => ({
+  ...(await original<typeof import('node:timers/promises')>()),
+  setTimeout: (ms: number) => new Promise<void>((done) => setTimeout(done, vi.isFakeTimers() ? ms : ms / 20)),
+}))
+
+const folder = releasesFolder('static')
+const noReleases: ReleasesFolder = { records: [], locks: [], begun: [] }
+
+const author = (id: string): Author => ({ id, by: `${id}@machine`, commit: undefined, bundler: 'vite 8.0.0' })
+
+function take(bucket: Bucket, id: string, more: Partial<LockInput> = {}): Promise<Lock> {
+  return takeLock({
+    bucket,
+    location: 'static',
+    author: author(id),
+    folder: noReleases,
+    conditionalWrites: true,
+    parameters: {},
+    patience: 0,
+    onWait: () => {},
+    ...more,
+  })
+}
+
+const put = (bucket: Bucket, key: string, content: string) => bucket.put(key, bodyOfBytes(Buffer.from(content)), {})
+
+const contentOf = async (bucket: Bucket, key: string) => {
+  const bytes = await bucket.get(key)
+  return bytes && Buffer.from(bytes).toString()
+}
+
+const messageOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'no error',
+    (error: Error) => error.message,
+  )
+
+/** As `release` ends a release: its record, and then its lock is put away. */
+async function end(bucket: Bucket, lock: Lock): Promise<void> {
+  await lock.letGo()
+  await put(bucket, recordKey(folder, lock.release), 'a record')
+  await bucket.delete([lockKey(folder, lock.release)])
+}
+
+describe("the releases' folder", () => {
+  it.each([
+    ['static', '.static-s3/static/releases/'],
+    ['my/static', '.static-s3/my/static/releases/'],
+    ['', '.static-s3/releases/'],
+  ])('of location %j is %s', (location, expected) => {
+    expect(releasesFolder(location)).toBe(expected)
+  })
+
+  it('lists what has begun first, and then the newest release first', () => {
+    const keys = [
+      begunKey(folder, 'some-id'),
+      recordKey(folder, 1000),
+      lockKey(folder, 1000),
+      recordKey(folder, 42),
+      lockKey(folder, 42),
+      recordKey(folder, 9),
+      recordKey(folder, 1),
+    ]
+    expect([...keys].sort(compareKeys)).toEqual(keys)
+    expect(recordKey(folder, 42)).toBe('.static-s3/static/releases/99999957.json.gz')
+    expect(lockKey(folder, 42)).toBe('.static-s3/static/releases/99999957.lock')
+  })
+
+  const object = (key: string, size = 10) => ({ key, size, etag: '', lastModified: 0 })
+  const folderWith = (...keys: string[]) =>
+    readFolder(
+      folder,
+      keys.sort(compareKeys).map((key) => object(key)),
+    )
+
+  it('is read by its names', () => {
+    const keys = [begunKey(folder, 'a'), lockKey(folder, 3), recordKey(folder, 2), lockKey(folder, 2)]
+    const read = folderWith(...keys)
+    expect(read.begun.map(({ key }) => key)).toEqual([keys[0]])
+    expect(read.locks.map(({ release }) => release)).toEqual([3, 2])
+    expect(read.records).toEqual([{ ...object(recordKey(folder, 2)), release: 2 }])
+  })
+
+  it.each([
+    `${folder}`,
+    `${folder}readme.txt`,
+    `${folder}1.lock`,
+    `${folder}123456789.lock`,
+    `${folder}99999998.lock.bak`,
+    `${folder}99999998.json`,
+    `${folder}more/99999998.lock`,
+    `${folder}0-begun-a/b.json.gz`,
+    `${folder}0-begun-.json.gz`,
+    // The folder of a location `static/releases` lies inside.
+    `${releasesFolder('static/releases')}99999998.lock`,
+  ])('minds no other names: %s', (key) => {
+    expect(folderWith(key)).toEqual(noReleases)
+  })
+
+  it.each<[what: string, keys: string[], latest: number]>([
+    ['nothing', [], 0],
+    ['a record', [recordKey(folder, 4)], 4],
+    ['a lock above the newest record', [recordKey(folder, 4), lockKey(folder, 5)], 5],
+    ['a lock below the newest record', [recordKey(folder, 4), lockKey(folder, 3)], 4],
+    ['only what has begun', [begunKey(folder, 'a')], 0],
+  ])('with %s', (_what, keys, latest) => {
+    expect(latestRelease(folderWith(...keys))).toBe(latest)
+  })
+
+  it.each<[what: string, listing: ReturnType<typeof object>[], open: number | undefined]>([
+    ['nothing', [], undefined],
+    ['a record', [object(recordKey(folder, 4))], undefined],
+    ['a lock', [object(lockKey(folder, 1))], 1],
+    ['a lock above the newest record', [object(recordKey(folder, 4)), object(lockKey(folder, 5))], 5],
+    ["the newest record's own lock", [object(recordKey(folder, 4)), object(lockKey(folder, 4))], undefined],
+    ['a lock below the newest record', [object(recordKey(folder, 4)), object(lockKey(folder, 2))], undefined],
+    ['an empty lock, which was given up', [object(recordKey(folder, 4)), object(lockKey(folder, 5), 0)], undefined],
+    ['an empty lock above another one', [object(lockKey(folder, 6), 0), object(lockKey(folder, 5))], undefined],
+    ['two locks', [object(lockKey(folder, 6)), object(lockKey(folder, 5))], 6],
+  ])('says who is at work: %s', (_what, listing, open) => {
+    expect(openLock(readFolder(folder, listing))?.release).toBe(open)
+  })
+})
+
+describe('in a bucket in memory', () => {
+  let bucket: MemoryBucket
+  /** The store's own clock. */
+  let storeTime: number
+  let failing: ((key: string) => Error | undefined) | undefined
+
+  const day = 24 * 3_600_000
+  const start = Date.UTC(2026, 0, 1)
+  const first = lockKey(folder, 1)
+
+  beforeEach(() => {
+    vi.useFakeTimers({ now: start })
+    storeTime = start - 3 * day
+    failing = undefined
+    bucket = memoryBucket({ now: () => storeTime, fail: (key) => failing?.(key) })
+  })
+  afterEach(() => {
+    vi.clearAllTimers()
+    vi.useRealTimers()
+  })
+
+  /** Time passes, for us and for the store. */
+  async function pass(ms: number): Promise<void> {
+    for (let left = ms; left > 0; left -= 100) {
+      storeTime += Math.min(left, 100)
+      await vi.advanceTimersByTimeAsync(Math.min(left, 100))
+    }
+  }
+
+  /** Time passes until then. */
+  async function soon<T>(work: Promise<T>): Promise<T> {
+    let over = false
+    const settle = () => {
+      over = true
+    }
+    work.then(settle, settle)
+    for (let i = 0; !over && i < 10_000; i++) await pass(10)
+    return work
+  }
+
+  const holder = async (key = first) => JSON.parse((await contentOf(bucket, key)) ?? '{}')
+  const putsOf = (key: string) => bucket.log.filter((line) => line === `end put ${key}`).length
+  const folderNow = () => readReleases(bucket, 'static')
+
+  describe('taking it', () => {
+    it('writes who has it, since when, and until when', async () => {
+      const lock = await soon(take(bucket, 'a', { parameters: { ContentType: 'application/json' } }))
+      expect(lock).toMatchObject({ release: 1, conditionalWrites: true })
+      const time = expect.stringMatching(/^2026-01-01T00:00:00\.\d{3}Z$/)
+      const written = await holder()
+      expect(written).toEqual({ id: 'a', by: 'a@machine', start: time, renewed: time, end: expect.any(String) })
+      expect(Date.parse(written.end) - Date.parse(written.renewed)).toBe(30_000)
+      expect(bucket.objects.get(first)?.parameters).toEqual({ ContentType: 'application/json' })
+      await lock.letGo()
+    })
+
+    it('shows the folder as it is under the lock', async () => {
+      await soon(put(bucket, begunKey(folder, 'b'), 'since the survey'))
+      const lock = await soon(take(bucket, 'a'))
+      expect(lock.folder.begun.map(({ key }) => key)).toEqual([begunKey(folder, 'b')])
+      expect(lock.folder.locks.map(({ key }) => key)).toEqual([first])
+      await lock.letGo()
+    })
+
+    it.each<[what: string, objects: [key: string, content: string][], release: number]>([
+      ['the first', [], 1],
+      ['the one after the newest record', [[recordKey(folder, 4), 'a record']], 5],
+      [
+        "the one after a record whose lock wasn't put away",
+        [
+          [recordKey(folder, 4), 'a record'],
+          [lockKey(folder, 4), '{}'],
+        ],
+        5,
+      ],
+      [
+        'the one after a lock that was given up',
+        [
+          [recordKey(folder, 4), 'a record'],
+          [lockKey(folder, 5), ''],
+        ],
+        6,
+      ],
+    ])('takes %s', async (_what, objects, release) => {
+      for (const [key, content] of objects) await soon(put(bucket, key, content))
+      const lock = await soon(take(bucket, 'a', { folder: await folderNow() }))
+      expect(lock.release).toBe(release)
+      expect((await holder(lockKey(folder, release))).id).toBe('a')
+      await lock.letGo()
+    })
+
+    it('takes the next number where its view is old, and that one was used and put away', async () => {
+      const old = await folderNow()
+      await soon(put(bucket, recordKey(folder, 1), 'a record'))
+      await soon(put(bucket, recordKey(folder, 2), 'a record'))
+      const lock = await soon(take(bucket, 'a', { folder: old }))
+      expect(lock.release).toBe(3)
+      expect(openLock(await folderNow())).toMatchObject({ release: 3 })
+      await lock.letGo()
+      // What it wrote before it knew is in nobody's way.
+      await soon(put(bucket, recordKey(folder, 3), 'a record'))
+      expect(openLock(await folderNow())).toBeUndefined()
+    })
+
+    it('does not take one whose release failed without a record, in an old view', async () => {
+      const old = await folderNow()
+      await soon(put(bucket, first, ''))
+      const lock = await soon(take(bucket, 'a', { folder: old }))
+      expect(lock.release).toBe(2)
+      await lock.letGo()
+    })
+
+    it('leaves nothing behind that holds others up, where it can not see the folder then', async () => {
+      const broken: Bucket = { ...bucket, list: () => Promise.reject(new StaticS3Error('static-s3: LIST: SlowDown')) }
+      expect(await messageOf(soon(take(broken, 'a')))).toContain('SlowDown')
+      const next = await soon(take(bucket, 'b', { folder: await folderNow() }))
+      expect(next.release).toBe(2)
+      await next.letGo()
+    })
+
+    it('does not go on where the lock can not be written', async () => {
+      failing = () => new StaticS3Error('static-s3: PUT: AccessDenied')
+      expect(await messageOf(soon(take(bucket, 'a')))).toContain('AccessDenied')
+      expect(bucket.objects.size).toBe(0)
+      expect(vi.getTimerCount()).toBe(0)
+    })
+  })
+
+  describe('a store that', () => {
+    const ignoring = (): Bucket => ({
+      ...bucket,
+      put: (key, body, { IfNoneMatch, ...parameters }, signal) => bucket.put(key, body, parameters, signal),
+    })
+    const refusing = (status: number, name: string): Bucket => ({
+      ...bucket,
+      put: (key, body, parameters, signal) =>
+        parameters.IfNoneMatch === undefined
+          ? bucket.put(key, body, parameters, signal)
+          : Promise.reject(
+              new StaticS3Error(`static-s3: ${name}`, { cause: Object.assign(new Error(), { status, name }) }),
+            ),
+    })
+
+    it('minds conditions is known by a second try', async () => {
+      const lock = await soon(take(bucket, 'a', { conditionalWrites: false }))
+      expect(lock).toMatchObject({ release: 1, conditionalWrites: true })
+      expect(bucket.log.filter((line) => line.endsWith(first))).toEqual([
+        `begin put ${first}`,
+        `end put ${first}`,
+        `begin put ${first}`,
+        `fail put ${first}`,
+      ])
+      await lock.letGo()
+    })
+
+    it('is known to mind conditions is not asked twice', async () => {
+      const lock = await soon(take(bucket, 'a', { conditionalWrites: true }))
+      expect(bucket.log).toEqual([`begin put ${first}`, `end put ${first}`])
+      await lock.letGo()
+    })
+
+    it.each<[what: string, open: () => Bucket]>([
+      ['ignores conditions', ignoring],
+      ['has not implemented them', () => refusing(501, 'NotImplemented')],
+      ['refuses their header', () => refusing(400, 'InvalidArgument')],
+    ])('%s is found out, and the lock is there all the same', async (_what, open) => {
+      const store = open()
+      const lock = await soon(take(store, 'a', { conditionalWrites: false }))
+      expect(lock).toMatchObject({ release: 1, conditionalWrites: false })
+      expect((await holder()).id).toBe('a')
+      expect(await messageOf(soon(take(store, 'b', { folder: await folderNow() })))).toContain('locked by a@machine')
+      const { renewed } = await holder()
+      await pass(10_500)
+      expect((await holder()).renewed > renewed).toBe(true)
+      expect(lock.signal.aborted).toBe(false)
+      await soon(end(store, lock))
+      const next = await soon(take(store, 'b', { folder: await folderNow(), conditionalWrites: false }))
+      expect(next.release).toBe(2)
+      await next.letGo()
+    })
+
+    it.each(['RequestTimeout', 'BadDigest', 'ExpiredToken'])(
+      'says 400 %s, which is nothing about conditions, does not get the lock of others overwritten',
+      async (name) => {
+        const old = await folderNow()
+        const theirs = await soon(take(bucket, 'b'))
+        await soon(take(refusing(400, name), 'a', { folder: old, conditionalWrites: false })).catch(() => {})
+        expect((await holder()).id).toBe('b')
+        await theirs.letGo()
+      },
+    )
+  })
+
+  describe('while it is held', () => {
+    it('is renewed, until it is let go', async () => {
+      const lock = await soon(take(bucket, 'a'))
+      const written = await holder()
+      await pass(10_100)
+      expect(putsOf(first)).toBe(2)
+      const renewed = await holder()
+      expect(renewed).toEqual({ ...written, renewed: expect.any(String), end: expect.any(String) })
+      expect(Date.parse(renewed.renewed) - Date.parse(written.renewed)).toBeGreaterThanOrEqual(10_000)
+      expect(Date.parse(renewed.end) - Date.parse(renewed.renewed)).toBe(30_000)
+      await pass(600_000)
+      expect(putsOf(first)).toBe(62)
+      lock.check()
+      expect(lock.signal.aborted).toBe(false)
+
+      await lock.letGo()
+      await pass(600_000)
+      expect(putsOf(first)).toBe(62)
+      expect(lock.signal.aborted).toBe(false)
+      expect(vi.getTimerCount()).toBe(0)
+    })
+
+    it('keeps others out, however long it takes', async () => {
+      const lock = await soon(take(bucket, 'a'))
+      let got = false
+      const second = take(bucket, 'b', { patience: day }).then((theirs) => {
+        got = true
+        return theirs
+      })
+      await pass(300_000)
+      expect(got).toBe(false)
+      await soon(end(bucket, lock))
+      expect((await soon(second)).release).toBe(2)
+      await (await second).letGo()
+    })
+
+    it('is over for others once it is given up', async () => {
+      const lock = await soon(take(bucket, 'a'))
+      await soon(lock.giveUp())
+      expect(bucket.objects.get(first)?.bytes).toHaveLength(0)
+      await pass(60_000)
+      expect(putsOf(first)).toBe(2)
+      expect(vi.getTimerCount()).toBe(0)
+    })
+
+    it('is not lost by one renewal that fails', async () => {
+      const lock = await soon(take(bucket, 'a'))
+      failing = () => new StaticS3Error('static-s3: PUT: SlowDown')
+      await pass(15_000)
+      failing = undefined
+      await pass(30_000)
+      lock.check()
+      expect(lock.signal.aborted).toBe(false)
+      await lock.letGo()
+    })
+
+    it('is lost when it can not be renewed, well before others may take it', async () => {
+      const lock = await soon(take(bucket, 'a'))
+      const takenAt = bucket.written.get(first) as number
+      failing = () => new StaticS3Error('static-s3: PUT: SlowDown')
+      await pass(24_000)
+      lock.check()
+      expect(lock.signal.aborted).toBe(false)
+      await pass(1500)
+      expect(lock.signal.aborted).toBe(true)
+      expect(storeTime - takenAt).toBeLessThan(26_000)
+      const { message } = lock.signal.reason as Error
+      expect(lock.signal.reason).toBeInstanceOf(StaticS3Error)
+      expect(message).toBe(`static-s3: ${first} could not be renewed for 25 seconds: another deploy may begin`)
+      expect(() => lock.check()).toThrow(message)
+      await lock.letGo()
+    })
+
+    it('is lost when the answers to its renewals do not come', async () => {
+      const lock = await soon(take(bucket, 'a'))
+      vi.spyOn(bucket, 'put').mockImplementation((_key, _body, _parameters, signal) => {
+        return new Promise((_resolve, reject) => {
+          if (signal?.aborted) reject(signal.reason)
+          signal?.addEventListener('abort', () => reject(signal.reason))
+        })
+      })
+      await pass(26_000)
+      expect(lock.signal.aborted).toBe(true)
+      await soon(lock.letGo())
+      expect(vi.getTimerCount()).toBe(0)
+    })
+
+    it.each(['forwards', 'backwards'])('holds on when this clock is set %s meanwhile', async (direction) => {
+      const lock = await soon(take(bucket, 'a'))
+      if (direction === 'backwards') {
+        vi.setSystemTime(start - day)
+        await pass(60_000)
+        expect(lock.signal.aborted).toBe(false)
+        failing = () => new StaticS3Error('static-s3: PUT: SlowDown')
+        await pass(35_000)
+      } else vi.setSystemTime(start + day)
+      expect(() => lock.check()).toThrow('could not be renewed')
+      expect(lock.signal.aborted).toBe(true)
+      await lock.letGo()
+    })
+
+    describe('by a machine that slept', () => {
+      /** All stands still here, and goes on elsewhere. */
+      const sleepFor = (ms: number) => {
+        vi.setSystemTime(Date.now() + ms)
+        storeTime += ms
+      }
+
+      it('is lost at the first look', async () => {
+        const lock = await soon(take(bucket, 'a'))
+        sleepFor(26_000)
+        expect(() => lock.check()).toThrow('could not be renewed')
+        expect(lock.signal.aborted).toBe(true)
+        await lock.letGo()
+      })
+
+      it('is not taken back by a renewal that comes before the first look', async () => {
+        const lock = await soon(take(bucket, 'a'))
+        await pass(9000)
+        sleepFor(60_000)
+        const next = await soon(take(bucket, 'b', { folder: await folderNow() }))
+        expect(next.release).toBe(2)
+        await pass(2000)
+        expect(() => lock.check()).toThrow('could not be renewed')
+        expect(lock.signal.aborted).toBe(true)
+        await lock.letGo()
+        await next.letGo()
+      })
+
+      it('is not taken back by a renewal that was on its way', async () => {
+        const lock = await soon(take(bucket, 'a'))
+        let answer: (etag: string) => void = () => {}
+        vi.spyOn(bucket, 'put').mockImplementationOnce(() => new Promise((resolve) => (answer = resolve)))
+        await pass(10_100)
+        sleepFor(20_000)
+        answer('etag')
+        await vi.advanceTimersByTimeAsync(0)
+        expect(() => lock.check()).toThrow('could not be renewed')
+        await lock.letGo()
+      })
+    })
+  })
+
+  describe('one that has expired', () => {
+    /** Of somebody who has died. */
+    async function leaveLock(release = 1): Promise<void> {
+      const holder = { id: 'dead', by: 'dead@machine', start: new Date(storeTime).toISOString() }
+      await soon(put(bucket, lockKey(folder, release), JSON.stringify(holder)))
+      storeTime = bucket.written.get(lockKey(folder, release)) as number
+    }
+
+    it.each<[what: string, localTime: number]>([
+      ['is right', 0],
+      ['is a day ahead', day],
+      ['is a day behind', -day],
+    ])('is taken over by the clock of the store, not before, when the own one %s', async (_what, localTime) => {
+      await leaveLock()
+      vi.setSystemTime(storeTime + localTime)
+      storeTime += 29_500
+      const message = await messageOf(soon(take(bucket, 'a', { folder: await folderNow() })))
+      expect(message).toContain('locked by dead@machine')
+      storeTime += 1000
+      const lock = await soon(take(bucket, 'a', { folder: await folderNow() }))
+      expect(lock.release).toBe(2)
+      // It is over with the record of who came after.
+      await soon(end(bucket, lock))
+      expect(openLock(await folderNow())).toBeUndefined()
+    })
+
+    it('is taken over by who waits for it', async () => {
+      await leaveLock()
+      const lock = await soon(take(bucket, 'a', { folder: await folderNow(), patience: 60_000 }))
+      expect(storeTime - (bucket.written.get(first) as number)).toBeGreaterThan(30_000)
+      expect(lock.release).toBe(2)
+      await lock.letGo()
+    })
+
+    it('is not, where it was renewed since it was seen', async () => {
+      const theirs = await soon(take(bucket, 'b'))
+      const old = await folderNow()
+      await pass(120_000)
+      const message = await messageOf(soon(take(bucket, 'a', { folder: old })))
+      expect(message).toContain('locked by b@machine')
+      expect([...bucket.objects.keys()]).toEqual([first])
+      await theirs.letGo()
+    })
+
+    it('is not, where it was renewed while the listing that shows it was on its way', async () => {
+      const theirs = await soon(take(bucket, 'b'))
+      const slow: Bucket = {
+        ...bucket,
+        list: async (prefix, options) => {
+          const listing = await bucket.list(prefix, options)
+          await new Promise((done) => setTimeout(done, 40_000))
+          return listing
+        },
+      }
+      const old = await folderNow()
+      expect(await messageOf(soon(take(slow, 'a', { folder: old })))).toContain('locked by b@machine')
+      expect([...bucket.objects.keys()]).toEqual([first])
+      await theirs.letGo()
+    })
+
+    it('has only one heir', async () => {
+      await leaveLock()
+      storeTime += 31_000
+      const seen = await folderNow()
+      const heirs = await soon(Promise.allSettled(['a', 'b', 'c'].map((id) => take(bucket, id, { folder: seen }))))
+      const got = heirs.flatMap((heir) => (heir.status === 'fulfilled' ? [heir.value] : []))
+      expect(got.map(({ release }) => release)).toEqual([2])
+      await got[0]?.letGo()
+    })
+
+    it('is never taken over in a store that tells no times', async () => {
+      await leaveLock()
+      storeTime += day
+      const timeless: Bucket = {
+        ...bucket,
+        list: async (prefix, options) =>
+          (await bucket.list(prefix, options)).map((object) => ({ ...object, lastModified: undefined })),
+      }
+      const seen = await readReleases(timeless, 'static')
+      expect(await messageOf(soon(take(timeless, 'a', { folder: seen })))).toContain('locked by dead@machine')
+    })
+  })
+
+  describe('waiting', () => {
+    it('tells once for each deploy that is waited for: who, and since when', async () => {
+      const told: string[] = []
+      const one = await soon(take(bucket, 'b'))
+      const waiting = take(bucket, 'a', { patience: day, onWait: (whom) => told.push(whom) })
+      await pass(60_000)
+      expect(told).toEqual([expect.stringMatching(/^b@machine, at work since 2026-01-01T00:00:00\.\d{3}Z$/)])
+      await soon(end(bucket, one))
+      // Before who waits looks again, the next one is there.
+      const two = await soon(take(bucket, 'c', { folder: await folderNow() }))
+      expect(two.release).toBe(2)
+      await pass(60_000)
+      expect(told.slice(1)).toEqual([expect.stringMatching(/^c@machine, at work since 2026-01-01T00:01:/)])
+      await soon(end(bucket, two))
+      const lock = await soon(waiting)
+      expect(lock.release).toBe(3)
+      expect(told).toHaveLength(2)
+      await lock.letGo()
+    })
+
+    it('tells nothing where there is nobody', async () => {
+      const told: string[] = []
+      const lock = await soon(take(bucket, 'a', { onWait: (whom) => told.push(whom) }))
+      expect(told).toEqual([])
+      await lock.letGo()
+    })
+
+    it('tells nobody new where a lock is put away while it is looked at', async () => {
+      const told: string[] = []
+      const theirs = await soon(take(bucket, 'b'))
+      let ended = false
+      const watching: Bucket = {
+        ...bucket,
+        get: async (key, signal) => {
+          if (told.length > 0 && !ended) {
+            ended = true
+            await end(bucket, theirs)
+          }
+          return bucket.get(key, signal)
+        },
+      }
+      const onWait = (whom: string) => told.push(whom)
+      const lock = await soon(take(watching, 'a', { folder: await folderNow(), patience: day, onWait }))
+      expect(told).toEqual([expect.stringContaining('b@machine')])
+      await lock.letGo()
+    })
+
+    it('gives up after its patience, in a message that says who has it and how to wait longer', async () => {
+      const theirs = await soon(take(bucket, 'b'))
+      const begun = Date.now()
+      const message = await messageOf(soon(take(bucket, 'a', { patience: 45_000 })))
+      expect(Date.now() - begun).toBeGreaterThanOrEqual(45_000)
+      expect(Date.now() - begun).toBeLessThan(50_000)
+      expect(message).toMatch(/^static-s3: static is locked by b@machine, at work since 2026-01-01T00:00:00\.\d{3}Z\./)
+      expect(message).toContain('45 seconds (lockTimeout)')
+      expect(message).toContain('ends by itself after 30 seconds')
+      expect([...bucket.objects.keys()]).toEqual([first])
+      await theirs.letGo()
+    })
+
+    it('names a location that is the whole bucket', async () => {
+      const key = lockKey(releasesFolder(''), 1)
+      await soon(put(bucket, key, '{}'))
+      const seen = await readReleases(bucket, '')
+      expect(await messageOf(soon(take(bucket, 'a', { location: '', folder: seen })))).toMatch(
+        /^static-s3: the bucket's root is locked by another deploy\./,
+      )
+    })
+
+    it('does not wait at all without patience', async () => {
+      const told: string[] = []
+      const theirs = await soon(take(bucket, 'b'))
+      const begun = Date.now()
+      expect(await messageOf(soon(take(bucket, 'a', { onWait: (whom) => told.push(whom) })))).toContain('0 seconds')
+      expect(Date.now() - begun).toBeLessThan(100)
+      expect(told).toEqual([])
+      await theirs.letGo()
+    })
+
+    it.each(['not JSON', '[]', 'null', '"text"', '{}', '{"by":null,"start":null}', '{"id":'])(
+      'minds a lock that holds %j',
+      async (content) => {
+        await soon(put(bucket, first, content))
+        const message = await messageOf(soon(take(bucket, 'a', { folder: await folderNow() })))
+        expect(message).toMatch(/^static-s3: static is locked by another deploy\./)
+        expect(await contentOf(bucket, first)).toBe(content)
+        // And so does who doesn't know of it yet.
+        expect(await messageOf(soon(take(bucket, 'a')))).toContain('locked by another deploy')
+        expect(await contentOf(bucket, first)).toBe(content)
+      },
+    )
+
+    it('minds a lock that it may not read', async () => {
+      const theirs = await soon(take(bucket, 'b'))
+      const denied: Bucket = { ...bucket, get: () => Promise.reject(new StaticS3Error('static-s3: AccessDenied')) }
+      const message = await messageOf(soon(take(denied, 'a', { folder: await folderNow() })))
+      expect(message).toContain('locked by another deploy')
+      await theirs.letGo()
+    })
+
+    it.each(['a record', 'giving up', 'death'])('ends with %s', async (how) => {
+      const theirs = await soon(take(bucket, 'b'))
+      const waiting = take(bucket, 'a', { patience: day })
+      await pass(5000)
+      if (how === 'a record') await soon(end(bucket, theirs))
+      else if (how === 'giving up') await soon(theirs.giveUp())
+      else await theirs.letGo()
+      const lock = await soon(waiting)
+      expect(lock.release).toBe(2)
+      await lock.letGo()
+    })
+  })
+
+  describe('late and doubled requests of a release that has ended', () => {
+    const late: [what: string, send: (content: string) => Promise<unknown>][] = [
+      ['a renewal', (content) => put(bucket, first, content)],
+      ['giving up', () => put(bucket, first, '')],
+      ['putting away', () => bucket.delete([first])],
+      ['its record, once more', () => put(bucket, recordKey(folder, 1), 'a record')],
+    ]
+
+    it.each(late)('%s: changes nothing for who has the next one', async (_what, send) => {
+      const one = await soon(take(bucket, 'b'))
+      const content = (await contentOf(bucket, first)) as string
+      await soon(end(bucket, one))
+      const two = await soon(take(bucket, 'a', { folder: await folderNow() }))
+      await soon(send(content))
+      expect(openLock(await folderNow())).toMatchObject({ release: 2 })
+      expect(await messageOf(soon(take(bucket, 'c', { folder: await folderNow() })))).toContain('locked by a@machine')
+      await soon(end(bucket, two))
+      await soon(send(content))
+      expect(openLock(await folderNow())).toBeUndefined()
+      const three = await soon(take(bucket, 'c', { folder: await folderNow() }))
+      expect(three.release).toBe(3)
+      await three.letGo()
+    })
+
+    it.each(late)('%s: changes nothing where its lock was taken over', async (_what, send) => {
+      const one = await soon(take(bucket, 'b'))
+      const content = (await contentOf(bucket, first)) as string
+      await one.letGo()
+      storeTime += 31_000
+      const two = await soon(take(bucket, 'a', { folder: await folderNow() }))
+      await soon(send(content))
+      expect(openLock(await folderNow())).toMatchObject({ release: 2 })
+      await soon(end(bucket, two))
+      await soon(send(content))
+      expect(openLock(await folderNow())).toBeUndefined()
+    })
+  })
+})
+
+const patientClock = { now: Date.now, random: () => 0, sleep: async () => {} }
+
+function connect(s3: TestS3, bucket: string): Promise<S3Connection> {
+  const { endpoint, region, credentials } = s3
+  const settings = { bucket, region, endpoint, credentials, addressingStyle: 'auto' as const, concurrency: 32 }
+  return openBucket(settings, patientClock)
+}
+
+describe.each(s3Servers)('$title', ({ available, start }) => {
+  describe.skipIf(!available)('a lock', () => {
+    let s3: TestS3
+    let connection: S3Connection
+    let bucket: Bucket
+
+    beforeAll(async () => {
+      s3 = await start()
+    }, 120_000)
+    beforeEach(async () => {
+      connection = await connect(s3, await s3.createBucket())
+      bucket = connection.bucket
+    })
+    afterEach(() => connection.close())
+    afterAll(() => s3?.close())
+
+    it('is taken, refused to others, and put away', async () => {
+      const lock = await take(bucket, 'a', { conditionalWrites: false })
+      expect(lock).toMatchObject({ release: 1, conditionalWrites: true })
+      expect(JSON.parse((await contentOf(bucket, lockKey(folder, 1))) ?? '')).toMatchObject({
+        id: 'a',
+        by: 'a@machine',
+      })
+      expect(await messageOf(take(bucket, 'b'))).toContain('locked by a@machine, at work since 20')
+      await end(bucket, lock)
+      const next = await take(bucket, 'b')
+      expect(next.release).toBe(2)
+      await next.giveUp()
+      const last = await take(bucket, 'c')
+      expect(last.release).toBe(3)
+      await end(bucket, last)
+    })
+
+    it('goes round among 24 at once: one at a time, each with a number above the last', async () => {
+      const inside = new Set<string>()
+      const numbers: number[] = []
+      const ended: [key: string, content: string][] = []
+      const contend = async (index: number): Promise<void> => {
+        const id = `contender ${index}`
+        const lock = await take(bucket, id, { patience: 300_000, conditionalWrites: index % 2 === 0 })
+        inside.add(id)
+        expect([...inside]).toEqual([id])
+        numbers.push(lock.release)
+        const key = lockKey(folder, lock.release)
+        const content = (await contentOf(bucket, key)) ?? ''
+        expect(JSON.parse(content).id).toBe(id)
+        // What those before might still have on its way.
+        const [late, lateContent] = ended.at(-1) ?? []
+        if (late && index % 3 === 0) await put(bucket, late, lateContent ?? '')
+        else if (late) await bucket.delete([late])
+        expect([...inside]).toEqual([id])
+        inside.delete(id)
+        if (index % 4 === 0) await lock.giveUp()
+        else {
+          await end(bucket, lock)
+          ended.push([key, content])
+        }
+      }
+      await Promise.all(Array.from({ length: 24 }, (_, index) => contend(index)))
+      expect(numbers).toHaveLength(24)
+      expect(numbers).toEqual([...new Set(numbers)].sort((one, other) => one - other))
+    }, 300_000)
+  })
+})
+
+describe('on the embedded server', () => {
+  let s3: EmbeddedS3
+  let name: string
+  let connection: S3Connection
+  let bucket: Bucket
+
+  const open = async (server: EmbeddedS3) => {
+    s3 = server
+    name = await s3.createBucket()
+    connection = await connect(s3, name)
+    bucket = connection.bucket
+    s3.server.reset()
+  }
+  afterEach(async () => {
+    connection.close()
+    await s3.close()
+  })
+
+  const isLockPut = ({ method, key }: LoggedRequest) => method === 'PUT' && (key?.endsWith('.lock') ?? false)
+
+  it.each([true, false])(
+    'a lock is recognised as the own one when the answer got lost after it was written (conditions known: %s)',
+    async (conditionalWrites) => {
+      await open(await startEmbedded())
+      let lost = 0
+      s3.server.intercept = (request) => (isLockPut(request) && lost++ === 0 ? { destroy: 'afterWrite' } : undefined)
+      const lock = await take(bucket, 'a', { conditionalWrites })
+      expect(lock).toMatchObject({ release: 1, conditionalWrites: true })
+      expect(s3.server.requests.filter(isLockPut).map(({ status }) => status)).toEqual([0, 412])
+      await end(bucket, lock)
+    },
+  )
+
+  it('the lock of somebody else is not recognised as the own one', async () => {
+    await open(await startEmbedded())
+    const theirs = await take(bucket, 'b')
+    expect(await messageOf(take(bucket, 'a'))).toContain('locked by b@machine')
+    await theirs.letGo()
+  })
+
+  it.each([
+    [501, 'NotImplemented'],
+    [400, 'InvalidArgument'],
+  ])('a store that answers conditions with %i gets a lock all the same', async (status, code) => {
+    await open(await startEmbedded())
+    s3.server.intercept = ({ headers }) => (headers['if-none-match'] === undefined ? undefined : { status, code })
+    const lock = await take(bucket, 'a', { conditionalWrites: false })
+    expect(lock).toMatchObject({ release: 1, conditionalWrites: false })
+    expect(await messageOf(take(bucket, 'b', { folder: lock.folder }))).toContain('locked by a@machine')
+    await end(bucket, lock)
+  })
+
+  it('a lock of the day before yesterday is taken over by the clock of the server, and one of today is not', async () => {
+    let ahead = 0
+    await open(await startEmbedded({ now: () => new Date(Date.now() + ahead) }))
+    ahead = -2 * 24 * 3_600_000
+    const dead = await take(bucket, 'dead')
+    await dead.letGo()
+    const seen = await readReleases(bucket, 'static')
+    expect(await messageOf(take(bucket, 'a', { folder: seen }))).toContain('locked by dead@machine')
+    ahead += 27_000
+    expect(await messageOf(take(bucket, 'a', { folder: seen }))).toContain('locked by dead@machine')
+    ahead += 6000
+    const lock = await take(bucket, 'a', { folder: seen, patience: 60_000 })
+    expect(lock.release).toBe(2)
+    await end(bucket, lock)
+  })
+
+  it('a wait ends when the other one has ended', async () => {
+    await open(await startEmbedded())
+    const theirs = await take(bucket, 'b')
+    let waiting: Promise<Lock> | undefined
+    const told = await new Promise<string>((onWait) => {
+      waiting = take(bucket, 'a', { patience: 60_000, onWait })
+    })
+    expect(told).toContain('b@machine')
+    await end(bucket, theirs)
+    const lock = (await waiting) as Lock
+    expect(lock.release).toBe(2)
+    await end(bucket, lock)
+  })
+})
