@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { deployEnv } from '../fixtures/build/environment.js'
 import {
   type App,
@@ -23,18 +23,14 @@ let s3: EmbeddedS3
 let bucket: string
 let env: Record<string, string>
 
-beforeAll(async () => {
-  s3 = await startEmbedded()
-})
+// A server for each test: a process that should have ended doesn't get into the next one's log, and gets no further.
 beforeEach(async () => {
+  s3 = await startEmbedded()
   bucket = await s3.createBucket()
   env = deployEnv(s3, bucket)
   s3.server.reset()
 })
-afterEach(() => {
-  s3.server.intercept = undefined
-})
-afterAll(() => s3.close())
+afterEach(() => s3.close())
 
 const releases = '.static-s3/static/releases/'
 const prefixes = () => s3.server.requests.map(({ query }) => query.prefix)

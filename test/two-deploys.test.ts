@@ -204,7 +204,10 @@ class Scene {
     }
   }
 
-  /** After every write: what visitors see was changed by nobody but the last one to take a lock; and all that a page refers to is there. */
+  /**
+   * After every write: what visitors see was changed by nobody but the last one to take a lock; a page came after what it needs; and the
+   * fingerprinted files that pages refer to are there.
+   */
   #check(request: HeldRequest): void {
     this.#checked.add(request)
     const [verb, key = ''] = request.what.split(' ')
@@ -221,6 +224,10 @@ class Scene {
       throw new Error(
         `${request.by} has written ${key}, and ${this.#holders.get(last)} has the lock of release ${last}`,
       )
+    }
+    const written = this.pages().get(key)
+    if (written && written.logo !== this.#contentOf(`${location}/logo.svg`)) {
+      throw new Error(`${key} of ${written.version} came before its ${written.logo}`)
     }
     for (const [page, { version, scripts }] of this.pages()) {
       const missing = scripts.find((script) => !script.includes(hash('md5', this.#contentOf(script) ?? '').slice(0, 8)))
@@ -494,6 +501,7 @@ describe('in a bucket whose requests are let through one by one', () => {
         const begun = Date.now()
         await scene.until(() => Date.now() - begun > 120_000 || has('logo.svg', 'max-age=60')(), isHeldBack)
         scene.kill(next)
+        await scene.pass(500)
         for (const request of scene.network.held.filter(isRecord)) await scene.advance(request)
         await scene.until(() => slow.outcome !== 'under way')
         await scene.pass(stragglers)

@@ -76,6 +76,10 @@ const failing = (...keys: string[]): MemoryBucketOptions['fail'] => {
   return (key) => (keys.includes(key) ? new StaticS3Error(`static-s3: AccessDenied: ${key}`) : undefined)
 }
 
+/** As a bucket rejects. */
+const answer = (status: number | undefined, code: string) =>
+  new StaticS3Error(`static-s3: ${code}`, { cause: Object.assign(new Error(code), { name: code, status }) })
+
 const messageOf = (promise: Promise<unknown>): Promise<string> =>
   promise.then(
     () => 'no error',
@@ -311,10 +315,6 @@ describe('a failure', () => {
 })
 
 describe('new headers', () => {
-  /** As a bucket rejects. */
-  const answer = (status: number | undefined, code: string) =>
-    new StaticS3Error(`static-s3: ${code}`, { cause: Object.assign(new Error(code), { name: code, status }) })
-
   /** A bucket that has all files with other headers, the plan for it, and what is asked of it, in its order. */
   async function stale(refuse: (key: string) => Error | undefined = () => undefined) {
     const files = await site()
@@ -418,15 +418,18 @@ describe('new headers', () => {
     )
   })
 
-  it('are not uploaded after the end, when a copy that is under way is refused because of it', async () => {
+  it.each<[how: string, permit: Permit | undefined]>([
+    ['without a permit', undefined],
+    ['under a permit', { signal: new AbortController().signal, check() {} }],
+  ])('are not uploaded after the end, when a copy that is under way then is refused: %s', async (_how, permit) => {
     const { planned, asked, bucket } = await stale()
-    const copy: Bucket['copy'] = async (_from, key, _parameters, signal) => {
+    const copy: Bucket['copy'] = async (_from, key) => {
       if (key === inOrder[0]) throw answer(500, 'InternalError')
-      await new Promise((stopped) => signal?.addEventListener('abort', stopped))
+      await new Promise((later) => setTimeout(later))
       throw answer(403, 'AccessDenied')
     }
-    const message = await messageOf(upload(planned, { ...bucket, copy }, 8, ignoreProgress))
-    expect(message).toMatch(/^static-s3: InternalError\n/)
+    const uploading = startUpload({ ...bucket, copy }, 8, ignoreProgress)
+    expect(await messageOf(uploading.run(planned, groups, permit))).toMatch(/^static-s3: InternalError\n/)
     expect(asked).toEqual([])
   })
 })
@@ -543,6 +546,27 @@ describe('what was done', () => {
   })
 })
 
+describe('what was sent and not answered', () => {
+  it.each<[what: string, error: Error, left: boolean]>([
+    ['a refusal', answer(403, 'AccessDenied'), false],
+    ['trouble that the store told of', answer(500, 'InternalError'), false],
+    ['a connection that was cut', answer(undefined, 'ECONNRESET'), true],
+    ['a connection that went silent', answer(undefined, 'TimeoutError'), true],
+    ['a file that vanished', new StaticS3Error('static-s3: a.js vanished before it was uploaded'), false],
+  ])('%s', async (_what, error, left) => {
+    const uploading = startUpload(memoryBucket({ fail: () => error }), 8, ignoreProgress)
+    expect(uploading.leftUnanswered()).toBe(false)
+    await messageOf(uploading.run(planAll([await write('a.js', 'asset')]), groups))
+    expect(uploading.leftUnanswered()).toBe(left)
+  })
+
+  it('nothing, where all was written', async () => {
+    const uploading = startUpload(memoryBucket(), 8, ignoreProgress)
+    await uploading.run(planAll(await site()), groups)
+    expect(uploading.leftUnanswered()).toBe(false)
+  })
+})
+
 describe('a permit', () => {
   const reason = new StaticS3Error('static-s3: the lock could not be renewed')
 
@@ -623,7 +647,35 @@ describe('a permit', () => {
     expect(await messageOf(uploading.run(planned, groups, held))).toMatch(
       /^static-s3: the lock could not be renewed\nThe site stands as it was\. 0 of 1/,
     )
+    expect(uploading.leftUnanswered()).toBe(true)
     expect([...uploading.written]).toEqual([])
+  })
+
+  it('lets what is under way end when another file fails, since the next deploy may not begin before', async () => {
+    const inner = memoryBucket()
+    let failed = () => {}
+    const failure = new Promise<void>((resolve) => {
+      failed = resolve
+    })
+    const bucket: Bucket = {
+      ...inner,
+      async put(key, body, parameters, signal) {
+        if (key === 'static/assets/a-1.js') {
+          failed()
+          throw answer(403, 'AccessDenied')
+        }
+        await failure
+        await new Promise((later) => setTimeout(later))
+        expect(signal?.aborted).toBe(false)
+        return inner.put(key, body, parameters, signal)
+      },
+    }
+    const uploading = startUpload(bucket, 8, ignoreProgress)
+    expect(await messageOf(uploading.run(planAll(await site()), groups, permit()))).toMatch(
+      /^static-s3: AccessDenied\n/,
+    )
+    expect([...uploading.written.keys()]).toEqual(['static/assets/b-1.js'])
+    expect(uploading.leftUnanswered()).toBe(false)
   })
 
   it('is one run’s alone: another run goes on without it', async () => {

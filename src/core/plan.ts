@@ -43,23 +43,23 @@ const tolerance = 2000
 /**
  * What a deploy does to each file.
  *
- * | in the bucket | force | size  | the record has it | ETag is an MD5 | bytes | headers                | action | reason          |
- * |---------------|-------|-------|-------------------|----------------|-------|------------------------|--------|-----------------|
- * | no            | –     | –     | –                 | –              | –     | –                      | upload | new             |
- * | yes           | yes   | –     | –                 | –              | –     | –                      | upload | forced          |
- * | yes           | no    | other | –                 | –              | –     | –                      | upload | size            |
- * | yes           | no    | same  | yes               | –              | other | –                      | upload | content         |
- * | yes           | no    | same  | yes               | –              | same  | other                  | copy   | headers         |
- * | yes           | no    | same  | yes               | –              | same  | same                   | skip   | unchanged       |
- * | yes           | no    | same  | no                | –              | –     | just written           | skip   | resumed         |
- * | yes           | no    | same  | no                | no             | –     | –                      | upload | etag is no md5  |
- * | yes           | no    | same  | no                | yes            | other | –                      | upload | content         |
- * | yes           | no    | same  | no                | yes            | same  | begun with the same    | skip   | resumed         |
- * | yes           | no    | same  | no                | yes            | same  | begun with others, none| copy   | headers unknown |
+ * | in the bucket | force | size  | bytes by   | bytes | headers             | action | reason          |
+ * |---------------|-------|-------|------------|-------|---------------------|--------|-----------------|
+ * | no            | –     | –     | –          | –     | –                   | upload | new             |
+ * | yes           | yes   | –     | –          | –     | –                   | upload | forced          |
+ * | yes           | no    | other | –          | –     | –                   | upload | size            |
+ * | yes           | no    | same  | this run   | same  | same                | skip   | resumed         |
+ * | yes           | no    | same  | the record | other | –                   | upload | content         |
+ * | yes           | no    | same  | the record | same  | same, by the record | skip   | unchanged       |
+ * | yes           | no    | same  | the record | same  | other               | copy   | headers         |
+ * | yes           | no    | same  | an MD5     | other | –                   | upload | content         |
+ * | yes           | no    | same  | nothing    | –     | –                   | upload | etag is no md5  |
+ * | yes           | no    | same  | either     | same  | same, as was begun  | skip   | resumed         |
+ * | yes           | no    | same  | either     | same  | not known           | copy   | headers unknown |
  *
- * The record has an object whose ETag is still the same, and that wasn't written after the record was, or by a deploy that stopped in the
- * middle: new headers alone change no ETag. Its hash is compared then. Without it, bytes are compared by an ETag that is an MD5. What can't be
- * copied, being too large, is uploaded.
+ * While an object's ETag is the one on record, its bytes are those on record. Its headers are too, unless it was written after the record, or
+ * since a deploy began that was to give it others and has made no release: new headers alone change no ETag. Where the record doesn't have it,
+ * the ETag itself may be an MD5. What can't be copied, being too large, is uploaded.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html on when an ETag is an MD5
  */
@@ -73,7 +73,7 @@ export function plan(files: readonly DigestedFile[], known: Known, force: boolea
   const overwritten = files.filter((file) => {
     const there = listed.get(file.key)
     if (!there || file.group !== 'fingerprinted') return false
-    const recorded = recordOf(file.path, there, known)
+    const recorded = bytesOnRecord(file.path, there, known.record)
     if (recorded) return recorded.sha256 !== file.sha256
     return there.size !== file.size || (etagsAreMd5 && isMd5(there.etag) && there.etag !== file.md5)
   })
@@ -85,45 +85,57 @@ function decide(file: DigestedFile, there: ListedObject | undefined, known: Know
   const written = known.written.get(file.key) === there.etag
   if (force && !written) return { file, action: 'upload', reason: 'forced' }
   if (there.size !== file.size) return { file, action: 'upload', reason: 'size' }
-  const headers = headersOf(file.parameters)
+  const recorded = bytesOnRecord(file.path, there, known.record)
+  const candidates = possibleHeaders(file.path, there, known)
+  const ours = headersOf(file.parameters)
+  const same = candidates.length > 0 && candidates.every((each) => each === ours)
   const copy = file.size > longestCopy ? 'upload' : 'copy'
 
-  const recorded = recordOf(file.path, there, known)
+  // Somebody else may have given it other headers since, and made a release.
+  if (written && (same || candidates.length === 0)) return { file, action: 'skip', reason: 'resumed' }
   if (recorded) {
     if (recorded.sha256 !== file.sha256) return { file, action: 'upload', reason: 'content' }
-    if (recorded.headers !== headers) return { file, action: copy, reason: 'headers' }
-    return { file, action: 'skip', reason: 'unchanged' }
+    if (same) return { file, action: 'skip', reason: isOlder(there, known.record) ? 'unchanged' : 'resumed' }
+    const isKnown = candidates.length > 0 && candidates.every((each) => each === recorded.headers)
+    return { file, action: copy, reason: isKnown ? 'headers' : 'headers unknown' }
   }
-  if (written) return { file, action: 'skip', reason: 'resumed' }
   if (!isMd5(there.etag)) return { file, action: 'upload', reason: 'etag is no md5' }
   if (there.etag !== file.md5) return { file, action: 'upload', reason: 'content' }
-  if (wasBegunWith(headers, file.path, there, known)) return { file, action: 'skip', reason: 'resumed' }
-  return { file, action: copy, reason: 'headers unknown' }
+  return same ? { file, action: 'skip', reason: 'resumed' } : { file, action: copy, reason: 'headers unknown' }
 }
 
-/** What the record says of an object, if it is the one that is there, and nobody can have given it other headers since. */
-export function recordOf(
+/** What the record says of an object that is there as it was, but for its headers. */
+function bytesOnRecord(path: string, there: ListedObject, record: Known['record']): KnownObject | undefined {
+  const known = record?.objects.get(path)
+  return known?.etag === there.etag && known.size === there.size ? known : undefined
+}
+
+/** What the record says of an object that is there as it was. */
+export function recordOf(path: string, there: ListedObject, known: Pick<Known, 'record' | 'begun'>) {
+  const recorded = bytesOnRecord(path, there, known.record)
+  if (!recorded || !isOlder(there, known.record)) return undefined
+  return possibleHeaders(path, there, known).every((each) => each === recorded.headers) ? recorded : undefined
+}
+
+/** The headers that an object may have, by the record and by deploys that began and have made no release; undefined for any. */
+function possibleHeaders(
   path: string,
   there: ListedObject,
   { record, begun }: Pick<Known, 'record' | 'begun'>,
-): KnownObject | undefined {
-  const known = record?.objects.get(path)
-  if (!record || known?.etag !== there.etag || known.size !== there.size) return undefined
-  if ((there.lastModified ?? 0) > record.writtenAt + tolerance) return undefined
-  return claimsOn(path, there, begun).every((headers) => headers === known.headers) ? known : undefined
+): (string | undefined)[] {
+  const recorded = bytesOnRecord(path, there, record)
+  const claims = begun.filter(
+    ({ headers, writtenAt }) => (headers?.has(path) ?? true) && (there.lastModified ?? -1) >= writtenAt,
+  )
+  return [
+    ...(recorded && isOlder(there, record) ? [recorded.headers] : []),
+    ...claims.map(({ headers }) => headers?.get(path)),
+  ]
 }
 
-/** Whether it was written since a deploy began that was to give it these headers, and by no other one. */
-function wasBegunWith(headers: string, path: string, there: ListedObject, { begun }: Known): boolean {
-  const claims = claimsOn(path, there, begun)
-  return claims.length > 0 && claims.every((claim) => claim === headers)
-}
-
-/** The headers that an object may have from deploys that began and have made no release: undefined for one of whom it isn't known. */
-function claimsOn(path: string, { lastModified }: ListedObject, begun: Known['begun']): (string | undefined)[] {
-  return begun
-    .filter(({ headers, writtenAt }) => (headers?.has(path) ?? true) && (lastModified ?? -1) >= writtenAt)
-    .map(({ headers }) => headers?.get(path))
+/** A store that tells no time is believed. */
+function isOlder({ lastModified = 0 }: ListedObject, record: Known['record']): boolean {
+  return record !== undefined && lastModified <= record.writtenAt + tolerance
 }
 
 function isMd5(etag: string): boolean {

@@ -149,7 +149,8 @@ async function keepRecord(input: ReleaseInput, author: Author, lock: Lock, known
     warn(
       `the site is live, but its record could not be written, so that the next deploy takes longer: ${reasonOf(error)}`,
     )
-    await lock.giveUp().catch(() => {})
+    // A record that comes late mustn't come after the next deploy has begun.
+    if (answerOf(error).status !== undefined) await lock.giveUp().catch(() => {})
     return false
   }
   await lock.letGo()

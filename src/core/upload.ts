@@ -48,13 +48,12 @@ export function startUpload(bucket: Bucket, concurrency: number, onProgress: (do
   let copies = true
   let unanswered = false
 
-  const write = async ({ file, action }: Decision, signal: AbortSignal): Promise<string> => {
+  const write = async ({ file, action }: Decision, signal: AbortSignal, stop: AbortSignal): Promise<string> => {
     if (action === 'copy' && copies) {
       try {
         return await bucket.copy(file.key, file.key, file.parameters, signal)
       } catch (error) {
-        signal.throwIfAborted()
-        if (!isRefusal(error)) throw error
+        if (stop.aborted || !isRefusal(error)) throw error
         // It may lack the right to read, or the store may know no copies: the bytes are at hand.
         copies = false
       }
@@ -74,7 +73,7 @@ export function startUpload(bucket: Bucket, concurrency: number, onProgress: (do
       if (stop.aborted) return
       try {
         permit?.check()
-        const etag = await write(decision, signal)
+        const etag = await write(decision, signal, stop)
         written.set(decision.file.key, etag)
       } catch (error) {
         const { status, code } = answerOf(error)
