@@ -198,7 +198,7 @@ describe('an asset flows one way', () => {
   })
 
   it('adapters, the command among them, reach the bucket only through ask, publish and preview', () => {
-    const behind = ['bucket', 'dry-run', 'lock', 'read-files', 'record', 'release', 'releases-folder', 'survey']
+    const behind = ['bucket', 'lock', 'read-files', 'record', 'release', 'releases-folder', 'survey']
     expect(offences(adapters, ({ of }) => behind.some((name) => of === `core/${name}`))).toEqual([])
     expect(offences(inFolder('cli'), ({ of }) => of === 'core/preview')).not.toEqual([])
   })

@@ -58,10 +58,14 @@ interface Way {
   written: string
 }
 
-/** Waits for a file that the test writes. */
+/** Waits for a file that the test writes, and not for a test that is over, whose application is gone. */
 const until = `async (file) => {
   const { existsSync } = await import('node:fs')
-  while (!existsSync(file)) await new Promise((next) => setTimeout(next, 10))
+  const app = process.cwd()
+  while (!existsSync(file)) {
+    if (!existsSync(app)) process.exit(1)
+    await new Promise((next) => setTimeout(next, 10))
+  }
 }`
 
 const viteFiles = (hooks: Hooks) => ({

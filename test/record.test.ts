@@ -41,6 +41,7 @@ const releaseOf = (objects: Iterable<[string, KnownObject]>, more: Partial<Relea
   ...author,
   release: 7,
   at,
+  surveyedAt: at,
   conditionalWrites: true,
   objects: new Map(objects),
   splitAt: [],
@@ -137,13 +138,14 @@ it('has what is named in it and nothing else, whatever comes along', async () =>
     ...author,
     at: at.toISOString(),
     release: 7,
+    surveyedAt: at.toISOString(),
     conditionalWrites: true,
     headers: [JSON.parse(year)],
     objects: { a: { sha256, size: 10, etag: known().etag, headers: 0, fingerprinted: true, release: 6 } },
     splitAt: [],
   })
   const begun = unpacked(await encodeBegun('static', { ...begunOf([['a', year]]), ...stowaway }))
-  const { release: _release, conditionalWrites, splitAt, ...preamble } = written
+  const { release: _release, surveyedAt, conditionalWrites, splitAt, ...preamble } = written
   expect(begun).toEqual({ ...preamble, objects: { a: 0 } })
 })
 

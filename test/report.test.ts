@@ -164,7 +164,7 @@ describe('its parts', () => {
     ['new headers alone', ['headers', 'unchanged'], 7, '✓ release 7 live in 12ms'],
     ['uploads that no record could be kept of', ['new'], undefined, '✓ live in 12ms'],
     ['nothing', ['unchanged'], undefined, '✓ nothing to upload in 12ms'],
-    ['nothing, a release that was begun being brought to its end', ['resumed'], 7, '✓ nothing to upload in 12ms'],
+    ['nothing, a release that was begun being brought to its end', ['resumed'], 7, '✓ release 7 live in 12ms'],
   ])('the end of a deploy of %s', (_what, reasons, release, last) => {
     const decisions = reasons.map((reason, i) => decision(`f${i}`, reason))
     expect(linesOf({ decisions, release }).at(-1)).toBe(last)

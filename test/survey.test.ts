@@ -57,7 +57,14 @@ function makeBucket() {
     /** What was asked, without its ends. */
     asked: () => log.filter((line) => !line.startsWith('end ')),
     release: async (location: string, release: number, { id = `of ${release}`, splitAt = [] as string[] } = {}) => {
-      const content = { ...authorOf(id), release, conditionalWrites: true, splitAt, objects: new Map([['a', known]]) }
+      const content = {
+        ...authorOf(id),
+        release,
+        surveyedAt: new Date(0),
+        conditionalWrites: true,
+        splitAt,
+        objects: new Map([['a', known]]),
+      }
       return put(recordKey(releasesFolder(location), release), await encodeRelease(location, content))
     },
     begin: async (location: string, id: string) => {
@@ -310,7 +317,9 @@ describe('a survey holds for who has the lock', () => {
 })
 
 describe('what goes wrong', () => {
-  const refused = new StaticS3Error('static-s3: GET x in s3://memory: S3 said no (AccessDenied)')
+  const refused = new StaticS3Error('static-s3: GET x in s3://memory: S3 said no (AccessDenied)', {
+    cause: { name: 'AccessDenied', status: 403 },
+  })
   const unused = 'the record of the last release is not used, which costs time and nothing else: '
 
   it.each<[what: string, content: () => Promise<Buffer> | Buffer, says: string]>([
@@ -322,6 +331,7 @@ describe('what goes wrong', () => {
         encodeRelease('other', {
           ...authorOf('x'),
           release: 2,
+          surveyedAt: new Date(0),
           conditionalWrites: true,
           objects: new Map(),
           splitAt: [],
@@ -367,8 +377,18 @@ describe('what goes wrong', () => {
     made.watched.list = (prefix, options) => (prefix === folder ? Promise.reject(refused) : list(prefix, options))
     const survey = await takeSurvey(made.watched, 'static')
     expect(survey).toMatchObject({ record: undefined, begun: [], folder: undefined, listing: [{ key: 'static/a' }] })
-    expect(survey.warnings).toEqual([`${unused}${refused.message.replace('static-s3: ', '')}`])
+    expect(survey.warnings).toEqual([
+      `no records can be kept, so that deploys take longer and two at once may mix: ${refused.message.replace('static-s3: ', '')}`,
+    ])
     expect(made.asked()).toEqual(['list static/'])
+  })
+
+  it('a folder that the store can’t list just now is an error: without it there would be no lock', async () => {
+    await made.release('static', 1)
+    const { list } = made.watched
+    const down = new StaticS3Error('static-s3: LIST: SlowDown', { cause: { name: 'SlowDown', status: 503 } })
+    made.watched.list = (prefix, options) => (prefix === folder ? Promise.reject(down) : list(prefix, options))
+    await expect(takeSurvey(made.watched, 'static')).rejects.toBe(down)
   })
 
   it('a location that can’t be listed is an error, when all else has come to its end', async () => {

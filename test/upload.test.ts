@@ -6,9 +6,8 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type MemoryBucket, type MemoryBucketOptions, memoryBucket } from '../fixtures/memory-bucket.js'
-import type { Bucket } from '../src/core/bucket.js'
+import type { Bucket, ObjectParameters } from '../src/core/bucket.js'
 import type { DigestedFile } from '../src/core/digest.js'
-import { dryRun } from '../src/core/dry-run.js'
 import { StaticS3Error } from '../src/core/error.js'
 import { type Group, groups } from '../src/core/groups.js'
 import { headersOf } from '../src/core/headers.js'
@@ -114,16 +113,6 @@ describe('what is uploaded', () => {
     expect(planned.decisions).toHaveLength(8)
     await upload(planned, again, 8, ignoreProgress)
     expect(again.log).toEqual([])
-  })
-
-  it('nothing in a dry run, which reads nothing either', async () => {
-    const bucket = memoryBucket()
-    const files = await site()
-    await rm(dir, { recursive: true })
-    await mkdir(dir)
-    await upload(planAll(files), dryRun(bucket), 8, ignoreProgress)
-    expect(bucket.log).toEqual([])
-    expect(bucket.objects.size).toBe(0)
   })
 })
 
@@ -395,8 +384,6 @@ describe('new headers', () => {
   })
 
   it.each<[status: number | undefined, code: string]>([
-    [404, 'NoSuchKey'],
-    [404, 'NoSuchBucket'],
     [500, 'InternalError'],
     [503, 'SlowDown'],
     [undefined, 'ECONNRESET'],
@@ -406,6 +393,32 @@ describe('new headers', () => {
       `static-s3: ${code}\nThe site stands as it was. 2 of 8 files are up, and the next run carries on from there.`,
     )
     expect(asked).toEqual(inOrder.slice(0, 3).map((key) => `copy ${key}`))
+  })
+
+  it.each<[status: number, code: string]>([
+    [404, 'NoSuchKey'],
+    [412, 'PreconditionFailed'],
+  ])(
+    'become uploads where %s %s says that somebody has changed the object, and others stay copies',
+    async (status, code) => {
+      const { planned, asked, bucket } = await stale((key) => (key.endsWith('.png') ? answer(status, code) : undefined))
+      await upload(planned, bucket, 1, ignoreProgress)
+      expect(asked.filter((line) => line.startsWith('put '))).toEqual(['put static/logo.png'])
+      expect(asked.filter((line) => line.startsWith('copy '))).toEqual(inOrder.map((key) => `copy ${key}`))
+    },
+  )
+
+  it('are of the object that was listed', async () => {
+    const { planned, bucket } = await stale()
+    const parameters: ObjectParameters[] = []
+    const copy: Bucket['copy'] = (from, to, sent, signal) => {
+      parameters.push(sent)
+      return bucket.copy(from, to, sent, signal)
+    }
+    await upload(planned, { ...bucket, copy }, 1, ignoreProgress)
+    expect(parameters.map(({ CopySourceIfMatch }) => CopySourceIfMatch).sort()).toEqual(
+      planned.decisions.map(({ file }) => `"${file.md5}"`).sort(),
+    )
   })
 
   it('whose upload fails too end with what the upload says', async () => {

@@ -1,6 +1,6 @@
 import { readFileSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { debugging, StaticS3Error } from '../core/error.js'
+import { debugging, readable, StaticS3Error } from '../core/error.js'
 import { suggestion } from '../core/setting-reader.js'
 import { planCommand } from './plan.js'
 import { Usage } from './usage.js'
@@ -27,7 +27,8 @@ export async function runCommand([name, ...words]: readonly string[]): Promise<n
       throw new Usage(`no command \`${name}\`${suggestion(name, Object.keys(commands))}`)
     else await commands[name as keyof typeof commands](words)
     return 0
-  } catch (error) {
+  } catch (thrown) {
+    const error = readable(thrown)
     if (!(error instanceof StaticS3Error) && !(error instanceof Usage)) throw error
     process.stderr.write(`${debugging() ? error.stack : error.message}\n`)
     return error instanceof Usage ? 2 : 1

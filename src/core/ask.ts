@@ -4,6 +4,8 @@ import { type Survey, takeSurvey } from './survey.js'
 
 interface Connection {
   bucket: Bucket
+  /** The same one, whose requests don't wait for those of the other. */
+  aside: Bucket
   credentials(): Promise<Credentials>
   close(): void
 }

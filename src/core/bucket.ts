@@ -49,7 +49,10 @@ export interface Bucket {
    * an attempt of this very call wrote it, and the answer was lost.
    */
   put(key: string, body: Body, parameters: ObjectParameters, signal?: AbortSignal): Promise<string>
-  /** Copies inside the bucket, on the server, replacing all parameters, and returns the ETag. `from` and `to` may be the same. */
+  /**
+   * Copies inside the bucket, on the server, replacing all parameters, and returns the ETag. `from` and `to` may be the same. With the
+   * parameter `CopySourceIfMatch` it rejects where the source's ETag is another one, as `put` does.
+   */
   copy(from: string, to: string, parameters: ObjectParameters, signal?: AbortSignal): Promise<string>
   /** Deletes these keys; a key that isn't there is no error. */
   delete(keys: readonly string[], signal?: AbortSignal): Promise<void>

@@ -27,3 +27,11 @@ export function answerOf(error: unknown): { status: number | undefined; code: st
   const { status, name } = cause as { status?: number; name?: string }
   return { status, code: name }
 }
+
+/** What the file system said, as an error that is ready to be shown; anything else as it is. */
+export function readable(thrown: unknown): unknown {
+  const { path, code, syscall } = thrown as NodeJS.ErrnoException
+  return path === undefined || code === undefined || syscall === undefined
+    ? thrown
+    : new StaticS3Error(`static-s3: ${path}: ${code}`)
+}

@@ -86,6 +86,12 @@ export async function takeLock(input: LockInput): Promise<Lock> {
   let told: string | undefined
 
   for (let attempt = 0; ; attempt++) {
+    if (attempt > 0) {
+      if (attempt > 1) await wait(Math.min(2000, 50 * 2 ** attempt))
+      seenAt = bucket.now()
+      seen = await readReleases(bucket, location)
+    }
+    const isLate = performance.now() - begun >= patience
     const other = openLock(seen)
     if (!other || hasExpired(other, seenAt)) {
       const release = latestRelease(seen) + 1
@@ -105,19 +111,20 @@ export async function takeLock(input: LockInput): Promise<Lock> {
         }
         if (isMine(seen, release)) return { ...lock, folder: seen }
         await lock.letGo()
-        continue
       }
+      // A store that says now this, now that would be asked for ever.
+      if (isLate && attempt > 10) throw tooLong(told ?? 'another deploy', location, patience)
+      continue
     }
-    seenAt = bucket.now()
-    seen = await readReleases(bucket, location)
-    const holder = openLock(seen)
-    if (!holder || hasExpired(holder, seenAt)) continue
-    const whom = await describe(bucket, holder)
-    if (whom === undefined) continue
-    if (performance.now() - begun >= patience) throw tooLong(whom, location, patience)
+    // What was seen last may be long over.
+    const whom = attempt === 0 ? undefined : await describe(bucket, other)
+    if (whom === undefined) {
+      if (isLate && attempt > 10) throw tooLong(told ?? 'another deploy', location, patience)
+      continue
+    }
+    if (isLate) throw tooLong(whom, location, patience)
     if (whom !== told) onWait(whom)
     told = whom
-    await wait(Math.min(2000, 100 * 2 ** attempt))
   }
 }
 
@@ -158,7 +165,8 @@ async function create(input: {
     return 'unknown'
   }
   // An answer may have got lost, and what is there be our own.
-  if (first === 'refused') return (await readHolder(bucket, key))?.id === author.id ? 'yes' : 'no'
+  if (first === 'refused')
+    return (await readHolder(bucket, key).catch(() => undefined))?.id === author.id ? 'yes' : 'no'
   if (conditionalWrites) return 'yes'
   return (await once()) === 'refused' ? 'yes' : 'unknown'
 }

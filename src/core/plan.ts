@@ -20,6 +20,8 @@ export interface Decision {
   file: DigestedFile
   action: 'upload' | 'copy' | 'skip'
   reason: Reason
+  /** Of the object that is copied. */
+  etag?: string
 }
 
 export interface Plan {
@@ -89,19 +91,24 @@ function decide(file: DigestedFile, there: ListedObject | undefined, known: Know
   const candidates = possibleHeaders(file.path, there, known)
   const ours = headersOf(file.parameters)
   const same = candidates.length > 0 && candidates.every((each) => each === ours)
-  const copy = file.size > longestCopy ? 'upload' : 'copy'
+  // Headers that aren't sent are gone after a copy. Tags are not.
+  const keepsTags = recorded?.headers.includes('"Tagging"') && file.parameters.Tagging === undefined
+  const copy =
+    file.size > longestCopy || keepsTags
+      ? ({ action: 'upload' } as const)
+      : ({ action: 'copy', etag: there.etag } as const)
 
   // Somebody else may have given it other headers since, and made a release.
   if (written && (same || candidates.length === 0)) return { file, action: 'skip', reason: 'resumed' }
   if (recorded) {
     if (recorded.sha256 !== file.sha256) return { file, action: 'upload', reason: 'content' }
-    if (same) return { file, action: 'skip', reason: isOlder(there, known.record) ? 'unchanged' : 'resumed' }
+    if (same) return { file, action: 'skip', reason: isOlder(there, recorded, known.record) ? 'unchanged' : 'resumed' }
     const isKnown = candidates.length > 0 && candidates.every((each) => each === recorded.headers)
-    return { file, action: copy, reason: isKnown ? 'headers' : 'headers unknown' }
+    return { file, ...copy, reason: isKnown ? 'headers' : 'headers unknown' }
   }
   if (!isMd5(there.etag)) return { file, action: 'upload', reason: 'etag is no md5' }
   if (there.etag !== file.md5) return { file, action: 'upload', reason: 'content' }
-  return same ? { file, action: 'skip', reason: 'resumed' } : { file, action: copy, reason: 'headers unknown' }
+  return same ? { file, action: 'skip', reason: 'resumed' } : { file, ...copy, reason: 'headers unknown' }
 }
 
 /** What the record says of an object that is there as it was, but for its headers. */
@@ -113,7 +120,7 @@ function bytesOnRecord(path: string, there: ListedObject, record: Known['record'
 /** What the record says of an object that is there as it was. */
 export function recordOf(path: string, there: ListedObject, known: Pick<Known, 'record' | 'begun'>) {
   const recorded = bytesOnRecord(path, there, known.record)
-  if (!recorded || !isOlder(there, known.record)) return undefined
+  if (!recorded || !isOlder(there, recorded, known.record)) return undefined
   return possibleHeaders(path, there, known).every((each) => each === recorded.headers) ? recorded : undefined
 }
 
@@ -128,14 +135,15 @@ function possibleHeaders(
     ({ headers, writtenAt }) => (headers?.has(path) ?? true) && (there.lastModified ?? -1) >= writtenAt,
   )
   return [
-    ...(recorded && isOlder(there, record) ? [recorded.headers] : []),
+    ...(recorded && isOlder(there, recorded, record) ? [recorded.headers] : []),
     ...claims.map(({ headers }) => headers?.get(path)),
   ]
 }
 
-/** A store that tells no time is believed. */
-function isOlder({ lastModified = 0 }: ListedObject, record: Known['record']): boolean {
-  return record !== undefined && lastModified <= record.writtenAt + tolerance
+/** Whether it was written before the release knew of it, for the last time. A store that tells no time is believed. */
+function isOlder({ lastModified = 0 }: ListedObject, { kept }: KnownObject, record: Known['record']): boolean {
+  if (!record) return false
+  return lastModified <= (kept ? record.surveyedAt.getTime() : record.writtenAt) + tolerance
 }
 
 function isMd5(etag: string): boolean {

@@ -1,8 +1,9 @@
 import { ask } from './ask.js'
 import type { LeftOut } from './collect.js'
-import { type Decision, plan } from './plan.js'
+import type { Decision } from './plan.js'
 import { readFiles } from './read-files.js'
 import type { ReleaseRecord } from './record.js'
+import { decide } from './release.js'
 import { report } from './report.js'
 import type { Settings } from './settings.js'
 
@@ -35,10 +36,11 @@ export async function preview(settings: Settings, dir: string): Promise<Preview>
     const outputs = [{ dir, emitted: new Set<string>(), fingerprinted }]
     const read = await readFiles({ settings, asked, outputs, before: new Map(), notOurs: [], base: '/' })
     const { leftOut } = read
-    const { decisions, overwritten } = plan(read.files, { ...survey, written: new Map() }, settings.force)
+    const warnings = [...settings.warnings, ...read.warnings, ...survey.warnings]
+    const warn = (message: string) => warnings.push(message)
+    const { decisions, overwritten } = decide({ files: read.files, settings, warn }, { ...survey, written: new Map() })
     const milliseconds = performance.now() - begun
     const text = report({ ...settings, decisions, leftOut, dryRun: true, release: undefined, milliseconds })
-    const warnings = [...settings.warnings, ...read.warnings, ...survey.warnings]
     return { decisions, leftOut, overwritten: overwritten.map(({ path }) => path), last: survey.record, warnings, text }
   } finally {
     asked.stop()

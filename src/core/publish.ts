@@ -1,6 +1,6 @@
 import type { WriteStream } from 'node:tty'
 import { whoDeploys } from './author.js'
-import { debugging, StaticS3Error } from './error.js'
+import { debugging, readable, StaticS3Error } from './error.js'
 import { showProgress } from './progress.js'
 import { type FolderInput, readFiles } from './read-files.js'
 import { decide, release } from './release.js'
@@ -29,7 +29,7 @@ export async function publish(input: PublishInput): Promise<void> {
   try {
     await deploy(input)
   } catch (thrown) {
-    const error = isFileError(thrown) ? new StaticS3Error(`static-s3: ${thrown.path}: ${thrown.code}`) : thrown
+    const error = readable(thrown)
     if (!(error instanceof StaticS3Error)) throw error
     // Node prints an uncaught error with all its causes: they are for us alone.
     if (input.settings.onError === 'fail') throw debugging() ? error : new StaticS3Error(error.message)
@@ -37,11 +37,6 @@ export async function publish(input: PublishInput): Promise<void> {
   } finally {
     input.asked.stop()
   }
-}
-
-function isFileError(error: unknown): error is { path: string; code: string } {
-  const { path, code, syscall } = error as NodeJS.ErrnoException
-  return path !== undefined && code !== undefined && syscall !== undefined
 }
 
 async function deploy(input: PublishInput): Promise<void> {
@@ -66,7 +61,7 @@ async function deploy(input: PublishInput): Promise<void> {
     : await release({
         files,
         survey,
-        bucket: (await asked.connection).bucket,
+        ...(await asked.connection),
         author: () => whoDeploys(input.bundler, process.env),
         settings,
         warn,

@@ -25,17 +25,21 @@ export interface KnownObject {
   fingerprinted: boolean
   /** The last release that the object was a part of. */
   release: number
+  /** Whether the release found it there and left it as it was. */
+  kept?: boolean
 }
 
 /** The record of one release, never changed once it is written. Objects go by their path below the location. */
 export interface ReleaseRecord extends Author {
   release: number
   at: Date
+  /** When the bucket was asked what it holds, by the store's clock. */
+  surveyedAt: Date
   /** Whether the store minds `If-None-Match`, as was tried. */
   conditionalWrites: boolean
   /** The release's own objects, and those of earlier ones that were still there. */
   objects: ReadonlyMap<string, KnownObject>
-  /** Every 1,000th key of the location, where a listing can be split. */
+  /** Keys of the location between which lie whole pages, where a listing can be split. */
   splitAt: readonly string[]
 }
 
@@ -65,6 +69,7 @@ interface Written {
 
 interface WrittenRelease extends Written {
   release: number
+  surveyedAt: string
   conditionalWrites: boolean
   objects: Record<string, WrittenObject>
   splitAt: string[]
@@ -77,6 +82,7 @@ interface WrittenObject {
   etag: string
   headers: number
   fingerprinted?: true
+  kept?: true
   release?: number
 }
 
@@ -94,12 +100,14 @@ export async function encodeRelease(location: string, record: ReleaseRecord): Pr
       etag: object.etag,
       headers: headers.indexOf(object.headers),
       ...(object.fingerprinted ? { fingerprinted: true } : {}),
+      ...(object.kept ? { kept: true } : {}),
       ...(object.release === record.release ? {} : { release: object.release }),
     },
   ])
   const written: WrittenRelease = {
     ...preamble(location, record),
     release: record.release,
+    surveyedAt: record.surveyedAt.toISOString(),
     conditionalWrites: record.conditionalWrites,
     headers: headers.values.map((value) => JSON.parse(value)),
     objects: Object.fromEntries(objects),
@@ -132,12 +140,14 @@ export async function decodeRelease(location: string, bytes: Uint8Array): Promis
       etag: expect(object?.etag, isText),
       headers: expect(headers[object?.headers as number], isText),
       fingerprinted: object?.fingerprinted === true,
+      ...(object?.kept === true ? { kept: true } : {}),
       release: object?.release === undefined ? release : expect(object.release, isCount),
     },
   ])
   return {
     ...authorIn(written),
     release,
+    surveyedAt: dateOf(written.surveyedAt),
     conditionalWrites: written.conditionalWrites === true,
     objects: new Map(objects),
     splitAt: expect(written.splitAt, (value) => Array.isArray(value) && value.every(isText)),
@@ -162,11 +172,15 @@ function preamble(location: string, { at, id, by, commit, bundler }: Author & { 
 function authorIn({ at, id, by, commit, bundler }: Partial<Written>): Author & { at: Date } {
   return {
     id: expect(id, isText),
-    at: new Date(expect(at, (value) => isText(value) && !Number.isNaN(Date.parse(value)))),
+    at: dateOf(at),
     by: expect(by, isText),
     commit: commit === undefined ? undefined : expect(commit, isText),
     bundler: expect(bundler, isText),
   }
+}
+
+function dateOf(text: string | undefined): Date {
+  return new Date(expect(text, (value) => isText(value) && !Number.isNaN(Date.parse(value))))
 }
 
 function headersIn({ headers }: Partial<Written>): string[] {

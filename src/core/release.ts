@@ -7,15 +7,17 @@ import { compareKeys } from './key-order.js'
 import { type Lock, takeLock } from './lock.js'
 import { type Decision, type Known, type Plan, plan, recordOf } from './plan.js'
 import { type Author, encodeBegun, encodeRelease, type KnownObject, type ReleaseRecord } from './record.js'
-import { begunKey, lockKey, type ReleasesFolder, recordKey, releasesFolder } from './releases-folder.js'
+import { begunKey, latestRelease, lockKey, type ReleasesFolder, recordKey, releasesFolder } from './releases-folder.js'
 import type { Settings } from './settings.js'
-import { isCurrent, type Survey, takeSurvey } from './survey.js'
+import { isCurrent, readReleases, type Survey, takeSurvey } from './survey.js'
 import { type Done, startUpload } from './upload.js'
 
 export interface ReleaseInput {
   files: readonly DigestedFile[]
   survey: Survey
   bucket: Bucket
+  /** Where it is reached without waiting for files, so that the lock is renewed in time. */
+  aside?: Bucket
   author: () => Promise<Author>
   settings: Settings
   warn: (message: string) => void
@@ -31,7 +33,9 @@ export interface Released {
 }
 
 /** Objects of earlier releases that a record still knows; more than that only where the release itself has more. */
-const earlierObjects = 5000
+const earlierObjects = 20_000
+/** Milliseconds after which a survey by which nothing is to be done is looked at again: builds may take long. */
+const fresh = 10_000
 /** S3 lists that many keys at a time. */
 const page = 1000
 
@@ -42,24 +46,27 @@ const page = 1000
  * @throws StaticS3Error
  */
 export async function release(input: ReleaseInput): Promise<Released> {
-  const { survey, bucket, settings, onProgress } = input
-  const first = decide(input, { ...survey, written: new Map() })
-  if (first.decisions.every(({ reason }) => reason === 'unchanged')) {
-    return { decisions: first.decisions, release: undefined }
+  const { bucket, settings, onProgress } = input
+  const decideFirst = (survey: Survey) => decide(input, { ...survey, written: new Map() })
+  let { survey } = input
+  let first = decideFirst(survey)
+  if (isUnchanged(first) && bucket.now() - survey.takenAt > fresh) {
+    survey = await renewed(input, survey)
+    first = decideFirst(survey)
   }
+  if (isUnchanged(first)) return { decisions: first.decisions, release: undefined }
 
   const upload = startUpload(bucket, settings.concurrency, onProgress)
   const author = await input.author()
-  const keeps = await begin(input, author, first, 1)
+  const keeps = survey.folder !== undefined && (await begin(input, author, first, 1))
   await upload.run(first, ['fingerprinted'])
 
-  const lock = keeps ? await takeLockOf(input, author) : undefined
+  const lock = keeps ? await takeLockOf(input, author, survey) : undefined
   try {
     let now = survey
     let last = first
     if (lock && !isCurrent(survey, lock.release)) {
       now = await takeSurvey(bucket, settings.location, { folder: lock.folder })
-      for (const warning of now.warnings) input.warn(warning)
       // What it wrote itself it knows better: somebody else may have given it other headers since.
       now.begun = now.begun.filter(({ id }) => id !== author.id)
       last = decide(input, { ...now, written: upload.written })
@@ -68,7 +75,7 @@ export async function release(input: ReleaseInput): Promise<Released> {
     }
     await upload.run(last, ['fingerprinted', 'asset', 'manifest', 'html'], lock)
     const decisions = last.decisions.map((decision) => upload.carriedOut.get(decision.file.key) ?? decision)
-    const done = lock && (await keepRecord(input, author, lock, { ...now, written: upload.written }))
+    const done = lock && (await keepRecord(input, author, lock, { ...now, written: upload.written }, survey))
     return { decisions, release: done ? lock.release : undefined }
   } catch (error) {
     // What may still be carried out mustn't come after the next deploy: then the lock is left to end by itself.
@@ -77,6 +84,19 @@ export async function release(input: ReleaseInput): Promise<Released> {
   } finally {
     await lock?.letGo()
   }
+}
+
+function isUnchanged({ decisions }: Plan): boolean {
+  return decisions.every(({ reason }) => reason === 'unchanged')
+}
+
+/** The survey, taken again if another deploy has been at work since. */
+async function renewed({ bucket, settings: { location } }: ReleaseInput, survey: Survey): Promise<Survey> {
+  if (!survey.folder) return survey
+  const folder = await readReleases(bucket, location)
+  return isCurrent({ ...survey, folder }, latestRelease(survey.folder) + 1)
+    ? survey
+    : takeSurvey(bucket, location, { folder })
 }
 
 /** The plan, with a warning or an error about fingerprinted names that come with other bytes. */
@@ -95,18 +115,17 @@ export function decide(
  * @returns whether a record and a lock can be kept here
  */
 async function begin(
-  { survey, bucket, settings, warn }: ReleaseInput,
+  { bucket, aside = bucket, settings, warn }: ReleaseInput,
   author: Author,
   { decisions }: Plan,
   time: 1 | 2,
 ): Promise<boolean> {
-  if (!survey.folder) return false
   const { location } = settings
   const changed = decisions.filter(({ action }) => action !== 'skip')
   const headers = new Map(changed.map(({ file }) => [file.path, headersOf(file.parameters)]))
   const body = bodyOfBytes(await encodeBegun(location, { ...author, at: new Date(), headers }))
   try {
-    await bucket.put(begunKey(releasesFolder(location), author.id, time), body, recordParameters(settings))
+    await aside.put(begunKey(releasesFolder(location), author.id, time), body, recordParameters(settings))
     return true
   } catch (error) {
     if (!isRefusal(error)) throw error
@@ -117,9 +136,13 @@ async function begin(
   }
 }
 
-function takeLockOf({ survey, bucket, settings, warn, onWait }: ReleaseInput, author: Author): Promise<Lock> {
+function takeLockOf(
+  { bucket, aside = bucket, settings, warn, onWait }: ReleaseInput,
+  author: Author,
+  survey: Survey,
+): Promise<Lock> {
   return takeLock({
-    bucket,
+    bucket: aside,
     location: settings.location,
     author,
     folder: survey.folder as ReleasesFolder,
@@ -138,7 +161,13 @@ function takeLockOf({ survey, bucket, settings, warn, onWait }: ReleaseInput, au
 }
 
 /** @returns whether the record is there */
-async function keepRecord(input: ReleaseInput, author: Author, lock: Lock, known: Known): Promise<boolean> {
+async function keepRecord(
+  input: ReleaseInput,
+  author: Author,
+  lock: Lock,
+  known: Known & Pick<Survey, 'takenAt'>,
+  first: Survey,
+): Promise<boolean> {
   const { bucket, settings, warn } = input
   const folder = releasesFolder(settings.location)
   try {
@@ -154,7 +183,7 @@ async function keepRecord(input: ReleaseInput, author: Author, lock: Lock, known
     return false
   }
   await lock.letGo()
-  const { begun, locks } = input.survey.folder as ReleasesFolder
+  const { begun, locks } = first.folder as ReleasesFolder
   const own = [lockKey(folder, lock.release), begunKey(folder, author.id, 1), begunKey(folder, author.id, 2)]
   const over = [...begun, ...locks, ...lock.folder.locks].map(({ key }) => key)
   try {
@@ -165,7 +194,12 @@ async function keepRecord(input: ReleaseInput, author: Author, lock: Lock, known
   return true
 }
 
-function recordOfRelease({ files, settings }: ReleaseInput, author: Author, lock: Lock, known: Known): ReleaseRecord {
+function recordOfRelease(
+  { files, settings }: ReleaseInput,
+  author: Author,
+  lock: Lock,
+  known: Known & Pick<Survey, 'takenAt'>,
+): ReleaseRecord {
   const listed = new Map(known.listing.map((object) => [object.key, object]))
   const { release, conditionalWrites } = lock
   const own = files.map((file): [string, KnownObject] => [
@@ -177,6 +211,7 @@ function recordOfRelease({ files, settings }: ReleaseInput, author: Author, lock
       headers: headersOf(file.parameters),
       fingerprinted: file.group === 'fingerprinted',
       release,
+      kept: !known.written.has(file.key),
     },
   ])
   const ours = new Set(files.map(({ path }) => path))
@@ -193,8 +228,9 @@ function recordOfRelease({ files, settings }: ReleaseInput, author: Author, lock
     ...author,
     release,
     at: new Date(),
+    surveyedAt: new Date(known.takenAt),
     conditionalWrites,
-    objects: new Map([...own, ...earlier]),
+    objects: new Map([...own, ...earlier.map(([path, each]) => [path, { ...each, kept: true }] as const)]),
     splitAt: splitsOf(keys),
   }
 }
@@ -242,7 +278,7 @@ function guardFingerprints({ overwritten }: Plan, { fileOverwrite }: Settings, w
   const what = `${names}: the bucket has other bytes under the same fingerprinted name, which browsers keep for a year`
   if (!fileOverwrite) {
     throw new StaticS3Error(
-      `static-s3: nothing was uploaded\n  - ${what}. AWS_S3_FILE_OVERWRITE is off: make the bundler hash the content, or switch it on.`,
+      `static-s3: ${what}. AWS_S3_FILE_OVERWRITE is off: make the bundler hash the content, or switch it on.`,
     )
   }
   warn(what)

@@ -57,8 +57,8 @@ export function report(input: ReportInput, colors: Colors = pc): string {
 }
 
 function said(changes: number, release: number | undefined): string {
-  if (changes === 0) return 'nothing to upload'
-  return release === undefined ? 'live' : `release ${release} live`
+  if (release !== undefined) return `release ${release} live`
+  return changes === 0 ? 'nothing to upload' : 'live'
 }
 
 function isFirst({ reason }: Decision): boolean {

@@ -1,5 +1,5 @@
 import type { Bucket, ListedObject } from './bucket.js'
-import { debugging } from './error.js'
+import { answerOf, StaticS3Error } from './error.js'
 import { decodeBegun, decodeRelease, type ReleaseRecord } from './record.js'
 import { begunBy, latestRelease, openLock, type ReleasesFolder, readFolder, releasesFolder } from './releases-folder.js'
 
@@ -13,6 +13,8 @@ export interface Survey {
   begun: Begun[]
   /** The releases' folder, as it was before the listing; undefined where it can't be read. */
   folder: ReleasesFolder | undefined
+  /** When, by the store's clock: milliseconds since 1970. */
+  takenAt: number
   warnings: string[]
 }
 
@@ -45,14 +47,17 @@ export async function takeSurvey(
   const warnings: string[] = []
   const read = () =>
     readReleases(bucket, location, signal).catch((error: Error) => {
-      signal?.throwIfAborted()
-      warnings.push(unreadable(error.message))
+      const { status = 0 } = answerOf(error)
+      if (signal?.aborted || status < 400 || status >= 500) throw error
+      warnings.push(`no records can be kept, so that deploys take longer and two at once may mix: ${plain(error)}`)
       return undefined
     })
   const folder = given ?? (await read())
+  const takenAt = bucket.now()
 
   const fetch = async <T>(
     object: ListedObject | undefined,
+    loss: string,
     decode: (location: string, bytes: Uint8Array) => Promise<T>,
   ): Promise<Timed<T> | undefined> => {
     if (!object) return undefined
@@ -63,18 +68,18 @@ export async function takeSurvey(
       return { ...(await decode(location, bytes)), writtenAt: object.lastModified ?? 0 }
     } catch (error) {
       signal?.throwIfAborted()
-      const message = error instanceof Error ? error.message : String(error)
-      warnings.push(unreadable(message.startsWith('static-s3: ') ? message : `${object.key} ${message}`))
+      const isOfS3 = error instanceof StaticS3Error
+      warnings.push(`${loss}: ${isOfS3 ? '' : `${object.key} `}${plain(error as Error)}`)
       return undefined
     }
   }
 
-  const record = fetch(folder?.records[0], decodeRelease)
+  const record = fetch(folder?.records[0], lossOfRecord, decodeRelease)
   const begun = Promise.all(
     sinceTheRecord(folder).map(async (object, i) => ({
       id: begunBy(releasesFolder(location), object.key),
       writtenAt: object.lastModified ?? 0,
-      headers: i < head ? (await fetch(object, decodeBegun))?.headers : undefined,
+      headers: i < head ? (await fetch(object, lossOfBegun, decodeBegun))?.headers : undefined,
     })),
   )
   const prefix = location === '' ? '' : `${location}/`
@@ -89,6 +94,7 @@ export async function takeSurvey(
     // The record's own deploy has done what it began, though it couldn't put that away.
     begun: (await begun).filter(({ id }) => id !== known?.id),
     folder,
+    takenAt,
     warnings,
   }
 }
@@ -109,9 +115,11 @@ export async function readReleases(bucket: Bucket, location: string, signal?: Ab
   return readFolder(folder, await bucket.list(folder, { signal }))
 }
 
-function unreadable(why: string): string {
-  const detail = debugging() ? why : why.replace(/^static-s3: /, '')
-  return `the record of the last release is not used, which costs time and nothing else: ${detail}`
+const lossOfRecord = 'the record of the last release is not used, which costs time and nothing else'
+const lossOfBegun = 'what a deploy that stopped was to write is not known, which costs time and nothing else'
+
+function plain({ message }: Error): string {
+  return message.replace(/^static-s3: /, '')
 }
 
 /**

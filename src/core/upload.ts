@@ -48,14 +48,16 @@ export function startUpload(bucket: Bucket, concurrency: number, onProgress: (do
   let copies = true
   let unanswered = false
 
-  const write = async ({ file, action }: Decision, signal: AbortSignal, stop: AbortSignal): Promise<string> => {
+  const write = async ({ file, action, etag }: Decision, signal: AbortSignal, stop: AbortSignal): Promise<string> => {
     if (action === 'copy' && copies) {
       try {
-        return await bucket.copy(file.key, file.key, file.parameters, signal)
+        const parameters = { ...file.parameters, CopySourceIfMatch: `"${etag}"` }
+        return await bucket.copy(file.key, file.key, parameters, signal)
       } catch (error) {
         if (stop.aborted || !isRefusal(error)) throw error
-        // It may lack the right to read, or the store may know no copies: the bytes are at hand.
-        copies = false
+        // The bytes are at hand. Somebody may have changed or deleted this one; else the right to read is missing, or the store knows no copies.
+        const { status } = answerOf(error)
+        copies = status === 404 || status === 412
       }
     }
     return bucket.put(file.key, bodyOf(file), file.parameters, signal)
@@ -101,7 +103,7 @@ export function startUpload(bucket: Bucket, concurrency: number, onProgress: (do
 /** What S3 will say again, and what an upload may get round. */
 function isRefusal(error: unknown): boolean {
   const { status = 0 } = answerOf(error)
-  return status === 501 || (status >= 400 && status < 500 && status !== 404)
+  return status === 501 || (status >= 400 && status < 500)
 }
 
 function failure(reason: unknown, carriedOut: readonly Decision[], all: number): StaticS3Error {

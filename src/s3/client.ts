@@ -28,6 +28,9 @@ const CONNECT_TIMEOUT = 10_000
  */
 const IDLE_TIMEOUT = 120_000
 
+/** Beside those for files. */
+export const socketsAside = 2
+
 /** Without it, the SDK writes of each stream that failed to the console, past the bundler's output and before our retry. */
 const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
 
@@ -42,7 +45,7 @@ export function createClient(sdk: Sdk, settings: S3Settings): S3Client {
   const { bucket, region, endpoint, addressingStyle, credentials, concurrency } = settings
   // An agent of one's own knows of a proxy only when told: https://nodejs.org/api/cli.html#node_use_env_proxy1
   const proxy = process.env.NODE_USE_ENV_PROXY === '1' ? { proxyEnv: process.env } : {}
-  const agent = { keepAlive: true, maxSockets: concurrency, ...proxy }
+  const agent = { keepAlive: true, maxSockets: concurrency + socketsAside, ...proxy }
   const client = createSdkClient(sdk, {
     region,
     // Not the SDK's own AWS_ENDPOINT_URL: files and public URL would be on two stores.

@@ -3,7 +3,7 @@ import type { CopyObjectCommandInput, PutObjectCommandInput } from '@aws-sdk/cli
 import type { Bucket } from '../core/bucket.js'
 import type { Credentials } from '../core/settings.js'
 import { withBody } from './body.js'
-import { createClient, keepStoreTime, type S3Settings, withSignal } from './client.js'
+import { createClient, keepStoreTime, type S3Settings, socketsAside, withSignal } from './client.js'
 import { explain, explainAbort } from './explain.js'
 import { listObjects } from './list-objects.js'
 import { pageInput, readPage, unquote } from './list-page.js'
@@ -17,11 +17,16 @@ export type { S3Settings } from './client.js'
 
 export interface S3Connection {
   bucket: Bucket
+  /** The same one, whose requests don't wait for those of the other. */
+  aside: Bucket
   /** The credentials in use, whatever they come from, so that no file with one of them is published. Resolved once. */
   credentials(): Promise<Credentials>
   /** Closes the sockets. What is under way fails. */
   close(): void
 }
+
+type Slots = ReturnType<typeof createSlots>
+type Call = <T>(request: Request, signal: AbortSignal | undefined, attempt: () => Promise<T>) => Promise<T>
 
 /** S3's limit for one DeleteObjects request. */
 const DELETE_AT_ONCE = 1000
@@ -41,7 +46,6 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
   const sdk = await loadSdk()
   const client = createClient(sdk, settings)
   const now = keepStoreTime(client, clock)
-  const inTurn = createSlots(settings.concurrency)
   const { bucket: name, region, endpoint } = settings
   const profile =
     settings.credentials === undefined
@@ -53,7 +57,12 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
   let answered = false
   let resolved: Promise<Credentials> | undefined
 
-  const call = async <T>(request: Request, signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T> => {
+  const callIn = async <T>(
+    inTurn: Slots,
+    request: Request,
+    signal: AbortSignal | undefined,
+    attempt: () => Promise<T>,
+  ): Promise<T> => {
     // One signal for all uploads has more listeners than Node finds normal, and it would warn of a leak.
     if (signal) setMaxListeners(0, signal)
     let attempts = 0
@@ -85,91 +94,95 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     return inUse ? [inUse.accessKeyId, inUse.secretAccessKey, inUse.sessionToken ?? ''] : []
   }
 
-  const bucket: Bucket = {
-    list: (prefix, options = {}) =>
-      listObjects(prefix, options, async (start, signal) => {
-        const input = withSignal(pageInput(name, prefix, start), signal)
-        const send = () => client.send(new sdk.ListObjectsV2Command(input))
-        return readPage(await call({ verb: 'LIST', prefix }, signal, send), prefix)
-      }).catch((error: unknown) => {
-        throw explain(error, { ...situation, request: { verb: 'LIST', prefix }, attempts: 1, secrets: [] })
-      }),
+  const bucketIn = (inTurn: Slots): Bucket => {
+    const call: Call = (request, signal, attempt) => callIn(inTurn, request, signal, attempt)
+    return {
+      list: (prefix, options = {}) =>
+        listObjects(prefix, options, async (start, signal) => {
+          const input = withSignal(pageInput(name, prefix, start), signal)
+          const send = () => client.send(new sdk.ListObjectsV2Command(input))
+          return readPage(await call({ verb: 'LIST', prefix }, signal, send), prefix)
+        }).catch((error: unknown) => {
+          throw explain(error, { ...situation, request: { verb: 'LIST', prefix }, attempts: 1, secrets: [] })
+        }),
 
-    get: (key, signal) =>
-      call({ verb: 'GET', key }, signal, async () => {
-        try {
-          const input = withSignal({ Bucket: name, Key: key }, signal)
-          const { Body } = await client.send(new sdk.GetObjectCommand(input))
-          return (await Body?.transformToByteArray()) ?? new Uint8Array()
-        } catch (error) {
-          if (readAnswer(error).code === 'NoSuchKey') return undefined
-          throw error
-        }
-      }),
+      get: (key, signal) =>
+        call({ verb: 'GET', key }, signal, async () => {
+          try {
+            const input = withSignal({ Bucket: name, Key: key }, signal)
+            const { Body } = await client.send(new sdk.GetObjectCommand(input))
+            return (await Body?.transformToByteArray()) ?? new Uint8Array()
+          } catch (error) {
+            if (readAnswer(error).code === 'NoSuchKey') return undefined
+            throw error
+          }
+        }),
 
-    put: (key, body, parameters, signal) =>
-      call({ verb: 'PUT', key, parameters }, signal, () =>
-        withBody(body, signal, async (content, ending) => {
-          const input: PutObjectCommandInput = {
+      put: (key, body, parameters, signal) =>
+        call({ verb: 'PUT', key, parameters }, signal, () =>
+          withBody(body, signal, async (content, ending) => {
+            const input: PutObjectCommandInput = {
+              ...parameters,
+              Bucket: name,
+              Key: key,
+              Body: content,
+              ContentLength: body.size,
+              ContentMD5: Buffer.from(body.md5, 'hex').toString('base64'),
+              // The SDK would send a stream as aws-chunked for it.
+              ChecksumAlgorithm: undefined,
+            }
+            const { ETag } = await client.send(new sdk.PutObjectCommand(withSignal(input, ending)))
+            return etagOf(ETag)
+          }),
+        ),
+
+      copy: (from, key, parameters, signal) =>
+        call({ verb: 'COPY', from, key, parameters }, signal, async () => {
+          const input: CopyObjectCommandInput = {
             ...parameters,
             Bucket: name,
             Key: key,
-            Body: content,
-            ContentLength: body.size,
-            ContentMD5: Buffer.from(body.md5, 'hex').toString('base64'),
-            // The SDK would send a stream as aws-chunked for it.
-            ChecksumAlgorithm: undefined,
+            CopySource: `${name}/${from.split('/').map(encodeURIComponent).join('/')}`,
+            MetadataDirective: 'REPLACE',
+            // Only with tags: R2 and others refuse the header.
+            ...(parameters.Tagging === undefined ? {} : { TaggingDirective: 'REPLACE' }),
           }
-          const { ETag } = await client.send(new sdk.PutObjectCommand(withSignal(input, ending)))
-          return etagOf(ETag)
+          const { CopyObjectResult } = await client.send(new sdk.CopyObjectCommand(withSignal(input, signal)))
+          return etagOf(CopyObjectResult?.ETag)
         }),
-      ),
 
-    copy: (from, key, parameters, signal) =>
-      call({ verb: 'COPY', from, key, parameters }, signal, async () => {
-        const input: CopyObjectCommandInput = {
-          ...parameters,
-          Bucket: name,
-          Key: key,
-          CopySource: `${name}/${from.split('/').map(encodeURIComponent).join('/')}`,
-          MetadataDirective: 'REPLACE',
-          // Only with tags: R2 and others refuse the header.
-          ...(parameters.Tagging === undefined ? {} : { TaggingDirective: 'REPLACE' }),
+      async delete(keys, signal) {
+        const distinct = [...new Set(keys)]
+        for (const key of distinct.filter((key) => NOT_XML.test(key))) {
+          const input = withSignal({ Bucket: name, Key: key }, signal)
+          await call({ verb: 'DELETE', keys: [key] }, signal, () => client.send(new sdk.DeleteObjectCommand(input)))
         }
-        const { CopyObjectResult } = await client.send(new sdk.CopyObjectCommand(withSignal(input, signal)))
-        return etagOf(CopyObjectResult?.ETag)
-      }),
+        const rest = distinct.filter((key) => !NOT_XML.test(key))
+        for (let start = 0; start < rest.length; start += DELETE_AT_ONCE) {
+          const request = { verb: 'DELETE' as const, keys: rest.slice(start, start + DELETE_AT_ONCE) }
+          await call(request, signal, async () => {
+            const Delete = { Objects: request.keys.map((Key) => ({ Key })), Quiet: true }
+            const input = withSignal({ Bucket: name, Delete }, signal)
+            const { Errors = [] } = await client.send(new sdk.DeleteObjectsCommand(input))
+            const failed = Errors.filter(({ Code }) => Code !== 'NoSuchKey')
+            const [first] = failed
+            if (!first) return
+            // The status is 200 whatever became of the keys. Another try is for those that are left.
+            const again = new Set(failed.map(({ Key }) => Key))
+            const left = request.keys.filter((key) => again.has(key))
+            if (left.length > 0) request.keys = left
+            throw Object.assign(new Error(first.Message ?? ''), { name: first.Code ?? 'Unknown' })
+          })
+        }
+      },
 
-    async delete(keys, signal) {
-      const distinct = [...new Set(keys)]
-      for (const key of distinct.filter((key) => NOT_XML.test(key))) {
-        const input = withSignal({ Bucket: name, Key: key }, signal)
-        await call({ verb: 'DELETE', keys: [key] }, signal, () => client.send(new sdk.DeleteObjectCommand(input)))
-      }
-      const rest = distinct.filter((key) => !NOT_XML.test(key))
-      for (let start = 0; start < rest.length; start += DELETE_AT_ONCE) {
-        const request = { verb: 'DELETE' as const, keys: rest.slice(start, start + DELETE_AT_ONCE) }
-        await call(request, signal, async () => {
-          const Delete = { Objects: request.keys.map((Key) => ({ Key })), Quiet: true }
-          const input = withSignal({ Bucket: name, Delete }, signal)
-          const { Errors = [] } = await client.send(new sdk.DeleteObjectsCommand(input))
-          const failed = Errors.filter(({ Code }) => Code !== 'NoSuchKey')
-          const [first] = failed
-          if (!first) return
-          // The status is 200 whatever became of the keys. Another try is for those that are left.
-          const again = new Set(failed.map(({ Key }) => Key))
-          const left = request.keys.filter((key) => again.has(key))
-          if (left.length > 0) request.keys = left
-          throw Object.assign(new Error(first.Message ?? ''), { name: first.Code ?? 'Unknown' })
-        })
-      }
-    },
-
-    now,
+      now,
+    }
   }
 
   return {
-    bucket,
+    bucket: bucketIn(createSlots(settings.concurrency)),
+    aside: bucketIn(createSlots(socketsAside)),
     credentials() {
       resolved ??= client.config.credentials().then(
         ({ accessKeyId, secretAccessKey, sessionToken }) => ({ accessKeyId, secretAccessKey, sessionToken }),
