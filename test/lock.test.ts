@@ -1,8 +1,12 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type MemoryBucket, memoryBucket } from '../fixtures/memory-bucket.js'
 import { type EmbeddedS3, type LoggedRequest, s3Servers, startEmbedded, type TestS3 } from '../fixtures/s3/index.js'
 import type { Bucket } from '../src/core/bucket.js'
 import { bodyOfBytes } from '../src/core/bytes.js'
+import type { DigestedFile } from '../src/core/digest.js'
 import { StaticS3Error } from '../src/core/error.js'
 import { compareKeys } from '../src/core/key-order.js'
 import { type Lock, type LockInput, takeLock } from '../src/core/lock.js'
@@ -18,6 +22,7 @@ import {
   releasesFolder,
 } from '../src/core/releases-folder.js'
 import { readReleases } from '../src/core/survey.js'
+import { type Decision, startUpload } from '../src/core/upload.js'
 import { openBucket, type S3Connection } from '../src/s3/s3-bucket.js'
 
 // Waits that Vitest's timers turn forward, and that are short where time is real.
@@ -477,6 +482,34 @@ describe('in a bucket in memory', () => {
         await vi.advanceTimersByTimeAsync(0)
         expect(() => lock.check()).toThrow('could not be renewed')
         await lock.letGo()
+      })
+
+      it('is asked for before a page whose connection did not outlive that is sent once more', async () => {
+        const dir = await mkdtemp(join(tmpdir(), 'static-s3-'))
+        const file = join(dir, 'index.html')
+        await writeFile(file, 'page')
+        const lock = await soon(take(bucket, 'a'))
+        let attempts = 0
+        // As the bucket tries again: with the body opened anew.
+        const retrying: Bucket = {
+          ...bucket,
+          put: async (_key, body) => {
+            for (; ; sleepFor(60_000)) {
+              await body.open()
+              if (++attempts === 2) return 'etag'
+            }
+          },
+        }
+        const page: DigestedFile = {
+          ...{ path: 'index.html', file, key: 'static/index.html', group: 'html', emitted: true, fingerprinted: false },
+          ...{ parameters: {}, size: 4, md5: '', sha256: '' },
+        }
+        const decisions: Decision[] = [{ file: page, action: 'upload', reason: 'new' }]
+        const upload = startUpload(retrying, 8, () => {})
+        const message = await messageOf(soon(upload.run({ decisions, overwritten: [] }, ['html'], lock)))
+        expect({ attempts, message }).toEqual({ attempts: 1, message: expect.stringContaining('could not be renewed') })
+        await lock.letGo()
+        await rm(dir, { recursive: true })
       })
     })
   })

@@ -13,6 +13,8 @@ interface Connection {
 /** A bucket that was asked what it holds, before the build's files are there. */
 export interface Asked {
   connection: Promise<Connection>
+  /** Keeps the process alive until `stop`: somebody waits for the answers. */
+  hold(): void
   /** Asked once more where it failed: credentials may have come since, or the network. */
   survey(): Promise<Survey>
   /** Ends all requests. To be called in the end, whatever became of the build. */
@@ -30,10 +32,16 @@ export function ask({ location, ...settings }: Settings): Asked {
   }
   const first = take()
   first.catch(() => {})
+  // Until then, what is asked doesn't keep the process alive: a build can end without a word to us.
+  let holding: NodeJS.Timeout | undefined
   return {
     connection,
-    survey: () => first.catch(take),
+    hold() {
+      holding ??= setInterval(() => {}, 2 ** 30)
+    },
+    survey: () => first.then((survey) => (survey.folder ? survey : take()), take),
     stop() {
+      clearInterval(holding)
       stop.abort()
       connection.then(
         ({ close }) => close(),

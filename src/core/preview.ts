@@ -29,6 +29,7 @@ export interface Preview {
 export async function preview(settings: Settings, dir: string): Promise<Preview> {
   const begun = performance.now()
   const asked = ask(settings)
+  asked.hold()
   try {
     const survey = await asked.survey()
     const objects = [...(survey.record?.objects ?? [])]

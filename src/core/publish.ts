@@ -26,6 +26,7 @@ export interface PublishInput extends FolderInput {
  * @throws StaticS3Error when anything fails, unless `onError` is `warn`
  */
 export async function publish(input: PublishInput): Promise<void> {
+  input.asked.hold()
   try {
     await deploy(input)
   } catch (thrown) {

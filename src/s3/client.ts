@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
+import type { Socket } from 'node:net'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { usesPathStyle } from '../core/public-url.js'
 import type { Settings } from '../core/settings.js'
@@ -61,15 +62,40 @@ export function createClient(sdk: Sdk, settings: S3Settings): S3Client {
     cacheMiddleware: true,
     logger: SILENT,
     requestHandler: {
-      httpAgent: new HttpAgent(agent),
-      httpsAgent: new HttpsAgent(agent),
+      httpAgent: withoutHold(new HttpAgent(agent)),
+      httpsAgent: withoutHold(new HttpsAgent(agent)),
       connectionTimeout: CONNECT_TIMEOUT,
       socketTimeout: IDLE_TIMEOUT,
+      // The timer of a warning that nobody gets: by default it holds the process for twelve seconds.
+      socketAcquisitionWarningTimeout: 0,
     },
   })
   endBySignalOfInput(client)
   md5ForDeleteObjects(client)
   return client
+}
+
+interface Connecting {
+  createConnection(...args: unknown[]): Socket | undefined
+  reuseSocket(socket: Socket, request: unknown): void
+}
+
+/** An agent whose sockets don't keep the process alive: whoever waits for an answer does that (see `Asked`). */
+function withoutHold<Agent extends HttpAgent>(agent: Agent): Agent {
+  const { createConnection, reuseSocket } = agent as unknown as Connecting
+  const own: Connecting = {
+    createConnection(...args) {
+      const socket = createConnection.apply(agent, args)
+      // Behind a proxy it comes later, by a callback.
+      socket?.unref()
+      return socket
+    },
+    reuseSocket(socket, request) {
+      reuseSocket.call(agent, socket, request)
+      socket.unref()
+    },
+  }
+  return Object.assign(agent, own)
 }
 
 /** Puts the signal where a cached middleware stack finds it. */

@@ -13,7 +13,8 @@ export interface Clock {
 export const systemClock: Clock = {
   now: Date.now,
   random: Math.random,
-  sleep: (ms, signal) => wait(ms, undefined, { signal }),
+  // Whoever waits for the answer keeps the process alive.
+  sleep: (ms, signal) => wait(ms, undefined, { signal, ref: false }),
 }
 
 /** Why a request failed, as far as sending it again is concerned. */
