@@ -222,7 +222,9 @@ describe.each(named(ways))('%s', (_name, way) => {
     },
     endsByItself,
   )
+})
 
+describe.each(only(/by JavaScript/))('%s', (_name, way) => {
   test('a build that fails before the bucket was asked asks nothing any more', async () => {
     const [hook] = way.hooks as [string]
     const dir = await copyApp(way.app, { files: way.files({ [hook]: `throw new Error('broken in ${hook}')` }) })
@@ -231,23 +233,22 @@ describe.each(named(ways))('%s', (_name, way) => {
     expect(code, output).not.toBe(0)
     expect(s3.server.requests).toEqual([])
   })
+})
 
-  test.runIf(way.name.endsWith('by command')).each(['SIGINT', 'SIGTERM'] as const)(
-    '%s in the middle of a build ends it at once',
-    async (signal) => {
-      const code = `writeFileSync('pid', String(process.pid)); await until('never')`
-      const dir = await copyApp(way.app, { files: way.files({ [way.beforeWriting]: code }) })
-      s3.server.intercept = never
-      const building = way.build(dir, env)
-      const pid = await vi.waitFor(async () => {
-        expect(s3.server.requests.length).toBe(1)
-        return Number(await readFile(join(dir, 'pid'), 'utf8'))
-      }, patiently)
-      process.kill(pid, signal)
-      expect((await building).code).toBe(null)
-      await vi.waitFor(() => expect(s3.server.requests.map(isCut)).toEqual([true]))
-    },
-  )
+describe.each(only(/by command/))('%s', (_name, way) => {
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s in the middle of a build ends it at once', async (signal) => {
+    const code = `writeFileSync('pid', String(process.pid)); await until('never')`
+    const dir = await copyApp(way.app, { files: way.files({ [way.beforeWriting]: code }) })
+    s3.server.intercept = never
+    const building = way.build(dir, env)
+    const pid = await vi.waitFor(async () => {
+      expect(s3.server.requests.length).toBe(1)
+      return Number(await readFile(join(dir, 'pid'), 'utf8'))
+    }, patiently)
+    process.kill(pid, signal)
+    expect((await building).code).toBe(null)
+    await vi.waitFor(() => expect(s3.server.requests.map(isCut)).toEqual([true]))
+  })
 })
 
 describe.each(only(/^(vite|webpack|rspack), by JavaScript/))('%s', (_name, way) => {
