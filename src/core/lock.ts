@@ -22,6 +22,9 @@ import type { Permit } from './upload.js'
  * The lock of a number is over when the release's record is there, or when it is empty: the deploy failed. It has expired when the store's
  * own clock is further than its term from its last writing: then the next number may be taken.
  *
+ * No lock in S3 can keep back a request that is carried out long after its sender was cut off: its holder stops five seconds before others may
+ * begin, and waits for the answers to what it has sent.
+ *
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
  */
 
@@ -161,6 +164,7 @@ async function create(input: {
     )
   const first = await once()
   if (first === 'unsupported') {
+    if (await bucket.get(key)) return 'no'
     await write(content(), {})
     return 'unknown'
   }

@@ -262,9 +262,10 @@ function recordParameters({ objectParameters }: Settings): ObjectParameters {
   }
 }
 
+/** Who may not write there today may not write there tomorrow. */
 function isRefusal(error: unknown): boolean {
-  const { status = 0 } = answerOf(error)
-  return status >= 400 && status < 500
+  const { status } = answerOf(error)
+  return status === 403 || status === 405
 }
 
 function reasonOf(error: unknown): string {

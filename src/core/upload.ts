@@ -48,7 +48,12 @@ export function startUpload(bucket: Bucket, concurrency: number, onProgress: (do
   let copies = true
   let unanswered = false
 
-  const write = async ({ file, action, etag }: Decision, signal: AbortSignal, stop: AbortSignal): Promise<string> => {
+  const write = async (
+    { file, action, etag }: Decision,
+    signal: AbortSignal,
+    stop: AbortSignal,
+    permit: Permit | undefined,
+  ): Promise<string> => {
     if (action === 'copy' && copies) {
       try {
         const parameters = { ...file.parameters, CopySourceIfMatch: `"${etag}"` }
@@ -60,7 +65,7 @@ export function startUpload(bucket: Bucket, concurrency: number, onProgress: (do
         copies = status === 404 || status === 412
       }
     }
-    return bucket.put(file.key, bodyOf(file), file.parameters, signal)
+    return bucket.put(file.key, bodyOf(file, permit), file.parameters, signal)
   }
 
   const run = async ({ decisions }: Plan, which: readonly Group[], permit?: Permit): Promise<void> => {
@@ -75,7 +80,7 @@ export function startUpload(bucket: Bucket, concurrency: number, onProgress: (do
       if (stop.aborted) return
       try {
         permit?.check()
-        const etag = await write(decision, signal, stop)
+        const etag = await write(decision, signal, stop, permit)
         written.set(decision.file.key, etag)
       } catch (error) {
         const { status, code } = answerOf(error)
@@ -126,11 +131,13 @@ function standing(carriedOut: readonly Decision[], all: number): string {
   return `The site stands as it was. ${up}`
 }
 
-function bodyOf({ path, file, size, md5 }: Decision['file']): Body {
+function bodyOf({ path, file, size, md5 }: Decision['file'], permit: Permit | undefined): Body {
   return {
     size,
     md5,
     async open() {
+      // For each attempt: the one before may have been cut by a sleep in which the lock went to somebody else.
+      permit?.check()
       const content = await read(file, size).catch((error: NodeJS.ErrnoException) => {
         const what = error.code === 'ENOENT' ? 'vanished before it was uploaded' : `can't be read (${error.code})`
         throw new StaticS3Error(`static-s3: ${path} ${what}`)
