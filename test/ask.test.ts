@@ -224,17 +224,6 @@ describe.each(named(ways))('%s', (_name, way) => {
   )
 })
 
-describe.each(only(/by JavaScript/))('%s', (_name, way) => {
-  test('a build that fails before the bucket was asked asks nothing any more', async () => {
-    const [hook] = way.hooks as [string]
-    const dir = await copyApp(way.app, { files: way.files({ [hook]: `throw new Error('broken in ${hook}')` }) })
-    const { code, output } = await way.build(dir, env)
-    expect(output).toMatch(`broken in ${hook}`)
-    expect(code, output).not.toBe(0)
-    expect(s3.server.requests).toEqual([])
-  })
-})
-
 describe.each(only(/by command/))('%s', (_name, way) => {
   test.each(['SIGINT', 'SIGTERM'] as const)('%s in the middle of a build ends it at once', async (signal) => {
     const code = `writeFileSync('pid', String(process.pid)); await until('never')`
