@@ -28,6 +28,12 @@ export function answerOf(error: unknown): { status: number | undefined; code: st
   return { status, code: name }
 }
 
+/** Whether S3 forbids what was asked: who may not do it today may not do it on another try. */
+export function isForbidden(error: unknown): boolean {
+  const { status } = answerOf(error)
+  return status === 403 || status === 405
+}
+
 /** What the file system said, as an error that is ready to be shown; anything else as it is. */
 export function readable(thrown: unknown): unknown {
   const { path, code, syscall } = thrown as NodeJS.ErrnoException

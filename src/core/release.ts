@@ -1,7 +1,7 @@
 import type { Bucket, ObjectParameters } from './bucket.js'
 import { bodyOfBytes } from './bytes.js'
 import type { DigestedFile } from './digest.js'
-import { answerOf, StaticS3Error } from './error.js'
+import { answerOf, isForbidden, StaticS3Error } from './error.js'
 import { headersOf } from './headers.js'
 import { compareKeys } from './key-order.js'
 import { type Lock, takeLock } from './lock.js'
@@ -128,7 +128,7 @@ async function begin(
     await aside.put(begunKey(releasesFolder(location), author.id, time), body, recordParameters(settings))
     return true
   } catch (error) {
-    if (!isRefusal(error)) throw error
+    if (!isForbidden(error)) throw error
     warn(
       `no record of this release can be kept, so that the next one takes longer and two at once may mix: ${reasonOf(error)}`,
     )
@@ -260,12 +260,6 @@ function recordParameters({ objectParameters }: Settings): ObjectParameters {
     ContentType: 'application/gzip',
     CacheControl: 'no-store',
   }
-}
-
-/** Who may not write there today may not write there tomorrow. */
-function isRefusal(error: unknown): boolean {
-  const { status } = answerOf(error)
-  return status === 403 || status === 405
 }
 
 function reasonOf(error: unknown): string {

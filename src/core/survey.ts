@@ -1,5 +1,5 @@
 import type { Bucket, ListedObject } from './bucket.js'
-import { answerOf, StaticS3Error } from './error.js'
+import { isForbidden, StaticS3Error } from './error.js'
 import { decodeBegun, decodeRelease, type ReleaseRecord } from './record.js'
 import { begunBy, latestRelease, openLock, type ReleasesFolder, readFolder, releasesFolder } from './releases-folder.js'
 
@@ -47,8 +47,7 @@ export async function takeSurvey(
   const warnings: string[] = []
   const read = () =>
     readReleases(bucket, location, signal).catch((error: Error) => {
-      const { status } = answerOf(error)
-      if (signal?.aborted || (status !== 403 && status !== 405)) throw error
+      if (signal?.aborted || !isForbidden(error)) throw error
       warnings.push(`no records can be kept, so that deploys take longer and two at once may mix: ${plain(error)}`)
       return undefined
     })
