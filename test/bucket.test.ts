@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DeleteObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3'
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { memoryBucket } from '../fixtures/memory-bucket.js'
 import {
   type EmbeddedS3,
@@ -19,6 +19,7 @@ import { StaticS3Error } from '../src/core/error.js'
 import { createClient } from '../src/s3/client.js'
 import { openBucket, type S3Connection, type S3Settings } from '../src/s3/s3-bucket.js'
 import { loadSdk } from '../src/s3/sdk.js'
+import { openTransport } from '../src/s3/transport.js'
 
 const md5 = (content: string | Uint8Array) => createHash('md5').update(content).digest('hex')
 
@@ -1088,30 +1089,65 @@ describe('S3 bucket on the wire', () => {
   })
 
   it.each([
-    ['auto', 'plain', undefined, 'plain.s3.eu-west-1.amazonaws.com/'],
-    ['auto', 'with.dots', undefined, 's3.eu-west-1.amazonaws.com/with.dots'],
-    ['path', 'plain', undefined, 's3.eu-west-1.amazonaws.com/plain'],
-    ['virtual', 'plain', undefined, 'plain.s3.eu-west-1.amazonaws.com/'],
-    ['auto', 'plain', 'https://minio.test', 'minio.test/plain'],
-    ['virtual', 'plain', 'https://minio.test', 'plain.minio.test/'],
+    ['auto', 'plain', undefined, 'https://plain.s3.eu-west-1.amazonaws.com/'],
+    ['auto', 'with.dots', undefined, 'https://s3.eu-west-1.amazonaws.com/with.dots/'],
+    ['path', 'plain', undefined, 'https://s3.eu-west-1.amazonaws.com/plain/'],
+    ['virtual', 'plain', undefined, 'https://plain.s3.eu-west-1.amazonaws.com/'],
+    ['auto', 'plain', 'https://minio.test', 'https://minio.test/plain/'],
+    ['auto', 'plain', 'http://minio.test:9000/storage/', 'http://minio.test:9000/storage/plain/'],
+    ['virtual', 'plain', 'https://minio.test', 'https://plain.minio.test/'],
+    ['virtual', 'plain', 'https://minio.test:9000/storage', 'https://plain.minio.test:9000/storage/'],
   ] as const)('addresses the bucket: %s, %s, %s', async (addressingStyle, bucket, endpoint, expected) => {
-    process.env.AWS_ENDPOINT_URL = 'http://127.0.0.1:1'
-    const sdk = await loadSdk()
+    vi.stubEnv('AWS_ENDPOINT_URL', 'http://127.0.0.1:1')
     const settings = { ...settingsFor(server, bucket), region: 'eu-west-1', endpoint, addressingStyle }
-    const client = createClient(sdk, settings)
-    let address = ''
-    client.middlewareStack.add(
-      (_next) => async (args) => {
-        const { hostname, path } = args.request as { hostname: string; path: string }
-        address = hostname + path
-        throw new Error('far enough')
-      },
-      { step: 'finalizeRequest', priority: 'low' },
-    )
-    await client.send(new sdk.ListObjectsV2Command({ Bucket: bucket })).catch(() => {})
-    delete process.env.AWS_ENDPOINT_URL
-    expect(address.replace(/\/$/, '')).toBe(expected.replace(/\/$/, ''))
+    const { read, written } = await addressesOf(settings, "static/a b+é'(1).js")
+    expect(read).toBe(`${expected}static/a%20b%2B%C3%A9%27%281%29.js eu-west-1`)
+    expect(written).toBe(read)
   })
+
+  afterEach(() => {
+    vi.unstubAllEnvs()
+  })
+
+  const regions =
+    'us-east-1 eu-central-2 ap-southeast-7 us-gov-west-1 cn-north-1 eusc-de-east-1 us-iso-east-1 us-isob-east-1 us-isof-south-1 eu-isoe-west-1'
+  const variants = regions
+    .split(' ')
+    .flatMap((region) => [
+      { region, fips: 'false', dualStack: 'false' },
+      ...(/^cn/.test(region) ? [] : [{ region, fips: 'true', dualStack: 'false' }]),
+      ...(/iso/.test(region) ? [] : [{ region, fips: 'false', dualStack: 'true' }]),
+      ...(/iso|^cn/.test(region) ? [] : [{ region, fips: 'true', dualStack: 'true' }]),
+    ])
+  it.each(variants)('reads where the SDK writes: $region, FIPS $fips, dual-stack $dualStack', async (variant) => {
+    const { region, fips, dualStack } = variant
+    vi.stubEnv('AWS_USE_FIPS_ENDPOINT', fips)
+    vi.stubEnv('AWS_USE_DUALSTACK_ENDPOINT', dualStack)
+    for (const bucket of ['plain', 'with.dots']) {
+      const settings = { ...settingsFor(server, bucket), region, endpoint: undefined, addressingStyle: 'auto' as const }
+      const { read, written } = await addressesOf(settings, 'a.js')
+      expect(read).toBe(written)
+      expect(read).toMatch(new RegExp(`^https://.*${region}.* ${region}$`))
+    }
+  })
+
+  /** Where a GET and a PUT would go, with the region that they are signed for. */
+  async function addressesOf(settings: S3Settings, key: string) {
+    const addresses: string[] = []
+    const transport = openTransport(settings, Date)
+    transport.handler.handle = async ({ protocol, hostname, port, path, headers }) => {
+      const [, region] = /Credential=[^/]+\/\d+\/([^/]+)\/s3\//.exec(headers.authorization ?? '') ?? []
+      addresses.push(`${protocol}//${hostname}${port === undefined ? '' : `:${port}`}${path} ${region}`)
+      expect(headers.host).toBe(`${hostname}${port === undefined ? '' : `:${port}`}`)
+      throw new Error('far enough')
+    }
+    const sdk = loadSdk()
+    const put = new sdk.PutObjectCommand({ Bucket: settings.bucket, Key: key })
+    await expect(transport.get({ key }, undefined)).rejects.toThrow('far enough')
+    await expect(createClient(sdk, settings, transport).send(put)).rejects.toThrow('far enough')
+    const [read, written] = addresses
+    return { read, written }
+  }
 
   it('opens no more bodies at a time than it has sockets', async () => {
     const narrow = await openBucket({ ...settingsFor(server, name), concurrency: 4 }, patient)

@@ -3,9 +3,13 @@ import type { ObjectParameters } from './bucket.js'
 /** Parameters that are the request's alone: the object keeps nothing of them. */
 const ofTheRequest: readonly string[] = ['ExpectedBucketOwner', 'RequestPayer']
 
+const written = new WeakMap<ObjectParameters, string>()
+
 /** What an object keeps of its parameters, in one form for all that mean the same: sorted, with dates as text. */
-export function headersOf(parameters: ObjectParameters): string {
-  return JSON.stringify(sorted(parameters))
+export function headersOf(parameters: Readonly<ObjectParameters>): string {
+  const text = written.get(parameters) ?? JSON.stringify(sorted(parameters))
+  written.set(parameters, text)
+  return text
 }
 
 function sorted(parameters: ObjectParameters): ObjectParameters {

@@ -96,7 +96,16 @@ export async function takeLock(input: LockInput): Promise<Lock> {
     }
     const isLate = performance.now() - begun >= patience
     const other = openLock(seen)
-    if (!other || hasExpired(other, seenAt)) {
+    const isHeld = other !== undefined && !hasExpired(other, seenAt)
+    // What was seen last may be long over.
+    const whom = isHeld && attempt > 0 ? await describe(bucket, other) : undefined
+    if (whom !== undefined) {
+      if (isLate) throw tooLong(whom, location, patience)
+      if (whom !== told) onWait(whom)
+      told = whom
+      continue
+    }
+    if (!isHeld) {
       const release = latestRelease(seen) + 1
       const key = lockKey(folder, release)
       const write: Write = (body, more, signal) => bucket.put(key, body, { ...parameters, ...more }, signal)
@@ -115,19 +124,9 @@ export async function takeLock(input: LockInput): Promise<Lock> {
         if (isMine(seen, release)) return { ...lock, folder: seen }
         await lock.letGo()
       }
-      // A store that says now this, now that would be asked for ever.
-      if (isLate && attempt > 10) throw tooLong(told ?? 'another deploy', location, patience)
-      continue
     }
-    // What was seen last may be long over.
-    const whom = attempt === 0 ? undefined : await describe(bucket, other)
-    if (whom === undefined) {
-      if (isLate && attempt > 10) throw tooLong(told ?? 'another deploy', location, patience)
-      continue
-    }
-    if (isLate) throw tooLong(whom, location, patience)
-    if (whom !== told) onWait(whom)
-    told = whom
+    // A store that says now this, now that would be asked for ever.
+    if (isLate && attempt > 10) throw tooLong(told ?? 'another deploy', location, patience)
   }
 }
 

@@ -41,11 +41,19 @@ export function usesPathStyle(bucket: string, endpoint: string | undefined, styl
   return endpoint !== undefined || bucket.includes('.')
 }
 
+/** What the regions of AWS's other partitions begin with, and their domains. */
+const partitions = {
+  'cn-': 'amazonaws.com.cn',
+  'eusc-': 'amazonaws.eu',
+  'us-iso-': 'c2s.ic.gov',
+  'us-isob-': 'sc2s.sgov.gov',
+  'us-isof-': 'csp.hci.ic.gov',
+  'eu-isoe-': 'cloud.adc-e.uk',
+}
+
 /** @see https://docs.aws.amazon.com/general/latest/gr/s3.html */
-function awsDomain(region: string): string {
-  if (region.startsWith('cn-')) return 'amazonaws.com.cn'
-  if (region.startsWith('eusc-')) return 'amazonaws.eu'
-  return 'amazonaws.com'
+export function awsDomain(region: string): string {
+  return Object.entries(partitions).find(([prefix]) => region.startsWith(prefix))?.[1] ?? 'amazonaws.com'
 }
 
 /**

@@ -24,14 +24,14 @@ export async function listObjects(
 ): Promise<ListedObject[]> {
   // Nobody may come to await it, and Node ends a process for a rejection that is left alone.
   splitAt?.catch(() => {})
-  const page = await ask(first === undefined ? {} : { MaxKeys: first }, signal)
+  const page = await ask(first === undefined ? {} : { 'max-keys': String(first) }, signal)
   // Out of order, the first page doesn't have the first keys.
   const enough = page.next === undefined || (first !== undefined && page.inOrder)
   if (enough) return sorted(page.objects).slice(0, first)
 
   const splits = splitAt && page.inOrder ? usable(await orNone(splitAt, signal), prefix, page.last ?? '') : []
   const ranges = splits.length > 0 ? await listRanges(rangesBehind(page, splits), ask, signal) : undefined
-  const rest = ranges ?? [await listSerially({ ContinuationToken: page.next }, ask, signal)]
+  const rest = ranges ?? [await listSerially({ 'continuation-token': page.next }, ask, signal)]
   return sorted([page.objects, ...rest].flat()).slice(0, first)
 }
 
@@ -59,8 +59,8 @@ function usable(splits: readonly string[], prefix: string, after: string): strin
 }
 
 function rangesBehind({ last = '', next }: Page, splits: readonly string[]): Range[] {
-  const first = { start: { ContinuationToken: next }, after: last, end: splits[0] }
-  return [first, ...splits.map((key, index) => ({ start: { StartAfter: key }, after: key, end: splits[index + 1] }))]
+  const first = { start: { 'continuation-token': next }, after: last, end: splits[0] }
+  return [first, ...splits.map((key, index) => ({ start: { 'start-after': key }, after: key, end: splits[index + 1] }))]
 }
 
 /**
@@ -111,14 +111,14 @@ async function listSerially(
 
 /** One page after the other, each asked for when the one before was looked at. */
 async function* pagesFrom(start: PageStart, ask: AskForPage, signal: AbortSignal | undefined): AsyncGenerator<Page> {
-  const seen = new Set([start.ContinuationToken])
+  const seen = new Set([start['continuation-token']])
   for (let next: PageStart | undefined = start; next; ) {
     const page: Page = await ask(next, signal)
     yield page
     if (page.next === undefined) return
     if (seen.has(page.next)) throw noListing('the pages of the listing do not get on')
     seen.add(page.next)
-    next = { ContinuationToken: page.next }
+    next = { 'continuation-token': page.next }
   }
 }
 

@@ -1,9 +1,13 @@
-import type { ListObjectsV2CommandInput, ListObjectsV2CommandOutput } from '@aws-sdk/client-s3'
 import type { ListedObject } from '../core/bucket.js'
 import { compareKeys } from '../core/key-order.js'
+import { elements, plainXml, rootOf, textOf } from './xml.js'
 
 /** Where a page begins: at the beginning, behind a key, or where another page ended. */
-export type PageStart = Pick<ListObjectsV2CommandInput, 'StartAfter' | 'ContinuationToken' | 'MaxKeys'>
+export interface PageStart {
+  'start-after'?: string
+  'continuation-token'?: string
+  'max-keys'?: string
+}
 
 /** One answer to ListObjectsV2: up to 1,000 keys. */
 export interface Page {
@@ -18,36 +22,42 @@ export interface Page {
   next: string | undefined
 }
 
-export function pageInput(bucket: string, prefix: string, start: PageStart): ListObjectsV2CommandInput {
+/** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html */
+export function pageQuery(prefix: string, start: PageStart): Record<string, string> {
   return {
-    Bucket: bucket,
-    ...(prefix === '' ? {} : { Prefix: prefix }),
+    'list-type': '2',
+    ...(prefix === '' ? {} : { prefix }),
     ...start,
     // XML 1.0 has no control characters, and parsers change line ends: such keys arrive only in this form.
-    EncodingType: 'url',
+    'encoding-type': 'url',
   }
 }
 
 /** @throws Error named `NoS3Answer` where the answer is no page of a listing */
-export function readPage(answer: ListObjectsV2CommandOutput, prefix: string): Page {
-  const { Contents = [], EncodingType, IsTruncated, NextContinuationToken } = answer
-  // The SDK makes an empty listing of any XML, so a web page would pass for an empty bucket, and all of it be uploaded
-  // anew.
-  if (IsTruncated === undefined) throw noListing('no listing')
-  if (IsTruncated && NextContinuationToken === undefined) throw noListing('a page without the token for the next one')
-  const listed = Contents.map(({ Key, Size, ETag, LastModified }) => ({
-    key: decodeKey(Key ?? '', EncodingType),
-    size: Size ?? 0,
-    etag: unquote(ETag),
-    lastModified: LastModified?.getTime(),
-  }))
+export function readPage(answer: string, prefix: string): Page {
+  const xml = plainXml(answer)
+  const isTruncated = textOf(xml, 'IsTruncated')
+  // A web page mustn't pass for an empty bucket, so that all of it is uploaded anew.
+  if (rootOf(xml) !== 'ListBucketResult' || isTruncated === undefined) throw noListing('no listing')
+  const token = textOf(xml, 'NextContinuationToken')
+  if (isTruncated === 'true' && !token) throw noListing('a page without the token for the next one')
+  const encoding = textOf(xml, 'EncodingType')
+  const listed = [...elements(xml, 'Contents')].map((object): ListedObject => {
+    const time = Date.parse(textOf(object, 'LastModified') ?? '')
+    return {
+      key: decodeKey(textOf(object, 'Key') ?? '', encoding),
+      size: Number(textOf(object, 'Size') ?? 0),
+      etag: unquote(textOf(object, 'ETag')),
+      lastModified: Number.isNaN(time) ? undefined : time,
+    }
+  })
   return {
     // A store that ignores the prefix mustn't have others' objects taken for ours.
     objects: listed.filter(({ key }) => key.startsWith(prefix)),
     first: listed[0]?.key,
     last: listed.at(-1)?.key,
     inOrder: areInOrder(listed),
-    next: IsTruncated ? NextContinuationToken : undefined,
+    next: isTruncated === 'true' ? token : undefined,
   }
 }
 
@@ -66,7 +76,7 @@ export function unquote(etag: string | undefined): string {
 
 /**
  * A key as S3 lists it. With `EncodingType: url` it is encoded as in a form: AWS writes a space as `+`, Ceph as `%20`,
- * and both a plus sign as `%2B`. The SDK leaves that to its user. A store that doesn't echo the encoding didn't use it.
+ * and both a plus sign as `%2B`. A store that doesn't echo the encoding didn't use it.
  */
 function decodeKey(key: string, encoding: string | undefined): string {
   if (encoding !== 'url') return key

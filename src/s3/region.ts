@@ -1,5 +1,5 @@
 import { StaticS3Error } from '../core/error.js'
-import { createSdkClient, loadSdk } from './sdk.js'
+import { loadConfigReader } from './sdk.js'
 
 /**
  * The region that the SDK finds: `AWS_REGION`, the profile's in the shared config files, the EC2 instance's own. Where
@@ -10,9 +10,11 @@ import { createSdkClient, loadSdk } from './sdk.js'
  * @throws StaticS3Error for a region that can't be one
  */
 export async function findRegion(profile?: string): Promise<string> {
-  const client = createSdkClient(await loadSdk(), profile === undefined ? {} : { profile })
+  const { loadConfig, resolveRegionConfig, NODE_REGION_CONFIG_OPTIONS, NODE_REGION_CONFIG_FILE_OPTIONS } =
+    loadConfigReader()
+  const region = loadConfig(NODE_REGION_CONFIG_OPTIONS, { ...NODE_REGION_CONFIG_FILE_OPTIONS, profile })
   try {
-    return await client.config.region()
+    return await resolveRegionConfig({ region, useFipsEndpoint: false }).region()
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     if (message === 'Region is missing') return 'us-east-1'
@@ -20,7 +22,5 @@ export async function findRegion(profile?: string): Promise<string> {
       `static-s3: the AWS region can't be used: ${message.replace(/\.$/, '')}. Set AWS_S3_REGION_NAME to the bucket's region, such as eu-west-1.`,
       { cause: error },
     )
-  } finally {
-    client.destroy()
   }
 }

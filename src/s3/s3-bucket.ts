@@ -3,17 +3,18 @@ import type { CopyObjectCommandInput, PutObjectCommandInput } from '@aws-sdk/cli
 import type { Bucket } from '../core/bucket.js'
 import type { Credentials } from '../core/settings.js'
 import { withBody } from './body.js'
-import { createClient, keepStoreTime, type S3Settings, socketsAside, withSignal } from './client.js'
+import { createClient, withSignal } from './client.js'
 import { explain, explainAbort } from './explain.js'
 import { listObjects } from './list-objects.js'
-import { pageInput, readPage, unquote } from './list-page.js'
+import { pageQuery, readPage, unquote } from './list-page.js'
 import type { ExplainContext, Request } from './request.js'
 import { type Clock, retry, systemClock } from './retry.js'
 import { readAnswer } from './s3-answer.js'
 import { loadSdk } from './sdk.js'
 import { createSlots } from './slots.js'
+import { openTransport, type S3Settings, socketsAside } from './transport.js'
 
-export type { S3Settings } from './client.js'
+export type { S3Settings } from './transport.js'
 
 export interface S3Connection {
   bucket: Bucket
@@ -43,9 +44,14 @@ const NOT_XML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/
  * connection; the call rejects with the signal's reason where that is a StaticS3Error.
  */
 export async function openBucket(settings: S3Settings, clock: Clock = systemClock): Promise<S3Connection> {
-  const sdk = await loadSdk()
-  const client = createClient(sdk, settings)
-  const now = keepStoreTime(client, clock)
+  const transport = openTransport(settings, clock)
+  const { credentials, now } = transport
+  let opened: ReturnType<typeof openClient> | undefined
+  const openClient = () => {
+    const sdk = loadSdk()
+    return { sdk, client: createClient(sdk, settings, transport) }
+  }
+  const toWrite = () => (opened ??= openClient())
   const { bucket: name, region, endpoint } = settings
   const profile =
     settings.credentials === undefined
@@ -90,7 +96,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
   /** Only once S3 has answered: a chain that has found nothing would search for seconds again. */
   const secretsInUse = async (error: unknown): Promise<string[]> => {
     if (readAnswer(error).status === undefined) return []
-    const inUse = await client.config.credentials().catch(() => undefined)
+    const inUse = await credentials().catch(() => undefined)
     return inUse ? [inUse.accessKeyId, inUse.secretAccessKey, inUse.sessionToken ?? ''] : []
   }
 
@@ -99,9 +105,8 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     return {
       list: (prefix, options = {}) =>
         listObjects(prefix, options, async (start, signal) => {
-          const input = withSignal(pageInput(name, prefix, start), signal)
-          const send = () => client.send(new sdk.ListObjectsV2Command(input))
-          return readPage(await call({ verb: 'LIST', prefix }, signal, send), prefix)
+          const send = () => transport.get({ query: pageQuery(prefix, start) }, signal)
+          return readPage((await call({ verb: 'LIST', prefix }, signal, send)).toString(), prefix)
         }).catch((error: unknown) => {
           throw explain(error, { ...situation, request: { verb: 'LIST', prefix }, attempts: 1, secrets: [] })
         }),
@@ -109,9 +114,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
       get: (key, signal) =>
         call({ verb: 'GET', key }, signal, async () => {
           try {
-            const input = withSignal({ Bucket: name, Key: key }, signal)
-            const { Body } = await client.send(new sdk.GetObjectCommand(input))
-            return (await Body?.transformToByteArray()) ?? new Uint8Array()
+            return await transport.get({ key }, signal)
           } catch (error) {
             if (readAnswer(error).code === 'NoSuchKey') return undefined
             throw error
@@ -121,6 +124,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
       put: (key, body, parameters, signal) =>
         call({ verb: 'PUT', key, parameters }, signal, () =>
           withBody(body, signal, async (content, ending) => {
+            const { sdk, client } = toWrite()
             const input: PutObjectCommandInput = {
               ...parameters,
               Bucket: name,
@@ -138,6 +142,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
 
       copy: (from, key, parameters, signal) =>
         call({ verb: 'COPY', from, key, parameters }, signal, async () => {
+          const { sdk, client } = toWrite()
           const input: CopyObjectCommandInput = {
             ...parameters,
             Bucket: name,
@@ -152,6 +157,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
         }),
 
       async delete(keys, signal) {
+        const { sdk, client } = toWrite()
         const distinct = [...new Set(keys)]
         for (const key of distinct.filter((key) => NOT_XML.test(key))) {
           const input = withSignal({ Bucket: name, Key: key }, signal)
@@ -184,7 +190,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     bucket: bucketIn(createSlots(settings.concurrency)),
     aside: bucketIn(createSlots(socketsAside)),
     credentials() {
-      resolved ??= client.config.credentials().then(
+      resolved ??= credentials().then(
         ({ accessKeyId, secretAccessKey, sessionToken }) => ({ accessKeyId, secretAccessKey, sessionToken }),
         (error: unknown) => {
           throw explain(error, { ...situation, request: { verb: 'CREDENTIALS' }, attempts: 1, secrets: [] })
@@ -192,7 +198,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
       )
       return resolved
     },
-    close: () => client.destroy(),
+    close: transport.close,
   }
 }
 

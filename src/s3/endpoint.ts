@@ -1,0 +1,36 @@
+import { awsDomain, encodePath, usesPathStyle } from '../core/public-url.js'
+import type { Settings } from '../core/settings.js'
+import { loadConfigReader } from './sdk.js'
+
+export type Endpoint = Pick<Settings, 'bucket' | 'region' | 'endpoint' | 'addressingStyle' | 'credentials'>
+
+/**
+ * Where the bucket is reached, without a slash at the end. On AWS that heeds the SDK's `AWS_USE_FIPS_ENDPOINT` and
+ * `AWS_USE_DUALSTACK_ENDPOINT`, which may also stand in the profile.
+ *
+ * @see https://docs.aws.amazon.com/general/latest/gr/s3.html
+ */
+export async function bucketUrl({ bucket, region, endpoint, addressingStyle, credentials }: Endpoint): Promise<URL> {
+  const { resolveRegionConfig } = loadConfigReader()
+  // Refuses what can't be one.
+  await resolveRegionConfig({ region, useFipsEndpoint: false }).region()
+  const url = new URL(endpoint ?? `https://${await awsHost(region, credentials)}`)
+  const path = url.pathname.replace(/\/+$/, '')
+  if (usesPathStyle(bucket, endpoint, addressingStyle)) url.pathname = `${path}/${encodePath(bucket)}`
+  else {
+    url.hostname = `${bucket}.${url.hostname}`
+    url.pathname = path
+  }
+  return url
+}
+
+async function awsHost(region: string, credentials: Endpoint['credentials']): Promise<string> {
+  const { loadConfig, NODE_USE_FIPS_ENDPOINT_CONFIG_OPTIONS, NODE_USE_DUALSTACK_ENDPOINT_CONFIG_OPTIONS } =
+    loadConfigReader()
+  const source = credentials && 'profile' in credentials ? { profile: credentials.profile } : {}
+  const [fips, dualStack] = await Promise.all([
+    loadConfig(NODE_USE_FIPS_ENDPOINT_CONFIG_OPTIONS, source)(),
+    loadConfig(NODE_USE_DUALSTACK_ENDPOINT_CONFIG_OPTIONS, source)(),
+  ])
+  return `s3${fips ? '-fips' : ''}.${dualStack ? 'dualstack.' : ''}${region}.${awsDomain(region)}`
+}

@@ -1,0 +1,175 @@
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
+import type { Socket } from 'node:net'
+import type { Readable } from 'node:stream'
+import type { defaultProvider } from '@aws-sdk/credential-provider-node'
+import type { NodeHttpHandler } from '@smithy/node-http-handler'
+import type { Settings } from '../core/settings.js'
+import { bucketUrl } from './endpoint.js'
+import type { Clock } from './retry.js'
+import { loadCredentialChain, loadParts } from './sdk.js'
+import { plainXml, rootOf, textsOf } from './xml.js'
+
+/** What of the settings the connection goes by. */
+export type S3Settings = Pick<
+  Settings,
+  'bucket' | 'region' | 'endpoint' | 'addressingStyle' | 'credentials' | 'concurrency'
+>
+
+type Identity = Awaited<ReturnType<ReturnType<typeof defaultProvider>>>
+
+/** Signs requests and sends them, with the SDK's own signer, credentials and request handler. */
+export interface Transport {
+  handler: NodeHttpHandler
+  credentials(): Promise<Identity>
+  /** The answer to a GET of a key of the bucket, or of the bucket itself. Rejects as a command of the SDK does. */
+  get(target: { key?: string; query?: Record<string, string> }, signal: AbortSignal | undefined): Promise<Buffer>
+  /** The store's clock, as far as its last answer told, refusals included. The local one stands in until one has come. */
+  now(): number
+  close(): void
+}
+
+/**
+ * Milliseconds until a TCP connection has to stand. The SDK counts from before a socket is free: no more requests than
+ * sockets may be under way (see `createSlots`).
+ */
+const CONNECT_TIMEOUT = 10_000
+
+/**
+ * Milliseconds without a byte either way, the SDK's `socketTimeout`. Its `requestTimeout` is the time from the start to
+ * the answer, and would end a large upload on a slow line, so it stays off.
+ *
+ * What the kernel has taken counts as sent: with some MB in its buffers and many connections sharing a slow line, a
+ * socket that is doing well shows nothing for a minute. S3 itself hangs up on a silent client after about 20 seconds.
+ */
+const IDLE_TIMEOUT = 120_000
+
+/** Beside those for files. */
+export const socketsAside = 2
+
+/** Without it, the SDK writes of each stream that failed to the console, past the bundler's output and before our retry. */
+export const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
+
+export function openTransport(settings: S3Settings, clock: Pick<Clock, 'now'>): Transport {
+  const { SignatureV4, NodeHttpHandler, HttpRequest, Sha256, extendedEncodeURIComponent } = loadParts()
+  const credentials = credentialsOf(settings)
+  const signer = new SignatureV4({
+    service: 's3',
+    region: settings.region,
+    credentials,
+    sha256: Sha256,
+    // Keys are encoded once: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+    uriEscapePath: false,
+  })
+  // An agent of one's own knows of a proxy only when told: https://nodejs.org/api/cli.html#node_use_env_proxy1
+  const proxy = process.env.NODE_USE_ENV_PROXY === '1' ? { proxyEnv: process.env } : {}
+  const agent = { keepAlive: true, maxSockets: settings.concurrency + socketsAside, ...proxy }
+  const handler = new NodeHttpHandler({
+    httpAgent: withoutHold(new HttpAgent(agent)),
+    httpsAgent: withoutHold(new HttpsAgent(agent)),
+    connectionTimeout: CONNECT_TIMEOUT,
+    socketTimeout: IDLE_TIMEOUT,
+    // The timer of a warning that nobody gets: by default it holds the process for twelve seconds.
+    socketAcquisitionWarningTimeout: 0,
+    logger: SILENT,
+  })
+  const now = keepStoreTime(handler, clock)
+  let url: Promise<URL> | undefined
+
+  return {
+    handler,
+    credentials,
+    async get({ key, query = {} }, signal) {
+      url ??= bucketUrl(settings)
+      const { protocol, hostname, port, pathname, host } = await url
+      const path = [pathname.replace(/\/$/, ''), ...(key ?? '').split('/').map(extendedEncodeURIComponent)].join('/')
+      const request = new HttpRequest({
+        method: 'GET',
+        protocol,
+        hostname,
+        ...(port === '' ? {} : { port: Number(port) }),
+        path,
+        query,
+        headers: { host },
+      })
+      const signed = await signer.sign(request, { signingDate: new Date(now()) })
+      const { response } = await handler.handle(signed as typeof request, signal ? { abortSignal: signal } : {})
+      const body = await read(response.body as Readable)
+      if (response.statusCode >= 300) throw refusal(response.statusCode, response.headers, body.toString())
+      return body
+    },
+    now,
+    close: () => handler.destroy(),
+  }
+}
+
+/** Where none are given, the SDK's own chain, whose roles are assumed in the bucket's region. */
+function credentialsOf({ credentials, region }: S3Settings): () => Promise<Identity> {
+  if (credentials !== undefined && !('profile' in credentials)) {
+    const { accessKeyId, secretAccessKey, sessionToken } = credentials
+    return async () => ({ accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) })
+  }
+  const config = { ...credentials, region: async () => region, logger: SILENT }
+  const provider = loadCredentialChain().defaultProvider({ ...credentials, logger: SILENT, parentClientConfig: config })
+  return () => provider({ callerClientConfig: config })
+}
+
+interface Connecting {
+  createConnection(...args: unknown[]): Socket | undefined
+  reuseSocket(socket: Socket, request: unknown): void
+}
+
+/** An agent whose sockets don't keep the process alive: whoever waits for an answer does that (see `Asked`). */
+function withoutHold<Agent extends HttpAgent>(agent: Agent): Agent {
+  const { createConnection, reuseSocket } = agent as unknown as Connecting
+  const own: Connecting = {
+    createConnection(...args) {
+      const socket = createConnection.apply(agent, args)
+      // Behind a proxy it comes later, by a callback.
+      socket?.unref()
+      return socket
+    },
+    reuseSocket(socket, request) {
+      reuseSocket.call(agent, socket, request)
+      socket.unref()
+    },
+  }
+  return Object.assign(agent, own)
+}
+
+/**
+ * Keeps track of the store's clock by the `Date` of each answer, and returns what reads it. In between, time is counted
+ * by a clock that nobody sets.
+ */
+function keepStoreTime(handler: NodeHttpHandler, local: Pick<Clock, 'now'>): () => number {
+  const handle = handler.handle.bind(handler)
+  let ahead: number | undefined
+  handler.handle = async (...args) => {
+    const result = await handle(...args)
+    const date = Date.parse(result.response.headers.date ?? '')
+    if (!Number.isNaN(date)) ahead = date - performance.now()
+    return result
+  }
+  return () => (ahead === undefined ? local.now() : Math.round(performance.now() + ahead))
+}
+
+async function read(stream: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of stream) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+/**
+ * The error that a command of the SDK would fail with.
+ *
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+ */
+function refusal(status: number, headers: Record<string, string>, body: string): Error {
+  const xml = plainXml(body)
+  const { Message = '', Code = 'UnknownError', RequestId, ...fields } = rootOf(xml) === 'Error' ? textsOf(xml) : {}
+  return Object.assign(new Error(Message), fields, {
+    name: Code,
+    $metadata: { httpStatusCode: status, requestId: headers['x-amz-request-id'] ?? RequestId },
+    $response: { headers },
+  })
+}
