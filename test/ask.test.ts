@@ -136,7 +136,8 @@ const ways: Way[] = [
     const common = {
       app,
       files: viteFiles,
-      hooks: viteHooks,
+      // Vite 6 and 7 go the way of 8.
+      hooks: /6|7/.test(vite) ? ['generateBundle', 'closeBundle'] : viteHooks,
       beforeWriting: 'generateBundle',
       written: 'dist/index.html',
     }

@@ -431,7 +431,7 @@ function importsOf(code: string): string[] {
     if (specifier && ts.isStringLiteralLike(specifier)) found.push(specifier.text)
   }
   const isImport = (called: ts.Expression): boolean =>
-    called.kind === ts.SyntaxKind.ImportKeyword || /^(require|.*createRequire\b.*)$/s.test(called.getText())
+    called.kind === ts.SyntaxKind.ImportKeyword || /^(require\d*|.*createRequire\b.*)$/s.test(called.getText())
   const visit = (node: ts.Node): void => {
     if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) add(node.moduleSpecifier)
     else if (ts.isCallExpression(node) && isImport(node.expression)) add(node.arguments[0])

@@ -747,9 +747,10 @@ describe('credentials', () => {
 
   it.each<[what: string, shell: Variables, files: Variables, source: Settings['credentials']]>([
     ['nothing: the chain', {}, {}, undefined],
-    ["the shell's own: the chain", pair('SHELL'), {}, undefined],
-    ["the shell's own beat those of a .env file", pair('SHELL'), pair('FILE'), undefined],
-    ["the shell's own beat AWS_S3_ ones of a .env file", pair('SHELL'), pair('FILE', 'AWS_S3_'), undefined],
+    ["the shell's own", pair('SHELL'), {}, keys('SHELL')],
+    ["the shell's own and a profile: the chain", { ...pair('SHELL'), AWS_PROFILE: 'dev' }, {}, undefined],
+    ["the shell's own beat those of a .env file", pair('SHELL'), pair('FILE'), keys('SHELL')],
+    ["the shell's own beat AWS_S3_ ones of a .env file", pair('SHELL'), pair('FILE', 'AWS_S3_'), keys('SHELL')],
     ["the shell's AWS_S3_ ones: handed over", pair('SHELL', 'AWS_S3_'), {}, keys('SHELL')],
     ['AWS_S3_ ones beat the others', { ...pair('S3', 'AWS_S3_'), ...pair('AWS') }, {}, keys('S3')],
     ['those of a .env file: handed over', {}, pair('FILE'), keys('FILE')],

@@ -6,7 +6,7 @@ import type { Options, Rule } from './options.js'
 import { type Place, publicUrlOf } from './public-url.js'
 import { asBoolean, asGlobs, asJson, asUrl, SettingReader, show, suggestion } from './setting-reader.js'
 
-/** Keys from a `.env` file (or `AWS_S3_…`), a profile, or undefined for the SDK's own chain. */
+/** Keys from the environment or a `.env` file, a profile, or undefined for the SDK's own chain. */
 export type CredentialSource = Credentials | { profile: string } | undefined
 
 export interface Credentials {
@@ -312,7 +312,8 @@ function readCredentials(read: SettingReader, { shell, files }: Environment): Cr
         read.problems.push(`${prefix}${there} is set${where} without ${prefix}${missing}: set both, or neither`)
         return undefined
       }
-      if (source === shell && prefix === 'AWS_') return undefined
+      // The SDK's chain has its own idea of which of the two counts.
+      if (source === shell && prefix === 'AWS_' && shell.AWS_PROFILE) return undefined
       // The token belongs to AWS_ACCESS_KEY_ID, where that is another key.
       const token = prefix === 'AWS_' || !source.AWS_ACCESS_KEY_ID || source.AWS_ACCESS_KEY_ID.trim() === id
       const sessionToken = (token && (source.AWS_SESSION_TOKEN || source.AWS_SECURITY_TOKEN)?.trim()) || undefined
