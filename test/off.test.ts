@@ -93,11 +93,17 @@ describe('USE_S3 set', () => {
 
   test('the SDK is loaded and the bucket connected to: what the tests above look for can be seen', async () => {
     const bucket = await s3.createBucket()
-    const { seen } = await watched('react', { env: deployEnv(s3, bucket) })
-    expect(seen.some((line) => line.startsWith('sdk '))).toBe(true)
+    const env = deployEnv(s3, bucket)
+    const { seen, dir } = await watched('react', { env })
+    expect(seen).toContain('sdk @aws-sdk/client-s3')
     expect(new Set(seen.filter((line) => line.startsWith('connect ')))).toEqual(
       new Set([`connect ${new URL(s3.endpoint).host}`]),
     )
+    // To see that nothing has changed takes two parts of it.
+    const unchanged = await watched(dir as App, { env })
+    expect(unchanged.output).toMatch(/nothing to upload/)
+    expect(unchanged.seen).toContain('sdk @smithy/signature-v4')
+    expect(unchanged.seen).not.toContain('sdk @aws-sdk/client-s3')
   })
 
   const vite = (script: string) => `
