@@ -38,6 +38,7 @@ const author = (id: string): Author => ({ id, by: `${id}@machine`, commit: undef
 
 function take(bucket: Bucket, id: string, more: Partial<LockInput> = {}): Promise<Lock> {
   return takeLock({
+    stop: new AbortController().signal,
     bucket,
     location: 'static',
     author: author(id),

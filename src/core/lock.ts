@@ -11,6 +11,7 @@ import {
   type ReleasesFolder,
   releasesFolder,
 } from './releases-folder.js'
+import { rejection } from './stop.js'
 import { readReleases } from './survey.js'
 import type { Permit } from './upload.js'
 
@@ -60,6 +61,8 @@ export interface LockInput {
   parameters: ObjectParameters
   /** Milliseconds to wait for others. */
   patience: number
+  /** Ends the wait. */
+  stop: AbortSignal
   /** Told once for each deploy that is waited for. */
   onWait: (whom: string) => void
 }
@@ -79,7 +82,7 @@ interface Holder {
  * @throws StaticS3Error when they take too long
  */
 export async function takeLock(input: LockInput): Promise<Lock> {
-  const { bucket, location, author, parameters, patience, onWait } = input
+  const { bucket, location, author, parameters, patience, stop, onWait } = input
   const folder = releasesFolder(location)
   const start = new Date()
   const begun = performance.now()
@@ -89,8 +92,9 @@ export async function takeLock(input: LockInput): Promise<Lock> {
   let told: string | undefined
 
   for (let attempt = 0; ; attempt++) {
+    stop.throwIfAborted()
     if (attempt > 0) {
-      if (attempt > 1) await wait(Math.min(2000, 50 * 2 ** attempt))
+      if (attempt > 1) await Promise.race([wait(Math.min(2000, 50 * 2 ** attempt)), rejection(stop)])
       seenAt = bucket.now()
       seen = await readReleases(bucket, location)
     }

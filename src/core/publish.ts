@@ -5,6 +5,7 @@ import { showProgress } from './progress.js'
 import { type FolderInput, readFiles } from './read-files.js'
 import { decide, release } from './release.js'
 import { report } from './report.js'
+import { rejection, type Stop, stopBySignal, until } from './stop.js'
 
 /** The bundler's own log, which puts our name before each message. */
 export interface Logger {
@@ -27,32 +28,50 @@ export interface PublishInput extends FolderInput {
  */
 export async function publish(input: PublishInput): Promise<void> {
   input.asked.hold()
+  const stop = stopBySignal()
   try {
-    await deploy(input)
+    await stop.within(deploy(input, stop))
   } catch (thrown) {
     const error = readable(thrown)
     if (!(error instanceof StaticS3Error)) throw error
+    if (stop.begun.aborted) {
+      input.logger.warn(plain(inOneLine(error, stop.begun.reason)))
+      await stop.end()
+    }
     // Node prints an uncaught error with all its causes: they are for us alone.
     if (input.settings.onError === 'fail') throw debugging() ? error : new StaticS3Error(error.message)
-    input.logger.warn(error.message.replace(/^static-s3: /, ''))
+    input.logger.warn(plain(error.message))
   } finally {
     input.asked.stop()
+    await stop.end()
   }
 }
 
-async function deploy(input: PublishInput): Promise<void> {
+/** What a deploy that was stopped leaves: an upload tells that itself. */
+function inOneLine(error: StaticS3Error, reason: unknown): string {
+  return error === reason ? `${error.message} The site stands as it was.` : error.message.replaceAll('\n', ' ')
+}
+
+function plain(message: string): string {
+  return message.replace(/^static-s3: /, '')
+}
+
+async function deploy(input: PublishInput, stop: Stop): Promise<void> {
   const { settings, asked, outputs, logger, terminal } = input
   const begun = performance.now()
-  const { files, leftOut, warnings } = await readFiles(input)
+  const stopped = rejection(stop.begun)
+  const { files, leftOut, warnings } = await Promise.race([readFiles(input), stopped])
   for (const warning of new Set([...settings.warnings.splice(0), ...warnings])) logger.warn(warning)
   if (files.length === 0) {
     logger.warn(`there is nothing to upload in ${outputs.map(({ dir }) => dir).join(', ')}`)
     return
   }
-  const survey = await asked.survey()
+  const survey = await Promise.race([asked.survey(), stopped])
   for (const warning of survey.warnings) logger.warn(warning)
 
+  const { bucket, aside } = await asked.connection
   const progress = showProgress(terminal)
+  stop.begun.addEventListener('abort', progress.clear)
   const warn = (message: string) => {
     progress.clear()
     logger.warn(message)
@@ -62,11 +81,13 @@ async function deploy(input: PublishInput): Promise<void> {
     : await release({
         files,
         survey,
-        ...(await asked.connection),
+        bucket: until(stop, bucket),
+        aside: until(stop, aside),
+        stop,
         author: () => whoDeploys(input.bundler, process.env),
         settings,
         warn,
-        onProgress: progress.update,
+        onProgress: (done, all) => stop.begun.aborted || progress.update(done, all),
         onWait: (whom) => {
           progress.clear()
           logger.info(`waiting for ${whom}`)

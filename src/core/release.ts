@@ -9,6 +9,7 @@ import { type Decision, type Known, type Plan, plan, recordOf } from './plan.js'
 import { type Author, encodeBegun, encodeRelease, type KnownObject, type ReleaseRecord } from './record.js'
 import { begunKey, latestRelease, lockKey, type ReleasesFolder, recordKey, releasesFolder } from './releases-folder.js'
 import type { Settings } from './settings.js'
+import { type Stop, unstoppable } from './stop.js'
 import { isCurrent, readReleases, type Survey, takeSurvey } from './survey.js'
 import { type Done, startUpload } from './upload.js'
 
@@ -19,6 +20,8 @@ export interface ReleaseInput {
   /** Where it is reached without waiting for files, so that the lock is renewed in time. */
   aside?: Bucket
   author: () => Promise<Author>
+  /** Ends it before it is done. */
+  stop?: Stop
   settings: Settings
   warn: (message: string) => void
   onProgress: (done: Done, all: Done) => void
@@ -46,7 +49,7 @@ const page = 1000
  * @throws StaticS3Error
  */
 export async function release(input: ReleaseInput): Promise<Released> {
-  const { bucket, settings, onProgress } = input
+  const { bucket, settings, onProgress, stop = unstoppable } = input
   const decideFirst = (survey: Survey) => decide(input, { ...survey, written: new Map() })
   let { survey } = input
   let first = decideFirst(survey)
@@ -56,7 +59,7 @@ export async function release(input: ReleaseInput): Promise<Released> {
   }
   if (isUnchanged(first)) return { decisions: first.decisions, release: undefined }
 
-  const upload = startUpload(bucket, settings.concurrency, onProgress)
+  const upload = startUpload(bucket, settings.concurrency, onProgress, stop)
   const author = await input.author()
   const keeps = survey.folder !== undefined && (await begin(input, author, first, 1))
   await upload.run(first, ['fingerprinted'])
@@ -137,7 +140,7 @@ async function begin(
 }
 
 function takeLockOf(
-  { bucket, aside = bucket, settings, warn, onWait }: ReleaseInput,
+  { bucket, aside = bucket, settings, stop = unstoppable, warn, onWait }: ReleaseInput,
   author: Author,
   survey: Survey,
 ): Promise<Lock> {
@@ -149,6 +152,7 @@ function takeLockOf(
     conditionalWrites: survey.record?.conditionalWrites ?? false,
     parameters: { ...recordParameters(settings), ContentType: 'application/json' },
     patience: settings.lockTimeout * 1000,
+    stop: stop.begun,
     onWait,
   }).then((lock) => {
     if (!lock.conditionalWrites) {
@@ -168,12 +172,17 @@ async function keepRecord(
   known: Known & Pick<Survey, 'takenAt'>,
   first: Survey,
 ): Promise<boolean> {
-  const { bucket, settings, warn } = input
+  const { bucket, settings, stop = unstoppable, warn } = input
   const folder = releasesFolder(settings.location)
   try {
     const body = bodyOfBytes(await encodeRelease(settings.location, recordOfRelease(input, author, lock, known)))
     lock.check()
-    await bucket.put(recordKey(folder, lock.release), body, recordParameters(settings), lock.signal)
+    await bucket.put(
+      recordKey(folder, lock.release),
+      body,
+      recordParameters(settings),
+      AbortSignal.any([lock.signal, stop.cut]),
+    )
   } catch (error) {
     warn(
       `the site is live, but its record could not be written, so that the next deploy takes longer: ${reasonOf(error)}`,

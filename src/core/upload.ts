@@ -5,6 +5,7 @@ import { answerOf, StaticS3Error } from './error.js'
 import { type Group, groups } from './groups.js'
 import { mapInParallel } from './parallel.js'
 import type { Decision, Plan } from './plan.js'
+import { type Stop, unstoppable } from './stop.js'
 
 export type { Decision } from './plan.js'
 
@@ -41,7 +42,12 @@ export interface Permit {
 /** Up to this many bytes a body is one buffer, above it a stream: memory stays at `concurrency` times this. */
 const bufferedBytes = 1024 * 1024
 
-export function startUpload(bucket: Bucket, concurrency: number, onProgress: (done: Done, all: Done) => void): Upload {
+export function startUpload(
+  bucket: Bucket,
+  concurrency: number,
+  onProgress: (done: Done, all: Done) => void,
+  asked: Stop = unstoppable,
+): Upload {
   const written = new Map<string, string>()
   const carriedOut = new Map<string, Decision>()
   const done: Done = { files: 0, bytes: 0 }
@@ -70,9 +76,9 @@ export function startUpload(bucket: Bucket, concurrency: number, onProgress: (do
 
   const run = async ({ decisions }: Plan, which: readonly Group[], permit?: Permit): Promise<void> => {
     const failed = new AbortController()
-    const stop = permit ? AbortSignal.any([failed.signal, permit.signal]) : failed.signal
+    const stop = AbortSignal.any([failed.signal, asked.begun, ...(permit ? [permit.signal] : [])])
     // What is on its way may arrive though nobody waits for it, and over what the next deploy writes. Under a permit it is waited for.
-    const signal = permit?.signal ?? failed.signal
+    const signal = permit ? AbortSignal.any([permit.signal, asked.cut]) : stop
     const left = decisions.filter((each) => each.action !== 'skip' && carriedOut.get(each.file.key) !== each)
     const all = left.reduce(({ files, bytes }, { file }) => ({ files: files + 1, bytes: bytes + file.size }), done)
 

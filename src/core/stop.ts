@@ -1,0 +1,88 @@
+import type { Bucket } from './bucket.js'
+import { StaticS3Error } from './error.js'
+
+/** The end of a deploy by Ctrl-C or SIGTERM, in two steps: its lock can be given up only when all that was sent has been answered. */
+export interface Stop {
+  /** Aborted at once, with a StaticS3Error: nothing more is begun. */
+  begun: AbortSignal
+  /** Aborted a little later: what is on its way is cut off. */
+  cut: AbortSignal
+}
+
+/** For work that nobody stops. */
+export const unstoppable: Stop = { begun: new AbortController().signal, cut: new AbortController().signal }
+
+export interface SignalStop extends Stop {
+  /** What comes of the work, or the reason of the stop when there is no time left to wait for it. */
+  within<T>(work: Promise<T>): Promise<T>
+  /** No longer listens. Where the process was told to stop, it ends here, unless somebody else listens to that signal too. */
+  end(): Promise<void>
+}
+
+/** Milliseconds after the signal. A process that doesn't end within a second is killed by impatient people. */
+const cutAfter = 600
+const endAfter = 900
+
+const numbers = { SIGINT: 2, SIGTERM: 15 } as const
+type Signal = keyof typeof numbers
+
+/** Listens to the signals that stop a process. A second one ends it at once, as ever. */
+export function stopBySignal(): SignalStop {
+  const begun = new AbortController()
+  const cut = new AbortController()
+  const over = new AbortController()
+  const timers: NodeJS.Timeout[] = []
+  let received: Signal | undefined
+
+  const listen = (signal: Signal) => {
+    received = signal
+    for (const name of signals) process.removeListener(name, listen)
+    const reason = new StaticS3Error(`static-s3: stopped by ${signal}.`)
+    begun.abort(reason)
+    const late = new StaticS3Error(`${reason.message} Not all that was on its way has ended; the next run carries on.`)
+    timers.push(
+      setTimeout(() => cut.abort(reason), cutAfter),
+      setTimeout(() => over.abort(late), endAfter),
+    )
+  }
+  const signals = Object.keys(numbers) as Signal[]
+  for (const name of signals) process.once(name, listen)
+
+  return {
+    begun: begun.signal,
+    cut: cut.signal,
+    within: (work) => Promise.race([work, rejection(over.signal)]),
+    async end() {
+      for (const name of signals) process.removeListener(name, listen)
+      for (const timer of timers) clearTimeout(timer)
+      if (received === undefined || process.listenerCount(received) > 0) return
+      // By the signal itself, so that a shell script stops, too: its exit code there is 128 and the signal's number.
+      if (process.platform !== 'win32') process.kill(process.pid, received)
+      // Windows knows no signals; elsewhere it comes in a moment.
+      setTimeout(() => process.exit(128 + numbers[received as Signal]), process.platform === 'win32' ? 0 : 50)
+      await new Promise(() => {})
+    },
+  }
+}
+
+/** Rejects when the signal aborts, with its reason. */
+export function rejection(signal: AbortSignal): Promise<never> {
+  const rejected = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason)
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+  rejected.catch(() => {})
+  return rejected
+}
+
+/** A bucket that nothing more is asked of when the stop has begun; what was to be written before is cut off later. */
+export function until({ begun, cut }: Stop, bucket: Bucket): Bucket {
+  return {
+    list: (prefix, options) => bucket.list(prefix, { ...options, signal: options?.signal ?? begun }),
+    get: (key, signal = begun) => bucket.get(key, signal),
+    put: (key, body, parameters, signal = cut) => bucket.put(key, body, parameters, signal),
+    copy: (from, to, parameters, signal = cut) => bucket.copy(from, to, parameters, signal),
+    delete: (keys, signal = cut) => bucket.delete(keys, signal),
+    now: () => bucket.now(),
+  }
+}
