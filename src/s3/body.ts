@@ -70,14 +70,14 @@ function exactly(size: number): Transform {
   })
 }
 
-function changed(expected: number, found: number): Error {
+export function changed(expected: number, found: number): Error {
   return Object.assign(new Error(`${expected} bytes expected, ${found} found`), { name: 'BodyChanged' })
 }
 
 /**
  * Keeps a file's error apart from the network's: both have errno codes, and only the network's is worth another try.
  */
-function unreadable(error: unknown): Error {
+export function unreadable(error: unknown): Error {
   const { code, message } = error as NodeJS.ErrnoException
   return Object.assign(new Error(message, { cause: error }), { name: 'BodyUnreadable', errnoCode: code ?? '' })
 }

@@ -1,12 +1,13 @@
 import { setMaxListeners } from 'node:events'
 import type { CopyObjectCommandInput, PutObjectCommandInput } from '@aws-sdk/client-s3'
-import type { Bucket } from '../core/bucket.js'
+import type { Body, Bucket, ObjectParameters } from '../core/bucket.js'
 import type { Credentials } from '../core/settings.js'
 import { withBody } from './body.js'
 import { createClient, withSignal } from './client.js'
 import { explain, explainAbort } from './explain.js'
 import { listObjects } from './list-objects.js'
 import { pageQuery, readPage, unquote } from './list-page.js'
+import { type Multipart, multipartBytes, PartBuffers, putInParts } from './multipart.js'
 import type { ExplainContext, Request } from './request.js'
 import { type Clock, retry, systemClock } from './retry.js'
 import { readAnswer } from './s3-answer.js'
@@ -100,6 +101,30 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     return inUse ? [inUse.accessKeyId, inUse.secretAccessKey, inUse.sessionToken ?? ''] : []
   }
 
+  const buffers = new PartBuffers()
+  const putLarge = async (
+    inTurn: Slots,
+    key: string,
+    body: Body,
+    parameters: ObjectParameters,
+    signal: AbortSignal | undefined,
+  ): Promise<string> => {
+    const request = { verb: 'PUT' as const, key, parameters }
+    const multipart: Multipart = {
+      ...toWrite(),
+      bucket: name,
+      buffers,
+      call: (ending, attempt) => callIn(inTurn, request, ending, attempt),
+      etagOf: async (key) => {
+        const answer = await transport.get({ query: pageQuery(key, { 'max-keys': '1' }) }, signal)
+        return readPage(answer.toString(), key).objects.find((object) => object.key === key)?.etag
+      },
+    }
+    return putInParts(multipart, key, body, parameters, signal).catch((error: unknown) => {
+      throw explain(error, { ...situation, request, attempts: 1, secrets: [] })
+    })
+  }
+
   const bucketIn = (inTurn: Slots): Bucket => {
     const call: Call = (request, signal, attempt) => callIn(inTurn, request, signal, attempt)
     return {
@@ -122,23 +147,25 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
         }),
 
       put: (key, body, parameters, signal) =>
-        call({ verb: 'PUT', key, parameters }, signal, () =>
-          withBody(body, signal, async (content, ending) => {
-            const { sdk, client } = toWrite()
-            const input: PutObjectCommandInput = {
-              ...parameters,
-              Bucket: name,
-              Key: key,
-              Body: content,
-              ContentLength: body.size,
-              ContentMD5: Buffer.from(body.md5, 'hex').toString('base64'),
-              // The SDK would send a stream as aws-chunked for it.
-              ChecksumAlgorithm: undefined,
-            }
-            const { ETag } = await client.send(new sdk.PutObjectCommand(withSignal(input, ending)))
-            return etagOf(ETag)
-          }),
-        ),
+        body.size > multipartBytes
+          ? putLarge(inTurn, key, body, parameters, signal)
+          : call({ verb: 'PUT', key, parameters }, signal, () =>
+              withBody(body, signal, async (content, ending) => {
+                const { sdk, client } = toWrite()
+                const input: PutObjectCommandInput = {
+                  ...parameters,
+                  Bucket: name,
+                  Key: key,
+                  Body: content,
+                  ContentLength: body.size,
+                  ContentMD5: Buffer.from(body.md5, 'hex').toString('base64'),
+                  // The SDK would send a stream as aws-chunked for it.
+                  ChecksumAlgorithm: undefined,
+                }
+                const { ETag } = await client.send(new sdk.PutObjectCommand(withSignal(input, ending)))
+                return etagOf(ETag)
+              }),
+            ),
 
       copy: (from, key, parameters, signal) =>
         call({ verb: 'COPY', from, key, parameters }, signal, async () => {

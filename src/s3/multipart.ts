@@ -1,0 +1,221 @@
+import { createHash, hash } from 'node:crypto'
+import type { CreateMultipartUploadCommandInput, S3Client } from '@aws-sdk/client-s3'
+import type { Body, ObjectParameters } from '../core/bucket.js'
+import { answerOf, StaticS3Error } from '../core/error.js'
+import { changed, unreadable } from './body.js'
+import { withSignal } from './client.js'
+import { unquote } from './list-page.js'
+import type { Sdk } from './sdk.js'
+
+/*
+ * Large objects go up in parts, several at a time, and become visible when all are there.
+ *
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
+ */
+
+const MB = 1024 ** 2
+/** Bytes above which AWS advises parts. One PUT takes 5 GiB. */
+export const multipartBytes = 100 * MB
+/** Bytes of a part, where 10,000 of them are enough. R2 wants all of them alike. */
+const usualPart = 16 * MB
+const mostParts = 10_000
+/** How many parts are in memory at a time, of all objects. */
+const partsAtOnce = 4
+
+export interface Multipart {
+  sdk: Sdk
+  client: S3Client
+  bucket: string
+  buffers: PartBuffers
+  /** Sends a request, more than once where that helps. */
+  call<T>(signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T>
+  /** The ETag of what is there under a key now. */
+  etagOf(key: string): Promise<string | undefined>
+}
+
+interface Part {
+  PartNumber: number
+  ETag: string
+  md5: string
+}
+
+/**
+ * Writes an object in parts, and returns its ETag. Whatever fails, no part of it stays in the bucket, unless the process dies: then the next
+ * one that writes the same key puts them away.
+ */
+export async function putInParts(
+  multipart: Multipart,
+  key: string,
+  body: Body,
+  parameters: ObjectParameters,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  await abortUploadsOf(multipart, key, signal)
+  for (let tried = 1; ; tried++) {
+    const uploadId = await create(multipart, key, parameters, signal)
+    try {
+      const parts = await sendParts(multipart, { key, uploadId, body, signal })
+      return await complete(multipart, { key, uploadId, parts, signal })
+    } catch (error) {
+      await abort(multipart, key, uploadId).catch(() => {})
+      // Another deploy that writes the same name took it for one that had died.
+      const isGone = !signal?.aborted && answerOf(error).code === 'NoSuchUpload'
+      if (!isGone || tried === 3) throw error
+    }
+  }
+}
+
+/** Memory for parts, used again and again: else it would grow with each until it is collected. */
+export class PartBuffers {
+  readonly #free: Buffer[] = []
+  readonly #waiting: (() => void)[] = []
+  #used = 0
+
+  async take(bytes: number): Promise<Buffer> {
+    if (this.#used >= partsAtOnce) await new Promise<void>((go) => this.#waiting.push(go))
+    else this.#used++
+    const free = this.#free.pop()
+    return free && free.length >= bytes ? free : Buffer.allocUnsafeSlow(bytes)
+  }
+
+  giveBack(buffer: Buffer): void {
+    this.#free.push(buffer)
+    const next = this.#waiting.shift()
+    if (next) next()
+    else this.#used--
+  }
+}
+
+/** Puts away what runs that died have left of this key. Without the right to, it stays. */
+async function abortUploadsOf(multipart: Multipart, key: string, signal: AbortSignal | undefined): Promise<void> {
+  const { sdk, client, bucket } = multipart
+  try {
+    const input = withSignal({ Bucket: bucket, Prefix: key }, signal)
+    const { Uploads = [] } = await client.send(new sdk.ListMultipartUploadsCommand(input))
+    const left = Uploads.filter(({ Key }) => Key === key)
+    await Promise.all(left.map(({ UploadId = '' }) => abort(multipart, key, UploadId)))
+  } catch {
+    signal?.throwIfAborted()
+  }
+}
+
+async function create(
+  { sdk, client, bucket, call }: Multipart,
+  key: string,
+  parameters: ObjectParameters,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const input: CreateMultipartUploadCommandInput = { ...parameters, Bucket: bucket, Key: key }
+  const send = () => client.send(new sdk.CreateMultipartUploadCommand(withSignal(input, signal)))
+  const { UploadId } = await call(signal, send)
+  if (!UploadId) throw Object.assign(new Error('no upload id'), { name: 'NoS3Answer' })
+  return UploadId
+}
+
+interface Sending {
+  key: string
+  uploadId: string
+  body: Body
+  signal: AbortSignal | undefined
+}
+
+/** Reads the file once, from beginning to end, and sends each part when it is full. */
+async function sendParts(multipart: Multipart, { key, uploadId, body, signal }: Sending): Promise<Part[]> {
+  const { sdk, client, bucket, buffers, call } = multipart
+  const partBytes = Math.max(usualPart, Math.ceil(body.size / mostParts / MB) * MB)
+  const failed = new AbortController()
+  const ending = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal
+  const parts: Part[] = []
+  const sending: Promise<void>[] = []
+
+  const send = async (PartNumber: number, buffer: Buffer, length: number) => {
+    try {
+      const Body = buffer.subarray(0, length)
+      const md5 = hash('md5', Body)
+      const ContentMD5 = Buffer.from(md5, 'hex').toString('base64')
+      const input = {
+        Bucket: bucket,
+        Key: key,
+        UploadId: uploadId,
+        PartNumber,
+        Body,
+        ContentLength: length,
+        ContentMD5,
+      }
+      const { ETag } = await call(ending, () => client.send(new sdk.UploadPartCommand(withSignal(input, ending))))
+      if (!ETag) throw Object.assign(new Error('no ETag'), { name: 'NoS3Answer' })
+      parts[PartNumber - 1] = { PartNumber, ETag, md5 }
+    } catch (error) {
+      if (!failed.signal.aborted) failed.abort(error)
+    } finally {
+      buffers.giveBack(buffer)
+    }
+  }
+
+  const whole = createHash('md5')
+  let size = 0
+  let buffer: Buffer | undefined
+  let length = 0
+  try {
+    const content = await body.open()
+    try {
+      for await (const chunk of content instanceof Uint8Array ? [Buffer.from(content)] : content) {
+        whole.update(chunk)
+        size += chunk.length
+        if (size > body.size) throw changed(body.size, size)
+        for (let from = 0; from < chunk.length; ) {
+          buffer ??= await buffers.take(partBytes)
+          ending.throwIfAborted()
+          const copied = chunk.copy(buffer, length, from, from + partBytes - length)
+          from += copied
+          length += copied
+          if (length < partBytes) continue
+          sending.push(send(sending.length + 1, buffer, length))
+          buffer = undefined
+          length = 0
+        }
+      }
+    } finally {
+      if (!(content instanceof Uint8Array)) content.destroy()
+    }
+    if (size !== body.size || whole.digest('hex') !== body.md5) throw changed(body.size, size)
+    if (buffer) sending.push(send(sending.length + 1, buffer, length))
+    buffer = undefined
+  } catch (error) {
+    const isOurs = error instanceof StaticS3Error || (error as Error).name === 'BodyChanged'
+    if (!ending.aborted) failed.abort(isOurs ? error : unreadable(error))
+  } finally {
+    if (buffer) buffers.giveBack(buffer)
+  }
+  await Promise.all(sending)
+  ending.throwIfAborted()
+  return parts
+}
+
+async function complete(
+  { sdk, client, bucket, call, etagOf }: Multipart,
+  { key, uploadId, parts, signal }: Omit<Sending, 'body'> & { parts: Part[] },
+): Promise<string> {
+  const Parts = parts.map(({ PartNumber, ETag }) => ({ PartNumber, ETag }))
+  const input = { Bucket: bucket, Key: key, UploadId: uploadId, MultipartUpload: { Parts } }
+  try {
+    const send = () => client.send(new sdk.CompleteMultipartUploadCommand(withSignal(input, signal)))
+    const { ETag } = await call(signal, send)
+    // Ceph 16 leaves it empty.
+    const etag = ETag ? unquote(ETag) : await etagOf(key)
+    if (!etag) throw Object.assign(new Error('no ETag'), { name: 'NoS3Answer' })
+    return etag
+  } catch (error) {
+    // The answer to an earlier attempt may have got lost.
+    if (answerOf(error).code !== 'NoSuchUpload') throw error
+    const md5s = Buffer.concat(parts.map(({ md5 }) => Buffer.from(md5, 'hex')))
+    const expected = `${hash('md5', md5s)}-${parts.length}`
+    if ((await etagOf(key)) === expected) return expected
+    throw error
+  }
+}
+
+/** Not with the signal that ends the rest. */
+async function abort({ sdk, client, bucket }: Multipart, key: string, uploadId: string): Promise<void> {
+  await client.send(new sdk.AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: uploadId }))
+}
