@@ -359,9 +359,10 @@ describe('new headers', () => {
     const added = await write('assets/c-1.js', 'fingerprinted')
     await upload({ ...planned, decisions: [...planned.decisions, ...planAll([added]).decisions] }, bucket, 1, () => {})
     expect(asked.slice(0, 4)).toEqual([
+      // New names first: nobody refers to them yet.
+      'put static/assets/c-1.js',
       'copy static/assets/a-1.js',
       'copy static/assets/b-1.js',
-      'put static/assets/c-1.js',
       'copy static/logo.png',
     ])
   })

@@ -11,7 +11,7 @@ import {
   type ReleasesFolder,
   releasesFolder,
 } from './releases-folder.js'
-import { rejection } from './stop.js'
+import { unlessAborted } from './stop.js'
 import { readReleases } from './survey.js'
 import type { Permit } from './upload.js'
 
@@ -94,7 +94,7 @@ export async function takeLock(input: LockInput): Promise<Lock> {
   for (let attempt = 0; ; attempt++) {
     stop.throwIfAborted()
     if (attempt > 0) {
-      if (attempt > 1) await Promise.race([wait(Math.min(2000, 50 * 2 ** attempt)), rejection(stop)])
+      if (attempt > 1) await unlessAborted(stop, wait(Math.min(2000, 50 * 2 ** attempt)))
       seenAt = bucket.now()
       seen = await readReleases(bucket, location)
     }

@@ -5,7 +5,7 @@ import { showProgress } from './progress.js'
 import { type FolderInput, readFiles } from './read-files.js'
 import { decide, release } from './release.js'
 import { report } from './report.js'
-import { rejection, type Stop, stopBySignal, until } from './stop.js'
+import { type Stop, stopBySignal, unlessAborted, until } from './stop.js'
 
 /** The bundler's own log, which puts our name before each message. */
 export interface Logger {
@@ -59,14 +59,13 @@ function plain(message: string): string {
 async function deploy(input: PublishInput, stop: Stop): Promise<void> {
   const { settings, asked, outputs, logger, terminal } = input
   const begun = performance.now()
-  const stopped = rejection(stop.begun)
-  const { files, leftOut, warnings } = await Promise.race([readFiles(input), stopped])
+  const { files, leftOut, warnings } = await unlessAborted(stop.begun, readFiles(input))
   for (const warning of new Set([...settings.warnings.splice(0), ...warnings])) logger.warn(warning)
   if (files.length === 0) {
     logger.warn(`there is nothing to upload in ${outputs.map(({ dir }) => dir).join(', ')}`)
     return
   }
-  const survey = await Promise.race([asked.survey(), stopped])
+  const survey = await unlessAborted(stop.begun, asked.survey())
   for (const warning of survey.warnings) logger.warn(warning)
 
   const { bucket, aside } = await asked.connection

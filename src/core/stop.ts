@@ -51,7 +51,7 @@ export function stopBySignal(): SignalStop {
   return {
     begun: begun.signal,
     cut: cut.signal,
-    within: (work) => Promise.race([work, rejection(over.signal)]),
+    within: (work) => unlessAborted(over.signal, work),
     async end() {
       for (const name of signals) process.removeListener(name, listen)
       for (const timer of timers) clearTimeout(timer)
@@ -65,14 +65,19 @@ export function stopBySignal(): SignalStop {
   }
 }
 
-/** Rejects when the signal aborts, with its reason. */
-export function rejection(signal: AbortSignal): Promise<never> {
-  const rejected = new Promise<never>((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+/** What comes of the work, or the signal's reason when it is aborted first. */
+export async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  let abort = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason)
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
   })
-  rejected.catch(() => {})
-  return rejected
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
 }
 
 /** A bucket that nothing more is asked of when the stop has begun; what was to be written before is cut off later. */

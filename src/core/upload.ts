@@ -103,13 +103,21 @@ export function startUpload(
 
     for (const group of groups.filter((each) => which.includes(each))) {
       const members = left.filter(({ file }) => file.group === group)
-      await mapInParallel(concurrency, members, carryOut)
+      // Nobody refers to what is new, yet; what changes may come to refer to it.
+      await mapInParallel(concurrency, members.filter(isNew), carryOut)
+      await mapInParallel(
+        concurrency,
+        members.filter((each) => !isNew(each)),
+        carryOut,
+      )
       if (stop.aborted) throw failure(stop.reason, [...carriedOut.values()], all.files)
     }
   }
 
   return { written, carriedOut, leftUnanswered: () => unanswered, run }
 }
+
+const isNew = ({ reason }: Decision) => reason === 'new'
 
 /** What S3 will say again, and what an upload may get round. */
 function isRefusal(error: unknown): boolean {
@@ -137,10 +145,11 @@ function standing(carriedOut: readonly Decision[], all: number): string {
   return `The site stands as it was. ${up}`
 }
 
-function bodyOf({ path, file, size, md5 }: Decision['file'], permit: Permit | undefined): Body {
+function bodyOf({ path, file, size, md5, sha256 }: Decision['file'], permit: Permit | undefined): Body {
   return {
     size,
     md5,
+    sha256,
     async open() {
       // For each attempt: the one before may have been cut by a sleep in which the lock went to somebody else.
       permit?.check()
