@@ -17,6 +17,7 @@ import {
 import type { Body, Bucket, ListedObject, ListOptions, ObjectParameters } from '../src/core/bucket.js'
 import { StaticS3Error } from '../src/core/error.js'
 import { createClient } from '../src/s3/client.js'
+import { putObjectRequest } from '../src/s3/put-object.js'
 import { openBucket, type S3Connection, type S3Settings } from '../src/s3/s3-bucket.js'
 import { loadSdk } from '../src/s3/sdk.js'
 import { openTransport } from '../src/s3/transport.js'
@@ -1128,6 +1129,62 @@ describe('S3 bucket on the wire', () => {
       const { read, written } = await addressesOf(settings, 'a.js')
       expect(read).toBe(written)
       expect(read).toMatch(new RegExp(`^https://.*${region}.* ${region}$`))
+    }
+  })
+
+  it.each<[what: string, key: string, parameters: ObjectParameters, content: Buffer | Readable]>([
+    ['a file', 'static/app.js', { CacheControl: 'no-cache', ContentType: 'text/javascript' }, Buffer.from('x')],
+    ['an empty file', 'static/empty', {}, Buffer.alloc(0)],
+    ['a stream', 'static/large', { ContentEncoding: 'gzip' }, Readable.from([Buffer.from('x')])],
+    ['an odd key', "static//a b+é'(1)!*%2F.js", {}, Buffer.from('x')],
+    [
+      'all kinds of parameters',
+      'static/a',
+      {
+        ACL: 'public-read',
+        BucketKeyEnabled: true,
+        ContentDisposition: 'attachment; filename="a b"',
+        ContentLanguage: 'de',
+        ExpectedBucketOwner: '111122223333',
+        Expires: new Date('2030-12-31T00:00:00Z'),
+        GrantRead: 'id="x"',
+        IfNoneMatch: '*',
+        Metadata: { By: 'ci', empty: '' },
+        ObjectLockMode: 'GOVERNANCE',
+        ObjectLockRetainUntilDate: new Date('2031-01-02T03:04:05.678Z'),
+        RequestPayer: 'requester',
+        SSEKMSEncryptionContext: 'e30=',
+        SSEKMSKeyId: 'key',
+        ServerSideEncryption: 'aws:kms',
+        StorageClass: 'STANDARD_IA',
+        Tagging: 'a=b&c=d',
+        WebsiteRedirectLocation: '/other',
+      },
+      Buffer.from('x'),
+    ],
+  ])('puts %s as a PutObjectCommand does', async (_what, key, parameters, content) => {
+    const size = content instanceof Readable ? 1 : content.length
+    const body = bodyOf(content instanceof Readable ? 'x' : content, { size })
+    for (const bucket of ['plain', 'with.dots']) {
+      const settings = { ...settingsFor(server, bucket), endpoint: undefined, addressingStyle: 'auto' as const }
+      const transport = openTransport(settings, Date)
+      const sent: { method: string; path: string; query: object; headers: Record<string, string> }[] = []
+      transport.handler.handle = async ({ method, hostname, path, query, headers }) => {
+        const own = Object.entries(headers).filter(
+          ([name]) => !/^(amz-sdk-|x-amz-date|x-amz-user-agent|user-agent|authorization)/.test(name),
+        )
+        sent.push({ method, path: hostname + path, query: query as object, headers: Object.fromEntries(own.sort()) })
+        throw new Error('far enough')
+      }
+      const sdk = loadSdk()
+      const client = createClient(sdk, settings, transport)
+      const ContentMD5 = Buffer.from(body.md5, 'hex').toString('base64')
+      const input = { ...parameters, Bucket: bucket, Key: key, Body: content, ContentLength: size, ContentMD5 }
+      await expect(client.send(new sdk.PutObjectCommand(input))).rejects.toThrow('far enough')
+      const request = await putObjectRequest({ sdk, client, transport }, bucket, key, content, body, parameters)
+      await expect(transport.send(request, undefined)).rejects.toThrow('far enough')
+      expect(sent[1]).toEqual(sent[0])
+      expect(sent[0]?.headers['content-length']).toBe(`${size}`)
     }
   })
 

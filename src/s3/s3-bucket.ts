@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import type { CopyObjectCommandInput, PutObjectCommandInput } from '@aws-sdk/client-s3'
+import type { CopyObjectCommandInput } from '@aws-sdk/client-s3'
 import type { Body, Bucket, ObjectParameters } from '../core/bucket.js'
 import type { Credentials } from '../core/settings.js'
 import { withBody } from './body.js'
@@ -8,6 +8,7 @@ import { explain, explainAbort } from './explain.js'
 import { listObjects } from './list-objects.js'
 import { pageQuery, readPage, unquote } from './list-page.js'
 import { type Multipart, multipartBytes, PartBuffers, putInParts } from './multipart.js'
+import { putObjectRequest } from './put-object.js'
 import type { ExplainContext, Request } from './request.js'
 import { type Clock, retry, systemClock } from './retry.js'
 import { readAnswer } from './s3-answer.js'
@@ -151,19 +152,16 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
           ? putLarge(inTurn, key, body, parameters, signal)
           : call({ verb: 'PUT', key, parameters }, signal, () =>
               withBody(body, signal, async (content, ending) => {
-                const { sdk, client } = toWrite()
-                const input: PutObjectCommandInput = {
-                  ...parameters,
-                  Bucket: name,
-                  Key: key,
-                  Body: content,
-                  ContentLength: body.size,
-                  ContentMD5: Buffer.from(body.md5, 'hex').toString('base64'),
-                  // The SDK would send a stream as aws-chunked for it.
-                  ChecksumAlgorithm: undefined,
-                }
-                const { ETag } = await client.send(new sdk.PutObjectCommand(withSignal(input, ending)))
-                return etagOf(ETag)
+                const request = await putObjectRequest(
+                  { ...toWrite(), transport },
+                  name,
+                  key,
+                  content,
+                  body,
+                  parameters,
+                )
+                const { headers } = await transport.send(request, ending)
+                return etagOf(headers.etag)
               }),
             ),
 

@@ -3,6 +3,7 @@ import { Agent as HttpsAgent } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import type { defaultProvider } from '@aws-sdk/credential-provider-node'
+import type { HttpRequest } from '@smithy/core/protocols'
 import type { NodeHttpHandler } from '@smithy/node-http-handler'
 import type { Settings } from '../core/settings.js'
 import { bucketUrl } from './endpoint.js'
@@ -18,12 +19,21 @@ export type S3Settings = Pick<
 
 type Identity = Awaited<ReturnType<ReturnType<typeof defaultProvider>>>
 
+export interface Answer {
+  headers: Record<string, string>
+  body: Buffer
+}
+
 /** Signs requests and sends them, with the SDK's own signer, credentials and request handler. */
 export interface Transport {
   handler: NodeHttpHandler
   credentials(): Promise<Identity>
-  /** The answer to a GET of a key of the bucket, or of the bucket itself. Rejects as a command of the SDK does. */
+  /** The bytes of the answer to a GET of a key of the bucket, or of the bucket itself. */
   get(target: { key?: string; query?: Record<string, string> }, signal: AbortSignal | undefined): Promise<Buffer>
+  /** Where the bucket is: what a request's path goes on from. */
+  endpoint(): Promise<{ protocol: string; hostname: string; port?: number; path: string }>
+  /** Signs and sends a request. Rejects as a command of the SDK does. */
+  send(request: HttpRequest, signal: AbortSignal | undefined): Promise<Answer>
   /** The store's clock, as far as its last answer told, refusals included. The local one stands in until one has come. */
   now(): number
   close(): void
@@ -75,28 +85,32 @@ export function openTransport(settings: S3Settings, clock: Pick<Clock, 'now'>): 
   })
   const now = keepStoreTime(handler, clock)
   let url: Promise<URL> | undefined
+  const endpoint: Transport['endpoint'] = async () => {
+    url ??= bucketUrl(settings)
+    const { protocol, hostname, port, pathname } = await url
+    return { protocol, hostname, ...(port === '' ? {} : { port: Number(port) }), path: pathname.replace(/\/$/, '') }
+  }
+  const send: Transport['send'] = async (request, signal) => {
+    const { hostname, port, headers } = request
+    headers.host = port === undefined ? hostname : `${hostname}:${port}`
+    headers['user-agent'] = 'static-s3'
+    const signed = await signer.sign(request, { signingDate: new Date(now()) })
+    const { response } = await handler.handle(signed as HttpRequest, signal ? { abortSignal: signal } : {})
+    const body = await read(response.body as Readable)
+    if (response.statusCode >= 300) throw refusal(response.statusCode, response.headers, body.toString())
+    return { headers: response.headers, body }
+  }
 
   return {
     handler,
     credentials,
+    endpoint,
+    send,
     async get({ key, query = {} }, signal) {
-      url ??= bucketUrl(settings)
-      const { protocol, hostname, port, pathname, host } = await url
-      const path = [pathname.replace(/\/$/, ''), ...(key ?? '').split('/').map(extendedEncodeURIComponent)].join('/')
-      const request = new HttpRequest({
-        method: 'GET',
-        protocol,
-        hostname,
-        ...(port === '' ? {} : { port: Number(port) }),
-        path,
-        query,
-        headers: { host },
-      })
-      const signed = await signer.sign(request, { signingDate: new Date(now()) })
-      const { response } = await handler.handle(signed as typeof request, signal ? { abortSignal: signal } : {})
-      const body = await read(response.body as Readable)
-      if (response.statusCode >= 300) throw refusal(response.statusCode, response.headers, body.toString())
-      return body
+      const { path, ...where } = await endpoint()
+      const segments = (key ?? '').split('/').map(extendedEncodeURIComponent)
+      const request = new HttpRequest({ ...where, method: 'GET', path: [path, ...segments].join('/'), query })
+      return (await send(request, signal)).body
     },
     now,
     close: () => handler.destroy(),
