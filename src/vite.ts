@@ -100,6 +100,7 @@ export function staticS3(options: Options = {}): VitePlugin {
         options,
         build: { watch: Boolean(userConfig.build?.watch), whyNotProduction: whyNotProduction(), mode },
         envDir: envDirOf(userConfig),
+        envPrefix: userConfig.envPrefix,
       })
       if (!resolved.on) {
         offBecause = resolved.because

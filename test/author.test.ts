@@ -41,6 +41,11 @@ describe('who', () => {
     ['in GitLab CI', { CI_JOB_URL: 'https://gitlab.com/acme/site/-/jobs/7' }, 'https://gitlab.com/acme/site/-/jobs/7'],
     ['in Jenkins', { BUILD_URL: 'https://ci.example.com/job/site/7/' }, 'https://ci.example.com/job/site/7/'],
     ['in CircleCI', { CIRCLE_BUILD_URL: 'https://circleci.com/gh/acme/7' }, 'https://circleci.com/gh/acme/7'],
+    [
+      'where the address has a password',
+      { BUILD_URL: 'https://me:token@ci.example.com/7/' },
+      'https://ci.example.com/7/',
+    ],
     ['where the variable is empty', { CI_JOB_URL: '' }, here],
   ])('%s', async (_where, shell, by) => {
     expect(await whoDeploys('vite 8.0.0', shell)).toMatchObject({ by, bundler: 'vite 8.0.0' })

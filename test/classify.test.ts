@@ -384,3 +384,37 @@ describe.each(['stats.html', 'report.html'])('%s', (path) => {
   it('is statistics when another tool wrote it', () =>
     expect(left(false)).toEqual([{ path, reason: 'bundle statistics' }]))
 })
+
+describe('a name that leads out of the location', () => {
+  it.each([
+    '%2e%2e/admin.js',
+    'a/%2E%2e/%2E%2E/admin.js',
+    'a/%2e./admin.js',
+    'a/%2e/admin.js',
+    'a/b%5c..%5cadmin\\..\\admin.js',
+    'a\\..\\..\\admin.js',
+    'a//admin.js',
+    '/admin.js',
+    '\\\\host\\admin.js',
+    'a/%2e%2e',
+  ])('%j stops the deploy', (path) => {
+    expect(classifyPaths([path]).problems).toEqual([`${path}: its name leads out of the location on some servers`])
+  })
+
+  it.each(['../admin.js', 'a/../admin.js', '..', './a.js', '..\\admin.js'])('%j stays home', (path) => {
+    const { files, problems } = classifyPaths([path])
+    expect({ files, problems }).toEqual({ files: [], problems: [] })
+  })
+
+  it.each(['%2e%2e/admin.js', 'a\\..\\b.js'])('%j may be excluded', (path) => {
+    expect(classifyPaths([path], { exclude: ['**/*'] }).problems).toEqual([])
+  })
+
+  it.each(['a..b/c.js', '%2e%2e.txt', 'a%2e.js', 'a/b...', 'back\\slash.js', '100%.txt', '%2fadmin.js'])(
+    '%j is none',
+    (path) => {
+      expect(only(path).key).toBe(`static/${path}`)
+      expect(classifyPaths([path]).problems).toEqual([])
+    },
+  )
+})

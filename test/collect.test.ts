@@ -246,6 +246,28 @@ describe('several outputs', () => {
   })
 })
 
+describe('names that a bundler gives', () => {
+  it.each(['../pages/index.html', '/etc/app.js', '..\\pages\\index.html', '../dist-private/app.js'])(
+    '%s: what lies outside of the folder is not collected, and is told',
+    async (path) => {
+      await write('app.js')
+      await write('pages/index.html', 'page', root)
+      await write('dist-private/app.js', 'private', root)
+      const collected = await collectFresh([output({ emitted: ['app.js', path], fingerprinted: [path] })])
+      expect(paths(collected)).toEqual(['app.js'])
+      expect(left(collected)).toEqual([`${path}: outside of the output folder`])
+    },
+  )
+
+  it('that only look like it are names', async () => {
+    const names = ['..app.js', 'x..', '.../x.js', '%2e%2e/x.js']
+    for (const path of names) await write(path)
+    const collected = await collectFresh([output({ emitted: names })])
+    expect(paths(collected)).toEqual(names.toSorted())
+    expect(left(collected)).toEqual([])
+  })
+})
+
 describe("a server's folder inside", () => {
   it('is not ours', async () => {
     await write('index.html')
@@ -312,6 +334,57 @@ describe.skipIf(process.platform === 'win32')('links', () => {
     await symlink('..', join(dist, 'a/up'))
     await symlink('self', join(dist, 'self'))
     expect(paths(await collectFresh())).toEqual(['a/app.js'])
+  })
+
+  it('that end inside after a way through links out of the folder are that file, and none that end outside', async () => {
+    await write('app.js')
+    await write('secret.txt', 'secret', root)
+    await symlink(dist, join(root, 'back'))
+    await symlink(join(root, 'back/app.js'), join(dist, 'in.js'))
+    await symlink('hop.txt', join(dist, 'out.txt'))
+    await symlink('../secret.txt', join(dist, 'hop.txt'))
+    const collected = await collectFresh()
+    expect(paths(collected)).toEqual(['app.js', 'in.js'])
+    expect(left(collected)).toEqual(['hop.txt: link that is not followed', 'out.txt: link that is not followed'])
+  })
+
+  it('in a circle through folders outside end', async () => {
+    await write('app.js')
+    await mkdir(join(root, 'outside'))
+    await symlink(dist, join(root, 'outside/dist'))
+    await symlink(join(root, 'outside'), join(dist, 'outside'))
+    const collected = await collectFresh()
+    expect(paths(collected)).toEqual(['app.js'])
+    expect(left(collected)).toEqual(['outside: link that is not followed'])
+  })
+
+  it("into a server's folder inside are not followed, nor into another output's", async () => {
+    await write('server/secret.js')
+    await write('admin/app.js')
+    await write('servers.js')
+    await symlink('server/secret.js', join(dist, 'a.js'))
+    await symlink('admin/app.js', join(dist, 'b.js'))
+    await symlink('servers.js', join(dist, 'c.js'))
+    const outputs = [output(), output({ dir: join(dist, 'admin') })]
+    const collected = await collectFresh(outputs, [join(dist, 'server')])
+    expect(paths(collected)).toEqual(['app.js', 'c.js', 'servers.js'])
+    expect(left(collected)).toEqual(['a.js: link that is not followed', 'b.js: link that is not followed'])
+  })
+
+  it('in an output inside another are its own matter', async () => {
+    await write('legacy/app.js')
+    await symlink('app.js', join(dist, 'legacy/link.js'))
+    expect(paths(await collectFresh([output(), output({ dir: join(dist, 'legacy') })]))).toEqual(['app.js', 'link.js'])
+  })
+
+  it('of an earlier build are left over as files are', async () => {
+    await write('app.js')
+    await symlink('app.js', join(dist, 'link.js'))
+    const before = await takeSnapshots([dist])
+    expect(left(await collect([output()], before, []))).toEqual([
+      'app.js: left over from an earlier build',
+      'link.js: left over from an earlier build',
+    ])
   })
 
   it('the output folder itself may be one', async () => {

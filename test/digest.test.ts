@@ -4,15 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ClassifiedFile } from '../src/core/classify.js'
-import { digest } from '../src/core/digest.js'
+import { digest, type Secret } from '../src/core/digest.js'
 
 const secret = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY'
 const keyId = 'AKIAIOSFODNN7EXAMPLE'
-const secrets = new Map([
-  ['the secret access key in use', secret],
-  ['the access key id in use', keyId],
-])
 const advice = 'take it out of the build, and replace the key'
+const secrets: Secret[] = [
+  { name: 'the secret access key in use', value: secret, remedy: advice },
+  { name: 'the access key id in use', value: keyId, remedy: advice },
+]
 
 /** Bytes that are read from the disk at a time. */
 const chunk = 256 * 1024
@@ -54,7 +54,7 @@ describe('size and hashes', () => {
     ['many pieces', Buffer.alloc(5 * chunk + 77, 'pattern')],
   ])('of %s', async (_what, content) => {
     const file = await write('file', content)
-    for (const needles of [new Map<string, string>(), secrets]) {
+    for (const needles of [[], secrets]) {
       expect(await digest([file], needles)).toEqual({
         files: [{ ...file, size: Buffer.byteLength(content), ...hashes(content) }],
         problems: [],
@@ -103,8 +103,17 @@ describe('a secret', () => {
   })
 
   it('that is too short to mean anything is not looked for', async () => {
-    const short = new Map([['the secret access key in use', 'test']])
-    expect((await digest([await write('app.js', 'a test')], short)).problems).toEqual([])
+    const short = (value: string) => [{ name: 'the secret access key in use', value, remedy: advice }]
+    const file = await write('app.js', 'a test of 1234567')
+    expect((await digest([file], short('test'))).problems).toEqual([])
+    expect((await digest([file], short('1234567'))).problems).toEqual([])
+    expect((await digest([file], short(' 1234567'))).problems).toHaveLength(1)
+  })
+
+  it('is told with its own remedy, once for each file', async () => {
+    const more = [...secrets, { name: 'the value of A_TOKEN', value: 'abcdefgh', remedy: 'do this' }]
+    const files = [await write('a.js', 'abcdefgh abcdefgh'), await write('b.js', 'abcdefg h')]
+    expect((await digest(files, more)).problems).toEqual(['a.js contains the value of A_TOKEN: do this'])
   })
 
   it('is in no problem', async () => {

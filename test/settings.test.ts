@@ -64,6 +64,7 @@ describe('defaults', () => {
       dryRun: false,
       force: false,
       onError: 'fail',
+      secrets: [],
       warnings: [],
     } satisfies Settings)
   })
@@ -581,6 +582,14 @@ describe('location', () => {
     ['a%20b', 'has to be letters, digits and - _ . ~ /'],
     ['a+b', 'has to be letters, digits and - _ . ~ /'],
     ['a#b?c', 'has to be letters, digits and - _ . ~ /'],
+    ['a/%252e%252e/b', 'has to be letters, digits and - _ . ~ /'],
+    ['..\\admin', 'has to be letters, digits and - _ . ~ /'],
+    ['a/..\\..', 'has to be letters, digits and - _ . ~ /'],
+    ['..%2fadmin', 'has to be letters, digits and - _ . ~ /'],
+    ['..%5cadmin', 'has to be letters, digits and - _ . ~ /'],
+    ['static/../.static-s3', 'must not have `..`'],
+    ['./.static-s3', 'must not have `..`'],
+    ['//other-host/static/..', 'must not have `..`'],
     ['.static-s3', 'must not begin with .static-s3, where the records are'],
     ['/.static-s3/static', 'must not begin with .static-s3, where the records are'],
   ])('%j is refused', async (given, problem) => {
@@ -659,6 +668,14 @@ describe('customDomain', () => {
     'https://',
     'a:b:c',
     'cdn.example.com/../x',
+    'cdn.example.com/x/..',
+    'cdn.example.com/%2e%2E/x',
+    'cdn.example.com/.%2e',
+    'cdn.example.com//x',
+    'cdn.example.com/..%2fx',
+    'cdn.example.com/..%5Cx',
+    'cdn.example.com/%252e%252e/x',
+    'cdn.example.com\\..\\x',
   ])('%s is refused', async (customDomain) => {
     expect(await messageOf(resolve({ options: { customDomain } }))).toContain(
       '  - option `customDomain` has to be a domain such as cdn.example.com',
@@ -682,9 +699,73 @@ describe('endpoint', () => {
     ['https://', 'has to be a URL such as https://s3.example.com, and is "https://"'],
     ['https://s3.example.com?x=1', 'must not have a query or a fragment'],
     ['https://s3.example.com#x', 'must not have a query or a fragment'],
+    ['https://s3.example.com/?', 'must not have a query or a fragment'],
+    ['https://s3.example.com/..', 'must not have `..`'],
+    ['https://s3.example.com/s3/../admin/', 'must not have `..`'],
+    ['https://s3.example.com/./s3', 'must not have `..`'],
+    ['https://s3.example.com//s3', 'must not have `..`'],
+    ['https:///s3.example.com/s3', 'must not have `..`'],
+    ['https://s3.example.com/%2e%2E/s3', 'must not have `..`'],
+    ['https://s3.example.com/%252e%252e/s3', 'must not have `..`'],
+    ['https://s3.example.com/..%2fs3', 'must not have `..`'],
+    ['https://s3.example.com\\..\\s3', 'must not have `..`'],
     ['https://user:pass@s3.example.com', 'must not have credentials in it'],
   ])('%s is refused', async (endpoint, problem) => {
     expect(await messageOf(resolve({ options: { endpoint } }))).toContain(`  - option \`endpoint\` ${problem}`)
+  })
+})
+
+describe('an endpoint without TLS', () => {
+  const warnings = async (endpoint: string) => (await resolve({ options: { endpoint } })).warnings
+
+  it.each([
+    'http://s3.example.com',
+    'http://s3.example.com:9000/store',
+    'HTTP://S3.EXAMPLE.COM',
+    'http://8.8.8.8:9000',
+    'http://172.15.0.1',
+    'http://172.32.0.1',
+    'http://192.169.0.1',
+    'http://11.0.0.1',
+    'http://10.example.com',
+    'http://127.0.0.1.example.com',
+    'http://localhost.example.com',
+    'http://internal.example.com',
+    'http://[2001:db8::1]:9000',
+  ])('%s: a warning, in one line', async (endpoint) => {
+    expect(await warnings(endpoint)).toEqual([
+      'option `endpoint` begins with http: your secret key is never sent, but whoever is on the way can read what is uploaded ' +
+        'and change what arrives; use https',
+    ])
+  })
+
+  it.each([
+    'http://localhost:9000',
+    'http://s3.localhost:9000',
+    'http://127.0.0.1:9000',
+    'http://127.8.8.8',
+    'http://0x7f.1',
+    'http://0.0.0.0:9000',
+    'http://[::1]:9000',
+    'http://[fd12:3456::1]',
+    'http://[fe80::1]',
+    'http://10.1.2.3',
+    'http://192.168.0.5:9000',
+    'http://169.254.1.1',
+    'http://172.16.0.1',
+    'http://172.31.255.255',
+    'http://minio:9000',
+    'http://host.docker.internal:9000',
+    'http://minio.storage.svc.cluster.local',
+    'https://s3.example.com',
+    'https://8.8.8.8',
+  ])('%s: none, in this machine or its own network, or with TLS', async (endpoint) => {
+    expect(await warnings(endpoint)).toEqual([])
+  })
+
+  it('is told under the name of its variable', async () => {
+    const { warnings } = await resolveEnv({ AWS_ENDPOINT_URL_S3: 'http://s3.example.com' })
+    expect(warnings.join()).toMatch(/^AWS_ENDPOINT_URL_S3 begins with http/)
   })
 })
 
@@ -817,6 +898,40 @@ describe('credentials', () => {
     expect(message).toContain(`static-s3: a setting is wrong\n  - ${problem}`)
     expect(message).not.toContain('hush')
     expect(message).not.toContain('AKIA')
+  })
+})
+
+describe('secrets of .env files', () => {
+  const value = 'd8f1-4b7e-9a2c'
+
+  it('are handed on, but for those that may be published', async () => {
+    const files = { SENTRY_AUTH_TOKEN: value, DB_PASSWORD: 'hunter2hunter2', MAPS_TOKEN: 'pk.12345678' }
+    const named = (settings: Settings) => settings.secrets.map(({ name }) => name)
+    expect(named(await resolve({ files }))).toEqual(['SENTRY_AUTH_TOKEN', 'DB_PASSWORD', 'MAPS_TOKEN'])
+    for (const [allowSecrets, left] of [
+      [['MAPS_TOKEN', 'DB_PASSWORD'], ['SENTRY_AUTH_TOKEN']],
+      ['MAPS_TOKEN', ['SENTRY_AUTH_TOKEN', 'DB_PASSWORD']],
+      [['NOT_THERE'], ['SENTRY_AUTH_TOKEN', 'DB_PASSWORD', 'MAPS_TOKEN']],
+      [['maps_token'], ['SENTRY_AUTH_TOKEN', 'DB_PASSWORD', 'MAPS_TOKEN']],
+      [[], ['SENTRY_AUTH_TOKEN', 'DB_PASSWORD', 'MAPS_TOKEN']],
+    ]) {
+      expect(named(await resolve({ options: { allowSecrets }, files }))).toEqual(left)
+    }
+  })
+
+  it.each([5, true, { MAPS_TOKEN: value }, [value, 5], ['hush-hush value'], ''])(
+    'allowSecrets: %j is no list of names, and what is there instead is not shown',
+    async (allowSecrets) => {
+      const message = await messageOf(resolve({ options: { allowSecrets } }))
+      expect(message).toContain("  - option `allowSecrets` has to be a list of variables' names")
+      expect(message).not.toMatch(/hush|d8f1/)
+    },
+  )
+
+  it('are not in what a problem with another setting says', async () => {
+    const message = await messageOf(resolve({ options: { concurrency: 0 }, files: { DB_PASSWORD: value } }))
+    expect(message).toContain('concurrency')
+    expect(message).not.toContain(value)
   })
 })
 

@@ -14,6 +14,7 @@ export const settingFlags = {
   include: { type: 'string', multiple: true },
   exclude: { type: 'string', multiple: true },
   'source-maps': { type: 'string' },
+  'allow-secrets': { type: 'string', multiple: true },
   mode: { type: 'string' },
 } as const
 
@@ -23,6 +24,8 @@ export const settingHelp = `
   --bucket NAME, --region NAME, --endpoint URL, --addressing-style auto|path|virtual, --custom-domain DOMAIN,
   --acl NAME, --object-parameters JSON, --include GLOB, --exclude GLOB, --source-maps exclude|public
                       instead of the environment's; include and exclude may stand several times
+  --allow-secrets VARIABLE
+                      its value in a .env file may be uploaded; may stand several times
   --mode MODE         which .env files are read, in this folder: production where it isn't given
 `
 

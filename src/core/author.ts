@@ -16,7 +16,9 @@ function jobOf(shell: Variables): string | undefined {
   if (GITHUB_SERVER_URL && GITHUB_REPOSITORY && GITHUB_RUN_ID) {
     return `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}`
   }
-  return shell.CI_JOB_URL || shell.BUILD_URL || shell.CIRCLE_BUILD_URL || undefined
+  const url = shell.CI_JOB_URL || shell.BUILD_URL || shell.CIRCLE_BUILD_URL || undefined
+  // Whoever may read the record mustn't be able to sign in there.
+  return url?.replace(/\/\/[^/@]*@/, '//')
 }
 
 function userName(): string {

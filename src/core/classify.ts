@@ -42,6 +42,7 @@ export function classify(collected: Collected, policy: Policy): Classified {
       continue
     }
     const key = policy.location === '' ? file.path : `${policy.location}/${file.path}`
+    if (leadsOut(file.path)) result.problems.push(`${file.path}: its name leads out of the location on some servers`)
     const bytes = Buffer.byteLength(key)
     // https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
     if (bytes > 1024) result.problems.push(`${file.path}: its key has ${bytes} bytes, and S3 takes 1,024 at most`)
@@ -78,6 +79,11 @@ export function classify(collected: Collected, policy: Policy): Classified {
     )
   }
   return result
+}
+
+/** Whether a server or browser that reads `%2e` as a dot, or a backslash as a slash, would look outside of the location. */
+function leadsOut(path: string): boolean {
+  return /(^|[\\/])(\.|%2e){1,2}([\\/]|$)/i.test(path) || /^[\\/]|[\\/]{2}/.test(path)
 }
 
 function several([first = '', ...more]: readonly string[]): string {

@@ -61,6 +61,10 @@ export async function collect(
     const old = before.get(dir)
     const walked = await walk(dir, skipped)
     for (const path of walked.notFollowed) leftOut.push({ path, reason: 'link that is not followed' })
+    // Where a bundler is told to write a page for the server: it has no place in the location.
+    for (const path of emitted) {
+      if (/^(\.\.)?[\\/]/.test(path)) leftOut.push({ path, reason: 'outside of the output folder' })
+    }
     for (const { path, file, mark } of walked.files) {
       if (emittedOnly && !emitted.has(path)) continue
       if (files.has(path)) leftOut.push({ path, reason: 'name taken by another output' })
@@ -102,7 +106,7 @@ function mergeByFolder(outputs: readonly Output[]): Output[] {
 
 interface Walked {
   files: { path: string; file: string; mark: string }[]
-  /** Links that lead out of the folder, to another folder or nowhere. */
+  /** Links that lead out of the folder, to what was skipped in it, to another folder or nowhere. */
   notFollowed: string[]
 }
 
@@ -114,6 +118,9 @@ async function walk(root: string, skipped: readonly string[]): Promise<Walked> {
   const found: Walked = { files: [], notFollowed: [] }
   const base = orUndefined(() => realpathSync(root))
   if (base === undefined) return found
+  const foreign = skipped
+    .map((folder) => orUndefined(() => realpathSync(folder)) ?? folder)
+    .filter((folder) => folder.startsWith(base + sep))
   const folders = [{ folder: root, path: '' }]
   let looked = 0
   for (let next = folders.pop(); next !== undefined; next = folders.pop()) {
@@ -125,7 +132,7 @@ async function walk(root: string, skipped: readonly string[]): Promise<Walked> {
         continue
       }
       if (!entry.isSymbolicLink() && !entry.isFile()) continue
-      const status = statusOf(entry, file, base)
+      const status = statusOf(entry, file, base, foreign)
       // ctime, not mtime: copying keeps the latter, and every write changes the former.
       if (status) found.files.push({ path, file, mark: `${status.ctimeMs} ${status.size} ${status.ino}` })
       else found.notFollowed.push(path)
@@ -135,13 +142,17 @@ async function walk(root: string, skipped: readonly string[]): Promise<Walked> {
   return found
 }
 
-/** Undefined for a link out of the folder or nowhere, and for one to a folder inside it: that would bring files twice, or without end. */
-function statusOf(entry: Dirent, file: string, base: string): Stats | undefined {
+/**
+ * Undefined for a link out of the folder, into a folder of another build or nowhere, and for one to a folder inside it: that would bring
+ * files twice, or without end.
+ */
+function statusOf(entry: Dirent, file: string, base: string, foreign: readonly string[]): Stats | undefined {
   if (entry.isFile()) return orUndefined(() => lstatSync(file))
   return orUndefined(() => {
     const target = realpathSync(file)
     const status = statSync(target)
-    return status.isFile() && target.startsWith(base + sep) ? status : undefined
+    if (!status.isFile() || !target.startsWith(base + sep)) return undefined
+    return foreign.some((folder) => target.startsWith(folder + sep)) ? undefined : status
   })
 }
 

@@ -19,6 +19,15 @@ export interface Digested {
   problems: string[]
 }
 
+/** What must be in no file. */
+export interface Secret {
+  /** As the user knows it. */
+  name: string
+  value: string
+  /** What to do about a file that has it. */
+  remedy: string
+}
+
 /** Up to this many bytes a file is read at once. */
 const wholeBytes = 256 * 1024
 /** How many larger files are open at once. */
@@ -31,22 +40,18 @@ const opening = 16 * 1024
  * Reads every file once: its hashes, and whether one of the secrets occurs in it. Whoever is about to publish a file is the last one who can
  * see a key in it.
  *
- * @param secrets what must not be published, by the name that the user knows it under
+ * @param secrets what must not be published
  */
-export async function digest(
-  files: readonly ClassifiedFile[],
-  secrets: ReadonlyMap<string, string>,
-): Promise<Digested> {
+export async function digest(files: readonly ClassifiedFile[], secrets: readonly Secret[]): Promise<Digested> {
   // A short one, as test servers take them, would be found everywhere.
-  const needles = [...secrets]
-    .filter(([, value]) => value.length >= 8)
-    .map(([name, value]) => [name, Buffer.from(value)] as const)
+  const needles = secrets
+    .filter(({ value }) => value.length >= 8)
+    .map(({ name, value, remedy }) => [`${name}: ${remedy}`, Buffer.from(value)] as const)
   const problems: string[] = []
   const contents = new Map<ClassifiedFile, Content>()
   const large: ClassifiedFile[] = []
   const keep = (file: ClassifiedFile, { found, ...content }: Content & { found: Set<string> }) => {
-    for (const name of found)
-      problems.push(`${file.path} contains ${name}: take it out of the build, and replace the key`)
+    for (const what of found) problems.push(`${file.path} contains ${what}`)
     contents.set(file, content)
   }
   const fail = (file: ClassifiedFile, error: unknown) => {
@@ -86,7 +91,7 @@ export async function digest(
 }
 
 type Content = Pick<DigestedFile, 'size' | 'md5' | 'sha256'>
-type Needle = readonly [name: string, value: Buffer]
+type Needle = readonly [what: string, value: Buffer]
 
 /** The file's content, in `scratch`, or undefined if it doesn't fit. */
 function readWhole(file: string, scratch: Buffer): Buffer | undefined {
@@ -104,7 +109,7 @@ function readWhole(file: string, scratch: Buffer): Buffer | undefined {
 }
 
 function digestOf(bytes: Buffer, needles: readonly Needle[]): Content & { found: Set<string> } {
-  const found = new Set(needles.filter(([, value]) => bytes.includes(value)).map(([name]) => name))
+  const found = new Set(needles.filter(([, value]) => bytes.includes(value)).map(([what]) => what))
   return { size: bytes.length, md5: hash('md5', bytes), sha256: hash('sha256', bytes), found }
 }
 
@@ -121,7 +126,7 @@ async function readInPieces(file: string, needles: readonly Needle[]): Promise<C
     sha256.update(chunk)
     // A secret may lie across two pieces.
     const searched = tail.length > 0 ? Buffer.concat([tail, chunk]) : chunk
-    for (const [name, value] of needles) if (searched.includes(value)) found.add(name)
+    for (const [what, value] of needles) if (searched.includes(value)) found.add(what)
     tail = Buffer.from(searched.subarray(Math.max(0, searched.length - overlap)))
   }
   return { size, md5: md5.digest('hex'), sha256: sha256.digest('hex'), found }

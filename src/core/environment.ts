@@ -39,6 +39,61 @@ export function readEnvironment(mode: string, dir: string | false, shell: Variab
   return { shell, files, all: { ...files, ...shell } }
 }
 
+/** A variable of a `.env` file whose value is nobody else's business. */
+export interface SecretVariable {
+  name: string
+  value: string
+}
+
+/** Names that people give to what is secret. */
+const secretName = /SECRET|TOKEN|PASSWORD|PASSWD|PRIVATE_?KEY/i
+/** Names of what is about a secret: where it lies, what its header is called. */
+const aboutSecret = /_(FILE|PATH|DIR|NAME|HEADER)$/i
+/** Names by which a build tool is told to put the value into the bundle (Vite, Nuxt, SvelteKit, Create React App, Vue CLI). */
+const exposedName = /^(VITE_|([A-Z]+_)?PUBLIC_|REACT_APP_|VUE_APP_)/
+/** What stands in a file that was never filled in, and passwords that everybody knows. */
+const placeholder =
+  /^(change[-_ ]?me.*|(change|replace|your|insert)[-_ ].*|<.*>|placeholder|password|postgres|minioadmin|undefined|(.)\3*)$/i
+
+/**
+ * The secrets that `.env` files name, each with the file's value and with the shell's, which has the last word. The shell's other
+ * variables are not looked at: there are too many that a build has nothing to do with.
+ *
+ * @param allowed names of variables whose values may be published
+ * @param exposed what the names of others begin with
+ */
+export function secretVariables(
+  { shell, files }: Environment,
+  allowed: readonly string[],
+  exposed: readonly string[] = [],
+): SecretVariable[] {
+  const isPublic = (name: string) =>
+    allowed.includes(name) ||
+    exposedName.test(name) ||
+    exposed.some((prefix) => prefix !== '' && name.startsWith(prefix))
+  const names = Object.keys(files).filter((name) => secretName.test(name) && !aboutSecret.test(name) && !isPublic(name))
+  return names.flatMap((name) =>
+    [...new Set([files[name], shell[name]].map(telling))]
+      .filter((value) => value.length >= 8 && !placeholder.test(value) && !isPlainUrl(value))
+      .map((value) => ({ name, value })),
+  )
+}
+
+/** A key of several lines is told by its longest one: how it writes a line's end is different in every file. */
+function telling(value = ''): string {
+  return value
+    .split(/\r?\n|\\n/)
+    .map((line) => line.trim())
+    .reduce((longest, line) => (line.length > longest.length ? line : longest))
+}
+
+/** An address that gives nobody any right: `TOKEN_URL=https://auth.example.com/token`. */
+function isPlainUrl(value: string): boolean {
+  if (!/^https?:\/\//i.test(value) || !URL.canParse(value)) return false
+  const { username, password, search, hash } = new URL(value)
+  return `${username}${password}${search}${hash}` === ''
+}
+
 function readIfThere(file: string): string {
   try {
     return readFileSync(file, 'utf8')

@@ -147,6 +147,13 @@ export interface Options {
    * @default 'fail'
    */
   onError?: 'fail' | 'warn'
+  /**
+   * Names of variables whose values may be in uploaded files, though they stand in a `.env` file and are called `…SECRET…`, `…TOKEN…`,
+   * `…PASSWORD…`, `…PASSWD…` or `…PRIVATE_KEY…`. A file with such a value stops the deploy. Those that begin with `VITE_` or `PUBLIC_`
+   * are meant for the bundle, and always may.
+   * @default none
+   */
+  allowSecrets?: string | readonly string[]
 }
 
 /** Every option's name: one that isn't here is an error. `satisfies` holds the list to the type. */
@@ -172,4 +179,5 @@ export const optionNames: readonly string[] = Object.keys({
   dryRun: 0,
   force: 0,
   onError: 0,
+  allowSecrets: 0,
 } satisfies Record<keyof Options, 0>)

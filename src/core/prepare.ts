@@ -8,6 +8,8 @@ export interface PrepareInput {
   build: Build
   /** The folder of the `.env` files, or false for none. */
   envDir: string | false
+  /** What the names of variables begin with that the bundler puts into the bundle, as it was told to (Vite's `envPrefix`). */
+  envPrefix?: string | string[] | undefined
 }
 
 /**
@@ -15,10 +17,11 @@ export interface PrepareInput {
  *
  * @throws StaticS3Error on settings that are wrong
  */
-export function prepare({ options, build, envDir }: PrepareInput): Promise<Resolved> {
+export function prepare({ options, build, envDir, envPrefix = [] }: PrepareInput): Promise<Resolved> {
   return resolveSettings({
     options,
     build,
+    exposed: [envPrefix].flat(),
     environment: readEnvironment(build.mode, envDir, process.env),
     // The SDK is loaded only where no setting names the region.
     findRegion: async (profile) => (await import('../s3/region.js')).findRegion(profile),

@@ -1,7 +1,7 @@
 import type { Asked } from './ask.js'
 import { type Classified, classify } from './classify.js'
 import { type BuiltFile, collect, type Output, type Snapshot } from './collect.js'
-import { type DigestedFile, digest } from './digest.js'
+import { type DigestedFile, digest, type Secret } from './digest.js'
 import { StaticS3Error } from './error.js'
 import type { Settings } from './settings.js'
 import { urlInBucket } from './url-in-bucket.js'
@@ -40,20 +40,30 @@ export async function readFiles(input: FolderInput): Promise<ReadFiles> {
   }
   const { files, leftOut, problems, warnings } = classify(collected, settings)
   throwProblems(problems)
-  const digested = await digest(files, files.length === 0 ? new Map() : await secretsInUse(asked))
+  const digested = await digest(files, files.length === 0 ? [] : await secretsOf(settings, asked))
   throwProblems(digested.problems)
   return { files: digested.files, leftOut, warnings }
 }
 
-async function secretsInUse(asked: Asked): Promise<Map<string, string>> {
+async function secretsOf({ secrets }: Settings, asked: Asked): Promise<Secret[]> {
   const { credentials } = await asked.connection
   const { accessKeyId, secretAccessKey, sessionToken } = await credentials()
-  const secrets = new Map([
-    ['the secret access key in use', secretAccessKey],
-    ['the access key id in use', accessKeyId],
-  ])
-  if (sessionToken) secrets.set('the session token in use', sessionToken)
-  return secrets
+  const remedy = 'take it out of the build, and replace the key'
+  const inUse = [
+    { name: 'the secret access key in use', value: secretAccessKey, remedy },
+    { name: 'the access key id in use', value: accessKeyId, remedy },
+    { name: 'the session token in use', value: sessionToken ?? '', remedy },
+  ]
+  return [
+    ...inUse,
+    ...secrets
+      .filter(({ value }) => inUse.every((each) => each.value !== value))
+      .map(({ name, value }) => ({
+        name: `the value of ${name}, which stands in a .env file`,
+        value,
+        remedy: `take it out of the build, and replace it; if everybody may know it: allowSecrets: ['${name}']`,
+      })),
+  ]
 }
 
 function throwProblems(problems: readonly string[]): void {

@@ -89,6 +89,16 @@ export class SettingReader {
     return globs ?? []
   }
 
+  names(option: 'allowSecrets'): readonly string[] {
+    const found = this.find(option, [])
+    if (!found) return []
+    const names = typeof found.value === 'string' ? [found.value] : found.value
+    if (Array.isArray(names) && names.every((name) => typeof name === 'string' && /^[\w.-]+$/.test(name))) return names
+    // Not shown: it may be the value that was meant to be named.
+    this.problems.push(`${found.name} has to be a list of variables' names such as ["MAPS_TOKEN"]`)
+    return []
+  }
+
   /** Adds a problem, which doesn't show the value, if there are credentials before the host of a URL. */
   refusedCredentials({ name, value }: Named<string>): boolean {
     const refused = /^([^/]*\/\/)?[^/]*@/.test(value)

@@ -1,5 +1,5 @@
 import type { ObjectParameters } from './bucket.js'
-import type { Environment } from './environment.js'
+import { type Environment, type SecretVariable, secretVariables } from './environment.js'
 import { type Build, gate, type Switch } from './gate.js'
 import { parametersOfRule, problemOfParameter, problemsOfParameters, withDates } from './object-parameters.js'
 import type { Options, Rule } from './options.js'
@@ -39,6 +39,8 @@ export interface Settings extends Place {
   dryRun: boolean
   force: boolean
   onError: 'fail' | 'warn'
+  /** What `.env` files have that must be in no file. Never shown, and never kept. */
+  secrets: SecretVariable[]
   /** What the user should know, one sentence each. */
   warnings: string[]
 }
@@ -47,6 +49,8 @@ export interface SettingsInput {
   options: Options
   environment: Environment
   build: Build
+  /** What the names of variables begin with that are meant to be in the bundle. */
+  exposed?: readonly string[]
   /** What the AWS SDK finds when no setting names the region; asked for only when the public URL depends on nothing else. */
   findRegion: (profile: string | undefined) => Promise<string>
 }
@@ -61,7 +65,7 @@ export type Resolved = { on: true; settings: Settings } | { on: false; because: 
  * finds them before CI does.
  */
 export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
-  const { options, environment, build, findRegion } = input
+  const { options, environment, build, exposed, findRegion } = input
   const read = new SettingReader(options, environment.all)
   const entrance = gate(build, readSwitch(read, input))
   if (!entrance.open) {
@@ -94,6 +98,7 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
     dryRun: read.boolean('dryRun', [], false),
     force: read.boolean('force', [], false),
     onError: read.oneOf('onError', [], ['fail', 'warn'], 'fail'),
+    secrets: secretVariables(environment, read.names('allowSecrets'), exposed),
   } satisfies Omit<Settings, 'region' | 'publicUrl' | 'warnings'>
   const namedRegion = readRegion(read, endpoint)
   refuseWhatCannotBe(read)
@@ -174,6 +179,11 @@ function isDots(segment: string): boolean {
   return /^(\.|%2e){1,2}$/i.test(segment)
 }
 
+/** Whether a path is read as another one by some server or browser on the way. */
+function leadsElsewhere(path: string): boolean {
+  return /\\|%(2f|5c|25)/i.test(path) || path.split('/').some((segment) => segment === '' || isDots(segment))
+}
+
 function readRegion(read: SettingReader, endpoint: string | undefined): string | undefined {
   const found = read.string('region', ['AWS_S3_REGION_NAME', 'AWS_REGION', 'AWS_DEFAULT_REGION'])
   if (found && !/^[a-z0-9-]+$/.test(found.value)) read.problem(found, 'has to be a region such as eu-central-1')
@@ -190,7 +200,7 @@ function readCustomDomain(read: SettingReader): { customDomain: string | undefin
   const [, stated, domain = ''] = /^(?:(https?:)?\/\/)?(.*?)\/*$/i.exec(found.value) ?? []
   const url = asUrl(`https://${domain}`)
   const isHost = url !== undefined && (/[.:]/.test(url.host) || url.hostname === 'localhost')
-  if (!isHost || /[\s\\?#]|:\/\//.test(domain) || domain.split('/').some(isDots)) {
+  if (!isHost || /[\s\\?#]/.test(domain) || leadsElsewhere(domain)) {
     read.problem(found, 'has to be a domain such as cdn.example.com')
   }
   return { customDomain: domain, protocol: stated ? (stated.toLowerCase() as Place['protocol']) : protocol }
@@ -210,8 +220,24 @@ function readEndpoint(read: SettingReader): string | undefined {
   if (!found || read.refusedCredentials(found)) return undefined
   const url = asUrl(found.value)
   if (!url || !/^https?:$/.test(url.protocol)) read.problem(found, 'has to be a URL such as https://s3.example.com')
-  else if (url.search || url.hash) read.problem(found, 'must not have a query or a fragment')
+  else if (/[?#]/.test(found.value)) read.problem(found, 'must not have a query or a fragment')
+  else if (leadsElsewhere(found.value.replace(/^https?:\/\/|\/+$/gi, '')))
+    read.problem(found, 'must not have `..`, `.` or an empty part in its path, encoded or not')
+  else if (url.protocol === 'http:' && !isNear(url.hostname)) {
+    read.warnings.push(
+      `${found.name} begins with http: your secret key is never sent, but whoever is on the way can read what is uploaded and change what arrives; use https`,
+    )
+  }
   return found.value.replace(/\/+$/, '')
+}
+
+/** Whether a host is this machine or in its own network, as far as its name tells. */
+function isNear(host: string): boolean {
+  // One label is a name of that network's: `minio` among containers.
+  if (/^[^.:]+$/.test(host) || /\.(localhost|internal|local)$/.test(host)) return true
+  // An IPv6 address of this machine, or of a private network (https://www.rfc-editor.org/rfc/rfc4193).
+  if (/^\[(::1\]|f[cd]..:|fe[89ab].:)/.test(host)) return true
+  return /^(0|127|10|192\.168|169\.254|172\.(1[6-9]|2\d|3[01]))(\.\d+)+$/.test(host)
 }
 
 function checkEndpoint(
