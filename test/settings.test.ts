@@ -436,7 +436,11 @@ describe('problems', () => {
     ],
     ['cacheControl', 'max-age=60', 'option `cacheControl` has to be { fingerprinted, other }, and is "max-age=60"'],
     ['cacheControl', { others: 'x' }, 'option `cacheControl` has an unknown `others`: did you mean `other`?'],
-    ['cacheControl', { other: 60 }, 'option `cacheControl.other` has to be a string, and is 60'],
+    [
+      'cacheControl',
+      { other: 60 },
+      'option `cacheControl.other` has to be a string of printable ASCII characters, and is 60',
+    ],
     ['cacheControl', { other: 'a\r\nX-Evil: b' }, 'option `cacheControl.other` '],
     ['rules', { match: '*' }, 'option `rules` has to be a list of rules such as'],
     ['rules', [{ cacheControl: 'x' }], 'option `rules[0]` needs `match`, a glob or a list of globs'],

@@ -33,10 +33,22 @@ export function readEnvironment(mode: string, dir: string | false, shell: Variab
   const files = Object.fromEntries(
     Object.entries(parsed).map(([name, value]) => {
       const processEnv = { ...parsed, ...shell, [name]: value } as Record<string, string>
+      if (isEndless(name, processEnv)) return [name, value]
       return [name, expand({ parsed: { [name]: value }, processEnv }).parsed?.[name]]
     }),
   )
   return { shell, files, all: { ...files, ...shell } }
+}
+
+/**
+ * Whether dotenv-expand would expand a value without end: it refers to variables that refer to each other, or to a value with signs that a
+ * replacement reads (`$&`), which bring the reference back.
+ */
+function isEndless(name: string, values: Record<string, string>, way: readonly string[] = []): boolean {
+  if (way.includes(name)) return name !== way[0]
+  const value = values[name] ?? ''
+  if (way.length > 0 && /\$[&`']/.test(value)) return true
+  return [...value.matchAll(/\$\{?(\w+)/g)].some(([, next = '']) => isEndless(next, values, [...way, name]))
 }
 
 /** A variable of a `.env` file whose value is nobody else's business. */

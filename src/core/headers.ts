@@ -23,5 +23,5 @@ function sorted(parameters: ObjectParameters): ObjectParameters {
 
 /** Dates are objects too. */
 function isRecord(value: unknown): value is ObjectParameters {
-  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+  return typeof value === 'object' && value !== null && [Object.prototype, null].includes(Object.getPrototypeOf(value))
 }

@@ -1,6 +1,6 @@
 import type { ObjectParameters } from './bucket.js'
 import type { Rule } from './options.js'
-import { suggestion } from './setting-reader.js'
+import { show, suggestion } from './setting-reader.js'
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl */
 const cannedAcls: readonly string[] = [
@@ -43,23 +43,33 @@ const parameterKinds: Record<string, keyof typeof kindRules> = {
 
 const kindRules = {
   acl: `has to be one of ${cannedAcls.join(', ')}`,
-  string: 'has to be a string',
+  string: 'has to be a string of printable ASCII characters',
   boolean: 'has to be true or false',
   date: 'has to be a date such as "2030-12-31T00:00:00Z"',
-  metadata: 'has to be an object of strings',
+  metadata:
+    'has to be an object of strings, under names of letters, digits and hyphens that differ in more than their case',
 }
 
 const kindChecks: Record<keyof typeof kindRules, (value: unknown) => boolean> = {
   acl: (value) => cannedAcls.includes(value as string),
-  // A line break would end the header and begin another one.
-  string: (value) => typeof value === 'string' && !/[\r\n]/.test(value),
+  // A line break would end the header and begin another one. With other letters, S3 sees another signature than was made.
+  string: (value) => typeof value === 'string' && /^[\t\x20-\x7e]*$/.test(value),
   boolean: (value) => typeof value === 'boolean',
   date: (value) => value instanceof Date && !Number.isNaN(value.getTime()),
   metadata: (value) =>
     typeof value === 'object' &&
     value !== null &&
     !Array.isArray(value) &&
-    Object.values(value).every((entry) => kindChecks.string(entry)),
+    Object.values(value).every((entry) => kindChecks.string(entry)) &&
+    areNames(Object.keys(value)),
+}
+
+/** Whether each can be a header of its own. Headers go by their names in lower case, and the SDK loses `__proto__`. */
+function areNames(names: readonly string[]): boolean {
+  return (
+    new Set(names.map((name) => name.toLowerCase())).size === names.length &&
+    names.every((name) => /^[!#$%&'*+.^_`|~0-9a-z-]+$/i.test(name) && name !== '__proto__')
+  )
 }
 
 /** Parameters with dates in place of their strings (JSON has none), and without those that are undefined. */
@@ -85,13 +95,13 @@ function kindOf(parameter: string): keyof typeof kindRules | undefined {
 }
 
 function wrong(name: string, parameter: string, kind: keyof typeof kindRules, value: unknown): string {
-  return `${name} has a wrong ${parameter}: it ${kindRules[kind]}, and is ${JSON.stringify(value)}`
+  return `${name} has a wrong ${parameter}: it ${kindRules[kind]}, and is ${show(value)}`
 }
 
 /** The same for a setting that is one parameter. */
 export function problemOfParameter(name: string, parameter: string, value: unknown): string[] {
   const kind = kindOf(parameter) as keyof typeof kindRules
-  return kindChecks[kind](value) ? [] : [`${name} ${kindRules[kind]}, and is ${JSON.stringify(value)}`]
+  return kindChecks[kind](value) ? [] : [`${name} ${kindRules[kind]}, and is ${show(value)}`]
 }
 
 /** A rule's fields under S3's names. */

@@ -184,7 +184,13 @@ function dateOf(text: string | undefined): Date {
 }
 
 function headersIn({ headers }: Partial<Written>): string[] {
-  return expect(headers, (value) => Array.isArray(value) && value.every(isObject)).map((each) => JSON.stringify(each))
+  const sets = expect(headers, (value) => Array.isArray(value) && value.every(isObject))
+  try {
+    return sets.map((each) => JSON.stringify(each))
+  } catch {
+    // What is parsed at any depth is not written at any.
+    throw damaged()
+  }
 }
 
 /** Level 1 is five times as fast as the default, for a tenth more bytes: most of them are hashes. */
@@ -202,7 +208,9 @@ async function unpack(location: string, bytes: Uint8Array): Promise<object> {
   if (theirs !== format) {
     throw new Error(isCount(theirs) && theirs > format ? 'was written by a newer static-s3' : 'is damaged')
   }
-  if (place !== location) throw new Error(`is another location's (${JSON.stringify(place)})`)
+  if (place !== location) {
+    throw new Error(`is another location's (${isText(place) ? JSON.stringify(place.slice(0, 100)) : typeof place})`)
+  }
   return written
 }
 

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { distance } from 'fastest-levenshtein'
 import type { Variables } from './environment.js'
 import { StaticS3Error } from './error.js'
@@ -124,10 +125,14 @@ export function asBoolean(value: unknown): boolean | undefined {
   return ['0', 'false', 'no', 'off', ''].includes(word) ? false : undefined
 }
 
+/** Picomatch takes no more characters. */
+const longestGlob = 65_536
+
 export function asGlobs(value: unknown): string[] | undefined {
   const globs = typeof value === 'string' ? [value] : value
   // What a list leaves out is for `exclude`: here a negated glob would match nearly everything. `!(a|b)` is no negation.
-  const isGlob = (glob: unknown) => typeof glob === 'string' && glob !== '' && !/^!(?!\()/.test(glob)
+  const isGlob = (glob: unknown) =>
+    typeof glob === 'string' && !/^(\.?\/)?$/.test(glob) && !/^!(?!\()/.test(glob) && glob.length <= longestGlob
   return Array.isArray(globs) && globs.every(isGlob) ? globs : undefined
 }
 
@@ -144,7 +149,13 @@ export function asUrl(text: string): URL | undefined {
 }
 
 export function show(value: unknown): string {
-  return typeof value === 'function' ? 'a function' : (JSON.stringify(value) ?? String(value))
+  if (typeof value === 'function') return 'a function'
+  try {
+    return JSON.stringify(value) ?? String(value)
+  } catch {
+    // JSON has no way to write it: a bigint, or an object that has itself.
+    return inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY })
+  }
 }
 
 /** The nearest known name, if it is near enough to be what was meant. */

@@ -259,7 +259,7 @@ function checkEndpoint(
 }
 
 function readObjectParameters(read: SettingReader): ObjectParameters {
-  const parameters: ObjectParameters = {}
+  let parameters: ObjectParameters = {}
   const found = read.find('objectParameters', ['AWS_S3_OBJECT_PARAMETERS'])
   if (found) {
     const value = typeof found.value === 'string' ? asJson(found.value) : found.value
@@ -267,7 +267,7 @@ function readObjectParameters(read: SettingReader): ObjectParameters {
       // Not shown: it may have an encryption key in it.
       read.problems.push(`${found.name} has to be a JSON object such as {"StorageClass": "STANDARD_IA"}`)
     } else {
-      Object.assign(parameters, withDates(value as ObjectParameters))
+      parameters = withDates(value as ObjectParameters)
       read.problems.push(...problemsOfParameters(found.name, parameters))
     }
   }

@@ -37,7 +37,8 @@ function copyWithoutSecrets(thrown: unknown, answer: S3Answer, { secrets }: Expl
   const message = redact(answer.message, secrets)
   const frames = thrown instanceof Error ? (thrown.stack?.match(/^ {4}at .+$/gm) ?? []) : []
   const copy = new Error(message)
-  copy.name = answer.code || 'Error'
-  copy.stack = [`${copy.name}: ${message}`, ...frames].join('\n')
-  return Object.assign(copy, { status: answer.status, requestId: answer.requestId || undefined })
+  copy.name = redact(answer.code, secrets) || 'Error'
+  // The stack begins with the message, which may have lines that look like its own.
+  copy.stack = redact([`${copy.name}: ${message}`, ...frames].join('\n'), secrets)
+  return Object.assign(copy, { status: answer.status, requestId: redact(answer.requestId, secrets) || undefined })
 }

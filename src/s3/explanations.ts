@@ -13,7 +13,7 @@ type Explain = (answer: S3Answer, context: ExplainContext) => Explanation
 /** The explanation of an answer: by its code, else by its status and what can be told from it. */
 export function explanationFor(answer: S3Answer, context: ExplainContext): Explanation {
   if (answer.code === 'AccessDenied' && /\bsts:/.test(answer.message)) return roleRefused(answer, context)
-  const known = EXPLANATIONS[answer.code]
+  const known = Object.hasOwn(EXPLANATIONS, answer.code) ? EXPLANATIONS[answer.code] : undefined
   if (known) return known(answer, context)
   if (/^KMS\./.test(answer.code)) return keyUnusable(answer, context)
   if (/CERT|SIGNATURE/.test(answer.code) && answer.status === undefined) return untrustedCertificate(answer, context)
@@ -27,8 +27,8 @@ export function explanationFor(answer: S3Answer, context: ExplainContext): Expla
 }
 
 const accessDenied: Explain = (answer, context) => {
-  const [, action] = /not authorized to perform: ([\w-]+:\w+)/.exec(answer.message) ?? []
-  const [, resource] = /on resource: "?([^"\s]+)"?/.exec(answer.message) ?? []
+  const [, action] = /not authorized to perform: ([\w-]{1,40}:\w{1,80})/.exec(answer.message) ?? []
+  const [, resource] = /on resource: "?([^"\s\p{Cc}]{1,1100})/u.exec(answer.message) ?? []
   const [why] =
     /because no [\w -]+ policy allows the|with an explicit deny in an? [\w -]+ policy/.exec(answer.message) ?? []
   const denied = why?.startsWith('with')
@@ -90,7 +90,7 @@ function regionIn(answer: S3Answer): string | undefined {
     answer.field('Region') ||
     (/expecting '([^']+)'/.exec(answer.message)?.[1] ??
       /^(?:https?:\/\/)?(?:.+\.)?s3[.-]([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.com/.exec(answer.field('Endpoint'))?.[1])
-  return named && /^[a-z0-9-]+$/.test(named) ? named : undefined
+  return named && /^[a-z0-9-]{1,40}$/.test(named) ? named : undefined
 }
 
 const malformedAuthorization: Explain = (answer, context) =>
@@ -418,7 +418,10 @@ function requestId({ requestId }: S3Answer): string {
 
 /** S3's own sentence, made safe and short. The SDK puts "UnknownError" where there is none. */
 function quoteMessage({ message }: S3Answer, { secrets }: ExplainContext): string {
-  const said = redact(message, secrets).replace(/\s+/g, ' ').trim().replace(/\.$/, '')
+  const said = redact(message, secrets)
+    .replace(/[\s\p{Cc}]+/gu, ' ')
+    .trim()
+    .replace(/\.$/, '')
   if (said === '' || said === 'UnknownError') return ''
   return `: ${said.length > 300 ? `${said.slice(0, 300)}…` : said}`
 }

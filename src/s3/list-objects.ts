@@ -87,16 +87,16 @@ class OutOfOrder extends Error {}
 
 async function listRange({ start, after, end }: Range, ask: AskForPage, signal: AbortSignal): Promise<ListedObject[]> {
   const isWithin = (key: string) => end === undefined || compareKeys(key, end) <= 0
-  const objects: ListedObject[] = []
+  const pages: ListedObject[][] = []
   let last = after
   for await (const page of pagesFrom(start, ask, signal)) {
     if (!page.inOrder || (page.first !== undefined && compareKeys(page.first, last) <= 0)) throw new OutOfOrder()
-    objects.push(...page.objects.filter(({ key }) => isWithin(key)))
+    pages.push(page.objects.filter(({ key }) => isWithin(key)))
     last = page.last ?? last
     // With its last key at the end it is complete: what follows is the next range's.
     if (end !== undefined && compareKeys(last, end) >= 0) break
   }
-  return objects
+  return pages.flat()
 }
 
 async function listSerially(
@@ -104,9 +104,9 @@ async function listSerially(
   ask: AskForPage,
   signal: AbortSignal | undefined,
 ): Promise<ListedObject[]> {
-  const objects: ListedObject[] = []
-  for await (const page of pagesFrom(start, ask, signal)) objects.push(...page.objects)
-  return objects
+  const pages: ListedObject[][] = []
+  for await (const page of pagesFrom(start, ask, signal)) pages.push(page.objects)
+  return pages.flat()
 }
 
 /** One page after the other, each asked for when the one before was looked at. */

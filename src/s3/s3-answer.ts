@@ -17,6 +17,11 @@ export interface S3Answer {
 /** What the SDK and other layers call an error that they have no name for. */
 const NAMELESS = new Set(['', 'Error', 'Unknown', 'UnknownError', 'AggregateError'])
 
+/** Whether it is a code, and not something that whoever answered instead of S3 put in its place. */
+function isName(said: string): boolean {
+  return /^[\w.:-]{1,100}$/.test(said) && !NAMELESS.has(said)
+}
+
 /**
  * Reads any thrown value. S3's error documents come from the SDK as properties of the error, its headers in
  * `$response`. A connection tried on several addresses fails with an AggregateError whose own message is empty: its
@@ -28,12 +33,12 @@ export function readAnswer(thrown: unknown): S3Answer {
   const { httpStatusCode: status, requestId } = asRecord(error.$metadata)
   const headers = asRecord(asRecord(error.$response).headers)
   // `code` before `name`: the SDK renames ECONNRESET and EPIPE to TimeoutError.
-  const code = [error.Code, error.code, first.code, error.name].map(text).find((said) => !NAMELESS.has(said)) ?? ''
+  const code = [error.Code, error.code, first.code, error.name].map(text).find((said) => isName(said)) ?? ''
   return {
     code,
     status: typeof status === 'number' ? status : undefined,
     message: (text(error.message) || text(first.message)).replace(/\s+Deserialization error: .*/s, ''),
-    requestId: text(requestId),
+    requestId: /^[\w+/=.:-]{1,200}$/.test(text(requestId)) ? text(requestId) : '',
     field: (name) => text(error[name]),
     header: (name) => text(headers[name]),
   }

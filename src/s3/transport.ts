@@ -54,6 +54,9 @@ const CONNECT_TIMEOUT = 10_000
  */
 const IDLE_TIMEOUT = 120_000
 
+/** Bytes that are read of a refusal. S3's have a few hundred. */
+const LONGEST_REFUSAL = 16 * 1024
+
 /** Beside those for files. */
 export const socketsAside = 2
 
@@ -97,7 +100,8 @@ export function openTransport(settings: S3Settings, clock: Pick<Clock, 'now'>): 
     const signed = await signer.sign(request, { signingDate: new Date(now()) })
     const { response } = await handler.handle(signed as HttpRequest, signal ? { abortSignal: signal } : {})
     const body = await read(response.body as Readable)
-    if (response.statusCode >= 300) throw refusal(response.statusCode, response.headers, body.toString())
+    if (response.statusCode >= 300)
+      throw refusal(response.statusCode, response.headers, body.toString('utf8', 0, LONGEST_REFUSAL))
     return { headers: response.headers, body }
   }
 
@@ -181,7 +185,9 @@ async function read(stream: Readable): Promise<Buffer> {
 function refusal(status: number, headers: Record<string, string>, body: string): Error {
   const xml = plainXml(body)
   const { Message = '', Code = 'UnknownError', RequestId, ...fields } = rootOf(xml) === 'Error' ? textsOf(xml) : {}
-  return Object.assign(new Error(Message), fields, {
+  // S3's own begin with a capital letter. Others would be an error's own, such as its stack, or Node's.
+  const ofS3 = Object.entries(fields).filter(([name]) => /^[A-Z]/.test(name))
+  return Object.assign(new Error(Message), Object.fromEntries(ofS3), {
     name: Code,
     $metadata: { httpStatusCode: status, requestId: headers['x-amz-request-id'] ?? RequestId },
     $response: { headers },

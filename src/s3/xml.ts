@@ -5,17 +5,35 @@
  * https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonResponseHeaders.html
  */
 
-/** An XML document in which each `<` begins a tag and nothing has to be looked into but tags and text. */
+/** What isn't tags and text, by how it begins, and how it ends. */
+const ENDS: Record<string, string> = { '<!--': '-->', '<![CDATA[': ']]>', '<?': '?>' }
+
+/**
+ * An XML document in which each `<` begins a tag and nothing has to be looked into but tags and text. Whichever begins first counts: a
+ * comment in CDATA is text. Without an expression for the whole of it, which would search to the end anew from each beginning.
+ */
 export function plainXml(document: string): string {
-  if (!document.includes('<!')) return document
-  return document
-    .replace(/<!--.*?-->/gs, '')
-    .replace(/<!\[CDATA\[(.*?)\]\]>/gs, (_, text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;'))
+  const beginnings = /<(?:!--|!\[CDATA\[|\?)/g
+  let plain = ''
+  let done = 0
+  for (let found = beginnings.exec(document); found; found = beginnings.exec(document)) {
+    const [opening] = found
+    const ending = ENDS[opening] as string
+    const end = document.indexOf(ending, beginnings.lastIndex)
+    if (end < 0) break
+    plain += document.slice(done, found.index)
+    if (opening === '<![CDATA[') {
+      plain += document.slice(beginnings.lastIndex, end).replaceAll('&', '&amp;').replaceAll('<', '&lt;')
+    }
+    done = end + ending.length
+    beginnings.lastIndex = done
+  }
+  return plain + document.slice(done)
 }
 
-/** The name of the outermost element, or undefined for what is no XML. */
+/** The name of a plain document's outermost element, or undefined for what is no XML. */
 export function rootOf(xml: string): string | undefined {
-  return /^\s*(?:<\?.*?\?>\s*)*<([\w.-]+)[\s>/]/s.exec(xml)?.[1]
+  return /^\s*<([\w.-]+)[\s>/]/.exec(xml)?.[1]
 }
 
 /** What is inside each element of that name. */
@@ -49,6 +67,6 @@ function decode(text: string): string {
   return text.replace(/&(?:#x([0-9a-f]+)|#(\d+)|(\w+));/gi, (entity, hex?: string, decimal?: string, name = '') => {
     const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16)
     if (code <= 0x10ffff) return String.fromCodePoint(code)
-    return ENTITIES[name] ?? entity
+    return Object.hasOwn(ENTITIES, name) ? (ENTITIES[name] as string) : entity
   })
 }
