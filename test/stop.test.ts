@@ -127,9 +127,7 @@ const moments: Record<string, Moment> = {
   'while pages go up and nobody answers': {
     isHeld: isPutOf(/\.html$/),
     answered: false,
-    says: new RegExp(
-      `stopped by SIG\\w+\\. The old pages stand; \\d+ files? without a fingerprint (is|are) new\\. ${carriesOn}`,
-    ),
+    says: new RegExp(`stopped by SIG\\w+\\. 1 page may be new, and everything that it needs is there\\. ${carriesOn}`),
     lock: 'left',
   },
   'while the record is written': {

@@ -384,17 +384,20 @@ describe('new headers', () => {
     expect([...uploading.carriedOut.keys()]).toEqual(inOrder)
   })
 
-  it.each<[status: number | undefined, code: string]>([
-    [500, 'InternalError'],
-    [503, 'SlowDown'],
-    [undefined, 'ECONNRESET'],
-  ])('end the deploy where a copy fails with %s %s: it is not the copy that is refused', async (status, code) => {
-    const { planned, asked, bucket } = await stale((key) => (key.endsWith('.png') ? answer(status, code) : undefined))
-    expect(await messageOf(upload(planned, bucket, 1, ignoreProgress))).toBe(
-      `static-s3: ${code}\nThe site stands as it was. 2 of 8 files are up, and the next run carries on from there.`,
-    )
-    expect(asked).toEqual(inOrder.slice(0, 3).map((key) => `copy ${key}`))
-  })
+  it.each<[status: number | undefined, code: string, standing: string]>([
+    [500, 'InternalError', 'The site stands as it was'],
+    [503, 'SlowDown', 'The site stands as it was'],
+    [undefined, 'ECONNRESET', 'The old pages stand; 1 file without a fingerprint may be new'],
+  ])(
+    'end the deploy where a copy fails with %s %s: it is not the copy that is refused',
+    async (status, code, standing) => {
+      const { planned, asked, bucket } = await stale((key) => (key.endsWith('.png') ? answer(status, code) : undefined))
+      expect(await messageOf(upload(planned, bucket, 1, ignoreProgress))).toBe(
+        `static-s3: ${code}\n${standing}. 2 of 8 files are up, and the next run carries on from there.`,
+      )
+      expect(asked).toEqual(inOrder.slice(0, 3).map((key) => `copy ${key}`))
+    },
+  )
 
   it.each<[status: number, code: string]>([
     [404, 'NoSuchKey'],
@@ -659,7 +662,7 @@ describe('a permit', () => {
     // A single file: there is no other one whose check would stop it.
     const planned = planAll([await write('index.html', 'html')])
     expect(await messageOf(uploading.run(planned, groups, held))).toMatch(
-      /^static-s3: the lock could not be renewed\nThe site stands as it was\. 0 of 1/,
+      /^static-s3: the lock could not be renewed\n1 page may be new, and everything that it needs is there\. 0 of 1/,
     )
     expect(uploading.leftUnanswered()).toBe(true)
     expect([...uploading.written]).toEqual([])

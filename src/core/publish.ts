@@ -35,7 +35,8 @@ export async function publish(input: PublishInput): Promise<void> {
     const error = readable(thrown)
     if (!(error instanceof StaticS3Error)) throw error
     if (stop.begun.aborted) {
-      input.logger.warn(plain(inOneLine(error, stop.begun.reason)))
+      // The output of a build that is stopped has one line of it.
+      input.logger.warn(plain(error.message.replaceAll('\n', ' ')))
       await stop.end()
     }
     // Node prints an uncaught error with all its causes: they are for us alone.
@@ -47,9 +48,9 @@ export async function publish(input: PublishInput): Promise<void> {
   }
 }
 
-/** What a deploy that was stopped leaves: an upload tells that itself. */
-function inOneLine(error: StaticS3Error, reason: unknown): string {
-  return error === reason ? `${error.message} The site stands as it was.` : error.message.replaceAll('\n', ' ')
+/** An upload tells by itself what visitors see. */
+function nothingDone(cause: Error): never {
+  throw new StaticS3Error(`${cause.message}\nThe site stands as it was.`, { cause })
 }
 
 function plain(message: string): string {
@@ -59,13 +60,15 @@ function plain(message: string): string {
 async function deploy(input: PublishInput, stop: Stop): Promise<void> {
   const { settings, asked, outputs, logger, terminal } = input
   const begun = performance.now()
-  const { files, leftOut, warnings } = await unlessAborted(stop.begun, readFiles(input))
+  const { files, leftOut, warnings } = await unlessAborted(stop.begun, readFiles(input)).catch((error) => {
+    throw stop.begun.aborted ? nothingDone(error) : error
+  })
   for (const warning of new Set([...settings.warnings.splice(0), ...warnings])) logger.warn(warning)
   if (files.length === 0) {
     logger.warn(`there is nothing to upload in ${outputs.map(({ dir }) => dir).join(', ')}`)
     return
   }
-  const survey = await unlessAborted(stop.begun, asked.survey())
+  const survey = await unlessAborted(stop.begun, asked.survey()).catch(nothingDone)
   for (const warning of survey.warnings) logger.warn(warning)
 
   const { bucket, aside } = await asked.connection

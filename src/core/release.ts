@@ -61,20 +61,24 @@ export async function release(input: ReleaseInput): Promise<Released> {
 
   const upload = startUpload(bucket, settings.concurrency, onProgress, stop)
   const author = await input.author()
-  const keeps = survey.folder !== undefined && (await begin(input, author, first, 1))
+  const orFail = <T>(work: Promise<T>) =>
+    work.catch((error: unknown) => {
+      throw upload.failure(error)
+    })
+  const keeps = survey.folder !== undefined && (await orFail(begin(input, author, first, 1)))
   await upload.run(first, ['fingerprinted'])
 
-  const lock = keeps ? await takeLockOf(input, author, survey) : undefined
+  const lock = keeps ? await orFail(takeLockOf(input, author, survey)) : undefined
   try {
     let now = survey
     let last = first
     if (lock && !isCurrent(survey, lock.release)) {
-      now = await takeSurvey(bucket, settings.location, { folder: lock.folder })
+      now = await orFail(takeSurvey(bucket, settings.location, { folder: lock.folder }))
       // What it wrote itself it knows better: somebody else may have given it other headers since.
       now.begun = now.begun.filter(({ id }) => id !== author.id)
       last = decide(input, { ...now, written: upload.written })
       // What it began with is older than the release that came between.
-      await begin(input, author, last, 2)
+      await orFail(begin(input, author, last, 2))
     }
     await upload.run(last, ['fingerprinted', 'asset', 'manifest', 'html'], lock)
     const decisions = last.decisions.map((decision) => upload.carriedOut.get(decision.file.key) ?? decision)

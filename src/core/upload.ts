@@ -22,6 +22,8 @@ export interface Upload {
   carriedOut: ReadonlyMap<string, Decision>
   /** Whether something was sent that nobody has answered: it may still be carried out. */
   leftUnanswered(): boolean
+  /** An error that ends the deploy, with what visitors see now. */
+  failure(reason: unknown): StaticS3Error
   /**
    * Carries out what a plan decides for these groups: one group after the other, each only when the one before is there whole. The first
    * failure stops everything, so that a page is never touched when something that it may refer to is missing.
@@ -52,7 +54,13 @@ export function startUpload(
   const carriedOut = new Map<string, Decision>()
   const done: Done = { files: 0, bytes: 0 }
   let copies = true
-  let unanswered = false
+  const unanswered: Decision[] = []
+  let planned = 0
+  const failure = (reason: unknown) => {
+    const { message } = reason as Error
+    const text = standing([...carriedOut.values()], unanswered, planned)
+    return new StaticS3Error(`${message}\n${text}`, { cause: reason })
+  }
 
   const write = async (
     { file, action, etag }: Decision,
@@ -81,6 +89,7 @@ export function startUpload(
     const signal = permit ? AbortSignal.any([permit.signal, asked.cut]) : stop
     const left = decisions.filter((each) => each.action !== 'skip' && carriedOut.get(each.file.key) !== each)
     const all = left.reduce(({ files, bytes }, { file }) => ({ files: files + 1, bytes: bytes + file.size }), done)
+    planned = all.files
 
     const carryOut = async (decision: Decision): Promise<void> => {
       if (stop.aborted) return
@@ -90,7 +99,7 @@ export function startUpload(
         written.set(decision.file.key, etag)
       } catch (error) {
         const { status, code } = answerOf(error)
-        unanswered ||= signal.aborted || (status === undefined && code !== undefined)
+        if (signal.aborted || (status === undefined && code !== undefined)) unanswered.push(decision)
         // The first one: those that it stops are of no interest.
         if (!stop.aborted) failed.abort(error)
         return
@@ -110,11 +119,11 @@ export function startUpload(
         members.filter((each) => !isNew(each)),
         carryOut,
       )
-      if (stop.aborted) throw failure(stop.reason, [...carriedOut.values()], all.files)
+      if (stop.aborted) throw failure(stop.reason)
     }
   }
 
-  return { written, carriedOut, leftUnanswered: () => unanswered, run }
+  return { written, carriedOut, leftUnanswered: () => unanswered.length > 0, failure, run }
 }
 
 const isNew = ({ reason }: Decision) => reason === 'new'
@@ -125,24 +134,33 @@ function isRefusal(error: unknown): boolean {
   return status === 501 || (status >= 400 && status < 500)
 }
 
-function failure(reason: unknown, carriedOut: readonly Decision[], all: number): StaticS3Error {
-  const { message } = reason as Error
-  return new StaticS3Error(`${message}\n${standing(carriedOut, all)}`, { cause: reason })
+/** What visitors see after a failure, as far as the store has told. */
+function standing(carriedOut: readonly Decision[], unanswered: readonly Decision[], planned: number): string {
+  const counts = (which: (group: Group) => boolean) =>
+    [carriedOut, unanswered].map((decisions) => decisions.filter(({ file }) => which(file.group)).length) as Counts
+  const pages = counts((group) => group === 'html')
+  const assets = counts((group) => group === 'asset' || group === 'manifest')
+  const up =
+    planned === 0 ? '' : ` ${carriedOut.length} of ${planned} files are up, and the next run carries on from there.`
+  if (sum(pages) > 0) {
+    const need = sum(pages) === 1 ? 'it needs' : 'they need'
+    return `${areNew(pages, 'page', 'pages')}, and everything that ${need} is there.${up}`
+  }
+  if (sum(assets) > 0) {
+    return `The old pages stand; ${areNew(assets, 'file without a fingerprint', 'files without a fingerprint')}.${up}`
+  }
+  return `The site stands as it was.${up}`
 }
 
-/** What visitors see after a failure. */
-function standing(carriedOut: readonly Decision[], all: number): string {
-  const count = (which: (group: Group) => boolean) => carriedOut.filter(({ file }) => which(file.group)).length
-  const pages = count((group) => group === 'html')
-  const assets = count((group) => group === 'asset' || group === 'manifest')
-  const up = `${carriedOut.length} of ${all} files are up, and the next run carries on from there.`
-  if (pages > 0) {
-    return `${pages === 1 ? '1 page is new, and everything that it needs' : `${pages} pages are new, and everything that they need`} is there. ${up}`
-  }
-  if (assets > 0) {
-    return `The old pages stand; ${assets === 1 ? '1 file without a fingerprint is' : `${assets} files without a fingerprint are`} new. ${up}`
-  }
-  return `The site stands as it was. ${up}`
+/** What was written, and what may have been: nobody has answered. */
+type Counts = [known: number, unknown: number]
+
+const sum = ([known, unknown]: Counts) => known + unknown
+
+function areNew([known, unknown]: Counts, one: string, several: string): string {
+  const are = `${known} ${known === 1 ? `${one} is` : `${several} are`} new`
+  if (unknown === 0) return are
+  return known === 0 ? `${unknown} ${unknown === 1 ? one : several} may be new` : `${are} and ${unknown} more may be`
 }
 
 function bodyOf({ path, file, size, md5, sha256 }: Decision['file'], permit: Permit | undefined): Body {
