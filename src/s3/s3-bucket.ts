@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import type { CopyObjectCommandInput } from '@aws-sdk/client-s3'
 import type { Body, Bucket, ObjectParameters } from '../core/bucket.js'
+import { answerOf, isForbidden } from '../core/error.js'
 import type { Credentials } from '../core/settings.js'
 import { withBody } from './body.js'
 import { createClient, withSignal } from './client.js'
@@ -183,27 +184,34 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
 
       async delete(keys, signal) {
         const { sdk, client } = toWrite()
-        const distinct = [...new Set(keys)]
-        for (const key of distinct.filter((key) => NOT_XML.test(key))) {
-          const input = withSignal({ Bucket: name, Key: key }, signal)
-          await call({ verb: 'DELETE', keys: [key] }, signal, () => client.send(new sdk.DeleteObjectCommand(input)))
+        const deleteOne = async (Key: string) => {
+          const input = withSignal({ Bucket: name, Key }, signal)
+          await call({ verb: 'DELETE', keys: [Key] }, signal, () => client.send(new sdk.DeleteObjectCommand(input)))
         }
+        const distinct = [...new Set(keys)]
+        await Promise.all(distinct.filter((key) => NOT_XML.test(key)).map(deleteOne))
         const rest = distinct.filter((key) => !NOT_XML.test(key))
         for (let start = 0; start < rest.length; start += DELETE_AT_ONCE) {
           const request = { verb: 'DELETE' as const, keys: rest.slice(start, start + DELETE_AT_ONCE) }
-          await call(request, signal, async () => {
-            const Delete = { Objects: request.keys.map((Key) => ({ Key })), Quiet: true }
-            const input = withSignal({ Bucket: name, Delete }, signal)
-            const { Errors = [] } = await client.send(new sdk.DeleteObjectsCommand(input))
-            const failed = Errors.filter(({ Code }) => Code !== 'NoSuchKey')
-            const [first] = failed
-            if (!first) return
-            // The status is 200 whatever became of the keys. Another try is for those that are left.
-            const again = new Set(failed.map(({ Key }) => Key))
-            const left = request.keys.filter((key) => again.has(key))
-            if (left.length > 0) request.keys = left
-            throw Object.assign(new Error(first.Message ?? ''), { name: first.Code ?? 'Unknown' })
-          })
+          try {
+            await call(request, signal, async () => {
+              const Delete = { Objects: request.keys.map((Key) => ({ Key })), Quiet: true }
+              const input = withSignal({ Bucket: name, Delete }, signal)
+              const { Errors = [] } = await client.send(new sdk.DeleteObjectsCommand(input))
+              const failed = Errors.filter(({ Code }) => Code !== 'NoSuchKey')
+              const [first] = failed
+              if (!first) return
+              // The status is 200 whatever became of the keys. Another try is for those that are left.
+              const again = new Set(failed.map(({ Key }) => Key))
+              const left = request.keys.filter((key) => again.has(key))
+              if (left.length > 0) request.keys = left
+              throw Object.assign(new Error(first.Message ?? ''), { name: first.Code ?? 'Unknown' })
+            })
+          } catch (error) {
+            // Some stores know no such request, and Ceph 16 wants a right to the whole bucket for it.
+            if (!isForbidden(error) && answerOf(error).status !== 501) throw error
+            await Promise.all(request.keys.map(deleteOne))
+          }
         }
       },
 
