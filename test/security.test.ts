@@ -7,7 +7,7 @@ import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { inspect } from 'node:util'
+import { inspect, stripVTControlCharacters } from 'node:util'
 import { gunzipSync } from 'node:zlib'
 import { createLogger, type Plugin } from 'vite'
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -425,7 +425,7 @@ describe('a secret of a .env file', () => {
     expect(one.said).not.toContain('DB_PASSWORD')
     expect(one.code).toBe(1)
     const both = await plan(dir, '--allow-secrets', 'DB_PASSWORD', '--allow-secrets', 'SENTRY_AUTH_TOKEN')
-    expect(both.said).toMatch(/a\.txt \(new\)/)
+    expect(stripVTControlCharacters(both.said)).toMatch(/a\.txt \(new\)/)
     expect(both.code).toBe(0)
   })
 })
@@ -452,7 +452,7 @@ describe('nothing is written outside of the location', () => {
     expect(keys().filter((key) => key.endsWith('.js'))).toHaveLength(1)
     expect(keys().filter((key) => key.endsWith('.html'))).toEqual([])
     expect(strays()).toEqual([])
-    expect(said.join('\n')).toMatch(/left out +1 +outside of the output folder/)
+    expect(stripVTControlCharacters(said.join('\n'))).toMatch(/left out +1 +outside of the output folder/)
   })
 
   test.each(['%2e%2e/admin.js', 'a/%2E%2e/%2e%2e/admin.js', 'a\\..\\..\\admin.js'])(

@@ -32,6 +32,7 @@ export function classify(collected: Collected, policy: Policy): Classified {
   const rules = policy.rules.map(({ match, parameters }) => ({ matches: matcher(match), parameters }))
 
   const result: Classified = { files: [], leftOut: [...collected.leftOut], problems: [], warnings: [] }
+  const sets = new Map<string, ObjectParameters>()
   const keptFresh: string[] = []
   const missed: string[] = []
   for (const file of collected.files) {
@@ -52,20 +53,20 @@ export function classify(collected: Collected, policy: Policy): Classified {
     const goesStale = group !== 'fingerprinted' && typeof CacheControl === 'string' && maxAge(CacheControl) > 3600
     const ruled = Object.assign({}, ...rules.filter(({ matches }) => matches(file.path)).map((rule) => rule.parameters))
     if (goesStale && ruled.CacheControl === undefined) keptFresh.push(file.path)
-    result.files.push({
-      ...file,
-      key,
-      group,
-      parameters: Object.assign(
-        {
-          CacheControl: group === 'fingerprinted' ? policy.cacheControl.fingerprinted : policy.cacheControl.other,
-          ContentType: contentType(file.path),
-        },
-        parameters,
-        CacheControl === undefined || goesStale ? {} : { CacheControl },
-        ruled,
-      ),
-    })
+    const own = Object.assign(
+      {
+        CacheControl: group === 'fingerprinted' ? policy.cacheControl.fingerprinted : policy.cacheControl.other,
+        ContentType: contentType(file.path),
+      },
+      parameters,
+      CacheControl === undefined || goesStale ? {} : { CacheControl },
+      ruled,
+    )
+    // A site has few sets of headers, and may have a hundred thousand files.
+    const text = JSON.stringify(own)
+    const shared = sets.get(text) ?? own
+    sets.set(text, shared)
+    result.files.push({ ...file, key, group, parameters: shared })
   }
   if (missed.length > 0) {
     result.warnings.push(

@@ -49,7 +49,8 @@ export async function publish(input: PublishInput): Promise<void> {
 }
 
 /** An upload tells by itself what visitors see. */
-function nothingDone(cause: Error): never {
+function nothingDone(cause: unknown): never {
+  if (!(cause instanceof StaticS3Error)) throw cause
   throw new StaticS3Error(`${cause.message}\nThe site stands as it was.`, { cause })
 }
 
