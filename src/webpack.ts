@@ -69,6 +69,7 @@ export class StaticS3Plugin {
     let settings: Settings | undefined
     let before = new Map<string, Snapshot>()
     let asked: Asked | undefined
+    let publishing: Promise<void> | undefined
 
     const definitions = { 'process.env.STATIC_URL': '' }
     let defined = false
@@ -135,6 +136,10 @@ export class StaticS3Plugin {
     })
 
     compiler.hooks.failed.tap(name, () => asked?.stop())
+    // With a cache on disk, webpack-cli closes the compiler on Ctrl-C, and then ends the process.
+    compiler.hooks.shutdown.tapPromise(name, async () => {
+      await publishing?.catch(() => {})
+    })
 
     // Late, so that what other plugins write in this hook is on disk. In `done` an error still fails the build.
     compiler.hooks.done.tapPromise({ name, stage: 10_000 }, async (stats: Stats) => {
@@ -155,7 +160,7 @@ export class StaticS3Plugin {
       const terminal = terminalOf(process.stderr, isSilent(compiler.options))
       try {
         const { publish } = await import('./core/publish.js')
-        await publish({
+        publishing = publish({
           settings,
           asked,
           outputs: [output],
@@ -166,6 +171,7 @@ export class StaticS3Plugin {
           logger,
           terminal,
         })
+        await publishing
       } catch (error) {
         if (!(error instanceof StaticS3Error)) throw error
         const failure = new compiler.webpack.WebpackError(error.message)

@@ -17,7 +17,7 @@ import {
 import type { Body, Bucket, ListedObject, ListOptions, ObjectParameters } from '../src/core/bucket.js'
 import { StaticS3Error } from '../src/core/error.js'
 import { createClient } from '../src/s3/client.js'
-import { putObjectRequest } from '../src/s3/put-object.js'
+import { putObject, putObjectInput, putObjectRequest } from '../src/s3/put-object.js'
 import { openBucket, type S3Connection, type S3Settings } from '../src/s3/s3-bucket.js'
 import { loadSdk } from '../src/s3/sdk.js'
 import { openTransport } from '../src/s3/transport.js'
@@ -1193,9 +1193,15 @@ describe('S3 bucket on the wire', () => {
       const ContentMD5 = Buffer.from(body.md5, 'hex').toString('base64')
       const input = { ...parameters, Bucket: bucket, Key: key, Body: content, ContentLength: size, ContentMD5 }
       await expect(client.send(new sdk.PutObjectCommand(input))).rejects.toThrow('far enough')
-      const request = await putObjectRequest({ sdk, client, transport }, bucket, key, content, body, parameters)
-      await expect(transport.send(request, undefined)).rejects.toThrow('far enough')
+      const own = putObjectInput(bucket, key, content, body, parameters)
+      const context = { sdk, client, transport }
+      expect(await putObjectRequest(context, own)).toBeDefined()
+      await expect(putObject(context, own, undefined, undefined)).rejects.toThrow('far enough')
+      // As with an SDK that has no such serializer.
+      const other = { ...context, sdk: { ...sdk, PutObject$: undefined } as never }
+      await expect(putObject(other, own, undefined, undefined)).rejects.toThrow('far enough')
       expect(sent[1]).toEqual(sent[0])
+      expect(sent[2]).toEqual(sent[0])
       expect(sent[0]?.headers['content-length']).toBe(`${size}`)
     }
   })

@@ -200,6 +200,10 @@ describe('secrets of .env files', () => {
     'AWS_WEB_IDENTITY_TOKEN_FILE',
     'CSRF_TOKEN_NAME',
     'CSRF_TOKEN_HEADER',
+    'ACCESS_TOKEN_LIFETIME_MS',
+    'TOKEN_ISSUER',
+    'PASSWORD_RESET_EMAIL',
+    'JWT_SECRET_ALGORITHM',
     // Meant for the bundle, by their prefix.
     'VITE_MAPBOX_TOKEN',
     'PUBLIC_MAPBOX_TOKEN',

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -179,6 +180,59 @@ describe.each(apps)('%s', (app) => {
     expect(next.output).not.toMatch(/waiting/)
     expect(next.output).toMatch(pages.length > 0 && moment.lock === 'none' ? /nothing to upload/ : /release \d live/)
   })
+})
+
+test('while webpack-cli, which closes the compiler itself, keeps a cache on disk: the lock is given up', async () => {
+  const dir = await copyApp('webpack')
+  const config = await readFile(join(dir, 'webpack.config.cjs'), 'utf8')
+  await writeFiles(dir, { 'webpack.config.cjs': `${config}\nmodule.exports.cache = { type: 'filesystem' }\n` })
+  const { arrived, letGo } = hold(isPutOf(/\.html$/))
+  const build = start('webpack', dir)
+  await arrived()
+  const stopped = build.stop('SIGINT')
+  setTimeout(letGo, 200)
+  await stopped
+  expect(build.output()).toMatch(/stopped by SIGINT\. 1 page is new/)
+  expect(lockState()).toBe('given up')
+})
+
+test('with several compilers in one process: it ends when each has given its lock up', async () => {
+  const dir = await copyApp('webpack')
+  const config = (await readFile(join(dir, 'webpack.config.cjs'), 'utf8')).replace('module.exports =', 'const one =')
+  await writeFiles(dir, {
+    'webpack.config.cjs': `${config}
+const { StaticS3Plugin: Plugin } = require('static-s3/webpack')
+const withLocation = (location) => ({
+  ...one,
+  output: { ...one.output, path: require('node:path').resolve(__dirname, location) },
+  plugins: [...one.plugins.filter((plugin) => !(plugin instanceof Plugin)), new Plugin({ location })],
+})
+module.exports = [withLocation('one'), withLocation('two')]
+module.exports.parallelism = 2
+`,
+  })
+  let held = 0
+  let letGo = () => {}
+  const gate = new Promise<void>((resolve) => {
+    letGo = resolve
+  })
+  s3.server.intercept = async (request) => {
+    if (!isPutOf(/\.(html|js)$/)(request)) return undefined
+    held++
+    await gate
+    return undefined
+  }
+  const build = start('webpack', dir)
+  await vi.waitFor(
+    () => expect(new Set(s3.server.requests.map(({ key }) => /^(one|two)\//.exec(key ?? '')?.[1])).size).toBe(3),
+    patience,
+  )
+  const stopped = build.stop('SIGINT')
+  setTimeout(letGo, 200)
+  await stopped
+  expect(held).toBeGreaterThan(1)
+  expect(build.output()).toMatch(/^exit code 130$/m)
+  expect(build.output().match(/stopped by SIGINT/g)).toHaveLength(2)
 })
 
 test('in the middle of the wait for another deploy: the other’s lock stands', async () => {

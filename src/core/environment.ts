@@ -60,12 +60,13 @@ export interface SecretVariable {
 /** Names that people give to what is secret. */
 const secretName = /SECRET|TOKEN|PASSWORD|PASSWD|PRIVATE_?KEY/i
 /** Names of what is about a secret: where it lies, what its header is called. */
-const aboutSecret = /_(FILE|PATH|DIR|NAME|HEADER)$/i
+const aboutSecret =
+  /_(FILE|PATH|DIR|NAME|HEADER|COOKIE|EMAIL|ISSUER|AUDIENCE|STORAGE|TYPE|ALGORITHM|LIFETIME|EXPIRY|EXPIRES(_IN)?|TTL|MS|SECONDS|MINUTES|DAYS|MODEL|LENGTH)$/i
 /** Names by which a build tool is told to put the value into the bundle (Vite, Nuxt, SvelteKit, Create React App, Vue CLI). */
 const exposedName = /^(VITE_|([A-Z]+_)?PUBLIC_|REACT_APP_|VUE_APP_)/
 /** What stands in a file that was never filled in, and passwords that everybody knows. */
 const placeholder =
-  /^(change[-_ ]?me.*|(change|replace|your|insert)[-_ ].*|<.*>|placeholder|password|postgres|minioadmin|undefined|(.)\3*)$/i
+  /^(change[-_ ]?me.*|(change|replace|your|insert)[-_ ].*|<.*>|placeholder|password|postgres|minioadmin|undefined|localhost|(.)\3*)$/i
 
 /**
  * The secrets that `.env` files name, each with the file's value and with the shell's, which has the last word. The shell's other
@@ -86,9 +87,14 @@ export function secretVariables(
   const names = Object.keys(files).filter((name) => secretName.test(name) && !aboutSecret.test(name) && !isPublic(name))
   return names.flatMap((name) =>
     [...new Set([files[name], shell[name]].map(telling))]
-      .filter((value) => value.length >= 8 && !placeholder.test(value) && !isPlainUrl(value))
+      .filter((value) => value.length >= 8 && !placeholder.test(value) && !isOrdinary(value) && !isPlainUrl(value))
       .map((value) => ({ name, value })),
   )
+}
+
+/** A path of the site, or the first line of a key that isn't there: they stand in code by chance. */
+function isOrdinary(value: string): boolean {
+  return /^\/[\w/-]*$/.test(value) || value.startsWith('-----')
 }
 
 /** A key of several lines is told by its longest one: how it writes a line's end is different in every file. */

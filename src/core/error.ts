@@ -19,13 +19,21 @@ export class StaticS3Error extends Error {
   }
 }
 
-/** HTTP status and code of S3's answer, where an error is about one; the code alone where no answer came. */
-export function answerOf(error: unknown): { status: number | undefined; code: string | undefined } {
+/** What S3 answered, where an error is about a request; no status where no answer came. */
+export interface ErrorAnswer {
+  /** HTTP status. */
+  status: number | undefined
+  code: string | undefined
+  /** Whether one of the attempts may have been carried out, though nobody said so. */
+  unanswered: boolean
+}
+
+export function answerOf(error: unknown): ErrorAnswer {
   const cause = (error as Error).cause
-  if (cause === undefined) return { status: undefined, code: undefined }
+  if (cause === undefined) return { status: undefined, code: undefined, unanswered: false }
   if (cause instanceof StaticS3Error) return answerOf(cause)
-  const { status, name } = cause as { status?: number; name?: string }
-  return { status, code: name }
+  const { status, name, unanswered } = cause as { status?: number; name?: string; unanswered?: boolean }
+  return { status, code: name, unanswered: unanswered ?? status === undefined }
 }
 
 /** Whether S3 forbids what was asked: who may not do it today may not do it on another try. */

@@ -26,17 +26,46 @@ const endAfter = 900
 const numbers = { SIGINT: 2, SIGTERM: 15 } as const
 type Signal = keyof typeof numbers
 
-/** Listens to the signals that stop a process. A second one ends it at once, as ever. */
+const signals = Object.keys(numbers) as Signal[]
+/** The deploys at work in this process: with several compilers there are several. It ends when all of them have. */
+const atWork = new Set<(signal: Signal) => void>()
+let received: Signal | undefined
+
+// Listened to until the end: others that clean up, such as signal-exit, end the process where nobody else listens.
+function onSignal(signal: Signal): void {
+  if (received !== undefined) {
+    // The second one.
+    endProcess(signal)
+    return
+  }
+  received = signal
+  for (const begin of atWork) begin(signal)
+}
+
+function listen(): void {
+  for (const name of signals) process.on(name, onSignal)
+}
+
+function unlisten(): void {
+  for (const name of signals) process.removeListener(name, onSignal)
+}
+
+function endProcess(signal: Signal): void {
+  unlisten()
+  // By the signal itself, so that a shell script stops, too: its exit code there is 128 and the signal's number.
+  if (process.platform !== 'win32') process.kill(process.pid, signal)
+  // Windows knows no signals; elsewhere it comes in a moment.
+  setTimeout(() => process.exit(128 + numbers[signal]), process.platform === 'win32' ? 0 : 50)
+}
+
+/** Listens to the signals that stop a process. A second one ends it at once. */
 export function stopBySignal(): SignalStop {
   const begun = new AbortController()
   const cut = new AbortController()
   const over = new AbortController()
   const timers: NodeJS.Timeout[] = []
-  let received: Signal | undefined
 
-  const listen = (signal: Signal) => {
-    received = signal
-    for (const name of signals) process.removeListener(name, listen)
+  const begin = (signal: Signal) => {
     const reason = new StaticS3Error(`static-s3: stopped by ${signal}.`)
     begun.abort(reason)
     const late = new StaticS3Error(`${reason.message} Not all that was on its way has ended; the next run carries on.`)
@@ -45,21 +74,23 @@ export function stopBySignal(): SignalStop {
       setTimeout(() => over.abort(late), endAfter),
     )
   }
-  const signals = Object.keys(numbers) as Signal[]
-  for (const name of signals) process.once(name, listen)
+  if (atWork.size === 0) listen()
+  atWork.add(begin)
+  if (received !== undefined) begin(received)
 
   return {
     begun: begun.signal,
     cut: cut.signal,
     within: (work) => unlessAborted(over.signal, work),
     async end() {
-      for (const name of signals) process.removeListener(name, listen)
+      if (!atWork.delete(begin)) return
       for (const timer of timers) clearTimeout(timer)
-      if (received === undefined || process.listenerCount(received) > 0) return
-      // By the signal itself, so that a shell script stops, too: its exit code there is 128 and the signal's number.
-      if (process.platform !== 'win32') process.kill(process.pid, received)
-      // Windows knows no signals; elsewhere it comes in a moment.
-      setTimeout(() => process.exit(128 + numbers[received as Signal]), process.platform === 'win32' ? 0 : 50)
+      if (atWork.size > 0) return
+      unlisten()
+      const signal = received
+      received = undefined
+      if (signal === undefined || process.listenerCount(signal) > 0) return
+      endProcess(signal)
       await new Promise(() => {})
     },
   }

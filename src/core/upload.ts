@@ -98,8 +98,7 @@ export function startUpload(
         const etag = await write(decision, signal, stop, permit)
         written.set(decision.file.key, etag)
       } catch (error) {
-        const { status, code } = answerOf(error)
-        if (signal.aborted || (status === undefined && code !== undefined)) unanswered.push(decision)
+        if (signal.aborted || answerOf(error).unanswered) unanswered.push(decision)
         // The first one: those that it stops are of no interest.
         if (!stop.aborted) failed.abort(error)
         return

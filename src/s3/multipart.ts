@@ -40,8 +40,8 @@ interface Part {
 }
 
 /**
- * Writes an object in parts, and returns its ETag. Whatever fails, no part of it stays in the bucket, unless the process dies: then the next
- * one that writes the same key puts them away.
+ * Writes an object in parts, and returns its ETag. Where it fails, its parts are put away as far as the store still answers; what is left, as
+ * when the process dies, the next one puts away that writes the same key.
  */
 export async function putInParts(
   multipart: Multipart,
@@ -57,7 +57,7 @@ export async function putInParts(
       const parts = await sendParts(multipart, { key, uploadId, body, signal })
       return await complete(multipart, { key, uploadId, parts, signal })
     } catch (error) {
-      await abort(multipart, key, uploadId).catch(() => {})
+      await abort(multipart, key, uploadId, signal).catch(() => {})
       // Another deploy that writes the same name took it for one that had died.
       const isGone = !signal?.aborted && answerOf(error).code === 'NoSuchUpload'
       if (!isGone || tried === 3) throw error
@@ -93,7 +93,7 @@ async function abortUploadsOf(multipart: Multipart, key: string, signal: AbortSi
     const input = withSignal({ Bucket: bucket, Prefix: key }, signal)
     const { Uploads = [] } = await client.send(new sdk.ListMultipartUploadsCommand(input))
     const left = Uploads.filter(({ Key }) => Key === key)
-    await Promise.all(left.map(({ UploadId = '' }) => abort(multipart, key, UploadId)))
+    await Promise.all(left.map(({ UploadId = '' }) => abort(multipart, key, UploadId, signal)))
   } catch {
     signal?.throwIfAborted()
   }
@@ -202,7 +202,7 @@ async function complete(
     const send = () => client.send(new sdk.CompleteMultipartUploadCommand(withSignal(input, signal)))
     const { ETag } = await call(signal, send)
     // Ceph 16 leaves it empty.
-    const etag = ETag ? unquote(ETag) : await etagOf(key)
+    const etag = ETag ? unquote(ETag) : await call(signal, () => etagOf(key))
     if (!etag) throw Object.assign(new Error('no ETag'), { name: 'NoS3Answer' })
     return etag
   } catch (error) {
@@ -215,7 +215,14 @@ async function complete(
   }
 }
 
-/** Not with the signal that ends the rest. */
-async function abort({ sdk, client, bucket }: Multipart, key: string, uploadId: string): Promise<void> {
-  await client.send(new sdk.AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: uploadId }))
+/** Not under the signal that ends the rest: where that has come, there is time for one attempt. */
+async function abort(
+  { sdk, client, bucket, call }: Multipart,
+  key: string,
+  uploadId: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const input = { Bucket: bucket, Key: key, UploadId: uploadId }
+  const send = () => client.send(new sdk.AbortMultipartUploadCommand(input))
+  await (signal?.aborted ? send() : call(undefined, send))
 }

@@ -9,9 +9,9 @@ import { explain, explainAbort } from './explain.js'
 import { listObjects } from './list-objects.js'
 import { pageQuery, readPage, unquote } from './list-page.js'
 import { type Multipart, multipartBytes, PartBuffers, putInParts } from './multipart.js'
-import { putObjectRequest } from './put-object.js'
+import { putObject, putObjectInput } from './put-object.js'
 import type { ExplainContext, Request } from './request.js'
-import { type Clock, retry, systemClock } from './retry.js'
+import { type Clock, classifyFailure, type Failure, retry, systemClock } from './retry.js'
 import { readAnswer } from './s3-answer.js'
 import { loadSdk } from './sdk.js'
 import { createSlots } from './slots.js'
@@ -31,6 +31,9 @@ export interface S3Connection {
 
 type Slots = ReturnType<typeof createSlots>
 type Call = <T>(request: Request, signal: AbortSignal | undefined, attempt: () => Promise<T>) => Promise<T>
+
+/** Failures of attempts that may have been carried out all the same. */
+const mayHaveArrived: readonly Failure[] = ['passing', 'stalled']
 
 /** S3's limit for one DeleteObjects request. */
 const DELETE_AT_ONCE = 1000
@@ -75,6 +78,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     // One signal for all uploads has more listeners than Node finds normal, and it would warn of a leak.
     if (signal) setMaxListeners(0, signal)
     let attempts = 0
+    let unanswered = false
     const once = () =>
       inTurn(async () => {
         signal?.throwIfAborted()
@@ -82,7 +86,9 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
         try {
           return await attempt()
         } catch (error) {
-          answered ||= readAnswer(error).status !== undefined
+          const answer = readAnswer(error)
+          answered ||= answer.status !== undefined
+          unanswered ||= answer.status === undefined && mayHaveArrived.includes(classifyFailure(answer, false))
           throw error
         }
       })
@@ -92,7 +98,10 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
       return result
     } catch (error) {
       const context: ExplainContext = { ...situation, request, attempts, secrets: await secretsInUse(error) }
-      throw signal?.aborted ? explainAbort(signal.reason, context) : explain(error, context)
+      if (signal?.aborted) throw explainAbort(signal.reason, context)
+      const explained = explain(error, context)
+      if (explained.cause instanceof Error) Object.assign(explained.cause, { unanswered })
+      throw explained
     }
   }
 
@@ -153,16 +162,8 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
           ? putLarge(inTurn, key, body, parameters, signal)
           : call({ verb: 'PUT', key, parameters }, signal, () =>
               withBody(body, signal, async (content, ending) => {
-                const request = await putObjectRequest(
-                  { ...toWrite(), transport },
-                  name,
-                  key,
-                  content,
-                  body,
-                  parameters,
-                )
-                const { headers } = await transport.send(request, ending)
-                return etagOf(headers.etag)
+                const input = putObjectInput(name, key, content, body, parameters)
+                return etagOf(await putObject({ ...toWrite(), transport }, input, body.sha256, ending))
               }),
             ),
 
