@@ -70,7 +70,7 @@ async function judge(build: (content: string, root: string) => Promise<Built>) {
       (path) => !second.files.has(path) && !first.fingerprinted.has(path) && !path.endsWith('.map'),
     ),
     /** Are taken for what is not there. */
-    missing: [...first.fingerprinted].filter((path) => !first.files.has(path)),
+    missing: [...first.emitted, ...first.fingerprinted].filter((path) => !first.files.has(path)),
     fingerprinted: [...first.fingerprinted].sort(),
     all: [...first.files.keys()].sort(),
   }
@@ -410,6 +410,7 @@ describe.each(['webpack', 'rspack'] as const)('%s', (name) => {
               const stage = each.webpack.Compilation.PROCESS_ASSETS_STAGE_ADDITIONAL
               compilation.hooks.processAssets.tap({ name: 'emitter', stage }, () => {
                 compilation.emitAsset('sw.js', new RawSource(`// ${content}`))
+                compilation.emitAsset('/robots.txt', new RawSource(content))
                 compilation.emitAsset('emitted.0a1b2c3d.txt', new RawSource(content))
               })
             })
@@ -478,7 +479,7 @@ describe.each(['webpack', 'rspack'] as const)('%s', (name) => {
     expect(judged.fingerprinted.length, judged.fingerprinted.join('\n')).toBeGreaterThanOrEqual(atLeast)
     if (atLeast === 0) expect(judged.fingerprinted).toEqual([])
     expect(judged.all).toEqual(
-      expect.arrayContaining(['index.html', 'sw.js', 'app-BxYz1234.js', 'emitted.0a1b2c3d.txt']),
+      expect.arrayContaining(['index.html', 'sw.js', 'robots.txt', 'app-BxYz1234.js', 'emitted.0a1b2c3d.txt']),
     )
   })
 

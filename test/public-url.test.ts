@@ -124,6 +124,8 @@ describe('usesPathStyle', () => {
     ['my-bucket', endpoint, 'path', true],
     ['my.bucket', undefined, 'virtual', false],
     ['my-bucket', endpoint, 'virtual', false],
+    ['my-bucket', 'http://127.0.0.1:9000', 'virtual', true],
+    ['my-bucket', 'https://[fd00::1]/s3', 'virtual', true],
   ])('%s, endpoint %s, %s: %s', (bucket, at, style, path) => {
     expect(usesPathStyle(bucket, at, style)).toBe(path)
   })

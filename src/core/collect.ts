@@ -63,7 +63,7 @@ export async function collect(
     for (const path of walked.notFollowed) leftOut.push({ path, reason: 'link that is not followed' })
     // Where a bundler is told to write a page for the server: it has no place in the location.
     for (const path of emitted) {
-      if (/^(\.\.)?[\\/]/.test(path)) leftOut.push({ path, reason: 'outside of the output folder' })
+      if (/^\.\.[\\/]/.test(path)) leftOut.push({ path, reason: 'outside of the output folder' })
     }
     for (const { path, file, mark } of walked.files) {
       if (emittedOnly && !emitted.has(path)) continue

@@ -19,6 +19,11 @@ export class StaticS3Error extends Error {
   }
 }
 
+/** The message for a log that names the plugin itself. */
+export function plain(error: unknown): string {
+  return (error as Error).message.replace(/^static-s3: /, '')
+}
+
 /** What S3 answered, where an error is about a request; no status where no answer came. */
 export interface ErrorAnswer {
   /** HTTP status. */

@@ -1,3 +1,5 @@
+import { isIP } from 'node:net'
+
 /** Where browsers find the bucket. */
 export interface Place {
   bucket: string
@@ -19,23 +21,29 @@ export function publicUrlOf(place: Place): string {
   return `${origin(place)}/${place.location === '' ? '' : `${encodePath(place.location)}/`}`
 }
 
-function origin({ bucket, region, customDomain, protocol, endpoint, addressingStyle }: Place): string {
+function origin(place: Place): string {
+  const { region, customDomain, protocol, endpoint } = place
   if (customDomain !== undefined) return `${protocol}//${customDomain}`
-  if (endpoint === undefined) {
-    const host = `s3.${region}.${awsDomain(region)}`
-    return usesPathStyle(bucket, endpoint, addressingStyle)
-      ? `${protocol}//${host}/${bucket}`
-      : `${protocol}//${bucket}.${host}`
-  }
-  const url = new URL(endpoint)
+  return bucketUrlAt(endpoint ?? `${protocol}//s3.${region}.${awsDomain(region)}`, place).href.replace(/\/$/, '')
+}
+
+/** The bucket's URL at this store, without a slash at its end where it has a path. */
+export function bucketUrlAt(
+  store: string,
+  { bucket, endpoint, addressingStyle }: Pick<Place, 'bucket' | 'endpoint' | 'addressingStyle'>,
+): URL {
+  const url = new URL(store)
   const path = url.pathname.replace(/\/+$/, '')
-  return usesPathStyle(bucket, endpoint, addressingStyle)
-    ? `${url.protocol}//${url.host}${path}/${encodePath(bucket)}`
-    : `${url.protocol}//${bucket}.${url.host}${path}`
+  const pathStyle = usesPathStyle(bucket, endpoint, addressingStyle)
+  if (!pathStyle) url.hostname = `${bucket}.${url.hostname}`
+  url.pathname = pathStyle ? `${path}/${encodePath(bucket)}` : path
+  return url
 }
 
 /** Whether the bucket's name stands in the path: asked for, or the only way that works. */
 export function usesPathStyle(bucket: string, endpoint: string | undefined, style: Place['addressingStyle']): boolean {
+  // An address of digits has no names below it.
+  if (endpoint !== undefined && isIP(new URL(endpoint).hostname.replace(/^\[|\]$/g, '')) !== 0) return true
   if (style !== 'auto') return style === 'path'
   // AWS's certificate covers one label before s3.…: a bucket name with dots has several.
   return endpoint !== undefined || bucket.includes('.')

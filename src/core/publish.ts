@@ -1,6 +1,6 @@
 import type { WriteStream } from 'node:tty'
 import { whoDeploys } from './author.js'
-import { debugging, readable, StaticS3Error } from './error.js'
+import { debugging, plain, readable, StaticS3Error } from './error.js'
 import { showProgress } from './progress.js'
 import { type FolderInput, readFiles } from './read-files.js'
 import { decide, release } from './release.js'
@@ -36,12 +36,12 @@ export async function publish(input: PublishInput): Promise<void> {
     if (!(error instanceof StaticS3Error)) throw error
     if (stop.begun.aborted) {
       // The output of a build that is stopped has one line of it.
-      input.logger.warn(plain(error.message.replaceAll('\n', ' ')))
+      input.logger.warn(plain(error).replaceAll('\n', ' '))
       await stop.end()
     }
     // Node prints an uncaught error with all its causes: they are for us alone.
     if (input.settings.onError === 'fail') throw debugging() ? error : new StaticS3Error(error.message)
-    input.logger.warn(plain(error.message))
+    input.logger.warn(plain(error))
   } finally {
     input.asked.stop()
     await stop.end()
@@ -52,10 +52,6 @@ export async function publish(input: PublishInput): Promise<void> {
 function nothingDone(cause: unknown): never {
   if (!(cause instanceof StaticS3Error)) throw cause
   throw new StaticS3Error(`${cause.message}\nThe site stands as it was.`, { cause })
-}
-
-function plain(message: string): string {
-  return message.replace(/^static-s3: /, '')
 }
 
 async function deploy(input: PublishInput, stop: Stop): Promise<void> {

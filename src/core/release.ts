@@ -1,7 +1,7 @@
 import type { Bucket, ObjectParameters } from './bucket.js'
 import { bodyOfBytes } from './bytes.js'
 import type { DigestedFile } from './digest.js'
-import { answerOf, isForbidden, StaticS3Error } from './error.js'
+import { answerOf, isForbidden, plain, StaticS3Error } from './error.js'
 import { headersOf } from './headers.js'
 import { compareKeys } from './key-order.js'
 import { type Lock, takeLock } from './lock.js'
@@ -137,7 +137,7 @@ async function begin(
   } catch (error) {
     if (!isForbidden(error)) throw error
     warn(
-      `no record of this release can be kept, so that the next one takes longer and two at once may mix: ${reasonOf(error)}`,
+      `no record of this release can be kept, so that the next one takes longer and two at once may mix: ${plain(error)}`,
     )
     return false
   }
@@ -188,9 +188,7 @@ async function keepRecord(
       AbortSignal.any([lock.signal, stop.cut]),
     )
   } catch (error) {
-    warn(
-      `the site is live, but its record could not be written, so that the next deploy takes longer: ${reasonOf(error)}`,
-    )
+    warn(`the site is live, but its record could not be written, so that the next deploy takes longer: ${plain(error)}`)
     // A record that comes late mustn't come after the next deploy has begun.
     if (answerOf(error).status !== undefined) await lock.giveUp().catch(() => {})
     return false
@@ -202,7 +200,7 @@ async function keepRecord(
   try {
     await bucket.delete([...own, ...over])
   } catch (error) {
-    warn(`what the deploy no longer needs stays in the bucket: ${reasonOf(error)}`)
+    warn(`what the deploy no longer needs stays in the bucket: ${plain(error)}`)
   }
   return true
 }
@@ -273,10 +271,6 @@ function recordParameters({ objectParameters }: Settings): ObjectParameters {
     ContentType: 'application/gzip',
     CacheControl: 'no-store',
   }
-}
-
-function reasonOf(error: unknown): string {
-  return (error as Error).message.replace(/^static-s3: /, '')
 }
 
 function guardFingerprints({ overwritten }: Plan, { fileOverwrite }: Settings, warn: (message: string) => void): void {

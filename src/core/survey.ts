@@ -1,5 +1,5 @@
 import type { Bucket, ListedObject } from './bucket.js'
-import { isForbidden, StaticS3Error } from './error.js'
+import { isForbidden, plain, StaticS3Error } from './error.js'
 import { decodeBegun, decodeRelease, type ReleaseRecord } from './record.js'
 import { begunBy, latestRelease, openLock, type ReleasesFolder, readFolder, releasesFolder } from './releases-folder.js'
 
@@ -68,7 +68,7 @@ export async function takeSurvey(
     } catch (error) {
       signal?.throwIfAborted()
       const isOfS3 = error instanceof StaticS3Error
-      warnings.push(`${loss}: ${isOfS3 ? '' : `${object.key} `}${plain(error as Error)}`)
+      warnings.push(`${loss}: ${isOfS3 ? '' : `${object.key} `}${plain(error)}`)
       return undefined
     }
   }
@@ -116,10 +116,6 @@ export async function readReleases(bucket: Bucket, location: string, signal?: Ab
 
 const lossOfRecord = 'the record of the last release is not used, which costs time and nothing else'
 const lossOfBegun = 'what a deploy that stopped was to write is not known, which costs time and nothing else'
-
-function plain({ message }: Error): string {
-  return message.replace(/^static-s3: /, '')
-}
 
 /**
  * Whether a survey still holds for who has taken the lock of this release: nobody had a lock when it was made, or has had one

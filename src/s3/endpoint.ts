@@ -1,4 +1,4 @@
-import { awsDomain, encodePath, usesPathStyle } from '../core/public-url.js'
+import { awsDomain, bucketUrlAt } from '../core/public-url.js'
 import type { Settings } from '../core/settings.js'
 import { loadConfigReader } from './sdk.js'
 
@@ -14,14 +14,7 @@ export async function bucketUrl({ bucket, region, endpoint, addressingStyle, cre
   const { resolveRegionConfig } = loadConfigReader()
   // Refuses what can't be one.
   await resolveRegionConfig({ region, useFipsEndpoint: false }).region()
-  const url = new URL(endpoint ?? `https://${await awsHost(region, credentials)}`)
-  const path = url.pathname.replace(/\/+$/, '')
-  if (usesPathStyle(bucket, endpoint, addressingStyle)) url.pathname = `${path}/${encodePath(bucket)}`
-  else {
-    url.hostname = `${bucket}.${url.hostname}`
-    url.pathname = path
-  }
-  return url
+  return bucketUrlAt(endpoint ?? `https://${await awsHost(region, credentials)}`, { bucket, endpoint, addressingStyle })
 }
 
 async function awsHost(region: string, credentials: Endpoint['credentials']): Promise<string> {

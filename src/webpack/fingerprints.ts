@@ -14,7 +14,9 @@ export interface Asset {
 /** The asset's path on disk. */
 export function pathOf({ name }: Asset): string {
   const query = name.indexOf('?')
-  return query === -1 ? name : name.slice(0, query)
+  const path = query === -1 ? name : name.slice(0, query)
+  // Both bundlers write `/app.js` into the output folder.
+  return path.replace(/^\/+/, '')
 }
 
 /**
