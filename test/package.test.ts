@@ -508,7 +508,7 @@ async function sizeOf(dir: string): Promise<number> {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true })
   const files = entries.filter((entry) => entry.isFile())
   const sizes = await pMap(files, async ({ parentPath, name }) => (await stat(join(parentPath, name))).size, {
-    concurrency: 64,
+    concurrency: 192,
   })
   return sizes.reduce((sum, size) => sum + size, 0)
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { type Clock, classifyFailure, retry } from '../src/s3/retry.js'
 import { readAnswer } from '../src/s3/s3-answer.js'
 import { createSlots } from '../src/s3/slots.js'
@@ -159,12 +159,12 @@ describe('readAnswer', () => {
 
 describe('createSlots', () => {
   it('runs so many at a time, in order, and goes on after a failure', async () => {
-    const inTurn = createSlots(3)
+    const slots = createSlots(3)
     let running = 0
     let most = 0
     const begun: number[] = []
     const work = Array.from({ length: 20 }, (_, n) =>
-      inTurn(async () => {
+      slots.run(async () => {
         begun.push(n)
         most = Math.max(most, ++running)
         await new Promise((done) => setTimeout(done, 1))
@@ -176,5 +176,69 @@ describe('createSlots', () => {
     expect(most).toBe(3)
     expect(begun).toEqual(Array.from({ length: 20 }, (_, n) => n))
     expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(5)
+  })
+
+  /** A store whose answers take as long as `milliseconds` says of the requests that are under way, by a clock that is set. */
+  async function deploy(
+    most: number,
+    requests: number,
+    milliseconds: (underWay: number) => number,
+    refused = Infinity,
+  ) {
+    let now = 0
+    vi.spyOn(performance, 'now').mockImplementation(() => now)
+    const refusal = new Error('SlowDown')
+    const slots = createSlots(most, (error) => error === refusal)
+    const answers: { at: number; give: () => void }[] = []
+    const levels: number[] = []
+    const all = Promise.allSettled(
+      Array.from({ length: requests }, () =>
+        slots.run(async () => {
+          levels.push(slots.level())
+          const underWay = answers.length + 1
+          await new Promise<void>((give) => answers.push({ at: now + milliseconds(underWay), give }))
+          if (underWay > refused) throw refusal
+        }),
+      ),
+    )
+    const turns = async () => {
+      for (let i = 0; i < 20; i++) await null
+    }
+    for (await turns(); answers.length > 0; await turns()) {
+      answers.sort((a, b) => a.at - b.at)
+      const [next] = answers.splice(0, 1) as [{ at: number; give: () => void }]
+      now = Math.max(now, next.at)
+      next.give()
+    }
+    await all
+    vi.restoreAllMocks()
+    return { levels, last: levels.at(-1) as number, most: Math.max(...levels) }
+  }
+
+  it('lets more go while answers take no longer by it', async () => {
+    const { levels, most } = await deploy(192, 3000, () => 20)
+    expect(levels[0]).toBe(64)
+    expect(most).toBe(192)
+    // Soon enough for it to count.
+    expect(levels.indexOf(192)).toBeLessThan(600)
+  })
+
+  it('stays where more at once would take longer', async () => {
+    // A full line: each one more makes all of them slower.
+    const { levels } = await deploy(192, 3000, (underWay) => underWay)
+    expect(levels.filter((level) => level > 64 * 1.7).length / levels.length).toBeLessThan(0.15)
+  })
+
+  it('stays above half of what a store refuses, and below it for the most part', async () => {
+    const { levels } = await deploy(192, 6000, () => 20, 100)
+    const later = levels.slice(1000)
+    expect(Math.min(...levels)).toBeGreaterThanOrEqual(32)
+    expect(later.filter((level) => level > 100).length / later.length).toBeLessThan(0.3)
+    expect(later.reduce((sum, level) => sum + level, 0) / later.length).toBeGreaterThan(50)
+  })
+
+  it('never lets less than one go', async () => {
+    const { last } = await deploy(192, 400, () => 20, 0)
+    expect(last).toBe(1)
   })
 })

@@ -59,7 +59,7 @@ describe('defaults', () => {
       sourceMaps: 'exclude',
       rewrite: 'urls',
       fileOverwrite: true,
-      concurrency: 64,
+      concurrency: 192,
       lockTimeout: 300,
       dryRun: false,
       force: false,

@@ -13,7 +13,6 @@ import { type Group, groups } from '../src/core/groups.js'
 import { headersOf } from '../src/core/headers.js'
 import { type Known, type Plan, plan } from '../src/core/plan.js'
 import { type Done, type Permit, startUpload, type Upload } from '../src/core/upload.js'
-import { createSlots } from '../src/s3/slots.js'
 
 let dir: string
 
@@ -97,7 +96,7 @@ describe('what is uploaded', () => {
     ])
   })
 
-  it.each([0, 1, 1024 * 1024, 1024 * 1024 + 1, 5_000_000])('a file of %i bytes', async (size) => {
+  it.each([0, 1, 256 * 1024, 256 * 1024 + 1, 5_000_000])('a file of %i bytes', async (size) => {
     const bucket = memoryBucket()
     const content = Buffer.alloc(size, 'abcdefg')
     await upload(planAll([await write('file.bin', 'asset', content)]), bucket, 8, ignoreProgress)
@@ -179,30 +178,6 @@ describe('concurrency', () => {
     expect(await messageOf(upload(planAll(files), lazy, 8, ignoreProgress))).toContain(
       'vanished before it was uploaded',
     )
-  })
-
-  describe('slots', () => {
-    it('take the next when one ends, however it ends', async () => {
-      const inTurn = createSlots(2)
-      let busy = 0
-      let busiest = 0
-      const order: number[] = []
-      const work = (i: number) =>
-        inTurn(async () => {
-          order.push(i)
-          busiest = Math.max(busiest, ++busy)
-          await new Promise((done) => setTimeout(done, 1))
-          busy--
-          if (i % 3 === 0) throw new Error(`${i}`)
-          return i
-        })
-      const results = await Promise.allSettled(Array.from({ length: 10 }, (_, i) => work(i)))
-      expect(busiest).toBe(2)
-      expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
-      expect(results.map(({ status }) => status === 'fulfilled')).toEqual(
-        Array.from({ length: 10 }, (_, i) => i % 3 !== 0),
-      )
-    })
   })
 })
 
@@ -769,8 +744,8 @@ describe('a body', () => {
   }
 
   it.each<[what: string, size: number, streamed: boolean]>([
-    ['of up to a megabyte is one buffer', 1024 * 1024, false],
-    ['above that is a stream', 1024 * 1024 + 1, true],
+    ['of up to 256 kB is one buffer', 256 * 1024, false],
+    ['above that is a stream', 256 * 1024 + 1, true],
   ])('%s, and can be sent again', async (_what, size, streamed) => {
     const content = Buffer.alloc(size, 'abc')
     const body = await bodyOf(content)

@@ -1,8 +1,9 @@
 import { createHash, hash } from 'node:crypto'
-import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { ClassifiedFile } from './classify.js'
 import { mapInParallel } from './parallel.js'
+import { readSmall, smallBytes } from './small-file.js'
 
 export interface DigestedFile extends ClassifiedFile {
   /** Bytes. */
@@ -28,8 +29,6 @@ export interface Secret {
   remedy: string
 }
 
-/** Up to this many bytes a file is read at once. */
-const wholeBytes = 256 * 1024
 /** How many larger files are open at once. */
 const openFiles = 8
 /** Bytes after which whatever else the process does gets its turn, about ten milliseconds; opening a file counts as so many. */
@@ -59,14 +58,13 @@ export async function digest(files: readonly ClassifiedFile[], secrets: readonly
     problems.push(code === 'ENOENT' ? `${file.path} vanished after the build` : `${file.path} can't be read (${code})`)
   }
 
-  // One after the other and without waiting: for small files, that is ten times as fast as Node's pool of threads.
-  const scratch = Buffer.allocUnsafe(wholeBytes + 1)
+  const scratch = Buffer.allocUnsafe(smallBytes + 1)
   const rest = files.values()
   for (let next = rest.next(); !next.done; await yieldToOthers()) {
     for (let done = 0; !next.done && done < turn; next = rest.next()) {
       const file = next.value
       try {
-        const bytes = readWhole(file.file, scratch)
+        const bytes = readSmall(file.file, scratch)
         if (bytes) keep(file, digestOf(bytes, needles))
         else large.push(file)
         done += opening + (bytes?.length ?? 0)
@@ -93,21 +91,6 @@ export async function digest(files: readonly ClassifiedFile[], secrets: readonly
 type Content = Pick<DigestedFile, 'size' | 'md5' | 'sha256'>
 type Needle = readonly [what: string, value: Buffer]
 
-/** The file's content, in `scratch`, or undefined if it doesn't fit. */
-function readWhole(file: string, scratch: Buffer): Buffer | undefined {
-  const handle = openSync(file, 'r')
-  try {
-    if (fstatSync(handle).size > wholeBytes) return undefined
-    let length = 0
-    for (let read = -1; read !== 0 && length < scratch.length; length += read) {
-      read = readSync(handle, scratch, length, scratch.length - length, null)
-    }
-    return length < scratch.length ? scratch.subarray(0, length) : undefined
-  } finally {
-    closeSync(handle)
-  }
-}
-
 function digestOf(bytes: Buffer, needles: readonly Needle[]): Content & { found: Set<string> } {
   const found = new Set(needles.filter(([, value]) => bytes.includes(value)).map(([what]) => what))
   return { size: bytes.length, md5: hash('md5', bytes), sha256: hash('sha256', bytes), found }
@@ -120,7 +103,7 @@ async function readInPieces(file: string, needles: readonly Needle[]): Promise<C
   const overlap = Math.max(0, ...needles.map(([, value]) => value.length - 1))
   let size = 0
   let tail = Buffer.alloc(0)
-  for await (const chunk of createReadStream(file, { highWaterMark: wholeBytes }) as AsyncIterable<Buffer>) {
+  for await (const chunk of createReadStream(file, { highWaterMark: smallBytes }) as AsyncIterable<Buffer>) {
     size += chunk.length
     md5.update(chunk)
     sha256.update(chunk)

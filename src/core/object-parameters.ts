@@ -14,7 +14,7 @@ const cannedAcls: readonly string[] = [
 ]
 
 /** PutObject's parameters that make sense for many objects at once, and what kind of value they take. */
-const parameterKinds: Record<string, keyof typeof kindRules> = {
+export const parameterKinds: Record<string, keyof typeof kindRules> = {
   ACL: 'acl',
   BucketKeyEnabled: 'boolean',
   CacheControl: 'string',

@@ -123,8 +123,8 @@ export interface Options {
    */
   fileOverwrite?: boolean
   /**
-   * How many requests are under way at once, 1 to 256.
-   * @default 64
+   * How many requests may be under way at once, 1 to 256. How many are depends on what the store and the line to it bear.
+   * @default 192
    */
   concurrency?: number
   /**

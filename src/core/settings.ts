@@ -93,7 +93,7 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
     sourceMaps: read.oneOf('sourceMaps', [], ['exclude', 'public'], 'exclude'),
     rewrite: read.oneOf('rewrite', [], ['urls', 'base', false], 'urls'),
     fileOverwrite: read.boolean('fileOverwrite', ['AWS_S3_FILE_OVERWRITE'], true),
-    concurrency: read.wholeNumber('concurrency', 1, 256, 64),
+    concurrency: read.wholeNumber('concurrency', 1, 256, 192),
     lockTimeout: read.wholeNumber('lockTimeout', 0, 86_400, 300),
     dryRun: read.boolean('dryRun', [], false),
     force: read.boolean('force', [], false),

@@ -5,6 +5,7 @@ import { answerOf, StaticS3Error } from './error.js'
 import { type Group, groups } from './groups.js'
 import { mapInParallel } from './parallel.js'
 import type { Decision, Plan } from './plan.js'
+import { readSmall, smallBytes } from './small-file.js'
 import { type Stop, unstoppable } from './stop.js'
 
 export type { Decision } from './plan.js'
@@ -41,8 +42,8 @@ export interface Permit {
   check(): void
 }
 
-/** Up to this many bytes a body is one buffer, above it a stream: memory stays at `concurrency` times this. */
-const bufferedBytes = 1024 * 1024
+/** How many files that aren't small go up at once: they fill a line, and each is a stream with buffers of its own. */
+const largeAtOnce = 16
 
 export function startUpload(
   bucket: Bucket,
@@ -109,15 +110,26 @@ export function startUpload(
       onProgress(done, all)
     }
 
+    // Large ones from the beginning on, beside small ones, so that none is left over for the end.
+    const carryOutAll = (members: readonly Decision[]) =>
+      Promise.all([
+        mapInParallel(
+          largeAtOnce,
+          members.filter(({ file }) => file.size > smallBytes).sort((a, b) => b.file.size - a.file.size),
+          carryOut,
+        ),
+        mapInParallel(
+          concurrency,
+          members.filter(({ file }) => file.size <= smallBytes),
+          carryOut,
+        ),
+      ])
+
     for (const group of groups.filter((each) => which.includes(each))) {
       const members = left.filter(({ file }) => file.group === group)
       // Nobody refers to what is new, yet; what changes may come to refer to it.
-      await mapInParallel(concurrency, members.filter(isNew), carryOut)
-      await mapInParallel(
-        concurrency,
-        members.filter((each) => !isNew(each)),
-        carryOut,
-      )
+      await carryOutAll(members.filter(isNew))
+      await carryOutAll(members.filter((each) => !isNew(each)))
       if (stop.aborted) throw failure(stop.reason)
     }
   }
@@ -170,8 +182,8 @@ function bodyOf({ path, file, size, md5, sha256 }: Decision['file'], permit: Per
     async open() {
       // For each attempt: the one before may have been cut by a sleep in which the lock went to somebody else.
       permit?.check()
-      const content = await read(file, size).catch((error: NodeJS.ErrnoException) => {
-        const what = error.code === 'ENOENT' ? 'vanished before it was uploaded' : `can't be read (${error.code})`
+      const content = await read(file, size).catch(({ code }: NodeJS.ErrnoException) => {
+        const what = code === 'ENOENT' ? 'vanished before it was uploaded' : `can't be read (${code})`
         throw new StaticS3Error(`static-s3: ${path} ${what}`)
       })
       if (content) return content
@@ -182,16 +194,13 @@ function bodyOf({ path, file, size, md5, sha256 }: Decision['file'], permit: Per
 
 /** The file's content, or undefined if it isn't as long as it was. */
 async function read(file: string, size: number): Promise<Uint8Array | Readable | undefined> {
-  const handle = await open(file)
-  let streams = false
-  try {
-    if ((await handle.stat()).size !== size) return undefined
-    streams = size > bufferedBytes
-    // A stream closes the handle itself, at its end.
-    if (streams) return handle.createReadStream()
-    const bytes = await handle.readFile()
-    return bytes.length === size ? bytes : undefined
-  } finally {
-    if (!streams) await handle.close()
+  if (size <= smallBytes) {
+    const bytes = readSmall(file, Buffer.allocUnsafe(size + 1))
+    return bytes?.length === size ? bytes : undefined
   }
+  const handle = await open(file)
+  // A stream closes the handle itself, at its end.
+  if ((await handle.stat()).size === size) return handle.createReadStream({ highWaterMark: smallBytes })
+  await handle.close()
+  return undefined
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { S3Client } from '@aws-sdk/client-s3'
 import { usesPathStyle } from '../core/public-url.js'
 import { createSdkClient, type Sdk } from './sdk.js'
@@ -8,7 +7,7 @@ import { type S3Settings, SILENT, type Transport } from './transport.js'
 const SIGNAL = Symbol('signal')
 
 /**
- * The SDK's client for what is written to a bucket. It tries once, since a body has to be opened anew for each attempt. It
+ * The SDK's client, for copies and for what goes up in parts. It tries once, since a body has to be opened anew for each attempt. It
  * adds no checksums of its own and never sends `aws-chunked`: Content-MD5 does the same, and every store takes it.
  */
 export function createClient(sdk: Sdk, settings: S3Settings, transport: Transport): S3Client {
@@ -31,7 +30,6 @@ export function createClient(sdk: Sdk, settings: S3Settings, transport: Transpor
     systemClockOffset: transport.now() - Date.now(),
   })
   endBySignalOfInput(client)
-  md5ForDeleteObjects(client)
   return client
 }
 
@@ -54,26 +52,5 @@ function endBySignalOfInput(client: S3Client): void {
       return { response } as Awaited<ReturnType<typeof next>>
     },
     { name: 'endBySignalOfInput', step: 'deserialize', priority: 'low' },
-  )
-}
-
-/**
- * S3 wants DeleteObjects to carry a checksum. The SDK sends CRC32, which older stores don't know; they take
- * Content-MD5, as AWS does (https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html).
- */
-function md5ForDeleteObjects(client: S3Client): void {
-  client.middlewareStack.add(
-    (next, context) => (args) => {
-      if (context.commandName === 'DeleteObjectsCommand') {
-        const request = args.request as { headers: Record<string, string>; body: string | Uint8Array }
-        for (const name of Object.keys(request.headers)) {
-          if (/^x-amz-(sdk-)?checksum-/.test(name)) delete request.headers[name]
-        }
-        request.headers['content-md5'] = createHash('md5').update(request.body).digest('base64')
-      }
-      return next(args)
-    },
-    // After the SDK's own checksums, before signing.
-    { name: 'md5ForDeleteObjects', step: 'build', priority: 'low' },
   )
 }

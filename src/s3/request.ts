@@ -9,6 +9,9 @@ export type Request =
   | { verb: 'DELETE'; keys: readonly string[] }
   | { verb: 'CREDENTIALS' }
 
+/** Sends a request in its turn, more than once where that helps. */
+export type Call = <T>(request: Request, signal: AbortSignal | undefined, attempt: () => Promise<T>) => Promise<T>
+
 export interface ExplainContext {
   request: Request
   bucket: string

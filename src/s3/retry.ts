@@ -87,6 +87,12 @@ export function classifyFailure(answer: S3Answer, reached: boolean): Failure {
   return STALLED_CODES.has(answer.code) ? 'stalled' : 'final'
 }
 
+/** Whether the store asks for fewer requests. https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html */
+export function asksForLess(error: unknown): boolean {
+  const { status } = readAnswer(error)
+  return status === 503 || status === 429
+}
+
 /**
  * Runs `attempt` until it succeeds, fails for good, or was tried often enough, and rejects with its last error. An
  * aborted signal ends it at once, waits included, with the signal's reason.

@@ -1,20 +1,20 @@
 import { setMaxListeners } from 'node:events'
 import type { CopyObjectCommandInput } from '@aws-sdk/client-s3'
 import type { Body, Bucket, ObjectParameters } from '../core/bucket.js'
-import { answerOf, isForbidden } from '../core/error.js'
 import type { Credentials } from '../core/settings.js'
 import { withBody } from './body.js'
 import { createClient, withSignal } from './client.js'
+import { deleteObjects } from './delete-objects.js'
 import { explain, explainAbort } from './explain.js'
 import { listObjects } from './list-objects.js'
 import { pageQuery, readPage, unquote } from './list-page.js'
 import { type Multipart, multipartBytes, PartBuffers, putInParts } from './multipart.js'
-import { putObject, putObjectInput } from './put-object.js'
-import type { ExplainContext, Request } from './request.js'
-import { type Clock, classifyFailure, type Failure, retry, systemClock } from './retry.js'
+import { putObject } from './put-object.js'
+import type { Call, ExplainContext, Request } from './request.js'
+import { asksForLess, type Clock, classifyFailure, type Failure, retry, systemClock } from './retry.js'
 import { readAnswer } from './s3-answer.js'
 import { loadSdk } from './sdk.js'
-import { createSlots } from './slots.js'
+import { createSlots, type Slots } from './slots.js'
 import { openTransport, type S3Settings, socketsAside } from './transport.js'
 
 export type { S3Settings } from './transport.js'
@@ -29,23 +29,13 @@ export interface S3Connection {
   close(): void
 }
 
-type Slots = ReturnType<typeof createSlots>
-type Call = <T>(request: Request, signal: AbortSignal | undefined, attempt: () => Promise<T>) => Promise<T>
-
 /** Failures of attempts that may have been carried out all the same. */
 const mayHaveArrived: readonly Failure[] = ['passing', 'stalled']
-
-/** S3's limit for one DeleteObjects request. */
-const DELETE_AT_ONCE = 1000
-
-/** What XML 1.0 can't express (https://www.w3.org/TR/xml/#charsets), and so no DeleteObjects request. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that it is about
-const NOT_XML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/
 
 /**
  * Opens a bucket. Nothing is sent yet, and no credentials are looked for.
  *
- * Requests beyond `concurrency` wait for their turn, and a body is opened only then. Each is tried again as `retry` has
+ * Requests beyond what `createSlots` lets go at a time wait for their turn, and a body is opened only then. Each is tried again as `retry` has
  * it, and fails with a StaticS3Error of `explain`'s, whose `cause.name` is S3's code. A signal's abort cuts the
  * connection; the call rejects with the signal's reason where that is a StaticS3Error.
  */
@@ -80,7 +70,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     let attempts = 0
     let unanswered = false
     const once = () =>
-      inTurn(async () => {
+      inTurn.run(async () => {
         signal?.throwIfAborted()
         attempts++
         try {
@@ -127,8 +117,8 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
       buffers,
       call: (ending, attempt) => callIn(inTurn, request, ending, attempt),
       etagOf: async (key) => {
-        const answer = await transport.get({ query: pageQuery(key, { 'max-keys': '1' }) }, signal)
-        return readPage(answer.toString(), key).objects.find((object) => object.key === key)?.etag
+        const { body } = await transport.send({ method: 'GET', query: pageQuery(key, { 'max-keys': '1' }) }, signal)
+        return readPage(body.toString(), key).objects.find((object) => object.key === key)?.etag
       },
     }
     return putInParts(multipart, key, body, parameters, signal).catch((error: unknown) => {
@@ -141,8 +131,8 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     return {
       list: (prefix, options = {}) =>
         listObjects(prefix, options, async (start, signal) => {
-          const send = () => transport.get({ query: pageQuery(prefix, start) }, signal)
-          return readPage((await call({ verb: 'LIST', prefix }, signal, send)).toString(), prefix)
+          const send = () => transport.send({ method: 'GET', query: pageQuery(prefix, start) }, signal)
+          return readPage((await call({ verb: 'LIST', prefix }, signal, send)).body.toString(), prefix)
         }).catch((error: unknown) => {
           throw explain(error, { ...situation, request: { verb: 'LIST', prefix }, attempts: 1, secrets: [] })
         }),
@@ -150,7 +140,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
       get: (key, signal) =>
         call({ verb: 'GET', key }, signal, async () => {
           try {
-            return await transport.get({ key }, signal)
+            return (await transport.send({ method: 'GET', key }, signal)).body
           } catch (error) {
             if (readAnswer(error).code === 'NoSuchKey') return undefined
             throw error
@@ -161,10 +151,9 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
         body.size > multipartBytes
           ? putLarge(inTurn, key, body, parameters, signal)
           : call({ verb: 'PUT', key, parameters }, signal, () =>
-              withBody(body, signal, async (content, ending) => {
-                const input = putObjectInput(name, key, content, body, parameters)
-                return etagOf(await putObject({ ...toWrite(), transport }, input, body.sha256, ending))
-              }),
+              withBody(body, signal, async (content, ending) =>
+                etagOf(await putObject(transport, key, content, body, parameters, ending)),
+              ),
             ),
 
       copy: (from, key, parameters, signal) =>
@@ -183,45 +172,14 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
           return etagOf(CopyObjectResult?.ETag)
         }),
 
-      async delete(keys, signal) {
-        const { sdk, client } = toWrite()
-        const deleteOne = async (Key: string) => {
-          const input = withSignal({ Bucket: name, Key }, signal)
-          await call({ verb: 'DELETE', keys: [Key] }, signal, () => client.send(new sdk.DeleteObjectCommand(input)))
-        }
-        const distinct = [...new Set(keys)]
-        await Promise.all(distinct.filter((key) => NOT_XML.test(key)).map(deleteOne))
-        const rest = distinct.filter((key) => !NOT_XML.test(key))
-        for (let start = 0; start < rest.length; start += DELETE_AT_ONCE) {
-          const request = { verb: 'DELETE' as const, keys: rest.slice(start, start + DELETE_AT_ONCE) }
-          try {
-            await call(request, signal, async () => {
-              const Delete = { Objects: request.keys.map((Key) => ({ Key })), Quiet: true }
-              const input = withSignal({ Bucket: name, Delete }, signal)
-              const { Errors = [] } = await client.send(new sdk.DeleteObjectsCommand(input))
-              const failed = Errors.filter(({ Code }) => Code !== 'NoSuchKey')
-              const [first] = failed
-              if (!first) return
-              // The status is 200 whatever became of the keys. Another try is for those that are left.
-              const again = new Set(failed.map(({ Key }) => Key))
-              const left = request.keys.filter((key) => again.has(key))
-              if (left.length > 0) request.keys = left
-              throw Object.assign(new Error(first.Message ?? ''), { name: first.Code ?? 'Unknown' })
-            })
-          } catch (error) {
-            // Some stores know no such request, and Ceph 16 wants a right to the whole bucket for it.
-            if (!isForbidden(error) && answerOf(error).status !== 501) throw error
-            await Promise.all(request.keys.map(deleteOne))
-          }
-        }
-      },
+      delete: (keys, signal) => deleteObjects(transport, call, keys, signal),
 
       now,
     }
   }
 
   return {
-    bucket: bucketIn(createSlots(settings.concurrency)),
+    bucket: bucketIn(createSlots(settings.concurrency, asksForLess)),
     aside: bucketIn(createSlots(socketsAside)),
     credentials() {
       resolved ??= credentials().then(

@@ -17,8 +17,7 @@ export function loadParts() {
   const { NodeHttpHandler } = require('@smithy/node-http-handler') as typeof import('@smithy/node-http-handler')
   const { HttpRequest, extendedEncodeURIComponent } =
     require('@smithy/core/protocols') as typeof import('@smithy/core/protocols')
-  const { Sha256 } = require('@smithy/core/checksum') as typeof import('@smithy/core/checksum')
-  return { SignatureV4, NodeHttpHandler, HttpRequest, extendedEncodeURIComponent, Sha256 }
+  return { SignatureV4, NodeHttpHandler, HttpRequest, extendedEncodeURIComponent }
 }
 
 /** The part of the SDK that finds credentials. */

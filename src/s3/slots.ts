@@ -1,21 +1,82 @@
+/** How many requests are under way at first: that many connections are opened at once. */
+const START = 64
+/** By how much the mean time of a request may grow before more requests at once bring nothing. */
+const HOLDS = 1.5
+
+export interface Slots {
+  /**
+   * Runs a piece of work when it is its turn, first come first served.
+   *
+   * The sockets' own limit isn't enough: the SDK's connection time-out runs while a request waits for a socket, and a
+   * body that is opened before its turn holds a file descriptor or memory.
+   */
+  run<T>(work: () => Promise<T>): Promise<T>
+  /** How many pieces of work may be under way now. */
+  level(): number
+}
+
 /**
- * Runs at most `count` pieces of work at a time, first come first served.
+ * Finds out how many requests at once a store and the line to it bear: twice as many, as long as answers take no longer by it; a few more
+ * after they once did, and half as many when the store asks for it. A line that is full, or a busy processor, is left at that.
  *
- * The sockets' own limit isn't enough: the SDK's connection time-out runs while a request waits for a socket, and a
- * body that is opened before its turn holds a file descriptor or memory.
+ * @param most how many there may be
+ * @param asksForLess whether a failure is the store's wish for fewer requests
  */
-export function createSlots(count: number): <T>(work: () => Promise<T>) => Promise<T> {
+export function createSlots(most: number, asksForLess: (error: unknown) => boolean = () => false): Slots {
   const waiting: (() => void)[] = []
-  let free = count
-  return async (work) => {
-    if (free > 0) free--
-    else await new Promise<void>((go) => waiting.push(go))
-    try {
-      return await work()
-    } finally {
-      const next = waiting.shift()
-      if (next) next()
-      else free++
-    }
+  let underWay = 0
+  let level = Math.min(START, most)
+  let before = level
+  let doubles = true
+  let shortest = Number.POSITIVE_INFINITY
+  let measured = { since: performance.now(), count: 0, milliseconds: 0 }
+
+  const measureAnew = () => {
+    measured = { since: performance.now(), count: 0, milliseconds: 0 }
+  }
+  const learn = (begun: number) => {
+    // Where nobody waits, the level isn't what limits. What began before it changed tells nothing of it.
+    if (waiting.length === 0 || begun <= measured.since) return
+    measured.count++
+    measured.milliseconds += performance.now() - begun
+    if (measured.count < level) return
+    const mean = measured.milliseconds / measured.count
+    const holds = mean <= shortest * HOLDS
+    shortest = Math.min(shortest, mean)
+    const now = level
+    level = !holds ? before : Math.min(most, doubles ? level * 2 : level + Math.ceil(level / 8))
+    before = holds ? now : before
+    doubles &&= holds
+    measureAnew()
+  }
+  const reduce = (begun: number) => {
+    // All that were under way are refused together: that is one wish.
+    if (begun <= measured.since) return
+    level = before = Math.max(1, Math.floor(level / 2))
+    doubles = false
+    measureAnew()
+  }
+
+  return {
+    level: () => level,
+    async run(work) {
+      if (underWay < level) underWay++
+      else await new Promise<void>((go) => waiting.push(go))
+      const begun = performance.now()
+      try {
+        const result = await work()
+        learn(begun)
+        return result
+      } catch (error) {
+        if (asksForLess(error)) reduce(begun)
+        throw error
+      } finally {
+        underWay--
+        while (underWay < level && waiting.length > 0) {
+          underWay++
+          waiting.shift()?.()
+        }
+      }
+    },
   }
 }

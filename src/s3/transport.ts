@@ -1,9 +1,9 @@
+import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import type { defaultProvider } from '@aws-sdk/credential-provider-node'
-import type { HttpRequest } from '@smithy/core/protocols'
 import type { NodeHttpHandler } from '@smithy/node-http-handler'
 import type { Settings } from '../core/settings.js'
 import { bucketUrl } from './endpoint.js'
@@ -19,6 +19,15 @@ export type S3Settings = Pick<
 
 type Identity = Awaited<ReturnType<ReturnType<typeof defaultProvider>>>
 
+export interface Request {
+  method: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  /** Undefined for the bucket itself. */
+  key?: string
+  query?: Record<string, string>
+  headers?: Record<string, string>
+  body?: Buffer | Readable
+}
+
 export interface Answer {
   headers: Record<string, string>
   body: Buffer
@@ -28,12 +37,8 @@ export interface Answer {
 export interface Transport {
   handler: NodeHttpHandler
   credentials(): Promise<Identity>
-  /** The bytes of the answer to a GET of a key of the bucket, or of the bucket itself. */
-  get(target: { key?: string; query?: Record<string, string> }, signal: AbortSignal | undefined): Promise<Buffer>
-  /** Where the bucket is: what a request's path goes on from. */
-  endpoint(): Promise<{ protocol: string; hostname: string; port?: number; path: string }>
-  /** Signs and sends a request. Rejects as a command of the SDK does. */
-  send(request: HttpRequest, signal: AbortSignal | undefined): Promise<Answer>
+  /** Signs a request to the bucket and sends it. Rejects as a command of the SDK does. */
+  send(request: Request, signal: AbortSignal | undefined): Promise<Answer>
   /** The store's clock, as far as its last answer told, refusals included. The local one stands in until one has come. */
   now(): number
   close(): void
@@ -64,7 +69,7 @@ export const socketsAside = 2
 export const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
 
 export function openTransport(settings: S3Settings, clock: Pick<Clock, 'now'>): Transport {
-  const { SignatureV4, NodeHttpHandler, HttpRequest, Sha256, extendedEncodeURIComponent } = loadParts()
+  const { SignatureV4, NodeHttpHandler, HttpRequest, extendedEncodeURIComponent } = loadParts()
   const credentials = credentialsOf(settings)
   const signer = new SignatureV4({
     service: 's3',
@@ -87,18 +92,15 @@ export function openTransport(settings: S3Settings, clock: Pick<Clock, 'now'>): 
     logger: SILENT,
   })
   const now = keepStoreTime(handler, clock)
-  let url: Promise<URL> | undefined
-  const endpoint: Transport['endpoint'] = async () => {
-    url ??= bucketUrl(settings)
-    const { protocol, hostname, port, pathname } = await url
-    return { protocol, hostname, ...(port === '' ? {} : { port: Number(port) }), path: pathname.replace(/\/$/, '') }
-  }
-  const send: Transport['send'] = async (request, signal) => {
-    const { hostname, port, headers } = request
-    headers.host = port === undefined ? hostname : `${hostname}:${port}`
-    headers['user-agent'] = 'static-s3'
+  let place: Promise<Place> | undefined
+  const send: Transport['send'] = async ({ method, key = '', query = {}, headers = {}, body: content }, signal) => {
+    place ??= bucketUrl(settings).then(placeOf)
+    const { host, root, ...where } = await place
+    const path = `${root}/${key.split('/').map(extendedEncodeURIComponent).join('/')}`
+    const all = { ...headers, host, 'user-agent': 'static-s3' }
+    const request = new HttpRequest({ ...where, method, path, query, headers: all, body: content })
     const signed = await signer.sign(request, { signingDate: new Date(now()) })
-    const { response } = await handler.handle(signed as HttpRequest, signal ? { abortSignal: signal } : {})
+    const { response } = await handler.handle(signed as typeof request, signal ? { abortSignal: signal } : {})
     const body = await read(response.body as Readable)
     if (response.statusCode >= 300)
       throw refusal(response.statusCode, response.headers, body.toString('utf8', 0, LONGEST_REFUSAL))
@@ -108,16 +110,43 @@ export function openTransport(settings: S3Settings, clock: Pick<Clock, 'now'>): 
   return {
     handler,
     credentials,
-    endpoint,
     send,
-    async get({ key, query = {} }, signal) {
-      const { path, ...where } = await endpoint()
-      const segments = (key ?? '').split('/').map(extendedEncodeURIComponent)
-      const request = new HttpRequest({ ...where, method: 'GET', path: [path, ...segments].join('/'), query })
-      return (await send(request, signal)).body
-    },
     now,
     close: () => handler.destroy(),
+  }
+}
+
+interface Place {
+  protocol: string
+  hostname: string
+  port: number | undefined
+  host: string
+  /** What a key's path goes on from. */
+  root: string
+}
+
+function placeOf({ protocol, hostname, port, host, pathname }: URL): Place {
+  return { protocol, hostname, port: port === '' ? undefined : Number(port), host, root: pathname.replace(/\/$/, '') }
+}
+
+/** SHA-256 and its HMAC as the signer asks for them. The SDK's own copies each state before it reads it. */
+class Sha256 {
+  readonly #hash: Hash | Hmac
+
+  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
+    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', secret as string | Uint8Array)
+  }
+
+  update(data: string | ArrayBuffer | ArrayBufferView): void {
+    this.#hash.update(data as string | Uint8Array)
+  }
+
+  async digest(): Promise<Uint8Array> {
+    return this.#hash.digest()
+  }
+
+  reset(): void {
+    throw new Error('no signature needs it')
   }
 }
 
@@ -171,10 +200,15 @@ function keepStoreTime(handler: NodeHttpHandler, local: Pick<Clock, 'now'>): () 
   return () => (ahead === undefined ? local.now() : Math.round(performance.now() + ahead))
 }
 
-async function read(stream: Readable): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of stream) chunks.push(chunk)
-  return Buffer.concat(chunks)
+/** Without an iterator, which would take as long as all else about an answer. */
+function read(stream: Readable): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+    stream.once('end', () => resolve(Buffer.concat(chunks)))
+    stream.once('error', reject)
+    stream.once('close', () => reject(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })))
+  })
 }
 
 /**
