@@ -10,18 +10,20 @@ import {
   PutObjectCommand,
   type PutObjectCommandInput,
   type S3Client,
-  S3ServiceException,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { deployEnv } from '../fixtures/build/environment.js'
 import { makeApp, removeApps } from '../fixtures/build/in-process.js'
+import { deploySettings } from '../fixtures/build/settings.js'
+import { errorOf } from '../fixtures/error-of.js'
+import { answerTo } from '../fixtures/s3/answer.js'
 import { type CephS3, cephAvailable, cephVersion, startCeph } from '../fixtures/s3/ceph.js'
+import { patient, settingsFor } from '../fixtures/s3/connection.js'
 import { presign } from '../fixtures/s3/presign.js'
 import type { Credentials } from '../fixtures/s3/server.js'
 import type { Body, Bucket } from '../src/core/bucket.js'
 import type { StaticS3Error } from '../src/core/error.js'
 import { publish } from '../src/core/publish.js'
-import { resolveSettings } from '../src/core/settings.js'
 import { takeSurvey } from '../src/core/survey.js'
 import type { Clock } from '../src/s3/retry.js'
 import { openBucket } from '../src/s3/s3-bucket.js'
@@ -37,8 +39,6 @@ const major = Number.parseInt(version ?? '', 10)
 const limitsRates = major >= 17
 const rateTitle = limitsRates ? 'a rate limit' : 'a rate limit (SKIPPED: it came with Ceph 17)'
 
-/** Retries at once. */
-const patient: Clock = { now: Date.now, random: () => 0, sleep: async () => {} }
 const location = 'static'
 const chunks = 12
 
@@ -91,14 +91,7 @@ async function deploy(number: number, options: DeployOptions = {}): Promise<Depl
     Object.fromEntries(Object.entries(site).map(([path, content]) => [`dist/${path}`, content])),
   )
   const shell = { ...deployEnv({ ...s3, credentials: as }, name), ...env }
-  const resolved = await resolveSettings({
-    options: { concurrency },
-    environment: { shell, files: {}, all: shell },
-    build: { watch: false, whyNotProduction: undefined, mode: 'production' },
-    findRegion: async () => s3.region,
-  })
-  if (!resolved.on) throw new Error(resolved.because)
-  const settings = { ...resolved.settings, credentials: as }
+  const settings = { ...(await deploySettings({ concurrency }, shell)), credentials: as }
   const connection = await openBucket(settings, clock)
   const result: Deployed = { error: undefined, warnings: [], said: [], puts: [] }
   const bucket: Bucket = {
@@ -153,17 +146,6 @@ async function expectOnlyRecords(count: number): Promise<void> {
   const records = await keysOf('.static-s3/')
   expect(records).toHaveLength(count)
   for (const key of records) expect(key).toMatch(/^\.static-s3\/static\/releases\/\d{8}\.json\.gz$/)
-}
-
-/** `403 AccessDenied`, or `accepted`. */
-async function answerTo(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise
-    return 'accepted'
-  } catch (error) {
-    if (!(error instanceof S3ServiceException)) throw error
-    return `${error.$metadata.httpStatusCode} ${error.name}`
-  }
 }
 
 const put = (client: S3Client, Key: string, Body: string | Uint8Array, rest: Partial<PutObjectCommandInput> = {}) =>
@@ -444,24 +426,15 @@ describe.skipIf(!cephAvailable())(title, () => {
     })
 
     test('of a file that changes on its way: the deploy says so, and the object that was there stands', async () => {
-      const { bucket, close } = await openBucket(
-        {
-          ...{ bucket: name, region: s3.region, endpoint: s3.endpoint, credentials: s3.credentials },
-          ...{ addressingStyle: 'auto', concurrency: 4 },
-        },
-        patient,
-      )
+      const { bucket, close } = await openBucket(settingsFor(s3, name), patient)
       const body: Body = {
         size: 13,
         md5: Buffer.from(md5('what was sent'), 'base64').toString('hex'),
         open: async () => Buffer.from('what arrived.'),
       }
-      const error: StaticS3Error = await bucket.put(`${location}/index.html`, body, {}).then(
-        () => expect.unreachable(),
-        (error) => error,
-      )
+      const error = await errorOf(bucket.put(`${location}/index.html`, body, {}))
       close()
-      expect(error.message).toMatch(/what arrived was not what was sent, after 3 attempts; .*stands \(BadDigest\)/)
+      expect(error?.message).toMatch(/what arrived was not what was sent, after 3 attempts; .*stands \(BadDigest\)/)
       expect(await published()).toEqual(siteOf(1))
     })
   })

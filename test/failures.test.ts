@@ -1,25 +1,20 @@
+import { spawnSync } from 'node:child_process'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { deployEnv } from '../fixtures/build/environment.js'
-import { type App, buildAgain, buildVite, copyApp, everyBundler } from '../fixtures/build/index.js'
+import { type App, buildAgain, buildVite, copyApp, everyBundler, readTree } from '../fixtures/build/index.js'
 import { siteObjects, sitePuts, writes } from '../fixtures/build/site.js'
 import { type EmbeddedS3, startEmbedded } from '../fixtures/s3/index.js'
+import { withBucket } from '../fixtures/s3/with-bucket.js'
 
 let s3: EmbeddedS3
 let bucket: string
 
-beforeAll(async () => {
-  s3 = await startEmbedded()
+withBucket((target) => {
+  ;({ s3, bucket } = target)
 })
-beforeEach(async () => {
-  bucket = await s3.createBucket()
-  s3.server.reset()
-})
-afterEach(() => {
-  s3.server.intercept = undefined
-})
-afterAll(() => s3.close())
 
 const entryOf = (app: App) => (app === 'vanilla' ? 'src/main.ts' : 'src/index.js')
 const putKeys = () => sitePuts(s3).map(({ key }) => key)
@@ -222,6 +217,76 @@ test('all wrong settings are reported at once, before the build', async () => {
   }
   expect(s3.server.requests).toEqual([])
 })
+
+// What the plugin itself writes is longer than what it replaces: by the URLs of pictures in a web app manifest, and of files in a service
+// worker's precache list. Where nobody may mount a small disk, a limit for the size of files ends the same write at the same place.
+const canMount = spawnSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'none', tmpdir()]).status === 0
+const inShell = (script: string) => ['sh', '-c', script, 'sh']
+const disks = [
+  {
+    title: `a full disk${canMount ? '' : ' (SKIPPED: unshare -rm can mount no tmpfs here)'}`,
+    available: canMount,
+    code: 'ENOSPC',
+    under: [
+      ...['unshare', '-rm'],
+      // The disk is gone when the last process of its namespace is.
+      ...inShell('mount -t tmpfs -o size=2m none disk && "$@"; code=$?; cp -R disk/dist after; exit $code'),
+    ],
+  },
+  {
+    title: 'a limit for the size of files',
+    available: process.platform !== 'win32',
+    code: 'EFBIG',
+    // 32 KiB.
+    under: inShell('ulimit -f 64; "$@"; code=$?; mv disk/dist after; exit $code'),
+  },
+]
+
+for (const { title, available, code, under } of disks) {
+  describe.skipIf(!available)(title, () => {
+    const names = Array.from({ length: 300 }, (_, i) => `${i}.svg`)
+    const icons = names.flatMap((src) => ['1x1', '2x2'].map((sizes) => ({ src, sizes })))
+    const pwa = "VitePWA({ injectRegister: false, manifest: false, workbox: { globPatterns: ['*.svg'] } }), "
+    /** Fills the disk when the build has written all, and before the plugin does. */
+    const filling = (plugins: string) => `import { cpSync, openSync, writeSync } from 'node:fs'
+import { staticS3 } from 'static-s3/vite'
+import { VitePWA } from 'vite-plugin-pwa'
+function handler() {
+  cpSync('disk/dist', 'before', { recursive: true })
+  try {
+    for (const filler = openSync('disk/filler', 'a'); ; ) writeSync(filler, Buffer.alloc(4096))
+  } catch (error) {
+    if (error.code !== '${code}') throw error
+  }
+}
+const filler = { name: 'filler', closeBundle: { order: 'post', sequential: true, handler } }
+export default { plugins: [${plugins}filler, staticS3()] }
+`
+
+    test.each([
+      ['the service worker', 'sw.js', pwa, {}],
+      ['a web app manifest', 'app.webmanifest', '', { 'public/app.webmanifest': JSON.stringify({ icons }) }],
+    ])(
+      'fails the build in one message: %s stays as it was, and nothing is uploaded',
+      async (_what, file, plugins, more) => {
+        const dir = await copyApp('legacy', { files: { 'vite.config.js': filling(plugins), ...more } })
+        await mkdir(join(dir, 'disk'))
+        for (const name of names) await writeFile(join(dir, 'public', name), `<svg id="${name}"/>`)
+        const built = await buildVite(dir, { outDir: 'disk/dist', under, env: deployEnv(s3, bucket) })
+        expect(built.code, built.output).toBe(1)
+        const before = await readTree(join(dir, 'before'))
+        const after = await readTree(join(dir, 'after'))
+        expect([...before.keys()]).toContain(file)
+        expect([...after.keys()]).toEqual([...before.keys()])
+        expect([...after.keys()].filter((path) => !before.get(path)?.equals(after.get(path) as Buffer))).toEqual([])
+        expect(writes(s3)).toEqual([])
+        expect(built.output).toMatch(new RegExp(`static-s3: \\S*/disk/dist/${file}: ${code}`))
+        expect(built.output).not.toMatch(/^\s+at /m)
+        expect(built.output.slice(built.output.indexOf('static-s3: '))).not.toMatch(/PLUGIN_ERROR|closeBundle|\{/)
+      },
+    )
+  })
+}
 
 test('a file that vanishes, or is left over from an earlier build, is not taken for one of this build', async () => {
   const files = viteConfig()

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { makeApp, removeApps, writeFiles } from '../fixtures/build/in-process.js'
+import { deploySettings } from '../fixtures/build/settings.js'
 import { type Answer, type FaultyProxy, type Passage, startFaultyProxy } from '../fixtures/faulty-proxy.js'
 import {
   type EmbeddedS3,
@@ -16,7 +17,7 @@ import {
 import { ask } from '../src/core/ask.js'
 import { StaticS3Error } from '../src/core/error.js'
 import { publish } from '../src/core/publish.js'
-import { type Credentials, resolveSettings, type Settings } from '../src/core/settings.js'
+import type { Credentials, Settings } from '../src/core/settings.js'
 import type { Clock } from '../src/s3/retry.js'
 import type { S3Settings } from '../src/s3/s3-bucket.js'
 
@@ -518,22 +519,16 @@ class Scene {
 
 async function settingsOf({ bucket, host, proxy, s3, credentials }: Scene, version: Version): Promise<Settings> {
   const rules = [{ match: 'logo.svg', cacheControl: 'max-age=60' }]
-  const resolved = await resolveSettings({
-    options: {
-      enabled: true,
-      bucket,
-      location,
-      region: s3.region,
-      endpoint: `http://${host}:${proxy.port}`,
-      rewrite: false,
-      ...(version === 'new' ? { rules } : {}),
-    },
-    environment: { shell: {}, files: {}, all: {} },
-    build: { watch: false, whyNotProduction: undefined, mode: 'production' },
-    findRegion: async () => s3.region,
+  const settings = await deploySettings({
+    enabled: true,
+    bucket,
+    location,
+    region: s3.region,
+    endpoint: `http://${host}:${proxy.port}`,
+    rewrite: false,
+    ...(version === 'new' ? { rules } : {}),
   })
-  if (!resolved.on) throw new Error(resolved.because)
-  return { ...resolved.settings, credentials }
+  return { ...settings, credentials }
 }
 
 interface Outcome {

@@ -11,7 +11,7 @@ import {
   withDeployTarget,
 } from '../fixtures/build/in-process.js'
 import { readTree } from '../fixtures/build/index.js'
-import { siteObjects, sitePuts } from '../fixtures/build/site.js'
+import { siteObjects, sitePuts, uploadedPaths } from '../fixtures/build/site.js'
 import type { EmbeddedS3 } from '../fixtures/s3/index.js'
 import { StaticS3Plugin } from '../src/webpack.js'
 
@@ -41,7 +41,7 @@ export const page = () => '<img src="' + photo + '">'`,
 
 const puts = () => sitePuts(s3).map(({ key }) => key.replace('static/', ''))
 const tree = async (dir: string, folder = 'dist') => [...(await readTree(join(dir, folder))).keys()]
-const uploaded = () => [...siteObjects(s3, bucket).keys()].map((key) => key.replace('static/', '')).sort()
+const uploaded = () => uploadedPaths(s3, bucket)
 
 async function build(bundler: Bundler, configs: Configuration[]): Promise<void> {
   const compiler = bundler.create(configs)

@@ -9,6 +9,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { patient, settingsFor } from '../fixtures/s3/connection.js'
 import {
   type EmbeddedS3,
   type Fault,
@@ -44,7 +45,6 @@ const md5Of = (pieces: Iterable<Buffer>) => {
 }
 const md5 = md5Of(content())
 const body: Body = { size, md5, open: async () => Readable.from(content()) }
-const patient = { now: Date.now, random: () => 0, sleep: async () => {} }
 
 let server: TestS3
 let name: string
@@ -61,9 +61,7 @@ function connect(start: () => Promise<TestS3>): void {
   })
   beforeEach(async () => {
     name = await server.createBucket()
-    const { region, endpoint, credentials } = server
-    const settings = { bucket: name, region, endpoint, addressingStyle: 'auto' as const, credentials, concurrency: 32 }
-    connection = await openBucket(settings, patient)
+    connection = await openBucket(settingsFor(server, name), patient)
   })
   afterEach(() => connection.close())
   afterAll(() => server?.close())

@@ -14,7 +14,7 @@ import {
   withDeployTarget,
 } from '../fixtures/build/in-process.js'
 import { buildVite, readTree } from '../fixtures/build/index.js'
-import { siteObjects, sitePuts, writes } from '../fixtures/build/site.js'
+import { siteObjects, sitePuts, uploadedPaths, writes } from '../fixtures/build/site.js'
 import type { EmbeddedS3 } from '../fixtures/s3/index.js'
 import { staticS3 } from '../src/vite.js'
 import { StaticS3Plugin } from '../src/webpack.js'
@@ -38,7 +38,7 @@ document.title = photo`,
   'src/photo.png': Buffer.alloc(6000, 7),
 }
 
-const uploaded = () => [...siteObjects(s3, bucket).keys()].map((key) => key.replace('static/', '')).sort()
+const uploaded = () => uploadedPaths(s3, bucket)
 const tree = (dir: string) => readTree(join(dir, 'dist'))
 const cachedForAYear = () =>
   sitePuts(s3).flatMap(({ key, headers }) =>
@@ -47,12 +47,8 @@ const cachedForAYear = () =>
 
 describe.each(bundlers)('output.path: %s', (_name, bundler) => {
   const build = async (dir: string, path: string, plugins: Configuration['plugins'] = []) => {
-    const common = bundlerConfig(bundler, dir)
-    const compiler = bundler.create({
-      ...common,
-      output: { ...common.output, path: `${dir}/${path}` },
-      plugins: [...(common.plugins ?? []), ...plugins, new StaticS3Plugin()],
-    })
+    const config = { output: { path: `${dir}/${path}` }, plugins: [...plugins, new StaticS3Plugin()] }
+    const compiler = bundler.create(bundlerConfig(bundler, dir, config))
     await runOnce(compiler).finally(() => closed(compiler))
   }
 

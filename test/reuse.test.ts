@@ -16,7 +16,7 @@ import {
   writeFiles,
 } from '../fixtures/build/in-process.js'
 import { readTree } from '../fixtures/build/index.js'
-import { operations, readsAlone, siteObjects, writes } from '../fixtures/build/site.js'
+import { operations, readsAlone, uploadedPaths, writes } from '../fixtures/build/site.js'
 import type { EmbeddedS3 } from '../fixtures/s3/index.js'
 import type { Options } from '../src/core/options.js'
 import { staticS3 } from '../src/vite.js'
@@ -57,7 +57,7 @@ import('./lazy.js')`,
 }
 
 /** The keys of one bucket, without the location. */
-const uploaded = () => [...siteObjects(s3, bucket).keys()].map((key) => key.replace('static/', '')).sort()
+const uploaded = () => uploadedPaths(s3, bucket)
 
 async function output(dir: string, folder = 'dist'): Promise<Record<string, string>> {
   return Object.fromEntries([...(await readTree(join(dir, folder)))].map(([path, bytes]) => [path, bytes.toString()]))
@@ -142,14 +142,9 @@ test.each(['vite6', 'vite7', 'vite'] as const)(
 )
 
 describe.each(bundlers)('one compiler: %s', (name, bundler) => {
-  const compilerOf = (dir: string, config: Configuration = {}) => {
-    const common = bundlerConfig(bundler, dir)
-    return bundler.create({
-      ...common,
-      ...config,
-      output: { ...common.output, clean: true, ...config.output },
-      plugins: [...(common.plugins ?? []), new StaticS3Plugin()],
-    })
+  const compilerOf = (dir: string, { output, ...config }: Configuration = {}) => {
+    const plugins = [new StaticS3Plugin()]
+    return bundler.create(bundlerConfig(bundler, dir, { ...config, output: { clean: true, ...output }, plugins }))
   }
   const variants: [what: string, config: Configuration][] = [
     ['', {}],
@@ -229,17 +224,17 @@ describe.each(bundlers)('one compiler: %s', (name, bundler) => {
 
 describe.each(bundlers)('one persistent cache: %s', (name, bundler) => {
   const build = async (dir: string, options?: Options) => {
-    const common = bundlerConfig(bundler, dir)
     const type = name === 'webpack' ? 'filesystem' : 'persistent'
     const directory = join(dir, 'cache')
     const cache =
       name === 'webpack' ? { type, cacheDirectory: directory } : { type, storage: { type: 'filesystem', directory } }
-    const compiler = bundler.create({
-      ...common,
-      output: { ...common.output, clean: true },
-      cache: cache as Configuration['cache'],
-      plugins: [...(common.plugins ?? []), new StaticS3Plugin(options)],
-    })
+    const compiler = bundler.create(
+      bundlerConfig(bundler, dir, {
+        output: { clean: true },
+        cache: cache as Configuration['cache'],
+        plugins: [new StaticS3Plugin(options)],
+      }),
+    )
     await runOnce(compiler)
     await closed(compiler)
     return output(dir)

@@ -41,11 +41,11 @@ import {
   type PutObjectCommandInput,
   PutPublicAccessBlockCommand,
   type S3Client,
-  S3ServiceException,
   UploadPartCommand,
   UploadPartCopyCommand,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { answerTo } from '../fixtures/s3/answer.js'
 import { type EmbeddedS3, type Fault, s3Servers, startEmbedded, type TestS3 } from '../fixtures/s3/index.js'
 import { presign } from '../fixtures/s3/presign.js'
 import { hmac, sha256, signingKey } from '../fixtures/s3/signature.js'
@@ -175,18 +175,7 @@ const md5 = (data: string | Buffer): string => createHash('md5').update(data).di
 
 const md5Base64 = (data: string): string => createHash('md5').update(data).digest('base64')
 
-/** `404 NoSuchKey`, or `accepted`. An answer to HEAD has no body to take the code from. */
-async function refusal(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise
-    return 'accepted'
-  } catch (error) {
-    if (!(error instanceof S3ServiceException)) throw error
-    return `${error.$metadata.httpStatusCode} ${error.name}`
-  }
-}
-
-const statusOf = async (promise: Promise<unknown>): Promise<string> => (await refusal(promise)).slice(0, 3)
+const statusOf = async (promise: Promise<unknown>): Promise<string> => (await answerTo(promise)).slice(0, 3)
 
 const put = (
   client: S3Client,
@@ -274,19 +263,19 @@ behaviour('in us-east-1, creating a bucket again succeeds and keeps what is in i
 
 behaviour("somebody else's bucket: 409 BucketAlreadyExists", async ({ s3, other }) => {
   const Bucket = await s3.createBucket()
-  expect(await refusal(other.send(new CreateBucketCommand({ Bucket })))).toBe('409 BucketAlreadyExists')
+  expect(await answerTo(other.send(new CreateBucketCommand({ Bucket })))).toBe('409 BucketAlreadyExists')
 })
 
 for (const name of ['Bad-Name', 'bad_name', 'ab', '-bad', '192.168.5.4', 'a..b']) {
   behaviour(`bucket name ${name}: 400 InvalidBucketName`, async ({ owner }) => {
-    expect(await refusal(owner.send(new CreateBucketCommand({ Bucket: name })))).toBe('400 InvalidBucketName')
+    expect(await answerTo(owner.send(new CreateBucketCommand({ Bucket: name })))).toBe('400 InvalidBucketName')
   })
 }
 
 behaviour('DeleteBucket: 409 BucketNotEmpty, and 204 when it is empty', async (world) => {
   const { owner } = world
   const Bucket = await bucketWith(world, 'k')
-  expect(await refusal(owner.send(new DeleteBucketCommand({ Bucket })))).toBe('409 BucketNotEmpty')
+  expect(await answerTo(owner.send(new DeleteBucketCommand({ Bucket })))).toBe('409 BucketNotEmpty')
   await owner.send(new DeleteObjectCommand({ Bucket, Key: 'k' }))
   await owner.send(new DeleteBucketCommand({ Bucket }))
   expect(await statusOf(owner.send(new HeadBucketCommand({ Bucket })))).toBe('404')
@@ -299,9 +288,9 @@ behaviour('GetBucketLocation is empty in us-east-1', async ({ s3, owner }) => {
 })
 
 behaviour('a missing bucket: 404 NoSuchBucket', async ({ owner }) => {
-  expect(await refusal(put(owner, 'no-such-bucket', 'k'))).toBe('404 NoSuchBucket')
-  expect(await refusal(list(owner, 'no-such-bucket'))).toBe('404 NoSuchBucket')
-  expect(await refusal(owner.send(new DeleteBucketCommand({ Bucket: 'no-such-bucket' })))).toBe('404 NoSuchBucket')
+  expect(await answerTo(put(owner, 'no-such-bucket', 'k'))).toBe('404 NoSuchBucket')
+  expect(await answerTo(list(owner, 'no-such-bucket'))).toBe('404 NoSuchBucket')
+  expect(await answerTo(owner.send(new DeleteBucketCommand({ Bucket: 'no-such-bucket' })))).toBe('404 NoSuchBucket')
   expect(await statusOf(owner.send(new HeadBucketCommand({ Bucket: 'no-such-bucket' })))).toBe('404')
 })
 
@@ -362,8 +351,8 @@ for (const size of [0, 300_001, 6_000_007]) {
 
 behaviour('a missing key: 404 NoSuchKey, and HEAD 404 without a body', async ({ s3, owner }) => {
   const bucket = await s3.createBucket()
-  expect(await refusal(get(owner, bucket, 'k'))).toBe('404 NoSuchKey')
-  expect(await refusal(head(owner, bucket, 'k'))).toBe('404 NotFound')
+  expect(await answerTo(get(owner, bucket, 'k'))).toBe('404 NoSuchKey')
+  expect(await answerTo(head(owner, bucket, 'k'))).toBe('404 NotFound')
 })
 
 behaviour('deleting a missing key is no error', async ({ s3, owner }) => {
@@ -375,7 +364,9 @@ behaviour('deleting a missing key is no error', async ({ s3, owner }) => {
 behaviour('user metadata over 2 KB: 400 MetadataTooLarge', async ({ s3, owner }) => {
   const bucket = await s3.createBucket()
   await put(owner, bucket, 'k', '', { Metadata: { a: 'x'.repeat(2000) } })
-  expect(await refusal(put(owner, bucket, 'k', '', { Metadata: { a: 'x'.repeat(2100) } }))).toBe('400 MetadataTooLarge')
+  expect(await answerTo(put(owner, bucket, 'k', '', { Metadata: { a: 'x'.repeat(2100) } }))).toBe(
+    '400 MetadataTooLarge',
+  )
 })
 
 behaviour('a key of 1,024 bytes is stored, one of 1,025: 400 KeyTooLongError', async ({ s3, owner }) => {
@@ -384,12 +375,12 @@ behaviour('a key of 1,024 bytes is stored, one of 1,025: 400 KeyTooLongError', a
   expect(Buffer.byteLength(longest)).toBe(1024)
   await put(owner, bucket, longest)
   expect(await keysOf(owner, bucket)).toEqual([longest])
-  expect(await refusal(put(owner, bucket, `${longest}k`))).toBe('400 KeyTooLongError')
+  expect(await answerTo(put(owner, bucket, `${longest}k`))).toBe('400 KeyTooLongError')
 })
 
 behaviour('an unknown storage class: 400 InvalidStorageClass', async ({ s3, owner }) => {
   const bucket = await s3.createBucket()
-  expect(await refusal(put(owner, bucket, 'k', '', { StorageClass: 'NOPE' as never }))).toBe('400 InvalidStorageClass')
+  expect(await answerTo(put(owner, bucket, 'k', '', { StorageClass: 'NOPE' as never }))).toBe('400 InvalidStorageClass')
 })
 
 behaviour('a storage class comes back', async ({ s3, owner }) => {
@@ -506,7 +497,7 @@ for (const [algorithm, digest] of checksums) {
     const bucket = await s3.createBucket()
     await put(owner, bucket, 'k', '123456789', { [`Checksum${algorithm}`]: value })
     const wrong = put(owner, bucket, 'k', '12345678_', { [`Checksum${algorithm}`]: value })
-    expect(await refusal(wrong)).toBe('400 BadDigest')
+    expect(await answerTo(wrong)).toBe('400 BadDigest')
     expect((await read(owner, bucket, 'k')).toString()).toBe('123456789')
   })
 
@@ -520,13 +511,13 @@ for (const [algorithm, digest] of checksums) {
 
 behaviour('Content-MD5 of other bytes: 400 BadDigest, and nothing is stored', async ({ s3, owner }) => {
   const bucket = await s3.createBucket()
-  expect(await refusal(put(owner, bucket, 'k', 'real', { ContentMD5: md5Base64('other') }))).toBe('400 BadDigest')
+  expect(await answerTo(put(owner, bucket, 'k', 'real', { ContentMD5: md5Base64('other') }))).toBe('400 BadDigest')
   expect(await keysOf(owner, bucket)).toEqual([])
 })
 
 behaviour('Content-MD5 that is none: 400 InvalidDigest', async ({ s3, owner }) => {
   const bucket = await s3.createBucket()
-  expect(await refusal(put(owner, bucket, 'k', 'real', { ContentMD5: 'bm9uZQ==' }))).toBe('400 InvalidDigest')
+  expect(await answerTo(put(owner, bucket, 'k', 'real', { ContentMD5: 'bm9uZQ==' }))).toBe('400 InvalidDigest')
 })
 
 behaviour('GetObjectAttributes', async ({ s3, owner }) => {
@@ -618,14 +609,14 @@ group = 'Conditional writes'
 behaviour('If-None-Match: * creates, and never replaces: 412', async ({ s3, owner }) => {
   const bucket = await s3.createBucket()
   await put(owner, bucket, 'k', '1', { IfNoneMatch: '*' })
-  expect(await refusal(put(owner, bucket, 'k', '2', { IfNoneMatch: '*' }))).toBe('412 PreconditionFailed')
+  expect(await answerTo(put(owner, bucket, 'k', '2', { IfNoneMatch: '*' }))).toBe('412 PreconditionFailed')
   expect((await read(owner, bucket, 'k')).toString()).toBe('1')
 })
 
 behaviour('of many that create one key with If-None-Match: * one wins', async ({ s3, owner }) => {
   const bucket = await s3.createBucket()
   const tries = Array.from({ length: 16 }, (_, i) =>
-    refusal(put(owner, bucket, 'lock', String(i), { IfNoneMatch: '*' })),
+    answerTo(put(owner, bucket, 'lock', String(i), { IfNoneMatch: '*' })),
   )
   const results = await Promise.all(tries)
   expect(results.filter((result) => result === 'accepted')).toHaveLength(1)
@@ -642,12 +633,12 @@ behaviour('If-Match with an ETag that is gone: 412', async ({ s3, owner }) => {
   const bucket = await s3.createBucket()
   const { ETag } = await put(owner, bucket, 'k', '1')
   await put(owner, bucket, 'k', '2')
-  expect(await refusal(put(owner, bucket, 'k', '3', { IfMatch: ETag }))).toBe('412 PreconditionFailed')
+  expect(await answerTo(put(owner, bucket, 'k', '3', { IfMatch: ETag }))).toBe('412 PreconditionFailed')
 })
 
 behaviour('If-Match on a missing key: 404 NoSuchKey', async ({ s3, owner }) => {
   const bucket = await s3.createBucket()
-  expect(await refusal(put(owner, bucket, 'k', '1', { IfMatch: `"${md5('1')}"` }))).toBe('404 NoSuchKey')
+  expect(await answerTo(put(owner, bucket, 'k', '1', { IfMatch: `"${md5('1')}"` }))).toBe('404 NoSuchKey')
 })
 
 behaviour('CompleteMultipartUpload with If-None-Match: * on a key that exists: 412', async (world) => {
@@ -657,7 +648,7 @@ behaviour('CompleteMultipartUpload with If-None-Match: * on a key that exists: 4
   const { ETag } = await owner.send(new UploadPartCommand({ Bucket, Key: 'k', UploadId, PartNumber: 1, Body: 'x' }))
   const MultipartUpload = { Parts: [{ PartNumber: 1, ETag }] }
   const complete = new CompleteMultipartUploadCommand({ Bucket, Key: 'k', UploadId, MultipartUpload, IfNoneMatch: '*' })
-  expect(await refusal(owner.send(complete))).toBe('412 PreconditionFailed')
+  expect(await answerTo(owner.send(complete))).toBe('412 PreconditionFailed')
 })
 
 group = 'Reading'
@@ -679,7 +670,7 @@ for (const [title, expected, condition] of conditionalReads) {
   behaviour(`GET ${title}: ${expected}`, async ({ s3, owner }) => {
     const bucket = await s3.createBucket()
     const { ETag = '' } = await put(owner, bucket, 'k')
-    const result = await refusal(get(owner, bucket, 'k', condition(ETag)))
+    const result = await answerTo(get(owner, bucket, 'k', condition(ETag)))
     expect(result.startsWith(expected)).toBe(true)
   })
 }
@@ -879,7 +870,7 @@ group = 'Deleting'
 behaviour('DeleteObjects of 1,001 keys: 400 MalformedXML', async (world) => {
   const Bucket = await bucketWith(world, '0')
   const Objects = Array.from({ length: 1001 }, (_, i) => ({ Key: String(i) }))
-  const result = await refusal(world.owner.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects } })))
+  const result = await answerTo(world.owner.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects } })))
   expect(result).toBe('400 MalformedXML')
   expect(await keysOf(world.owner, Bucket)).toEqual(['0'])
 })
@@ -939,18 +930,18 @@ behaviour('to another key and bucket keeps headers and metadata', async ({ s3, o
 
 behaviour('onto itself without any change: 400 InvalidRequest', async (world) => {
   const bucket = await bucketWith(world, 'k')
-  expect(await refusal(copy(world.owner, `${bucket}/k`, bucket, 'k'))).toBe('400 InvalidRequest')
+  expect(await answerTo(copy(world.owner, `${bucket}/k`, bucket, 'k'))).toBe('400 InvalidRequest')
 })
 
 behaviour('a source that is missing: 404', async (world) => {
   const bucket = await bucketWith(world, 'k')
-  expect(await refusal(copy(world.owner, `${bucket}/missing`, bucket, 'k'))).toBe('404 NoSuchKey')
-  expect(await refusal(copy(world.owner, 'no-such-bucket/k', bucket, 'k'))).toBe('404 NoSuchBucket')
+  expect(await answerTo(copy(world.owner, `${bucket}/missing`, bucket, 'k'))).toBe('404 NoSuchKey')
+  expect(await answerTo(copy(world.owner, 'no-such-bucket/k', bucket, 'k'))).toBe('404 NoSuchBucket')
 })
 
 behaviour('conditions on the source: 412', async (world) => {
   const bucket = await bucketWith(world, 'k')
-  const to = (rest: Partial<CopyObjectCommandInput>) => refusal(copy(world.owner, `${bucket}/k`, bucket, 'copy', rest))
+  const to = (rest: Partial<CopyObjectCommandInput>) => answerTo(copy(world.owner, `${bucket}/k`, bucket, 'copy', rest))
   expect(await to({ CopySourceIfMatch: '"0123"' })).toBe('412 PreconditionFailed')
   expect(await to({ CopySourceIfNoneMatch: `"${md5('k')}"` })).toBe('412 PreconditionFailed')
   expect(await to({ CopySourceIfMatch: `"${md5('k')}"` })).toBe('accepted')
@@ -960,7 +951,7 @@ behaviour('a source that one may not read: 403', async (world) => {
   const { s3, other } = world
   const writer = { Principal: { AWS: s3.other.arn }, Action: 's3:PutObject' }
   const bucket = await bucketWithPolicy(world, ['secret'], writer)
-  expect(await refusal(copy(other, `${bucket}/secret`, bucket, 'copy'))).toBe('403 AccessDenied')
+  expect(await answerTo(copy(other, `${bucket}/secret`, bucket, 'copy'))).toBe('403 AccessDenied')
 })
 
 group = 'Multipart uploads'
@@ -985,7 +976,7 @@ behaviour('bytes, headers and an ETag that is no MD5 of the content', async ({ s
   const bucket = await s3.createBucket()
   const bodies = [randomBytes(partSize), randomBytes(1000)]
   const { complete } = await upload(owner, bucket, 'k', bodies)
-  expect(await refusal(head(owner, bucket, 'k'))).toBe('404 NotFound')
+  expect(await answerTo(head(owner, bucket, 'k'))).toBe('404 NotFound')
   await complete()
   const digests = bodies.map((body) => createHash('md5').update(body).digest())
   const object = await head(owner, bucket, 'k')
@@ -996,7 +987,7 @@ behaviour('bytes, headers and an ETag that is no MD5 of the content', async ({ s
 
 behaviour('a part under 5 MiB that is not the last: 400 EntityTooSmall', async ({ s3, owner }) => {
   const { complete } = await upload(owner, await s3.createBucket(), 'k', [Buffer.alloc(1024), Buffer.alloc(1024)])
-  expect(await refusal(complete())).toBe('400 EntityTooSmall')
+  expect(await answerTo(complete())).toBe('400 EntityTooSmall')
 })
 
 behaviour('parts in the wrong order: 400 InvalidPartOrder', async ({ s3, owner }) => {
@@ -1004,12 +995,12 @@ behaviour('parts in the wrong order: 400 InvalidPartOrder', async ({ s3, owner }
     Buffer.alloc(partSize),
     Buffer.alloc(partSize),
   ])
-  expect(await refusal(complete([...Parts].reverse()))).toBe('400 InvalidPartOrder')
+  expect(await answerTo(complete([...Parts].reverse()))).toBe('400 InvalidPartOrder')
 })
 
 behaviour('a part that was never sent: 400 InvalidPart', async ({ s3, owner }) => {
   const { complete, Parts } = await upload(owner, await s3.createBucket(), 'k', [Buffer.alloc(1)])
-  expect(await refusal(complete(Parts.map((part) => ({ ...part, ETag: md5('other') }))))).toBe('400 InvalidPart')
+  expect(await answerTo(complete(Parts.map((part) => ({ ...part, ETag: md5('other') }))))).toBe('400 InvalidPart')
 })
 
 behaviour('ListParts, ListMultipartUploads, AbortMultipartUpload, then 404 NoSuchUpload', async ({ s3, owner }) => {
@@ -1022,7 +1013,7 @@ behaviour('ListParts, ListMultipartUploads, AbortMultipartUpload, then 404 NoSuc
   await owner.send(new AbortMultipartUploadCommand({ Bucket, Key: 'k', UploadId }))
   expect((await owner.send(new ListMultipartUploadsCommand({ Bucket }))).Uploads ?? []).toEqual([])
   const part = owner.send(new UploadPartCommand({ Bucket, Key: 'k', UploadId, PartNumber: 1, Body: 'x' }))
-  expect(await refusal(part)).toBe('404 NoSuchUpload')
+  expect(await answerTo(part)).toBe('404 NoSuchUpload')
 })
 
 behaviour('UploadPartCopy takes a range of another object', async ({ s3, owner }) => {
@@ -1047,22 +1038,22 @@ group = 'Signatures'
 
 behaviour('a wrong secret: 403 SignatureDoesNotMatch', async ({ s3 }) => {
   const client = s3.client({ credentials: { ...s3.credentials, secretAccessKey: 'wrong' } })
-  expect(await refusal(put(client, await s3.createBucket(), 'k'))).toBe('403 SignatureDoesNotMatch')
+  expect(await answerTo(put(client, await s3.createBucket(), 'k'))).toBe('403 SignatureDoesNotMatch')
 })
 
 behaviour('an unknown key: 403 InvalidAccessKeyId', async ({ s3 }) => {
   const client = s3.client({ credentials: { accessKeyId: 'AKIANOSUCHKEY0000000', secretAccessKey: 'x' } })
-  expect(await refusal(put(client, await s3.createBucket(), 'k'))).toBe('403 InvalidAccessKeyId')
+  expect(await answerTo(put(client, await s3.createBucket(), 'k'))).toBe('403 InvalidAccessKeyId')
 })
 
 behaviour('a request from an hour ago: 403 RequestTimeTooSkewed', async ({ s3 }) => {
   const client = s3.client({ systemClockOffset: -3_600_000 })
-  expect(await refusal(put(client, await s3.createBucket(), 'k'))).toBe('403 RequestTimeTooSkewed')
+  expect(await answerTo(put(client, await s3.createBucket(), 'k'))).toBe('403 RequestTimeTooSkewed')
 })
 
 behaviour('another region: 400 AuthorizationHeaderMalformed', async ({ s3 }) => {
   const client = s3.client({ region: 'ap-southeast-2', followRegionRedirects: false })
-  expect(await refusal(put(client, await s3.createBucket(), 'k'))).toBe('400 AuthorizationHeaderMalformed')
+  expect(await answerTo(put(client, await s3.createBucket(), 'k'))).toBe('400 AuthorizationHeaderMalformed')
 })
 
 /** A client whose requests are changed after they were signed. */
@@ -1086,7 +1077,7 @@ behaviour('a body changed after it was signed: 400 XAmzContentSHA256Mismatch', a
   const client = tampering(s3, (call) => {
     call.body = Buffer.from('evil')
   })
-  expect(await refusal(put(client, bucket, 'k', 'good'))).toBe('400 XAmzContentSHA256Mismatch')
+  expect(await answerTo(put(client, bucket, 'k', 'good'))).toBe('400 XAmzContentSHA256Mismatch')
   expect(await keysOf(owner, bucket)).toEqual([])
 })
 
@@ -1095,7 +1086,7 @@ behaviour('a header changed after it was signed: 403 SignatureDoesNotMatch', asy
   const client = tampering(s3, ({ headers }) => {
     headers['x-amz-meta-a'] = '2'
   })
-  expect(await refusal(put(client, bucket, 'k', 'good', { Metadata: { a: '1' } }))).toBe('403 SignatureDoesNotMatch')
+  expect(await answerTo(put(client, bucket, 'k', 'good', { Metadata: { a: '1' } }))).toBe('403 SignatureDoesNotMatch')
 })
 
 behaviour('an x-amz header added after signing: 403 AccessDenied', async ({ s3 }) => {
@@ -1103,7 +1094,7 @@ behaviour('an x-amz header added after signing: 403 AccessDenied', async ({ s3 }
   const client = tampering(s3, ({ headers }) => {
     headers['x-amz-meta-late'] = '1'
   })
-  expect(await refusal(put(client, bucket, 'k', 'good'))).toBe('403 AccessDenied')
+  expect(await answerTo(put(client, bucket, 'k', 'good'))).toBe('403 AccessDenied')
 })
 
 behaviour('presigned: GET and PUT', async ({ s3 }) => {
@@ -1138,9 +1129,9 @@ behaviour('a private bucket: 403 AccessDenied to everybody else', async (world) 
   const bucket = await bucketWith(world, 'k')
   expect((await raw(s3, `/${bucket}/k`)).status).toBe(403)
   expect((await raw(s3, `/${bucket}/k`, { method: 'PUT', body: 'x' })).status).toBe(403)
-  expect(await refusal(get(other, bucket, 'k'))).toBe('403 AccessDenied')
-  expect(await refusal(put(other, bucket, 'k'))).toBe('403 AccessDenied')
-  expect(await refusal(list(other, bucket))).toBe('403 AccessDenied')
+  expect(await answerTo(get(other, bucket, 'k'))).toBe('403 AccessDenied')
+  expect(await answerTo(put(other, bucket, 'k'))).toBe('403 AccessDenied')
+  expect(await answerTo(list(other, bucket))).toBe('403 AccessDenied')
 })
 
 behaviour('PutBucketPolicy, GetBucketPolicy, DeleteBucketPolicy, 404 NoSuchBucketPolicy', async (world) => {
@@ -1149,7 +1140,7 @@ behaviour('PutBucketPolicy, GetBucketPolicy, DeleteBucketPolicy, 404 NoSuchBucke
   const { Policy } = await owner.send(new GetBucketPolicyCommand({ Bucket }))
   expect(JSON.parse(Policy ?? '')).toEqual(JSON.parse(policy(Bucket, {})))
   await owner.send(new DeleteBucketPolicyCommand({ Bucket }))
-  expect(await refusal(owner.send(new GetBucketPolicyCommand({ Bucket })))).toBe('404 NoSuchBucketPolicy')
+  expect(await answerTo(owner.send(new GetBucketPolicyCommand({ Bucket })))).toBe('404 NoSuchBucketPolicy')
 })
 
 behaviour('public reading of one prefix: neither its neighbours, nor the listing, nor writing', async (world) => {
@@ -1183,7 +1174,7 @@ behaviour('a Deny beats an Allow, the owner’s own right too', async (world) =>
   const bucket = await bucketWithPolicy(world, ['static/a', 'static/private/a'], { Resource: '/static/*' }, deny)
   expect((await raw(s3, `/${bucket}/static/a`)).status).toBe(200)
   expect((await raw(s3, `/${bucket}/static/private/a`)).status).toBe(403)
-  expect(await refusal(get(owner, bucket, 'static/private/a'))).toBe('403 AccessDenied')
+  expect(await answerTo(get(owner, bucket, 'static/private/a'))).toBe('403 AccessDenied')
 })
 
 behaviour('wildcards * and ? in a resource', async (world) => {
@@ -1197,12 +1188,12 @@ behaviour('another user gets what the policy says, and nothing else', async (wor
   const deployer = { Principal: { AWS: s3.other.arn }, Action: ['s3:PutObject'], Resource: '/assets/*' }
   const bucket = await bucketWithPolicy(world, ['assets/mine'], deployer)
   await put(other, bucket, 'assets/k', 'by the other')
-  expect(await refusal(put(other, bucket, 'k'))).toBe('403 AccessDenied')
-  expect(await refusal(get(other, bucket, 'assets/mine'))).toBe('403 AccessDenied')
-  expect(await refusal(other.send(new DeleteObjectCommand({ Bucket: bucket, Key: 'assets/mine' })))).toBe(
+  expect(await answerTo(put(other, bucket, 'k'))).toBe('403 AccessDenied')
+  expect(await answerTo(get(other, bucket, 'assets/mine'))).toBe('403 AccessDenied')
+  expect(await answerTo(other.send(new DeleteObjectCommand({ Bucket: bucket, Key: 'assets/mine' })))).toBe(
     '403 AccessDenied',
   )
-  expect(await refusal(list(other, bucket))).toBe('403 AccessDenied')
+  expect(await answerTo(list(other, bucket))).toBe('403 AccessDenied')
   expect((await raw(s3, `/${bucket}/assets/mine`)).status).toBe(403)
 })
 
@@ -1219,7 +1210,7 @@ behaviour('s3:* on bucket and objects is everything', async (world) => {
   const bucket = await bucketWithPolicy(world, ['k'], all)
   await put(other, bucket, 'l')
   expect(await keysOf(other, bucket)).toEqual(['k', 'l'])
-  expect(await refusal(head(other, bucket, 'missing'))).toBe('404 NotFound')
+  expect(await answerTo(head(other, bucket, 'missing'))).toBe('404 NotFound')
 })
 
 behaviour('listing allowed for one prefix only, by the condition s3:prefix', async (world) => {
@@ -1232,8 +1223,8 @@ behaviour('listing allowed for one prefix only, by the condition s3:prefix', asy
   }
   const bucket = await bucketWithPolicy(world, ['static/a', 'secret'], lister)
   expect(await keysOf(other, bucket, { Prefix: 'static/' })).toEqual(['static/a'])
-  expect(await refusal(list(other, bucket))).toBe('403 AccessDenied')
-  expect(await refusal(list(other, bucket, { Prefix: 'secret' }))).toBe('403 AccessDenied')
+  expect(await answerTo(list(other, bucket))).toBe('403 AccessDenied')
+  expect(await answerTo(list(other, bucket, { Prefix: 'secret' }))).toBe('403 AccessDenied')
 })
 
 const malformedPolicies: [string, (bucket: string) => string][] = [
@@ -1251,7 +1242,7 @@ const malformedPolicies: [string, (bucket: string) => string][] = [
 for (const [title, text] of malformedPolicies) {
   behaviour(`a policy ${title}: 400 MalformedPolicy`, async (world) => {
     const Bucket = await bucketWithPolicy(world, [], {})
-    const result = await refusal(world.owner.send(new PutBucketPolicyCommand({ Bucket, Policy: text(Bucket) })))
+    const result = await answerTo(world.owner.send(new PutBucketPolicyCommand({ Bucket, Policy: text(Bucket) })))
     expect(result).toBe('400 MalformedPolicy')
   })
 }
@@ -1282,13 +1273,13 @@ behaviour('PutBucketCors, GetBucketCors, DeleteBucketCors, 404 NoSuchCORSConfigu
   expect(CORSRules).toMatchObject([{ AllowedOrigins: [app], ExposeHeaders: ['ETag'], MaxAgeSeconds: 300 }])
   expect(CORSRules?.[0]?.AllowedMethods?.toSorted()).toEqual(['GET', 'HEAD'])
   await owner.send(new DeleteBucketCorsCommand({ Bucket }))
-  expect(await refusal(owner.send(new GetBucketCorsCommand({ Bucket })))).toBe('404 NoSuchCORSConfiguration')
+  expect(await answerTo(owner.send(new GetBucketCorsCommand({ Bucket })))).toBe('404 NoSuchCORSConfiguration')
 })
 
 behaviour('a method that CORS has not: 400 InvalidRequest', async ({ s3, owner }) => {
   const Bucket = await s3.createBucket()
   const CORSRules = [{ AllowedOrigins: ['*'], AllowedMethods: ['PATCH'] }]
-  const result = await refusal(owner.send(new PutBucketCorsCommand({ Bucket, CORSConfiguration: { CORSRules } })))
+  const result = await answerTo(owner.send(new PutBucketCorsCommand({ Bucket, CORSConfiguration: { CORSRules } })))
   expect(result).toBe('400 InvalidRequest')
 })
 
@@ -1440,7 +1431,7 @@ describe('our own server, where Ceph has nothing to compare it with', () => {
     it('refuses a public policy until its public access block is gone', async () => {
       const Bucket = await s3.createBucket()
       const publish = () => owner.send(new PutBucketPolicyCommand({ Bucket, Policy: policy(Bucket, {}) }))
-      expect(await refusal(publish())).toBe('403 AccessDenied')
+      expect(await answerTo(publish())).toBe('403 AccessDenied')
       const { PublicAccessBlockConfiguration } = await owner.send(new GetPublicAccessBlockCommand({ Bucket }))
       expect(PublicAccessBlockConfiguration).toEqual({
         BlockPublicAcls: true,
@@ -1449,7 +1440,7 @@ describe('our own server, where Ceph has nothing to compare it with', () => {
         RestrictPublicBuckets: true,
       })
       await owner.send(new DeletePublicAccessBlockCommand({ Bucket }))
-      const none = refusal(owner.send(new GetPublicAccessBlockCommand({ Bucket })))
+      const none = answerTo(owner.send(new GetPublicAccessBlockCommand({ Bucket })))
       expect(await none).toBe('404 NoSuchPublicAccessBlockConfiguration')
       await publish()
       const { PolicyStatus } = await owner.send(new GetBucketPolicyStatusCommand({ Bucket }))
@@ -1481,7 +1472,7 @@ describe('our own server, where Ceph has nothing to compare it with', () => {
       const Bucket = await s3.createBucket()
       const { OwnershipControls } = await owner.send(new GetBucketOwnershipControlsCommand({ Bucket }))
       expect(OwnershipControls?.Rules).toEqual([{ ObjectOwnership: 'BucketOwnerEnforced' }])
-      expect(await refusal(put(owner, Bucket, 'k', '', { ACL: 'public-read' }))).toBe(
+      expect(await answerTo(put(owner, Bucket, 'k', '', { ACL: 'public-read' }))).toBe(
         '400 AccessControlListNotSupported',
       )
       await put(owner, Bucket, 'k', '', { ACL: 'bucket-owner-full-control' })
@@ -1491,7 +1482,7 @@ describe('our own server, where Ceph has nothing to compare it with', () => {
       const Bucket = await s3.createBucket()
       const OwnershipControls = { Rules: [{ ObjectOwnership: 'BucketOwnerPreferred' as const }] }
       await owner.send(new PutBucketOwnershipControlsCommand({ Bucket, OwnershipControls }))
-      expect(await refusal(put(owner, Bucket, 'k', '', { ACL: 'public-read' }))).toBe('403 AccessDenied')
+      expect(await answerTo(put(owner, Bucket, 'k', '', { ACL: 'public-read' }))).toBe('403 AccessDenied')
       await owner.send(new DeletePublicAccessBlockCommand({ Bucket }))
       await put(owner, Bucket, 'public', '', { ACL: 'public-read' })
       await put(owner, Bucket, 'private', '')
@@ -1530,13 +1521,13 @@ describe('our own server, where Ceph has nothing to compare it with', () => {
     for (const [title, change, expected] of cases) {
       it(`${title}: ${expected}`, async () => {
         const client = s3.client({ credentials: change(s3.server.session()) as never })
-        expect(await refusal(list(client, await s3.createBucket()))).toBe(expected)
+        expect(await answerTo(list(client, await s3.createBucket()))).toBe(expected)
       })
     }
 
     it('an expired one: 400 ExpiredToken', async () => {
       const client = s3.client({ credentials: s3.server.session(-1) })
-      expect(await refusal(list(client, await s3.createBucket()))).toBe('400 ExpiredToken')
+      expect(await answerTo(list(client, await s3.createBucket()))).toBe('400 ExpiredToken')
     })
   })
 
@@ -1544,7 +1535,7 @@ describe('our own server, where Ceph has nothing to compare it with', () => {
     const elsewhere = await startWith({ region: 'eu-central-1' })
     const client = elsewhere.client()
     const Bucket = await elsewhere.createBucket()
-    expect(await refusal(elsewhere.createBucket(Bucket))).toBe('409 BucketAlreadyOwnedByYou')
+    expect(await answerTo(elsewhere.createBucket(Bucket))).toBe('409 BucketAlreadyOwnedByYou')
     expect((await client.send(new GetBucketLocationCommand({ Bucket }))).LocationConstraint).toBe('eu-central-1')
     const stranger = elsewhere.client({ region: 'us-east-1', followRegionRedirects: false })
     const error = await list(stranger, Bucket).catch((problem) => problem)
@@ -1566,7 +1557,7 @@ describe('our own server, where Ceph has nothing to compare it with', () => {
     const plain = await startWith({ awsChunked: 'refuse' })
     const bucket = await plain.createBucket()
     const client = plain.client({ requestChecksumCalculation: 'WHEN_SUPPORTED' })
-    expect(await refusal(put(client, bucket, 'k', Readable.from(['text']), { ContentLength: 4 }))).toBe(
+    expect(await answerTo(put(client, bucket, 'k', Readable.from(['text']), { ContentLength: 4 }))).toBe(
       '501 NotImplemented',
     )
     await put(plain.client(), bucket, 'k', Readable.from(['text']), { ContentLength: 4 })
@@ -1604,7 +1595,7 @@ describe('our own server, where Ceph has nothing to compare it with', () => {
       },
       { step: 'build', priority: 'low' },
     )
-    const result = refusal(client.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects: [{ Key: 'k' }] } })))
+    const result = answerTo(client.send(new DeleteObjectsCommand({ Bucket, Delete: { Objects: [{ Key: 'k' }] } })))
     expect(await result).toBe('400 InvalidRequest')
   })
 
@@ -1627,7 +1618,7 @@ describe('our own server, where Ceph has nothing to compare it with', () => {
       s3.server.reset()
       await put(owner, bucket, 'a/b', 'text', { CacheControl: 'no-cache' })
       await raw(s3, `/${bucket}/a/b?v=1`)
-      await refusal(list(s3.client({ credentials: s3.other }), bucket))
+      await answerTo(list(s3.client({ credentials: s3.other }), bucket))
       expect(s3.server.requests).toMatchObject([
         { method: 'PUT', operation: 'PutObject', bucket, key: 'a/b', status: 200, size: 4, code: undefined },
         { method: 'GET', operation: 'GetObject', query: { v: '1' }, principal: 'anonymous', status: 200 },
@@ -1653,7 +1644,7 @@ describe('our own server, where Ceph has nothing to compare it with', () => {
 
     it('an answer in place of the operation', () =>
       withFault({ status: 503, code: 'SlowDown', headers: { 'retry-after': '1' } }, async (bucket) => {
-        expect(await refusal(put(owner, bucket, 'k', 'new'))).toBe('503 SlowDown')
+        expect(await answerTo(put(owner, bucket, 'k', 'new'))).toBe('503 SlowDown')
         expect(content(bucket)).toBe('k')
       }))
 

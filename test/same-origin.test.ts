@@ -63,12 +63,8 @@ describe('service workers', () => {
 self.addEventListener('install', () => console.log(version))`,
         'src/version.js': 'export const version = 1',
       })
-      const common = bundlerConfig(bundler, dir)
-      const compiler = bundler.create({
-        ...common,
-        output: { ...common.output, publicPath },
-        plugins: [...(common.plugins ?? []), new bundler.html(), new StaticS3Plugin()],
-      })
+      const config = { output: { publicPath }, plugins: [new bundler.html(), new StaticS3Plugin()] }
+      const compiler = bundler.create(bundlerConfig(bundler, dir, config))
       await runOnce(compiler)
       await closed(compiler)
 

@@ -24,6 +24,8 @@ import {
 } from '../fixtures/build/in-process.js'
 import { type App, buildApp, readTree } from '../fixtures/build/index.js'
 import { siteObjects, writes } from '../fixtures/build/site.js'
+import { errorOf } from '../fixtures/error-of.js'
+import { settingsFor } from '../fixtures/s3/connection.js'
 import type { EmbeddedS3, LoggedRequest } from '../fixtures/s3/index.js'
 import { runCommand } from '../src/cli/command.js'
 import type { Options } from '../src/core/options.js'
@@ -387,16 +389,9 @@ describe('a secret of a .env file', () => {
     const cwd = vi.spyOn(process, 'cwd').mockReturnValue(dir)
     try {
       const built = async (options: Options) => {
-        const config = bundlerConfig(bundler, dir)
-        const compiler = bundler.create({
-          ...config,
-          plugins: [...(config.plugins ?? []), new StaticS3Plugin(options)],
-        })
+        const compiler = bundler.create(bundlerConfig(bundler, dir, { plugins: [new StaticS3Plugin(options)] }))
         new compiler.webpack.DefinePlugin(define).apply(compiler)
-        const error = await runOnce(compiler).then(
-          () => undefined,
-          (thrown: Error) => thrown,
-        )
+        const error = await errorOf(runOnce(compiler))
         await closed(compiler)
         return error
       }
@@ -436,12 +431,12 @@ describe('nothing is written outside of the location', () => {
 
   test.each(bundlers)('by a name that %s is given', async (_name, bundler) => {
     const dir = await makeApp(bundled)
-    const config = bundlerConfig(bundler, dir)
-    const compiler = bundler.create({
-      ...config,
-      infrastructureLogging: { level: 'info', console: { ...console, info: log, warn: log, log } as Console },
-      plugins: [...(config.plugins ?? []), new bundler.html({ filename: '../pages/index.html' }), new StaticS3Plugin()],
-    })
+    const compiler = bundler.create(
+      bundlerConfig(bundler, dir, {
+        infrastructureLogging: { level: 'info', console: { ...console, info: log, warn: log, log } as Console },
+        plugins: [new bundler.html({ filename: '../pages/index.html' }), new StaticS3Plugin()],
+      }),
+    )
     const said: string[] = []
     function log(...words: unknown[]) {
       said.push(words.join(' '))
@@ -534,9 +529,7 @@ describe('TLS is verified', () => {
 
   test('whatever is asked of the bucket', async () => {
     const { endpoint, requests } = await behindTls()
-    const { region, credentials } = s3
-    const settings = { bucket, region, endpoint, addressingStyle: 'auto', credentials, concurrency: 4 } as const
-    const connection = await openBucket(settings)
+    const connection = await openBucket({ ...settingsFor(s3, bucket), endpoint })
     try {
       const store = connection.bucket
       const body = { size: 1, md5: '0cc175b9c0f1b6a831c399e269772661', open: async () => Buffer.from('a') }

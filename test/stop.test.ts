@@ -2,29 +2,25 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { deployEnv } from '../fixtures/build/environment.js'
 import { writeFiles } from '../fixtures/build/in-process.js'
 import { type App, buildAgain, copyApp } from '../fixtures/build/index.js'
 import { siteObjects } from '../fixtures/build/site.js'
-import { type EmbeddedS3, type LoggedRequest, startEmbedded } from '../fixtures/s3/index.js'
+import type { EmbeddedS3, LoggedRequest } from '../fixtures/s3/index.js'
+import { withBucket } from '../fixtures/s3/with-bucket.js'
 
 // Ctrl-C and SIGTERM while a deploy is at work.
 
 let s3: EmbeddedS3
 let bucket: string
 
-beforeAll(async () => {
-  s3 = await startEmbedded()
-})
-beforeEach(async () => {
-  bucket = await s3.createBucket()
+withBucket((target) => {
+  ;({ s3, bucket } = target)
 })
 afterEach(() => {
-  s3.server.intercept = undefined
   for (const { child } of started.splice(0)) child.kill('SIGKILL')
 })
-afterAll(() => s3.close())
 
 const root = join(import.meta.dirname, '..')
 const releases = '.static-s3/static/releases/'

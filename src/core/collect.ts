@@ -1,4 +1,4 @@
-import { type Dirent, lstatSync, readdirSync, realpathSync, type Stats, statSync } from 'node:fs'
+import { readdirSync, realpathSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 
@@ -65,10 +65,11 @@ export async function collect(
     for (const path of emitted) {
       if (/^\.\.[\\/]/.test(path)) leftOut.push({ path, reason: 'outside of the output folder' })
     }
-    for (const { path, file, mark } of walked.files) {
+    for (const { path, file } of walked.files) {
       if (emittedOnly && !emitted.has(path)) continue
+      const stood = emitted.has(path) ? undefined : old?.get(path)
       if (files.has(path)) leftOut.push({ path, reason: 'name taken by another output' })
-      else if (old?.get(path) === mark && !emitted.has(path))
+      else if (stood !== undefined && stood === markOf(file))
         leftOut.push({ path, reason: 'left over from an earlier build' })
       else files.set(path, { path, file, emitted: emitted.has(path), fingerprinted: fingerprinted.has(path) })
     }
@@ -85,7 +86,7 @@ export async function takeSnapshots(dirs: readonly string[]): Promise<Map<string
   const snapshots = new Map<string, Snapshot>()
   for (const dir of new Set(dirs)) {
     const { files } = await walk(dir, [])
-    snapshots.set(dir, new Map(files.map(({ path, mark }) => [path, mark])))
+    snapshots.set(dir, new Map(files.map(({ path, file }) => [path, markOf(file) ?? ''])))
   }
   return snapshots
 }
@@ -105,7 +106,7 @@ function mergeByFolder(outputs: readonly Output[]): Output[] {
 }
 
 interface Walked {
-  files: { path: string; file: string; mark: string }[]
+  files: { path: string; file: string }[]
   /** Links that lead out of the folder, to what was skipped in it, to another folder or nowhere. */
   notFollowed: string[]
 }
@@ -132,9 +133,7 @@ async function walk(root: string, skipped: readonly string[]): Promise<Walked> {
         continue
       }
       if (!entry.isSymbolicLink() && !entry.isFile()) continue
-      const status = statusOf(entry, file, base, foreign)
-      // ctime, not mtime: copying keeps the latter, and every write changes the former.
-      if (status) found.files.push({ path, file, mark: `${status.ctimeMs} ${status.size} ${status.ino}` })
+      if (entry.isFile() || leadsToFile(file, base, foreign)) found.files.push({ path, file })
       else found.notFollowed.push(path)
       if (++looked % turn === 0) await yieldToOthers()
     }
@@ -143,17 +142,20 @@ async function walk(root: string, skipped: readonly string[]): Promise<Walked> {
 }
 
 /**
- * Undefined for a link out of the folder, into a folder of another build or nowhere, and for one to a folder inside it: that would bring
- * files twice, or without end.
+ * Whether a link leads to a file that is collected: not out of the folder, into a folder of another build or nowhere, nor to a folder
+ * inside it, which would bring files twice, or without end.
  */
-function statusOf(entry: Dirent, file: string, base: string, foreign: readonly string[]): Stats | undefined {
-  if (entry.isFile()) return orUndefined(() => lstatSync(file))
-  return orUndefined(() => {
-    const target = realpathSync(file)
-    const status = statSync(target)
-    if (!status.isFile() || !target.startsWith(base + sep)) return undefined
-    return foreign.some((folder) => target.startsWith(folder + sep)) ? undefined : status
-  })
+function leadsToFile(link: string, base: string, foreign: readonly string[]): boolean {
+  const target = orUndefined(() => realpathSync(link))
+  if (target === undefined || !target.startsWith(base + sep)) return false
+  if (foreign.some((folder) => target.startsWith(folder + sep))) return false
+  return orUndefined(() => statSync(target))?.isFile() ?? false
+}
+
+/** Changes whenever the file is written. By its ctime: copying keeps the mtime. Undefined if it isn't there. */
+function markOf(file: string): string | undefined {
+  const status = orUndefined(() => statSync(file))
+  return status && `${status.ctimeMs} ${status.size} ${status.ino}`
 }
 
 function orUndefined<T>(look: () => T): T | undefined {

@@ -47,11 +47,12 @@ export async function digest(files: readonly ClassifiedFile[], secrets: readonly
     .filter(({ value }) => value.length >= 8)
     .map(({ name, value, remedy }) => [`${name}: ${remedy}`, Buffer.from(value)] as const)
   const problems: string[] = []
-  const contents = new Map<ClassifiedFile, Content>()
-  const large: ClassifiedFile[] = []
-  const keep = (file: ClassifiedFile, { found, ...content }: Content & { found: Set<string> }) => {
-    for (const what of found) problems.push(`${file.path} contains ${what}`)
-    contents.set(file, content)
+  const digested: DigestedFile[] = []
+  const large: [index: number, file: ClassifiedFile][] = []
+  const keep = (index: number, file: ClassifiedFile, content: Content) => {
+    for (const what of content.found) problems.push(`${file.path} contains ${what}`)
+    const { size, md5, sha256 } = content
+    digested[index] = { ...file, size, md5, sha256 }
   }
   const fail = (file: ClassifiedFile, error: unknown) => {
     const { code } = error as NodeJS.ErrnoException
@@ -59,44 +60,45 @@ export async function digest(files: readonly ClassifiedFile[], secrets: readonly
   }
 
   const scratch = Buffer.allocUnsafe(smallBytes + 1)
-  const rest = files.values()
+  const rest = files.entries()
   for (let next = rest.next(); !next.done; await yieldToOthers()) {
     for (let done = 0; !next.done && done < turn; next = rest.next()) {
-      const file = next.value
+      const [index, file] = next.value
       try {
         const bytes = readSmall(file.file, scratch)
-        if (bytes) keep(file, digestOf(bytes, needles))
-        else large.push(file)
+        if (bytes) keep(index, file, digestOf(bytes, needles))
+        else large.push([index, file])
         done += opening + (bytes?.length ?? 0)
       } catch (error) {
         fail(file, error)
       }
     }
   }
-  await mapInParallel(openFiles, large, async (file) => {
+  await mapInParallel(openFiles, large, async ([index, file]) => {
     try {
-      keep(file, await readInPieces(file.file, needles))
+      keep(index, file, await readInPieces(file.file, needles))
     } catch (error) {
       fail(file, error)
     }
   })
 
-  const digested = files.flatMap((file) => {
-    const content = contents.get(file)
-    return content ? [{ ...file, ...content }] : []
-  })
-  return { files: digested, problems: problems.sort() }
+  // Without the holes of those that couldn't be read.
+  return { files: digested.filter(Boolean), problems: problems.sort() }
 }
 
-type Content = Pick<DigestedFile, 'size' | 'md5' | 'sha256'>
+interface Content extends Pick<DigestedFile, 'size' | 'md5' | 'sha256'> {
+  /** Which secrets occur in it. */
+  found: readonly string[]
+}
+
 type Needle = readonly [what: string, value: Buffer]
 
-function digestOf(bytes: Buffer, needles: readonly Needle[]): Content & { found: Set<string> } {
-  const found = new Set(needles.filter(([, value]) => bytes.includes(value)).map(([what]) => what))
+function digestOf(bytes: Buffer, needles: readonly Needle[]): Content {
+  const found = needles.filter(([, value]) => bytes.includes(value)).map(([what]) => what)
   return { size: bytes.length, md5: hash('md5', bytes), sha256: hash('sha256', bytes), found }
 }
 
-async function readInPieces(file: string, needles: readonly Needle[]): Promise<Content & { found: Set<string> }> {
+async function readInPieces(file: string, needles: readonly Needle[]): Promise<Content> {
   const md5 = createHash('md5')
   const sha256 = createHash('sha256')
   const found = new Set<string>()
@@ -112,5 +114,5 @@ async function readInPieces(file: string, needles: readonly Needle[]): Promise<C
     for (const [what, value] of needles) if (searched.includes(value)) found.add(what)
     tail = Buffer.from(searched.subarray(Math.max(0, searched.length - overlap)))
   }
-  return { size, md5: md5.digest('hex'), sha256: sha256.digest('hex'), found }
+  return { size, md5: md5.digest('hex'), sha256: sha256.digest('hex'), found: [...found] }
 }

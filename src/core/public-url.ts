@@ -1,5 +1,3 @@
-import { isIP } from 'node:net'
-
 /** Where browsers find the bucket. */
 export interface Place {
   bucket: string
@@ -42,8 +40,8 @@ export function bucketUrlAt(
 
 /** Whether the bucket's name stands in the path: asked for, or the only way that works. */
 export function usesPathStyle(bucket: string, endpoint: string | undefined, style: Place['addressingStyle']): boolean {
-  // An address of digits has no names below it.
-  if (endpoint !== undefined && isIP(new URL(endpoint).hostname.replace(/^\[|\]$/g, '')) !== 0) return true
+  // An IP address has no names below it. As `URL` writes one, whatever its form was.
+  if (endpoint !== undefined && /^(\[.*\]|[\d.]+)$/.test(new URL(endpoint).hostname)) return true
   if (style !== 'auto') return style === 'path'
   // AWS's certificate covers one label before s3.…: a bucket name with dots has several.
   return endpoint !== undefined || bucket.includes('.')

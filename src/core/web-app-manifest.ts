@@ -1,6 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { posix } from 'node:path'
 import type { BuiltFile } from './collect.js'
+import { rewriteFile } from './rewrite-file.js'
 import { isWebAppManifest } from './same-origin.js'
 
 /**
@@ -34,7 +35,7 @@ export async function pointManifestPictures(
       changed = true
     }
     if (!changed) continue
-    await writeFile(file, JSON.stringify(manifest))
+    await rewriteFile(file, JSON.stringify(manifest))
     pointed.add(path)
   }
   // A name that was made from the content before isn't made from this.

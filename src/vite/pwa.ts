@@ -1,6 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { posix } from 'node:path'
 import type { BuiltFile } from '../core/collect.js'
+import { rewriteFile } from '../core/rewrite-file.js'
 import { isWebAppManifest, staysOnPageOrigin } from '../core/same-origin.js'
 
 /** A node as every ESTree parser gives it. */
@@ -51,7 +52,7 @@ export async function precacheFrom({ plugins, files, parse, ...place }: Precache
     if (!/\brevision"?\s*:/.test(code)) continue
     const pointed = pointPrecache(code, parse(code), urlsInBucket(path, files, place))
     if (pointed === code) continue
-    await writeFile(file, pointed)
+    await rewriteFile(file, pointed)
     changed.push(path)
   }
   return changed

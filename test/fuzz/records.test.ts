@@ -1,0 +1,178 @@
+import { gunzipSync, gzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { errorOf } from '../../fixtures/error-of.js'
+import { anyText, cases } from '../../fixtures/fuzz/chance.js'
+import { headersOf } from '../../src/core/headers.js'
+import {
+  type BegunRecord,
+  decodeBegun,
+  decodeRelease,
+  encodeBegun,
+  encodeRelease,
+  type KnownObject,
+  type ReleaseRecord,
+} from '../../src/core/record.js'
+
+describe('a record', () => {
+  const location = 'static'
+  const count = fc.oneof(fc.nat(10), fc.maxSafeNat())
+  const sha256 = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 64, maxLength: 64 })
+  const date = fc.date({ noInvalidDate: true })
+  const anyPath = fc.oneof(
+    anyText,
+    fc.constantFrom('__proto__', 'constructor', 'toString', '10', '9', '', 'a/b', '\ud800'),
+  )
+  const headers = fc
+    .dictionary(fc.string(), fc.oneof(anyText, fc.boolean(), fc.dictionary(anyPath, anyText)))
+    .map((each) => headersOf(Object.fromEntries(Object.entries(each))))
+  const author = {
+    id: anyText,
+    by: anyText,
+    commit: fc.option(anyText, { nil: undefined }),
+    bundler: anyText,
+    at: date,
+  }
+  const known = (release: number): fc.Arbitrary<KnownObject> =>
+    fc
+      .record(
+        {
+          sha256,
+          size: count,
+          etag: anyText,
+          headers,
+          fingerprinted: fc.boolean(),
+          release: count,
+          kept: fc.constant(true),
+        },
+        { requiredKeys: ['sha256', 'size', 'etag', 'headers', 'fingerprinted', 'release'] },
+      )
+      .map((object): KnownObject => ({ ...object, release: object.release % 2 ? object.release : release }))
+  const release: fc.Arbitrary<ReleaseRecord> = count.chain((number) =>
+    fc.record({
+      ...author,
+      release: fc.constant(number),
+      surveyedAt: date,
+      conditionalWrites: fc.boolean(),
+      objects: fc.array(fc.tuple(anyPath, known(number)), { maxLength: 5 }).map((all) => new Map(all)),
+      splitAt: fc.array(anyPath),
+    }),
+  )
+  const begun: fc.Arbitrary<BegunRecord> = fc.record({
+    ...author,
+    headers: fc.array(fc.tuple(anyPath, headers), { maxLength: 5 }).map((all) => new Map(all)),
+  })
+
+  it('that was written is read back as it was', async () => {
+    await fc.assert(
+      fc.asyncProperty(release, begun, anyPath, async (record, beginning, at) => {
+        expect(await decodeRelease(at, await encodeRelease(at, record))).toEqual(record)
+        expect(await decodeBegun(at, await encodeBegun(at, beginning))).toEqual(beginning)
+      }),
+      cases(250),
+    )
+  })
+
+  const inherited = () => [Object.prototype, Array.prototype, Map.prototype].map((each) => Object.keys(each))
+
+  /** It is decoded, or the reason fits into a sentence. */
+  async function check(bytes: Uint8Array): Promise<void> {
+    for (const decode of [decodeRelease, decodeBegun]) {
+      const error = await errorOf(decode(location, bytes))
+      if (error)
+        expect(error.message).toMatch(
+          /^(is damaged|was written by a newer static-s3|is another location's \(.{0,200}\))$/s,
+        )
+    }
+    expect(inherited()).toEqual([[], [], []])
+  }
+  const packed = (content: unknown) => gzipSync(JSON.stringify(content))
+
+  it('of any bytes is damaged', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array(), fc.boolean(), (bytes, zipped) => check(zipped ? gzipSync(bytes) : bytes)),
+      cases(300),
+    )
+  })
+
+  it('that was cut off or changed on the way is read or refused', async () => {
+    const flip = fc.tuple(fc.nat(), fc.integer({ min: 1, max: 255 }))
+    await fc.assert(
+      fc.asyncProperty(
+        release,
+        fc.array(flip, { minLength: 1, maxLength: 4 }),
+        fc.constantFrom('bits', 'text', 'end', 'more'),
+        async (record, flips, how) => {
+          const bytes = await encodeRelease(location, record)
+          const change = (content: Buffer) => {
+            for (const [at, bits] of flips) content[at % content.length] = (content[at % content.length] ?? 0) ^ bits
+            return content
+          }
+          const cutAt = (flips[0]?.[0] ?? 0) % bytes.length
+          if (how === 'bits') await check(change(bytes))
+          if (how === 'text') await check(gzipSync(change(gunzipSync(bytes))))
+          if (how === 'end') await check(bytes.subarray(0, cutAt))
+          if (how === 'more') await check(Buffer.concat([bytes, Buffer.from(flips.flat())]))
+        },
+      ),
+      cases(300),
+    )
+  })
+
+  const json = fc.jsonValue({ maxDepth: 4 })
+  const fields = [
+    ...['format', 'location', 'id', 'at', 'by', 'commit', 'bundler', 'headers', 'release', 'surveyedAt', 'objects'],
+    ...['splitAt'],
+  ]
+  const objectFields = ['sha256', 'size', 'etag', 'headers', 'fingerprinted', 'release', 'kept', '__proto__']
+
+  it('of any other shape is read or refused', async () => {
+    const real = {
+      ...{ format: 1, location, id: 'id', at: '2026-01-02T03:04:05Z', by: 'ada', bundler: 'vite', headers: [{}] },
+      ...{ release: 1, surveyedAt: '2026-01-02T03:04:05Z', conditionalWrites: true, splitAt: [] },
+    }
+    const object = { sha256: 'ab'.repeat(32), size: 1, etag: '', headers: 0 }
+    await fc.assert(
+      fc.asyncProperty(
+        fc.dictionary(fc.constantFrom(...fields, '__proto__', 'constructor'), json, { maxKeys: 2 }),
+        fc.dictionary(fc.constantFrom(...objectFields), json, { maxKeys: 2 }),
+        anyPath,
+        json,
+        async (changes, objectChanges, path, value) => {
+          const objects = Object.fromEntries([[path, { ...object, ...objectChanges }]])
+          await check(packed({ ...real, objects, ...changes }))
+          await check(packed({ ...real, objects: value }))
+          await check(packed(value))
+        },
+      ),
+      cases(200),
+    )
+  })
+
+  const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
+  const start = '"format":1,"location":"static","id":"","at":"2026-01-02","by":"","bundler":""'
+  const end = '"release":1,"surveyedAt":"2026-01-02","splitAt":[],"objects":{}'
+
+  it.each<[what: string, bytes: () => Buffer]>([
+    ['a gzip in a gzip', () => gzipSync(gzipSync('{}'))],
+    ['100,000 arrays in each other', () => gzipSync(nested(100_000))],
+    [
+      'headers of 100,000 arrays in each other',
+      () => gzipSync(`{${start},"headers":[{"a":${nested(100_000)}}],${end}}`),
+    ],
+    ['a prototype', () => gzipSync(`{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},${start}}`)],
+    ['a location of a megabyte', () => packed({ format: 1, location: 'x'.repeat(1_000_000) })],
+    ['a location of 100,000 arrays in each other', () => gzipSync(`{"format":1,"location":${nested(100_000)}}`)],
+    ['a location of many lines', () => packed({ format: 1, location: ['a\n'.repeat(1000)] })],
+    ['a format of a newer one', () => packed({ format: 2, location: { a: 1 } })],
+    ['an index that every array has', () => gzipSync(`{${start},"headers":[{}],"objects":{"a":"length","b":"at"}}`)],
+    ['a time that is none', () => packed({ format: 1, location, id: '', at: 'yesterday' })],
+    ['nothing', () => Buffer.alloc(0)],
+  ])('of %s is read or refused', (_what, bytes) => check(bytes()))
+
+  it('that unpacks to more than the memory has room for is damaged', async () => {
+    const zeros = gzipSync(Buffer.alloc(1024 ** 2))
+    const bomb = Buffer.concat(Array.from({ length: 300 }, () => zeros))
+    await expect(decodeRelease(location, bomb)).rejects.toThrow(/^is damaged$/)
+  })
+})
