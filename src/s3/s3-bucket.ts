@@ -47,7 +47,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     const sdk = loadSdk()
     return { sdk, client: createClient(sdk, settings, transport) }
   }
-  const toWrite = () => (opened ??= openClient())
+  const loadClient = () => (opened ??= openClient())
   const { bucket: name, region, endpoint } = settings
   const profile =
     settings.credentials === undefined
@@ -112,7 +112,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
   ): Promise<string> => {
     const request = { verb: 'PUT' as const, key, parameters }
     const multipart: Multipart = {
-      ...toWrite(),
+      ...loadClient(),
       bucket: name,
       buffers,
       call: (ending, attempt) => callIn(inTurn, request, ending, attempt),
@@ -158,7 +158,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
 
       copy: (from, key, parameters, signal) =>
         call({ verb: 'COPY', from, key, parameters }, signal, async () => {
-          const { sdk, client } = toWrite()
+          const { sdk, client } = loadClient()
           const input: CopyObjectCommandInput = {
             ...parameters,
             Bucket: name,

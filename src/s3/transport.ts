@@ -1,4 +1,3 @@
-import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto'
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import type { Socket } from 'node:net'
@@ -9,6 +8,7 @@ import type { Settings } from '../core/settings.js'
 import { bucketUrl } from './endpoint.js'
 import type { Clock } from './retry.js'
 import { loadCredentialChain, loadParts } from './sdk.js'
+import { Sha256 } from './sha256.js'
 import { plainXml, rootOf, textsOf } from './xml.js'
 
 /** What of the settings the connection goes by. */
@@ -127,27 +127,6 @@ interface Place {
 
 function placeOf({ protocol, hostname, port, host, pathname }: URL): Place {
   return { protocol, hostname, port: port === '' ? undefined : Number(port), host, root: pathname.replace(/\/$/, '') }
-}
-
-/** SHA-256 and its HMAC as the signer asks for them. The SDK's own copies each state before it reads it. */
-class Sha256 {
-  readonly #hash: Hash | Hmac
-
-  constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', secret as string | Uint8Array)
-  }
-
-  update(data: string | ArrayBuffer | ArrayBufferView): void {
-    this.#hash.update(data as string | Uint8Array)
-  }
-
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest()
-  }
-
-  reset(): void {
-    throw new Error('no signature needs it')
-  }
 }
 
 /** Where none are given, the SDK's own chain, whose roles are assumed in the bucket's region. */
