@@ -9,6 +9,7 @@ import { bucketUrl } from './endpoint.js'
 import type { Clock } from './retry.js'
 import { loadCredentialChain, loadParts } from './sdk.js'
 import { Sha256 } from './sha256.js'
+import { underShared } from './shared-signal.js'
 import { plainXml, rootOf, textsOf } from './xml.js'
 
 /** What of the settings the connection goes by. */
@@ -100,11 +101,13 @@ export function openTransport(settings: S3Settings, clock: Pick<Clock, 'now'>): 
     const all = { ...headers, host, 'user-agent': 'static-s3' }
     const request = new HttpRequest({ ...where, method, path, query, headers: all, body: content })
     const signed = await signer.sign(request, { signingDate: new Date(now()) })
-    const { response } = await handler.handle(signed as typeof request, signal ? { abortSignal: signal } : {})
-    const body = await read(response.body as Readable)
-    if (response.statusCode >= 300)
-      throw refusal(response.statusCode, response.headers, body.toString('utf8', 0, LONGEST_REFUSAL))
-    return { headers: response.headers, body }
+    return underShared(signal, async (ending) => {
+      const { response } = await handler.handle(signed as typeof request, ending ? { abortSignal: ending } : {})
+      const body = await read(response.body as Readable)
+      if (response.statusCode >= 300)
+        throw refusal(response.statusCode, response.headers, body.toString('utf8', 0, LONGEST_REFUSAL))
+      return { headers: response.headers, body }
+    })
   }
 
   return {
