@@ -55,10 +55,11 @@ describe('size and hashes', () => {
   ])('of %s', async (_what, content) => {
     const file = await write('file', content)
     for (const needles of [[], secrets]) {
-      expect(await digest([file], needles)).toEqual({
-        files: [{ ...file, size: Buffer.byteLength(content), ...hashes(content) }],
-        problems: [],
-      })
+      const { files, problems } = await digest([file], needles)
+      const [{ content: kept, ...digested } = { content: undefined }] = files
+      expect(digested).toEqual({ ...file, size: Buffer.byteLength(content), ...hashes(content) })
+      expect(kept).toEqual(Buffer.byteLength(content) <= chunk ? Buffer.from(content) : undefined)
+      expect(problems).toEqual([])
     }
   })
 
@@ -68,6 +69,14 @@ describe('size and hashes', () => {
     const { files: digested } = await digest(files, secrets)
     expect(digested.map(({ path, size }) => `${path} ${size}`)).toEqual(names.map((name, i) => `${name} ${i}`))
   })
+})
+
+it('keeps the bytes of small files for their upload, 8 MiB in all', async () => {
+  const files = await Promise.all(Array.from({ length: 70 }, (_, i) => write(`${i}.js`, Buffer.alloc(128 * 1024, i))))
+  const { files: digested } = await digest(files, [])
+  const kept = digested.filter(({ content }) => content !== undefined)
+  expect(kept.map(({ path }) => path)).toEqual(files.slice(0, 64).map(({ path }) => path))
+  for (const [i, { content }] of kept.entries()) expect(content?.every((byte) => byte === i)).toBe(true)
 })
 
 describe('a secret', () => {

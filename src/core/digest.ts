@@ -12,6 +12,8 @@ export interface DigestedFile extends ClassifiedFile {
   md5: string
   /** Hex; what records compare content by. */
   sha256: string
+  /** The bytes, of most small files: they needn't be read again. */
+  content?: Buffer
 }
 
 export interface Digested {
@@ -29,6 +31,8 @@ export interface Secret {
   remedy: string
 }
 
+/** Bytes of small files that are kept for their upload. */
+const keptBytes = 8 * 1024 * 1024
 /** How many larger files are open at once. */
 const openFiles = 8
 /** Bytes after which whatever else the process does gets its turn, about ten milliseconds; opening a file counts as so many. */
@@ -49,10 +53,13 @@ export async function digest(files: readonly ClassifiedFile[], secrets: readonly
   const problems: string[] = []
   const digested: DigestedFile[] = []
   const large: [index: number, file: ClassifiedFile][] = []
-  const keep = (index: number, file: ClassifiedFile, content: Content) => {
-    for (const what of content.found) problems.push(`${file.path} contains ${what}`)
-    const { size, md5, sha256 } = content
-    digested[index] = { ...file, size, md5, sha256 }
+  let kept = 0
+  const keep = (index: number, file: ClassifiedFile, { found, ...content }: Content, bytes?: Buffer) => {
+    for (const what of found) problems.push(`${file.path} contains ${what}`)
+    digested[index] = { ...file, ...content }
+    if (bytes === undefined || kept + bytes.length > keptBytes) return
+    digested[index].content = Buffer.from(bytes)
+    kept += bytes.length
   }
   const fail = (file: ClassifiedFile, error: unknown) => {
     const { code } = error as NodeJS.ErrnoException
@@ -66,7 +73,7 @@ export async function digest(files: readonly ClassifiedFile[], secrets: readonly
       const [index, file] = next.value
       try {
         const bytes = readSmall(file.file, scratch)
-        if (bytes) keep(index, file, digestOf(bytes, needles))
+        if (bytes) keep(index, file, digestOf(bytes, needles), bytes)
         else large.push([index, file])
         done += opening + (bytes?.length ?? 0)
       } catch (error) {

@@ -174,7 +174,7 @@ function areNew([known, unknown]: Counts, one: string, several: string): string 
   return known === 0 ? `${unknown} ${unknown === 1 ? one : several} may be new` : `${are} and ${unknown} more may be`
 }
 
-function bodyOf({ path, file, size, md5, sha256 }: Decision['file'], permit: Permit | undefined): Body {
+function bodyOf({ path, file, size, md5, sha256, content: kept }: Decision['file'], permit: Permit | undefined): Body {
   return {
     size,
     md5,
@@ -182,6 +182,7 @@ function bodyOf({ path, file, size, md5, sha256 }: Decision['file'], permit: Per
     async open() {
       // For each attempt: the one before may have been cut by a sleep in which the lock went to somebody else.
       permit?.check()
+      if (kept) return kept
       const content = await read(file, size).catch(({ code }: NodeJS.ErrnoException) => {
         const what = code === 'ENOENT' ? 'vanished before it was uploaded' : `can't be read (${code})`
         throw new StaticS3Error(`static-s3: ${path} ${what}`)
