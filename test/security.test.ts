@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import { generateKeyPairSync, sign } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { request as httpRequest } from 'node:http'
@@ -27,6 +26,7 @@ import { siteObjects, writes } from '../fixtures/build/site.js'
 import { errorOf } from '../fixtures/error-of.js'
 import { settingsFor } from '../fixtures/s3/connection.js'
 import type { EmbeddedS3, LoggedRequest } from '../fixtures/s3/index.js'
+import { selfSigned } from '../fixtures/self-signed.js'
 import { runCommand } from '../src/cli/command.js'
 import type { Options } from '../src/core/options.js'
 import { openBucket } from '../src/s3/s3-bucket.js'
@@ -573,40 +573,3 @@ describe('TLS is verified', () => {
     expect((error as Error).message).toMatch(/AWS_S3_VERIFY has to be on: TLS is always verified/)
   })
 })
-
-/** A certificate for 127.0.0.1, and its key. X.509 in DER: Node can read certificates, and make none. */
-function selfSigned({ until = Date.now() + 86_400_000 }: { until?: number }): { key: string; cert: string } {
-  const der = (tag: number, ...parts: Buffer[]) => {
-    const content = Buffer.concat(parts)
-    const { length } = content
-    const size = length < 128 ? [length] : length < 256 ? [0x81, length] : [0x82, length >> 8, length & 255]
-    return Buffer.concat([Buffer.from([tag, ...size]), content])
-  }
-  const list = (...parts: Buffer[]) => der(0x30, ...parts)
-  const integer = (value: number) => der(0x02, Buffer.from([value]))
-  const id = (hex: string) => der(0x06, Buffer.from(hex, 'hex'))
-  const time = (ms: number) => der(0x17, Buffer.from(`${new Date(ms).toISOString().replace(/\D/g, '').slice(2, 14)}Z`))
-
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const ecdsaWithSha256 = list(id('2a8648ce3d040302'))
-  const commonName = list(der(0x31, list(id('550403'), der(0x0c, Buffer.from('static-s3 test')))))
-  const subjectAltName = list(id('551d11'), der(0x04, list(der(0x87, Buffer.from([127, 0, 0, 1])))))
-  const content = list(
-    der(0xa0, integer(2)),
-    integer(1),
-    ecdsaWithSha256,
-    commonName,
-    list(time(until - 10 * 86_400_000), time(until)),
-    commonName,
-    publicKey.export({ type: 'spki', format: 'der' }),
-    der(0xa3, list(subjectAltName)),
-  )
-  const signature = der(0x03, Buffer.from([0]), sign('sha256', content, privateKey))
-  const lines = list(content, ecdsaWithSha256, signature)
-    .toString('base64')
-    .replace(/.{64}(?=.)/g, '$&\n')
-  return {
-    key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    cert: `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,
-  }
-}

@@ -7,6 +7,8 @@ interface Connection {
   /** The same one, whose requests don't wait for those of the other. */
   aside: Bucket
   credentials(): Promise<Credentials>
+  /** Opens connections for so many requests that are about to come. */
+  warm(requests: number): void
   close(): void
 }
 

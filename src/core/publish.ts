@@ -68,7 +68,7 @@ async function deploy(input: PublishInput, stop: Stop): Promise<void> {
   const survey = await unlessAborted(stop.begun, asked.survey()).catch(nothingDone)
   for (const warning of survey.warnings) logger.warn(warning)
 
-  const { bucket, aside } = await asked.connection
+  const { bucket, aside, warm } = await asked.connection
   const progress = showProgress(terminal)
   stop.begun.addEventListener('abort', progress.clear)
   const warn = (message: string) => {
@@ -83,6 +83,7 @@ async function deploy(input: PublishInput, stop: Stop): Promise<void> {
         bucket: until(stop, bucket),
         aside: until(stop, aside),
         stop,
+        warm,
         author: () => whoDeploys(input.bundler, process.env),
         settings,
         warn,

@@ -19,6 +19,8 @@ export interface ReleaseInput {
   bucket: Bucket
   /** Where it is reached without waiting for files, so that the lock is renewed in time. */
   aside?: Bucket
+  /** Opens connections for so many requests that are about to come. */
+  warm?: (requests: number) => void
   author: () => Promise<Author>
   /** Ends it before it is done. */
   stop?: Stop
@@ -59,6 +61,7 @@ export async function release(input: ReleaseInput): Promise<Released> {
   }
   if (isUnchanged(first)) return { decisions: first.decisions, release: undefined }
 
+  input.warm?.(first.decisions.filter(({ action }) => action !== 'skip').length)
   const upload = startUpload(bucket, settings.concurrency, onProgress, stop)
   const author = await input.author()
   const orFail = <T>(work: Promise<T>) =>

@@ -14,7 +14,7 @@ import type { Call, ExplainContext, Request } from './request.js'
 import { asksForLess, type Clock, classifyFailure, type Failure, retry, systemClock } from './retry.js'
 import { readAnswer } from './s3-answer.js'
 import { loadSdk } from './sdk.js'
-import { createSlots, type Slots } from './slots.js'
+import { createSlots, type Slots, START } from './slots.js'
 import { openTransport, type S3Settings, socketsAside } from './transport.js'
 
 export type { S3Settings } from './transport.js'
@@ -25,6 +25,8 @@ export interface S3Connection {
   aside: Bucket
   /** The credentials in use, whatever they come from, so that no file with one of them is published. Resolved once. */
   credentials(): Promise<Credentials>
+  /** Opens connections for so many requests that are about to come, as far as they will go at once. */
+  warm(requests: number): void
   /** Closes the sockets. What is under way fails. */
   close(): void
 }
@@ -190,6 +192,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
       )
       return resolved
     },
+    warm: (requests) => transport.warm(Math.min(requests, START, settings.concurrency)),
     close: transport.close,
   }
 }

@@ -1,5 +1,5 @@
 /** How many requests are under way at first: that many connections are opened at once. */
-const START = 64
+export const START = 64
 /** By how much the mean time of a request may grow before more requests at once bring nothing. */
 const HOLDS = 1.5
 

@@ -1,10 +1,8 @@
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
-import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import type { defaultProvider } from '@aws-sdk/credential-provider-node'
 import type { NodeHttpHandler } from '@smithy/node-http-handler'
 import type { Settings } from '../core/settings.js'
+import { openConnections } from './connections.js'
 import { bucketUrl } from './endpoint.js'
 import type { Clock } from './retry.js'
 import { loadCredentialChain, loadParts } from './sdk.js'
@@ -42,6 +40,8 @@ export interface Transport {
   send(request: Request, signal: AbortSignal | undefined): Promise<Answer>
   /** The store's clock, as far as its last answer told, refusals included. The local one stands in until one has come. */
   now(): number
+  /** Opens connections for so many requests at a time. */
+  warm(count: number): void
   close(): void
 }
 
@@ -80,12 +80,10 @@ export function openTransport(settings: S3Settings, clock: Pick<Clock, 'now'>): 
     // Keys are encoded once: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
     uriEscapePath: false,
   })
-  // An agent of one's own knows of a proxy only when told: https://nodejs.org/api/cli.html#node_use_env_proxy1
-  const proxy = process.env.NODE_USE_ENV_PROXY === '1' ? { proxyEnv: process.env } : {}
-  const agent = { keepAlive: true, maxSockets: settings.concurrency + socketsAside, ...proxy }
+  const { httpAgent, httpsAgent, ...connections } = openConnections(settings.concurrency + socketsAside)
   const handler = new NodeHttpHandler({
-    httpAgent: withoutHold(new HttpAgent(agent)),
-    httpsAgent: withoutHold(new HttpsAgent(agent)),
+    httpAgent,
+    httpsAgent,
     connectionTimeout: CONNECT_TIMEOUT,
     socketTimeout: IDLE_TIMEOUT,
     // The timer of a warning that nobody gets: by default it holds the process for twelve seconds.
@@ -115,7 +113,11 @@ export function openTransport(settings: S3Settings, clock: Pick<Clock, 'now'>): 
     credentials,
     send,
     now,
-    close: () => handler.destroy(),
+    warm: connections.warm,
+    close() {
+      connections.close()
+      handler.destroy()
+    },
   }
 }
 
@@ -141,29 +143,6 @@ function credentialsOf({ credentials, region }: S3Settings): () => Promise<Ident
   const config = { ...credentials, region: async () => region, logger: SILENT }
   const provider = loadCredentialChain().defaultProvider({ ...credentials, logger: SILENT, parentClientConfig: config })
   return () => provider({ callerClientConfig: config })
-}
-
-interface Connecting {
-  createConnection(...args: unknown[]): Socket | undefined
-  reuseSocket(socket: Socket, request: unknown): void
-}
-
-/** An agent whose sockets don't keep the process alive: whoever waits for an answer does that (see `Asked`). */
-function withoutHold<Agent extends HttpAgent>(agent: Agent): Agent {
-  const { createConnection, reuseSocket } = agent as unknown as Connecting
-  const own: Connecting = {
-    createConnection(...args) {
-      const socket = createConnection.apply(agent, args)
-      // Behind a proxy it comes later, by a callback.
-      socket?.unref()
-      return socket
-    },
-    reuseSocket(socket, request) {
-      reuseSocket.call(agent, socket, request)
-      socket.unref()
-    },
-  }
-  return Object.assign(agent, own)
 }
 
 /**
