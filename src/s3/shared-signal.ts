@@ -5,11 +5,12 @@ export interface Ending {
   onabort: (() => void) | null
 }
 
-const underWay = new WeakMap<AbortSignal, Set<Ending>>()
+const underWay = new WeakMap<AbortSignal, (Ending | undefined)[]>()
 
 /**
- * Runs a request that ends when a signal aborts which many requests share. The signal has one listener for all of them: each new one would be
- * compared with all that are there.
+ * Runs a request that ends when a signal aborts which many requests share. The signal has one listener for all of them, and what is under way
+ * stands in places that are used again. A list of listeners, and a Set, keep links from what has left them to what came later: all that was
+ * ever sent would stay in memory until the next full collection.
  */
 export async function underShared<T>(
   signal: AbortSignal | undefined,
@@ -25,21 +26,23 @@ export async function underShared<T>(
     },
     onabort: null,
   }
-  const endings = underWay.get(signal) ?? watch(signal)
-  endings.add(ending)
+  const places = underWay.get(signal) ?? watch(signal)
+  const free = places.indexOf(undefined)
+  const place = free < 0 ? places.length : free
+  places[place] = ending
   try {
     return await send(ending)
   } finally {
-    endings.delete(ending)
+    places[place] = undefined
   }
 }
 
-function watch(signal: AbortSignal): Set<Ending> {
-  const endings = new Set<Ending>()
-  underWay.set(signal, endings)
+function watch(signal: AbortSignal): (Ending | undefined)[] {
+  const places: (Ending | undefined)[] = []
+  underWay.set(signal, places)
   const endAll = () => {
-    for (const { onabort } of endings) onabort?.()
+    for (const ending of places) ending?.onabort?.()
   }
   signal.addEventListener('abort', endAll, { once: true })
-  return endings
+  return places
 }
