@@ -1,0 +1,119 @@
+import { type Phase, phases, type Results, type Row, type ServerCheck, type ViteBuild } from '../results.js'
+import { works } from '../work/works.js'
+import { type CellRows, cellOf, limitName, median, ourName, rowOf, seconds, short, timeOf } from './figures.js'
+import { table } from './markdown.js'
+
+const titles: Record<Phase, string> = { first: 'first deploy', rebuild: 'clean rebuild', changed: '5 changed' }
+
+/** All works and latencies that there are results of, with their titles. */
+export function cells(results: Results): { title: string; cell: CellRows }[] {
+  return works.flatMap(({ name, title }) => {
+    const latencies = [...new Set(results.rows.filter(({ work }) => work === name).map(({ latency }) => latency))]
+    return latencies
+      .sort((a, b) => a - b)
+      .map((latency) => ({ title: `${title}, ${latency} ms a request`, cell: cellOf(results, name, latency) }))
+  })
+}
+
+export function cellTable(cell: CellRows): string {
+  const head = ['tool', ...phases.flatMap((phase) => [`${titles[phase]}, s`, '×']), 'requests', 'CPU, s', 'memory, MB']
+  const rows = toolsIn(cell).map((tool) => {
+    const of = phases.map((phase) => rowOf(cell, tool, phase))
+    const each = (show: (row: Row) => string) =>
+      of.map((row) => (row && row.runs.length > 0 ? show(row) : '–')).join(' / ')
+    return [
+      tool,
+      ...phases.flatMap((phase, i) => [timeCell(of[i]), ratioCell(cell, tool, phase)]),
+      each(({ runs }) => median(runs.map(({ requests }) => requests)).toLocaleString('en')),
+      each(({ runs }) => short(median(runs.map(({ cpuSeconds }) => cpuSeconds)))),
+      each(({ runs }) => String(Math.round(median(runs.map(({ peakBytes }) => peakBytes / 1e6))))),
+    ]
+  })
+  return table(head, rows)
+}
+
+/** Ours, the limit, then the others by their first deploy. */
+function toolsIn(cell: CellRows): string[] {
+  const time = (tool: string) => timeOf(cell, tool, 'first') ?? Number.MAX_VALUE
+  const rank = (tool: string) => (tool === ourName ? -2 : tool === limitName ? -1 : time(tool))
+  return [...new Set(cell.rows.map(({ tool }) => tool))].sort((a, b) => rank(a) - rank(b))
+}
+
+/** `1.20 (1.12–1.31)`. */
+function timeCell(row: Row | undefined): string {
+  if (!row) return ''
+  const times = row.runs.map(({ milliseconds }) => milliseconds)
+  const wrong = row.verdict && row.verdict.wrongFiles > 0 && row.tool !== limitName ? ' ✗' : ''
+  if (row.note === 'failed' || row.note === 'not run') return row.note
+  if (times.length === 0) return `> ${row.timeoutSeconds}`
+  const middle = seconds(median(times)) + wrong
+  if (times.length === 1) return `${middle} (once)`
+  return `${middle} (${seconds(Math.min(...times))}–${seconds(Math.max(...times))})`
+}
+
+/** How many times as long as ours. */
+function ratioCell(cell: CellRows, tool: string, phase: Phase): string {
+  const [time, our] = [timeOf(cell, tool, phase), timeOf(cell, ourName, phase)]
+  return time === undefined || our === undefined || tool === ourName ? '' : short(time / our)
+}
+
+/** What the tools said that failed. */
+export function failures({ rows }: CellRows): string[] {
+  const said = rows.flatMap(({ tool, failure }) => (failure === undefined ? [] : [`- ${tool} failed: \`${failure}\``]))
+  return [...new Set(said)]
+}
+
+/** Whether what is compared was run side by side. */
+export function isOneSession(cell: CellRows): boolean {
+  return new Set(cell.rows.map(({ session }) => session)).size === 1
+}
+
+export function toolTable({ rows, missing }: Results): string {
+  const latest = new Map(rows.map((row) => [row.tool, row]))
+  const found = [...latest.values()].map(({ tool, version, setting }) => [
+    tool,
+    version,
+    setting,
+    ...headers(rows, tool),
+  ])
+  const absent = Object.entries(missing).map(([tool, install]) => [tool, '**missing**', install, '', '', ''])
+  return table(
+    ['tool', 'version', 'how it was called', 'right bytes', 'right types', 'right caching'],
+    [...found, ...absent],
+    6,
+  )
+}
+
+function headers(rows: readonly Row[], tool: string): string[] {
+  if (tool === limitName) return ['', '', '']
+  const verdicts = rows.filter((row) => row.tool === tool).flatMap(({ verdict }) => verdict ?? [])
+  return (['wrongFiles', 'wrongTypes', 'wrongCaching'] as const).map((what) =>
+    verdicts.length === 0 ? '' : verdicts.every((verdict) => verdict[what] === 0) ? 'yes' : 'no',
+  )
+}
+
+export function serverTable(checks: readonly ServerCheck[]): string {
+  const of = (times: readonly number[]) =>
+    `${seconds(median(times))} (${seconds(Math.min(...times))}–${seconds(Math.max(...times))})`
+  return table(
+    ['work', 'ms a request', 'the limit, s', 'against a server that only answers, s', '×', 'our server at work'],
+    checks.map(({ work, latency, s3, answerOnly, busy }) => [
+      ...[work, String(latency), of(s3), of(answerOnly)],
+      ...[(median(s3) / median(answerOnly)).toFixed(2), `${Math.round(100 * median(busy))} % of the time`],
+    ]),
+  )
+}
+
+export function viteTable(builds: readonly ViteBuild[]): string {
+  return table(
+    ['a whole `vite build` of the site', 'ms a request', 'without, s', 'with, s', 'more, ms', 'CPU more, ms'],
+    builds.map(({ latency, phase, without, with: withIt, cpuWithout, cpuWith }) => {
+      const more = withIt.map((time, i) => time - (without[i] as number))
+      const spread = `${Math.round(Math.min(...more))}–${Math.round(Math.max(...more))}`
+      return [
+        ...[titles[phase], String(latency), seconds(median(without)), seconds(median(withIt))],
+        ...[`${Math.round(median(more))} (${spread})`, `${Math.round(1000 * (median(cpuWith) - median(cpuWithout)))}`],
+      ]
+    }),
+  )
+}

@@ -1,0 +1,107 @@
+import { cpSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { basename, dirname, join } from 'node:path'
+import { bundle } from './bundle.js'
+import { bucket, environment, location } from './cell.js'
+import { measure } from './measure.js'
+import { cacheFolder } from './paths.js'
+import { type Phase, phases, type ViteBuild } from './results.js'
+import type { BenchServer } from './server/start.js'
+import { figuresIn, ourSettings } from './tools/ours.js'
+import type { Folder, Folders } from './work/folder.js'
+
+/*
+ * What the plugin adds to a whole `vite build`: the same application built with it and without it, in pairs. The application is the site of the
+ * works: its assets are imported by their URLs, and so named by Vite, and what has no fingerprint there is in `public/`.
+ */
+
+interface Input {
+  server: BenchServer
+  /** Of the site. */
+  folders: Folders
+  latency: number
+  rounds: number
+  timeout: number
+  say(message: string): void
+}
+
+const root = join(cacheFolder, 'vite')
+
+export async function runViteBuilds({ server, folders, latency, rounds, timeout, say }: Input): Promise<ViteBuild[]> {
+  const plugin = await bundle('src/vite.ts', 'plugin')
+  writeApp('first', folders.first, plugin)
+  writeApp('changed', folders.changed, plugin)
+  await server.setLatency(latency)
+
+  const build = async (phase: Phase, withPlugin: boolean): Promise<{ milliseconds: number; cpuSeconds: number }> => {
+    const app = join(root, phase === 'changed' ? 'changed' : 'first')
+    const env = { ...environment(root), ...(withPlugin ? ourSettings({ ...server, bucket, location }) : {}) }
+    const script = withPlugin ? 'with-plugin.mjs' : 'without.mjs'
+    const argv = [process.execPath, viteCommand(), 'build', '--config', join(app, script), '--logLevel', 'warn']
+    const { exitCode, output, ...figures } = await measure({ argv, cwd: app, env }, timeout)
+    if (exitCode !== 0) throw new Error(`vite build failed: ${output}`)
+    return figures
+  }
+
+  const results = phases.map(
+    (phase): ViteBuild => ({ latency, phase, without: [], with: [], cpuWithout: [], cpuWith: [], importing: [] }),
+  )
+  await build('first', false)
+  for (let round = 0; round < rounds; round++) {
+    for (const result of results) {
+      for (const withPlugin of round % 2 === 0 ? [false, true] : [true, false]) {
+        if (withPlugin && result.phase === 'first') await server.reset()
+        if (withPlugin && result.phase !== 'first') await server.restore('vite build')
+        const { milliseconds, cpuSeconds } = await build(result.phase, withPlugin)
+        result[withPlugin ? 'with' : 'without'].push(milliseconds)
+        result[withPlugin ? 'cpuWith' : 'cpuWithout'].push(cpuSeconds)
+        if (withPlugin && result.phase === 'first') await server.save('vite build')
+      }
+      result.importing.push(await importing(plugin))
+      const [without, withIt] = [result.without.at(-1), result.with.at(-1)] as [number, number]
+      say(`vite build, ${latency} ms, round ${round + 1}, ${result.phase}: ${Math.round(withIt - without)} ms more`)
+    }
+  }
+  return results
+}
+
+/** Vite's command, of the version that the project itself is developed with. */
+function viteCommand(): string {
+  const require = createRequire(import.meta.url)
+  return join(dirname(require.resolve('vite/package.json')), 'bin/vite.js')
+}
+
+/** Milliseconds to import the plugin, call it, and have it find that it is off. */
+async function importing(plugin: string): Promise<number> {
+  const script = `
+    const begun = performance.now()
+    const { staticS3 } = await import(${JSON.stringify(plugin)})
+    staticS3()
+    console.log('FIGURES ' + (performance.now() - begun))`
+  const argv = [process.execPath, '--input-type=module', '--eval', script]
+  return figuresIn<number>((await measure({ argv, cwd: root, env: environment(root) }, 10_000)).output)
+}
+
+function writeApp(name: string, folder: Folder, plugin: string): void {
+  const app = join(root, name)
+  rmSync(app, { recursive: true, force: true })
+  for (const each of ['src/assets', 'public']) mkdirSync(join(app, each), { recursive: true })
+  for (const { path, fingerprinted } of folder.files) {
+    const file = join(folder.dir, path)
+    if (path === 'index.html') continue
+    if (fingerprinted) linkSync(file, join(app, 'src/assets', basename(path)))
+    else cpSync(file, join(app, 'public', path))
+  }
+  writeFileSync(join(app, 'index.html'), '<!doctype html><script type="module" src="/src/main.js"></script>\n')
+  writeFileSync(
+    join(app, 'src/main.js'),
+    "console.log(import.meta.glob('./assets/*', { query: '?url', import: 'default', eager: true }))\n",
+  )
+  const config = (plugins: string, imports = '') =>
+    `${imports}export default { plugins: [${plugins}], build: { assetsInlineLimit: 0, reportCompressedSize: false } }\n`
+  writeFileSync(join(app, 'without.mjs'), config(''))
+  writeFileSync(
+    join(app, 'with-plugin.mjs'),
+    config('staticS3()', `import { staticS3 } from ${JSON.stringify(plugin)}\n`),
+  )
+}
