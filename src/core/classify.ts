@@ -104,13 +104,20 @@ function groupOf({ path, fingerprinted }: BuiltFile): Group {
   return staysOnPageOrigin(plain) || /manifest[^/]*\.json$/i.test(plain) ? 'manifest' : 'asset'
 }
 
+/** By the ending. */
+const contentTypes = new Map<string, string>()
+
 function contentType(path: string): string {
   const ending = extname(path).toLowerCase()
   // https://developer.apple.com/documentation/xcode/supporting-associated-domains
   if (fileName(path) === 'apple-app-site-association') return 'application/json; charset=utf-8'
   // The registry's application/node is no type that a browser runs.
   if (ending === '.cjs') return 'text/javascript; charset=utf-8'
-  return (ending !== '' && mime.contentType(ending)) || 'application/octet-stream'
+  const known = contentTypes.get(ending)
+  if (known !== undefined) return known
+  const type = (ending !== '' && mime.contentType(ending)) || 'application/octet-stream'
+  contentTypes.set(ending, type)
+  return type
 }
 
 /** Seconds for which browsers or shared caches may use a response unasked; `immutable` alone counts for nothing (RFC 9111, RFC 8246). */

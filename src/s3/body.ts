@@ -25,7 +25,7 @@ export async function withBody<T>(
   })
   if (content instanceof Uint8Array) {
     if (content.byteLength !== body.size) throw changed(body.size, content.byteLength)
-    return send(Buffer.from(content.buffer, content.byteOffset, content.byteLength), signal)
+    return send(asBuffer(content), signal)
   }
 
   const cut = new AbortController()
@@ -45,6 +45,10 @@ export async function withBody<T>(
     content.destroy()
     exact.destroy()
   }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 /**

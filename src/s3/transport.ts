@@ -94,10 +94,17 @@ export function openTransport(settings: S3Settings, clock: Pick<Clock, 'now'>): 
   let place: Promise<Place> | undefined
   const send: Transport['send'] = async ({ method, key = '', query = {}, headers = {}, body: content }, signal) => {
     place ??= bucketUrl(settings).then(placeOf)
-    const { host, root, ...where } = await place
-    const path = `${root}/${key.split('/').map(extendedEncodeURIComponent).join('/')}`
-    const all = { ...headers, host, 'user-agent': 'static-s3' }
-    const request = new HttpRequest({ ...where, method, path, query, headers: all, body: content })
+    const { protocol, hostname, port, host, root } = await place
+    const request = new HttpRequest({
+      protocol,
+      hostname,
+      port,
+      method,
+      path: `${root}/${key.split('/').map(extendedEncodeURIComponent).join('/')}`,
+      query,
+      headers: { ...headers, host, 'user-agent': 'static-s3' },
+      body: content,
+    })
     const signed = await signer.sign(request, { signingDate: new Date(now()) })
     return underShared(signal, async (ending) => {
       const { response } = await handler.handle(signed as typeof request, ending ? { abortSignal: ending } : {})
@@ -161,14 +168,18 @@ function keepStoreTime(handler: NodeHttpHandler, local: Pick<Clock, 'now'>): () 
   return () => (ahead === undefined ? local.now() : Math.round(performance.now() + ahead))
 }
 
+const nothing = Buffer.alloc(0)
+
 /** Without an iterator, which would take as long as all else about an answer. */
 function read(stream: Readable): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     stream.on('data', (chunk: Buffer) => chunks.push(chunk))
-    stream.once('end', () => resolve(Buffer.concat(chunks)))
+    stream.once('end', () => resolve(chunks.length === 0 ? nothing : Buffer.concat(chunks)))
     stream.once('error', reject)
-    stream.once('close', () => reject(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })))
+    stream.once('close', () => {
+      if (!stream.readableEnded) reject(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }))
+    })
   })
 }
 
