@@ -63,6 +63,10 @@ function withReady(agent: HttpAgent) {
       socket.unref()
     },
   }
+  const close = () => {
+    for (const socket of ready) socket.destroy()
+    ready.clear()
+  }
   return {
     agent: Object.assign(agent, own),
     warm(count: number) {
@@ -72,13 +76,10 @@ function withReady(agent: HttpAgent) {
         const socket = connect({ ...last })
         if (!socket) return
         ready.add(socket)
-        const forget = () => ready.delete(socket)
-        // Whoever needs one then opens it anew, and gets the error.
-        socket.once('error', forget).once('close', forget)
+        // What broke one may have broken all, and not all have heard of it yet. Whoever needs one opens it anew, and gets the error.
+        socket.once('error', close).once('close', () => ready.delete(socket))
       }
     },
-    close() {
-      for (const socket of ready) socket.destroy()
-    },
+    close,
   }
 }
