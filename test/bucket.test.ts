@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DeleteObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3'
@@ -1220,6 +1221,46 @@ describe('S3 bucket on the wire', () => {
     const [read, written] = addresses
     return { read, written }
   }
+
+  it('frees the socket of a stream that was refused before it was sent', async () => {
+    // Says no at once, reads nothing, and leaves the connection open.
+    const open = new Set<Socket>()
+    const deaf = createNetServer((socket) => {
+      open.add(socket)
+      socket.on('close', () => open.delete(socket)).on('error', () => {})
+      socket.once('data', () => {
+        socket.pause()
+        const body = '<Error><Code>AccessDenied</Code></Error>'
+        socket.write(`HTTP/1.1 403 Forbidden\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+      })
+    })
+    await once(deaf.listen(0, '127.0.0.1'), 'listening')
+    const endpoint = `http://127.0.0.1:${(deaf.address() as AddressInfo).port}`
+    const connection = await openBucket({ ...settingsFor(server, name), endpoint, concurrency: 2 }, patient)
+    const { signal } = new AbortController()
+    const size = 20_000_000
+    // With two sockets and two aside, the fifth would wait for ever.
+    for (let n = 0; n < 5; n++) {
+      const body = bodyOf('', { size, open: async () => Readable.from([Buffer.alloc(size)]) })
+      await expect(connection.bucket.put(`static/${n}`, body, {}, signal)).rejects.toThrow('AccessDenied')
+    }
+    connection.close()
+    deaf.close()
+    for (const socket of open) socket.destroy()
+  })
+
+  it.each([
+    '<Error xmlns="x"><Code>InvalidRequest</Code></Error>',
+    '<DeleteResult><Error a="b"><Code>InvalidRequest</Code></Error></DeleteResult>',
+  ])('takes no error for a deletion: %s', async (answer) => {
+    const failing = createServer((_request, response) => response.end(answer))
+    await once(failing.listen(0, '127.0.0.1'), 'listening')
+    const endpoint = `http://127.0.0.1:${(failing.address() as AddressInfo).port}`
+    const { bucket, close } = await openBucket({ ...settingsFor(server, name), endpoint }, patient)
+    await expect(bucket.delete(['a', 'b'])).rejects.toThrow('InvalidRequest')
+    close()
+    failing.close()
+  })
 
   it('opens no more bodies at a time than it has sockets', async () => {
     const narrow = await openBucket({ ...settingsFor(server, name), concurrency: 4 }, patient)

@@ -81,6 +81,30 @@ describe.each(['http', 'https'] as const)('connections over %s', (protocol) => {
     expect(sockets.size).toBe(5)
   })
 
+  it('lead to the one place also when another was asked since', async () => {
+    await ask()
+    connections.warm(4)
+    await opened(4)
+    expect([await ask('localhost'), await ask('localhost')]).toEqual(['answer', 'answer'])
+    // Kept alive, one is enough for both; none of those that lead elsewhere was taken.
+    expect(sockets.size).toBe(5)
+    connections.warm(4)
+    await opened(8)
+  })
+
+  it('that a server has given up with a last word are not used', async () => {
+    await ask()
+    connections.warm(4)
+    await opened(4)
+    const [used, ...unused] = sockets
+    const closed = unused.map((socket) => once(socket, 'close'))
+    for (const socket of unused) socket.end('HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n')
+    await Promise.all(closed)
+    used?.destroy()
+    const answers = await Promise.all([1, 2, 3].map(() => vi.waitFor(() => ask())))
+    expect(answers).toEqual(['answer', 'answer', 'answer'])
+  })
+
   it('are closed in the end', async () => {
     await ask()
     connections.warm(4)

@@ -623,16 +623,10 @@ describe('bucket', () => {
     ['a\\b', 'has to be the bare name of the bucket'],
     [
       'arn:aws:s3:us-east-1:123456789012:accesspoint/site',
-      'is an ARN, which has no public URL: it needs AWS_S3_CUSTOM_DOMAIN',
+      "is an ARN: name the bucket itself, or the access point's alias",
     ],
   ])('%s is refused', async (bucket, problem) => {
     expect(await messageOf(resolve({ options: { bucket } }))).toContain(`  - option \`bucket\` ${problem}`)
-  })
-
-  it('may be an access point behind a domain', async () => {
-    const bucket = 'arn:aws:s3:us-east-1:123456789012:accesspoint/site'
-    const settings = await resolve({ options: { bucket, customDomain: 'cdn.example.com' } })
-    expect(settings).toMatchObject({ bucket, publicUrl: 'https://cdn.example.com/static/' })
   })
 
   describe('in another store than AWS', () => {

@@ -12,7 +12,7 @@ export interface DigestedFile extends ClassifiedFile {
   md5: string
   /** Hex; what records compare content by. */
   sha256: string
-  /** The bytes, of most small files: they needn't be read again. */
+  /** The bytes, as far as there was room for them: they needn't be read again. */
   content?: Buffer
 }
 

@@ -40,6 +40,8 @@ export function bucketUrlAt(
 
 /** Whether the bucket's name stands in the path: asked for, or the only way that works. */
 export function usesPathStyle(bucket: string, endpoint: string | undefined, style: Place['addressingStyle']): boolean {
+  // What can't be part of a host name, for `URL` would leave it out, or write it in lower case.
+  if (!/^[a-z0-9.-]+$/.test(bucket)) return true
   // An IP address has no names below it. As `URL` writes one, whatever its form was.
   if (endpoint !== undefined && /^(\[.*\]|[\d.]+)$/.test(new URL(endpoint).hostname)) return true
   if (style !== 'auto') return style === 'path'

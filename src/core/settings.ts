@@ -74,7 +74,7 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
   }
   const endpoint = readEndpoint(read)
   const { customDomain, protocol } = readCustomDomain(read)
-  const bucket = readBucket(read, endpoint, customDomain)
+  const bucket = readBucket(read, endpoint)
   checkEndpoint(read, endpoint, bucket, customDomain)
   const credentials = readCredentials(read, environment)
   const known = {
@@ -123,7 +123,7 @@ function readSwitch(read: SettingReader, { options, environment, build }: Settin
   return { on, because: found ? `${found.name} is ${show(found.value)}` : 'USE_S3 is not set' }
 }
 
-function readBucket(read: SettingReader, endpoint: string | undefined, customDomain: string | undefined): string {
+function readBucket(read: SettingReader, endpoint: string | undefined): string {
   const found = read.string('bucket', ['AWS_STORAGE_BUCKET_NAME'])
   if (!found) {
     if (!read.problems.some((problem) => problem.startsWith('option `bucket`'))) {
@@ -133,10 +133,8 @@ function readBucket(read: SettingReader, endpoint: string | undefined, customDom
   }
   const { value } = found
   if (value.startsWith('arn:')) {
-    // An access point has no public URL of its own that could be told from its ARN.
-    if (customDomain === undefined) {
-      read.problem(found, 'is an ARN, which has no public URL: it needs AWS_S3_CUSTOM_DOMAIN')
-    }
+    // An access point's own host name can't be told from every ARN, and what is public is the bucket.
+    read.problem(found, "is an ARN: name the bucket itself, or the access point's alias")
   } else if (/[/:\\]/.test(value)) {
     read.problem(found, 'has to be the bare name of the bucket (a folder in it goes into AWS_LOCATION)')
   } else if (

@@ -200,8 +200,9 @@ async function read(file: string, size: number): Promise<Uint8Array | Readable |
     return bytes?.length === size ? bytes : undefined
   }
   const handle = await open(file)
+  const found = await handle.stat().catch(() => undefined)
   // A stream closes the handle itself, at its end.
-  if ((await handle.stat()).size === size) return handle.createReadStream({ highWaterMark: smallBytes })
+  if (found?.size === size) return handle.createReadStream({ highWaterMark: smallBytes })
   await handle.close()
   return undefined
 }

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net'
 export interface Connections {
   httpAgent: HttpAgent
   httpsAgent: HttpsAgent
-  /** Sees to it that so many are open or being opened, to where the last one went. */
+  /** Opens what is missing to so many to where the last one went, busy ones included. */
   warm(count: number): void
   /** Closes those that are ready. The agents' own are the agents'. */
   close(): void
@@ -41,7 +41,8 @@ interface Connecting {
 /** An agent that takes a connection which was opened ahead, where there is one. */
 function withReady(agent: HttpAgent) {
   const { createConnection, reuseSocket } = agent as unknown as Connecting
-  const ready = new Set<Socket>()
+  /** With the agent's name for where each leads. */
+  const ready = new Map<Socket, string>()
   let last: Options | undefined
   const connect: Connecting['createConnection'] = (options, callback) => {
     const socket = createConnection.call(agent, options, callback)
@@ -51,12 +52,16 @@ function withReady(agent: HttpAgent) {
   }
   const own: Connecting = {
     createConnection(options, callback) {
-      const isSame = last !== undefined && agent.getName(last) === agent.getName(options)
-      last = options
-      const [socket] = isSame ? ready : []
-      if (!socket) return connect(options, callback)
-      ready.delete(socket)
-      return socket
+      // Without the request's own signature.
+      const { headers: _, ...where } = options as Options & { headers?: object }
+      last = where
+      const name = agent.getName(options)
+      for (const [socket, itsName] of ready) {
+        if (itsName !== name || !socket.writable) continue
+        ready.delete(socket)
+        return socket
+      }
+      return connect(options, callback)
     },
     reuseSocket(socket, request) {
       reuseSocket.call(agent, socket, request)
@@ -64,18 +69,22 @@ function withReady(agent: HttpAgent) {
     },
   }
   const close = () => {
-    for (const socket of ready) socket.destroy()
+    for (const socket of ready.keys()) socket.destroy()
     ready.clear()
   }
   return {
     agent: Object.assign(agent, own),
     warm(count: number) {
       if (!last) return
-      const open = [agent.sockets, agent.freeSockets].flatMap((each) => Object.values(each)).flat().length
-      for (let n = open + ready.size; n < count; n++) {
+      const name = agent.getName(last)
+      const open = [agent.sockets, agent.freeSockets].flatMap((each) => each[name] ?? [])
+      const there = [...ready.values()].filter((itsName) => itsName === name)
+      for (let n = open.length + there.length; n < count; n++) {
         const socket = connect({ ...last })
         if (!socket) return
-        ready.add(socket)
+        ready.set(socket, name)
+        // Unread, what a server says before it closes (408) would hide that it did, and pass for the answer to the first request.
+        socket.resume()
         // What broke one may have broken all, and not all have heard of it yet. Whoever needs one opens it anew, and gets the error.
         socket.once('error', close).once('close', () => ready.delete(socket))
       }

@@ -70,5 +70,6 @@ async function deleteTogether(
   if (xml.trim() !== '' && root !== 'DeleteResult' && root !== 'Error') {
     throw Object.assign(new Error('no list of keys'), { name: 'NoS3Answer' })
   }
+  if (root === 'Error') return [textsOf(xml)]
   return [...elements(xml, 'Error')].map(textsOf).filter(({ Code }) => Code !== 'NoSuchKey')
 }

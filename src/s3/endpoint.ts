@@ -14,7 +14,10 @@ export async function bucketUrl({ bucket, region, endpoint, addressingStyle, cre
   const { resolveRegionConfig } = loadConfigReader()
   // Refuses what can't be one.
   await resolveRegionConfig({ region, useFipsEndpoint: false }).region()
-  return bucketUrlAt(endpoint ?? `https://${await awsHost(region, credentials)}`, { bucket, endpoint, addressingStyle })
+  const store = endpoint ?? `https://${await awsHost(region, credentials)}`
+  // As the SDK has it, whatever style was asked for: no certificate covers names with dots.
+  const style = bucket.includes('.') ? 'path' : addressingStyle
+  return bucketUrlAt(store, { bucket, endpoint, addressingStyle: style })
 }
 
 async function awsHost(region: string, credentials: Endpoint['credentials']): Promise<string> {

@@ -18,7 +18,7 @@ export type S3Settings = Pick<
 
 type Identity = Awaited<ReturnType<ReturnType<typeof defaultProvider>>>
 
-export interface Request {
+export interface HttpCall {
   method: 'GET' | 'PUT' | 'POST' | 'DELETE'
   /** Undefined for the bucket itself. */
   key?: string
@@ -37,7 +37,7 @@ export interface Transport {
   handler: NodeHttpHandler
   credentials(): Promise<Identity>
   /** Signs a request to the bucket and sends it. Rejects as a command of the SDK does. */
-  send(request: Request, signal: AbortSignal | undefined): Promise<Answer>
+  send(call: HttpCall, signal: AbortSignal | undefined): Promise<Answer>
   /** The store's clock, as far as its last answer told, refusals included. The local one stands in until one has come. */
   now(): number
   /** Opens connections for so many requests at a time. */
@@ -60,7 +60,7 @@ const CONNECT_TIMEOUT = 10_000
  */
 const IDLE_TIMEOUT = 120_000
 
-/** Bytes that are read of a refusal. S3's have a few hundred. */
+/** Bytes of a refusal that are looked into. S3's have a few hundred. */
 const LONGEST_REFUSAL = 16 * 1024
 
 /** Beside those for files. */

@@ -38,11 +38,23 @@ export function rootOf(xml: string): string | undefined {
 
 /** What is inside each element of that name. */
 export function* elements(xml: string, name: string): Generator<string> {
-  const [open, close] = [`<${name}>`, `</${name}>`]
+  const [open, close] = [`<${name}`, `</${name}>`]
   for (let start = xml.indexOf(open); start >= 0; ) {
-    const end = xml.indexOf(close, start)
+    const after = start + open.length
+    const inner = xml[after] === '>' ? after + 1 : /\s/.test(xml[after] ?? '') ? xml.indexOf('>', after) + 1 : 0
+    if (inner === 0) {
+      // Another name that begins alike.
+      start = xml.indexOf(open, after)
+      continue
+    }
+    if (xml[inner - 2] === '/') {
+      yield ''
+      start = xml.indexOf(open, inner)
+      continue
+    }
+    const end = xml.indexOf(close, inner)
     if (end < 0) return
-    yield xml.slice(start + open.length, end)
+    yield xml.slice(inner, end)
     start = xml.indexOf(open, end)
   }
 }
