@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type MemoryBucket, memoryBucket } from '../fixtures/memory-bucket.js'
+import { patient, settingsFor } from '../fixtures/s3/connection.js'
 import { type EmbeddedS3, type LoggedRequest, s3Servers, startEmbedded, type TestS3 } from '../fixtures/s3/index.js'
 import type { Bucket } from '../src/core/bucket.js'
 import { bodyOfBytes } from '../src/core/bytes.js'
@@ -750,12 +751,8 @@ describe('in a bucket in memory', () => {
   })
 })
 
-const patientClock = { now: Date.now, random: () => 0, sleep: async () => {} }
-
 function connect(s3: TestS3, bucket: string): Promise<S3Connection> {
-  const { endpoint, region, credentials } = s3
-  const settings = { bucket, region, endpoint, credentials, addressingStyle: 'auto' as const, concurrency: 32 }
-  return openBucket(settings, patientClock)
+  return openBucket(settingsFor(s3, bucket), patient)
 }
 
 describe.each(s3Servers)('$title', ({ available, start }) => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { patient } from '../fixtures/s3/connection.js'
 import { type EmbeddedS3, s3Servers, startEmbedded, type TestS3 } from '../fixtures/s3/index.js'
 import { StaticS3Error } from '../src/core/error.js'
 import { explain } from '../src/s3/explain.js'
@@ -410,8 +411,6 @@ describe('explain', () => {
   })
 })
 
-const hasty = { now: Date.now, random: () => 0, sleep: async () => {} }
-
 const settingsFor = (server: TestS3, bucket: string): S3Settings => ({
   bucket,
   region: server.region,
@@ -423,7 +422,7 @@ const settingsFor = (server: TestS3, bucket: string): S3Settings => ({
 
 /** What listing the bucket fails with. */
 async function failure(settings: S3Settings): Promise<StaticS3Error> {
-  const connection = await openBucket(settings, hasty)
+  const connection = await openBucket(settings, patient)
   try {
     await connection.bucket.list('static/')
   } catch (error) {
@@ -478,7 +477,7 @@ for (const { title, available, start } of s3Servers) {
     })
 
     it('a key that is too long', async () => {
-      const { bucket: port, close } = await openBucket(settingsFor(server, bucket), hasty)
+      const { bucket: port, close } = await openBucket(settingsFor(server, bucket), patient)
       const body = { size: 1, md5: '9dd4e461268c8034f5c8564e155c67a6', open: async () => Buffer.from('x') }
       await expect(port.put('k'.repeat(1100), body, {})).rejects.toThrow(/longer than the 1,024 bytes/)
       close()
@@ -518,7 +517,7 @@ describe('said by the embedded server', () => {
   })
 
   it('a bucket without ACLs', async () => {
-    const { bucket: port, close } = await openBucket(settingsFor(server, bucket), hasty)
+    const { bucket: port, close } = await openBucket(settingsFor(server, bucket), patient)
     const body = { size: 1, md5: '9dd4e461268c8034f5c8564e155c67a6', open: async () => Buffer.from('x') }
     await expect(port.put('static/a', body, { ACL: 'public-read' })).rejects.toThrow(/Remove AWS_DEFAULT_ACL/)
     close()
@@ -532,7 +531,7 @@ describe('said by the embedded server', () => {
       .send(new (await import('@aws-sdk/client-s3')).CreateBucketCommand({ Bucket: 'late' }))
       .then(() => 'late')
     late.server.reset()
-    const connection = await openBucket({ ...settingsFor(server, bucket), endpoint, region, credentials }, hasty)
+    const connection = await openBucket({ ...settingsFor(server, bucket), endpoint, region, credentials }, patient)
     expect(await connection.bucket.list('')).toEqual([])
     expect(late.server.requests.map(({ code }) => code)).toEqual(['RequestTimeTooSkewed', undefined])
     connection.close()

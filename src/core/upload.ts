@@ -200,9 +200,12 @@ async function read(file: string, size: number): Promise<Uint8Array | Readable |
     return bytes?.length === size ? bytes : undefined
   }
   const handle = await open(file)
-  const found = await handle.stat().catch(() => undefined)
+  const found = await handle.stat().catch(async (error: unknown) => {
+    await handle.close()
+    throw error
+  })
   // A stream closes the handle itself, at its end.
-  if (found?.size === size) return handle.createReadStream({ highWaterMark: smallBytes })
+  if (found.size === size) return handle.createReadStream({ highWaterMark: smallBytes })
   await handle.close()
   return undefined
 }

@@ -5,7 +5,7 @@ import { join, relative } from 'node:path'
 import { HttpRequest } from '@smithy/core/protocols'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { lookup } from 'mime-types'
-import { Sha256 } from './sha256.js'
+import { Sha256 } from '../../../src/s3/sha256.js'
 
 /*
  * Sends a folder's files as plain PUTs: `send-folder.js FOLDER URL SOCKETS`. Names, sizes, hashes and signatures are made before the time begins;
