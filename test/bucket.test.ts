@@ -28,14 +28,14 @@ import { openTransport } from '../src/s3/transport.js'
 const md5 = (content: string | Uint8Array) => createHash('md5').update(content).digest('hex')
 
 /** Counts how often it is opened. */
-function bodyOf(content: string | Uint8Array, overrides: Partial<Body> = {}): Body & { opened: number } {
+function bodyOf(content: string | Uint8Array, overrides: Partial<Body> = {}): Body & { md5: string; opened: number } {
   const bytes = Buffer.from(content)
   const body = {
     size: bytes.byteLength,
-    md5: md5(bytes),
     opened: 0,
     open: async (): Promise<Uint8Array | Readable> => bytes,
     ...overrides,
+    md5: md5(bytes),
   }
   const { open } = body
   body.open = () => {
@@ -584,6 +584,90 @@ describe('S3 bucket on the wire', () => {
       const added = Object.keys(headers).filter((header) => /x-amz-(acl|grant|.*checksum|trailer|decoded)/.test(header))
       expect(added).toEqual([])
     }
+  })
+
+  describe('of what is large', () => {
+    const content = Buffer.alloc(300_000, 'large')
+    const sha256 = createHash('sha256').update(content).digest('hex')
+    /** As uploads have it: without an MD5. */
+    const large = (...attempts: Buffer[]) => {
+      const body = {
+        size: content.length,
+        sha256,
+        opened: 0,
+        open: async () => Readable.from([attempts[body.opened++] ?? content]),
+      }
+      return body
+    }
+    const md5Sent = () =>
+      sent('PutObject').map(
+        ({ headers }) => headers['content-md5'] === Buffer.from(md5(content), 'hex').toString('base64'),
+      )
+    const isWithout = ({ operation, headers }: LoggedRequest) =>
+      operation === 'PutObject' && headers['content-md5'] === undefined
+
+    it('sends the SHA-256 alone, and reads it once', async () => {
+      const body = large()
+      expect(await connection.bucket.put('static/app.wasm', body, {})).toBe(md5(content))
+      expect(body.opened).toBe(1)
+      const [request] = sent('PutObject')
+      expect(request?.headers['x-amz-content-sha256']).toBe(sha256)
+      expect(request?.headers['content-md5']).toBeUndefined()
+    })
+
+    it('sends it again where it arrived damaged', async () => {
+      const damaged = Buffer.from(content)
+      damaged[150_000] = 0
+      expect(await connection.bucket.put('static/app.wasm', large(damaged), {})).toBe(md5(content))
+      expect(sent('PutObject').map(({ code }) => code)).toEqual(['XAmzContentSHA256Mismatch', undefined])
+      expect(md5Sent()).toEqual([false, false])
+    })
+
+    it.each(['ObjectLockLegalHoldStatus', 'ObjectLockMode', 'ObjectLockRetainUntilDate'])(
+      'sends the MD5 along with %s: Object Lock asks for it',
+      async (parameter) => {
+        const body = large()
+        await connection.bucket.put('static/app.wasm', body, { [parameter]: 'x' }).catch(() => {})
+        expect(md5Sent()).toEqual([true])
+        expect(body.opened).toBe(2)
+        await connection.bucket.put('static/app.wasm', large(), {})
+        expect(md5Sent()).toEqual([true, false])
+      },
+    )
+
+    it.each<[code: string, message: string]>([
+      [
+        'InvalidRequest',
+        'Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters',
+      ],
+      ['MissingContentMD5', 'Missing required header for this request.'],
+    ])('sends the MD5 where the store has asked for it (%s), from then on', async (code, message) => {
+      server.server.intercept = (request) => (isWithout(request) ? { status: 400, code, message } : undefined)
+      expect(await connection.bucket.put('static/app.wasm', large(), {})).toBe(md5(content))
+      expect(await connection.bucket.put('static/other.wasm', large(), {})).toBe(md5(content))
+      expect(md5Sent()).toEqual([false, true, true])
+    })
+
+    it('sends the MD5 after the connection was cut: that may have been such a refusal', async () => {
+      server.server.intercept = (request) => (isWithout(request) ? { destroy: 'midBody' } : undefined)
+      expect(await connection.bucket.put('static/app.wasm', large(), {})).toBe(md5(content))
+      expect(md5Sent()).toEqual([false, true])
+    })
+
+    it('takes no other refusal for that', async () => {
+      refuse('PutObject', 99, { status: 400, code: 'InvalidRequest', message: 'no' })
+      await expect(connection.bucket.put('static/app.wasm', large(), {})).rejects.toThrow(/InvalidRequest/)
+      expect(md5Sent()).toEqual([false])
+    })
+
+    it('says what is wrong with a file that can’t be read for its MD5', async () => {
+      const open = async () => {
+        throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' })
+      }
+      const put = connection.bucket.put('static/app.wasm', { ...large(), open }, { ObjectLockMode: 'GOVERNANCE' })
+      await expect(put).rejects.toThrow(/can't be read \(EIO\)/)
+      expect(sent('PutObject')).toEqual([])
+    })
   })
 
   it('sends an ACL that the parameters have', async () => {

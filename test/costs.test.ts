@@ -336,6 +336,22 @@ describe('a small site', () => {
     await expectUnchanged()
   })
 
+  test('whose records are lost: of large files, too, nothing is sent but other bytes', async () => {
+    const large = (letter: string) => letter.repeat(300_000)
+    const from = await copyApp('legacy', {
+      files: { ...siteOf('first'), 'public/one.bin': large('a'), 'public/two.bin': large('b') },
+    })
+    expect(await deploy({}, { from })).toEqual([])
+    const Objects = own(bucket).map((Key) => ({ Key }))
+    await send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects } }))
+    await writeFiles(from, { 'public/two.bin': large('c') })
+    expect(await deploy({}, { from })).toEqual([])
+    expect(keysOf(uploads())).toEqual(['static/two.bin'])
+    expect(copies()).toHaveLength(filesOfSite + 1)
+    expect(siteObjects(s3, bucket).get('static/two.bin')?.body.toString()).toBe(large('c'))
+    await expectUnchanged({}, { from })
+  })
+
   describe('deployed by who may not do everything', () => {
     const env = () => ({
       AWS_ACCESS_KEY_ID: s3.other.accessKeyId,

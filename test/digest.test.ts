@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { appendFileSync, rmSync, truncateSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,7 +15,7 @@ const secrets: Secret[] = [
   { name: 'the access key id in use', value: keyId, remedy: advice },
 ]
 
-/** Bytes that are read from the disk at a time. */
+/** Bytes up to which a file is read in one piece, and of the pieces of a larger one. */
 const chunk = 256 * 1024
 
 let dir: string
@@ -39,8 +40,9 @@ async function write(path: string, content: string | Buffer): Promise<Classified
   return classified(path)
 }
 
+/** Of a large file the SHA-256 alone. */
 const hashes = (content: string | Buffer) => ({
-  md5: createHash('md5').update(content).digest('hex'),
+  ...(Buffer.byteLength(content) > chunk ? {} : { md5: createHash('md5').update(content).digest('hex') }),
   sha256: createHash('sha256').update(content).digest('hex'),
 })
 
@@ -103,6 +105,22 @@ describe('a secret', () => {
     expect(problems).toEqual([`app.js contains the secret access key in use: ${advice}`])
   })
 
+  it('at each place where two pieces meet', async () => {
+    const content = (end: number) => Buffer.concat([before(end - secret.length), Buffer.from(secret), before(chunk)])
+    const ends = [chunk, 2 * chunk].flatMap((edge) => Array.from({ length: secret.length + 1 }, (_, i) => edge + i))
+    const files = await Promise.all(ends.map((end) => write(`${end}.js`, content(end))))
+    const { problems } = await digest(files, secrets)
+    expect(problems).toEqual(files.map(({ path }) => `${path} contains the secret access key in use: ${advice}`).sort())
+  })
+
+  it('longer than a piece', async () => {
+    const value = Array.from({ length: chunk / 2 }, (_, i) => i.toString(36).padStart(5, '.')).join('')
+    const long = [{ name: 'the value of A_TOKEN', value, remedy: advice }]
+    const file = await write('app.js', Buffer.concat([before(chunk / 3), Buffer.from(value), before(9)]))
+    const cut = await write('cut.js', Buffer.concat([before(chunk / 3), Buffer.from(value.slice(0, -1)), before(9)]))
+    expect((await digest([file, cut], long)).problems).toEqual([`app.js contains the value of A_TOKEN: ${advice}`])
+  })
+
   it.each<[what: string, content: string]>([
     ['half of it', secret.slice(0, -1)],
     ['it in pieces', `${secret.slice(0, 20)} ${secret.slice(20)}`],
@@ -140,6 +158,24 @@ describe('problems', () => {
       problems: ['gone.js vanished after the build'],
     })
   })
+
+  const MB = 1024 ** 2
+  it.each<[what: string, change: (file: string) => void, size: number]>([
+    ['shrinks', (file) => truncateSync(file, 9 * MB), 9 * MB],
+    ['shrinks to less than was read already', (file) => truncateSync(file, MB), 8 * MB],
+    ['grows', (file) => appendFileSync(file, Buffer.alloc(MB, 'a')), 21 * MB],
+    ['vanishes', rmSync, 20 * MB],
+  ])(
+    'none with a file that %s while it is read: what was read is told, and the upload will know',
+    async (_what, change, size) => {
+      const file = await write('large.bin', Buffer.alloc(20 * MB, 'a'))
+      const digesting = digest([file], secrets)
+      // Others get their turn after 8 MB.
+      change(file.file)
+      const whole = { ...file, size, ...hashes(Buffer.alloc(size, 'a')) }
+      expect(await digesting).toEqual({ files: [whole], problems: [] })
+    },
+  )
 
   it('of what is no file any more', async () => {
     await mkdir(join(dir, 'folder.js'))

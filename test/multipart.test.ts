@@ -38,13 +38,13 @@ function* content(salt = 0): Generator<Buffer> {
     yield piece
   }
 }
-const md5Of = (pieces: Iterable<Buffer>) => {
-  const hash = createHash('md5')
+const digestOf = (algorithm: string, pieces: Iterable<Buffer>) => {
+  const hash = createHash(algorithm)
   for (const piece of pieces) hash.update(piece)
   return hash.digest('hex')
 }
-const md5 = md5Of(content())
-const body: Body = { size, md5, open: async () => Readable.from(content()) }
+const sha256 = digestOf('sha256', content())
+const body: Body = { size, sha256, open: async () => Readable.from(content()) }
 
 let server: TestS3
 let name: string
@@ -77,9 +77,9 @@ for (const { title, available, start } of s3Servers) {
       expect(await connection.bucket.list('static/')).toEqual([{ key, size, etag, lastModified: expect.any(Number) }])
       const { Body: read, ...headers } = await server.client().send(new GetObjectCommand({ Bucket: name, Key: key }))
       expect(headers).toMatchObject({ ContentLength: size, ...parameters })
-      const hash = createHash('md5')
+      const hash = createHash('sha256')
       for await (const piece of read as Readable) hash.update(piece)
-      expect(hash.digest('hex')).toBe(md5)
+      expect(hash.digest('hex')).toBe(sha256)
       expect(await uploadsLeft()).toEqual([])
     })
 
@@ -176,7 +176,7 @@ describe('what the embedded server shows', () => {
     }
     const etag = await connection.bucket.put(key, body, parameters)
     expect(left).toEqual([])
-    expect(md5Of([embedded().objects(name).get(key)?.body as Buffer])).toBe(md5)
+    expect(digestOf('sha256', [embedded().objects(name).get(key)?.body as Buffer])).toBe(sha256)
     expect(await connection.bucket.list('static/')).toMatchObject([{ key, size, etag }])
     expect(await uploadsLeft()).toEqual([])
   })

@@ -197,6 +197,28 @@ describe('what is done to a file', () => {
       'resumed',
     ],
     [
+      'written by this run, and begun with other headers by another',
+      {
+        listing: [listed('a.js', { lastModified: after })],
+        written: new Map([[a.key, one]]),
+        begun: [begunWith(hour, after)],
+      },
+      false,
+      'copy',
+      'headers unknown',
+    ],
+    [
+      'written by this run, multipart, and begun with other headers by another',
+      {
+        listing: [listed('a.js', { lastModified: after, etag: multipart })],
+        written: new Map([[a.key, multipart]]),
+        begun: [begunWith(hour, after)],
+      },
+      false,
+      'copy',
+      'headers unknown',
+    ],
+    [
       'written by this run, and by somebody else since',
       { listing: [listed('a.js', { etag: two })], written: new Map([[a.key, one]]) },
       false,
@@ -400,6 +422,30 @@ describe('fingerprinted names that stand in the bucket with other bytes', () => 
     ],
     ['not fingerprinted', [proof, file('a.js')], { listing: [proven, listed('a.js', { etag: two })] }, []],
     ['a page', [proof, file('a.html', { group: 'html' })], { listing: [proven, listed('a.html', { etag: two })] }, []],
+    [
+      'large ones: that no MD5 is known of one, and no ETag, proves nothing',
+      [{ ...file('new-1.bin'), md5: undefined }, hashed()],
+      { listing: [listed('a-1.js', { etag: two })] },
+      [],
+    ],
+    [
+      'large ones: no MD5 is no other MD5',
+      [proof, { ...hashed(), md5: undefined }],
+      { listing: [proven, listed('a-1.js', { etag: two })], written: new Map([['static/a-1.js', two]]) },
+      [],
+    ],
+    [
+      'large ones: another size',
+      [{ ...hashed(), md5: undefined }],
+      { listing: [listed('a-1.js', { etag: two, size: 11 })] },
+      ['a-1.js'],
+    ],
+    [
+      'large ones: other bytes on record',
+      [{ ...hashed(), md5: undefined }],
+      { listing: [listed('a-1.js')], record: record(recorded('a-1.js', { sha256: 'other' })) },
+      ['a-1.js'],
+    ],
     // Under SSE-KMS no ETag is an MD5, and all of them look like one.
     [
       'SSE-KMS: every ETag is another one',

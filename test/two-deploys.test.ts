@@ -52,13 +52,13 @@ const hash = (algorithm: string, content: string | Buffer) => createHash(algorit
 const location = 'static'
 const folder = releasesFolder(location)
 
-/** By MD5. */
+/** By SHA-256. */
 const contents = new Map<string, Buffer>()
 
 function fileOf(path: string, group: Group, content: string, parameters: ObjectParameters): DigestedFile {
   const bytes = Buffer.from(content)
-  const md5 = hash('md5', bytes)
-  contents.set(md5, bytes)
+  const sha256 = hash('sha256', bytes)
+  contents.set(sha256, bytes)
   return {
     path,
     file: `/nowhere/${path}`,
@@ -68,8 +68,8 @@ function fileOf(path: string, group: Group, content: string, parameters: ObjectP
     group,
     parameters,
     size: bytes.length,
-    md5,
-    sha256: hash('sha256', bytes),
+    md5: hash('md5', bytes),
+    sha256,
   }
 }
 
@@ -241,7 +241,7 @@ class Scene {
   ) {
     this.bucket = memoryBucket({ now: () => Math.floor((Date.now() + ahead) / grain) * grain })
     this.network = new Interleaving(this.bucket, random, (body) => {
-      return { ...body, open: async () => contents.get(body.md5) ?? body.open() }
+      return { ...body, open: async () => contents.get(body.sha256 ?? '') ?? body.open() }
     })
   }
 
@@ -358,7 +358,7 @@ class Scene {
     const theirs = this.#writes.get(owner) as Write
     const isAsBuiltBy = ({ by }: Write) => {
       const file = this.#built.get(by)?.get(key)
-      return file !== undefined && contents.get(file.md5)?.equals(there.bytes)
+      return file !== undefined && contents.get(file.sha256)?.equals(there.bytes)
     }
     if (!isAsBuiltBy(own)) return `is not what ${own.by} built: ${there.bytes}`
     if (isAsBuiltBy(theirs)) return undefined
@@ -411,9 +411,9 @@ class Scene {
 
   /** Every file of the deploy is there as it should be. */
   checkSite({ name, files }: Deploy): void {
-    for (const { key, md5, parameters } of files) {
+    for (const { key, sha256, parameters } of files) {
       const there = this.bucket.objects.get(key)
-      const right = `${key}: ${headersOf(parameters)} ${contents.get(md5)}`
+      const right = `${key}: ${headersOf(parameters)} ${contents.get(sha256)}`
       expect(`${key}: ${headersOf(there?.parameters ?? {})} ${there?.bytes}`, `when ${name} has ended`).toBe(right)
     }
   }

@@ -7,9 +7,9 @@ export type ObjectParameters = Record<string, unknown>
 export interface Body {
   /** Bytes. */
   size: number
-  /** MD5 of the content, hex. Goes along as Content-MD5, so that S3 refuses what arrived damaged. */
-  md5: string
-  /** SHA-256 of the content, hex, where it is known: then the request's signature covers that too. */
+  /** MD5 of the content, hex, where it is known. Goes along as Content-MD5, so that S3 refuses what arrived damaged. */
+  md5?: string
+  /** SHA-256 of the content, hex, where it is known: then the request's signature covers it, to the same end. */
   sha256?: string
   /** Called once for each attempt: a stream that was read can't be sent again. */
   open(): Promise<Uint8Array | Readable>

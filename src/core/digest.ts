@@ -1,15 +1,14 @@
 import { createHash, hash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { ClassifiedFile } from './classify.js'
-import { mapInParallel } from './parallel.js'
+import { readInPieces, turn } from './large-file.js'
 import { readSmall, smallBytes } from './small-file.js'
 
 export interface DigestedFile extends ClassifiedFile {
   /** Bytes. */
   size: number
-  /** Hex; what S3 checks an upload by, and compares content by where nothing better is known. */
-  md5: string
+  /** Hex; what S3 compares content by. Of a large file only where nothing else will do: it takes longer than all else. */
+  md5?: string
   /** Hex; what records compare content by. */
   sha256: string
   /** The bytes, as far as there was room for them: they needn't be read again. */
@@ -33,10 +32,7 @@ export interface Secret {
 
 /** Bytes of small files that are kept for their upload. */
 const keptBytes = 8 * 1024 * 1024
-/** How many larger files are open at once. */
-const openFiles = 8
-/** Bytes after which whatever else the process does gets its turn, about ten milliseconds; opening a file counts as so many. */
-const turn = 8 * 1024 * 1024
+/** Bytes that opening a file counts as, until others get their turn. */
 const opening = 16 * 1024
 
 /**
@@ -52,45 +48,32 @@ export async function digest(files: readonly ClassifiedFile[], secrets: readonly
     .map(({ name, value, remedy }) => [`${name}: ${remedy}`, Buffer.from(value)] as const)
   const problems: string[] = []
   const digested: DigestedFile[] = []
-  const large: [index: number, file: ClassifiedFile][] = []
-  let kept = 0
-  const keep = (index: number, file: ClassifiedFile, { found, ...content }: Content, bytes?: Buffer) => {
-    for (const what of found) problems.push(`${file.path} contains ${what}`)
-    digested[index] = { ...file, ...content }
-    if (bytes === undefined || kept + bytes.length > keptBytes) return
-    digested[index].content = Buffer.from(bytes)
-    kept += bytes.length
-  }
-  const fail = (file: ClassifiedFile, error: unknown) => {
-    const { code } = error as NodeJS.ErrnoException
-    problems.push(code === 'ENOENT' ? `${file.path} vanished after the build` : `${file.path} can't be read (${code})`)
-  }
-
   const scratch = Buffer.allocUnsafe(smallBytes + 1)
-  const rest = files.entries()
-  for (let next = rest.next(); !next.done; await yieldToOthers()) {
-    for (let done = 0; !next.done && done < turn; next = rest.next()) {
-      const [index, file] = next.value
-      try {
-        const bytes = readSmall(file.file, scratch)
-        if (bytes) keep(index, file, digestOf(bytes, needles), bytes)
-        else large.push([index, file])
-        done += opening + (bytes?.length ?? 0)
-      } catch (error) {
-        fail(file, error)
-      }
-    }
-  }
-  await mapInParallel(openFiles, large, async ([index, file]) => {
+  let kept = 0
+  let done = 0
+  for (const file of files) {
     try {
-      keep(index, file, await readInPieces(file.file, needles))
+      const bytes = readSmall(file.file, scratch)
+      const { found, ...content } = bytes ? digestOf(bytes, needles) : await digestInPieces(file.file, needles)
+      for (const what of found) problems.push(`${file.path} contains ${what}`)
+      const each: DigestedFile = { ...file, ...content }
+      digested.push(each)
+      done += opening + each.size
+      if (bytes && kept + bytes.length <= keptBytes) {
+        each.content = Buffer.from(bytes)
+        kept += bytes.length
+      }
     } catch (error) {
-      fail(file, error)
+      const { code } = error as NodeJS.ErrnoException
+      problems.push(
+        code === 'ENOENT' ? `${file.path} vanished after the build` : `${file.path} can't be read (${code})`,
+      )
     }
-  })
-
-  // Without the holes of those that couldn't be read.
-  return { files: digested.filter(Boolean), problems: problems.sort() }
+    if (done < turn) continue
+    done = 0
+    await yieldToOthers()
+  }
+  return { files: digested, problems: problems.sort() }
 }
 
 interface Content extends Pick<DigestedFile, 'size' | 'md5' | 'sha256'> {
@@ -105,21 +88,16 @@ function digestOf(bytes: Buffer, needles: readonly Needle[]): Content {
   return { size: bytes.length, md5: hash('md5', bytes), sha256: hash('sha256', bytes), found }
 }
 
-async function readInPieces(file: string, needles: readonly Needle[]): Promise<Content> {
-  const md5 = createHash('md5')
+async function digestInPieces(file: string, needles: readonly Needle[]): Promise<Content> {
   const sha256 = createHash('sha256')
   const found = new Set<string>()
+  // A secret may lie across two pieces.
   const overlap = Math.max(0, ...needles.map(([, value]) => value.length - 1))
   let size = 0
-  let tail = Buffer.alloc(0)
-  for await (const chunk of createReadStream(file, { highWaterMark: smallBytes }) as AsyncIterable<Buffer>) {
-    size += chunk.length
-    md5.update(chunk)
-    sha256.update(chunk)
-    // A secret may lie across two pieces.
-    const searched = tail.length > 0 ? Buffer.concat([tail, chunk]) : chunk
-    for (const [what, value] of needles) if (searched.includes(value)) found.add(what)
-    tail = Buffer.from(searched.subarray(Math.max(0, searched.length - overlap)))
-  }
-  return { size, md5: md5.digest('hex'), sha256: sha256.digest('hex'), found: [...found] }
+  await readInPieces(file, overlap, (piece, overlapping) => {
+    size += piece.length
+    sha256.update(piece)
+    for (const [what, value] of needles) if (overlapping.includes(value)) found.add(what)
+  })
+  return { size, sha256: sha256.digest('hex'), found: [...found] }
 }

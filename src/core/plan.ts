@@ -56,12 +56,12 @@ const tolerance = 2000
  * | yes           | no    | same  | the record | same  | other               | copy   | headers         |
  * | yes           | no    | same  | an MD5     | other | –                   | upload | content         |
  * | yes           | no    | same  | nothing    | –     | –                   | upload | etag is no md5  |
- * | yes           | no    | same  | either     | same  | same, as was begun  | skip   | resumed         |
- * | yes           | no    | same  | either     | same  | not known           | copy   | headers unknown |
+ * | yes           | no    | same  | any        | same  | same, as was begun  | skip   | resumed         |
+ * | yes           | no    | same  | any        | same  | not known           | copy   | headers unknown |
  *
  * While an object's ETag is the one on record, its bytes are those on record. Its headers are too, unless it was written after the record, or
  * since a deploy began that was to give it others and has made no release: new headers alone change no ETag. Where the record doesn't have it,
- * the ETag itself may be an MD5. What can't be copied, being too large, is uploaded.
+ * the ETag itself may be an MD5: then the file's has to be known (see `addMd5s`). What can't be copied, being too large, is uploaded.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html on when an ETag is an MD5
  */
@@ -71,13 +71,14 @@ export function plan(files: readonly DigestedFile[], known: Known, force: boolea
 
   // Under SSE-KMS an ETag looks like an MD5 and isn't. One match proves that this bucket's are MD5s, and so that another
   // fingerprinted name's other ETag means other bytes.
-  const etagsAreMd5 = files.some((file) => listed.get(file.key)?.etag === file.md5)
+  const etagsAreMd5 = files.some(({ key, md5 }) => md5 !== undefined && listed.get(key)?.etag === md5)
   const overwritten = files.filter((file) => {
     const there = listed.get(file.key)
     if (!there || file.group !== 'fingerprinted') return false
     const recorded = bytesOnRecord(file.path, there, known.record)
     if (recorded) return recorded.sha256 !== file.sha256
-    return there.size !== file.size || (etagsAreMd5 && isMd5(there.etag) && there.etag !== file.md5)
+    if (there.size !== file.size) return true
+    return etagsAreMd5 && file.md5 !== undefined && isMd5(there.etag) && there.etag !== file.md5
   })
   return { decisions, overwritten }
 }
@@ -106,9 +107,15 @@ function decide(file: DigestedFile, there: ListedObject | undefined, known: Know
     const isKnown = candidates.length > 0 && candidates.every((each) => each === recorded.headers)
     return { file, ...copy, reason: isKnown ? 'headers' : 'headers unknown' }
   }
-  if (!isMd5(there.etag)) return { file, action: 'upload', reason: 'etag is no md5' }
-  if (there.etag !== file.md5) return { file, action: 'upload', reason: 'content' }
+  if (!written && !isMd5(there.etag)) return { file, action: 'upload', reason: 'etag is no md5' }
+  if (!written && there.etag !== file.md5) return { file, action: 'upload', reason: 'content' }
   return same ? { file, action: 'skip', reason: 'resumed' } : { file, ...copy, reason: 'headers unknown' }
+}
+
+/** Whether the ETag alone can tell if an object has a file's bytes. */
+export function goesByEtag(file: DigestedFile, there: ListedObject, { record, written }: Known): boolean {
+  if (there.size !== file.size || written.get(file.key) === there.etag) return false
+  return isMd5(there.etag) && !bytesOnRecord(file.path, there, record)
 }
 
 /** What the record says of an object that is there as it was, but for its headers. */

@@ -39,7 +39,10 @@ export async function preview(settings: Settings, dir: string): Promise<Preview>
     const { leftOut } = read
     const warnings = [...settings.warnings, ...read.warnings, ...survey.warnings]
     const warn = (message: string) => warnings.push(message)
-    const { decisions, overwritten } = decide({ files: read.files, settings, warn }, { ...survey, written: new Map() })
+    const { decisions, overwritten } = await decide(
+      { files: read.files, settings, warn },
+      { ...survey, written: new Map() },
+    )
     const milliseconds = performance.now() - begun
     const text = report({ ...settings, decisions, leftOut, dryRun: true, release: undefined, milliseconds })
     return { decisions, leftOut, overwritten: overwritten.map(({ path }) => path), last: survey.record, warnings, text }

@@ -76,7 +76,7 @@ async function deploy(input: PublishInput, stop: Stop): Promise<void> {
     logger.warn(message)
   }
   const released = settings.dryRun
-    ? { ...decide({ files, settings, warn }, { ...survey, written: new Map() }), release: undefined }
+    ? { ...(await decide({ files, settings, warn }, { ...survey, written: new Map() })), release: undefined }
     : await release({
         files,
         survey,

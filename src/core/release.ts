@@ -1,3 +1,4 @@
+import { addMd5s } from './add-md5s.js'
 import type { Bucket, ObjectParameters } from './bucket.js'
 import { bodyOfBytes } from './bytes.js'
 import type { DigestedFile } from './digest.js'
@@ -54,10 +55,10 @@ export async function release(input: ReleaseInput): Promise<Released> {
   const { bucket, settings, onProgress, stop = unstoppable } = input
   const decideFirst = (survey: Survey) => decide(input, { ...survey, written: new Map() })
   let { survey } = input
-  let first = decideFirst(survey)
+  let first = await decideFirst(survey)
   if (isUnchanged(first) && bucket.now() - survey.takenAt > fresh) {
     survey = await renewed(input, survey)
-    first = decideFirst(survey)
+    first = await decideFirst(survey)
   }
   if (isUnchanged(first)) return { decisions: first.decisions, release: undefined }
 
@@ -79,7 +80,7 @@ export async function release(input: ReleaseInput): Promise<Released> {
       now = await orFail(takeSurvey(bucket, settings.location, { folder: lock.folder }))
       // What it wrote itself it knows better: somebody else may have given it other headers since.
       now.begun = now.begun.filter(({ id }) => id !== author.id)
-      last = decide(input, { ...now, written: upload.written })
+      last = await decide(input, { ...now, written: upload.written })
       // What it began with is older than the release that came between.
       await orFail(begin(input, author, last, 2))
     }
@@ -110,10 +111,11 @@ async function renewed({ bucket, settings: { location } }: ReleaseInput, survey:
 }
 
 /** The plan, with a warning or an error about fingerprinted names that come with other bytes. */
-export function decide(
+export async function decide(
   { files, settings, warn }: Pick<ReleaseInput, 'files' | 'settings' | 'warn'>,
   known: Known,
-): Plan {
+): Promise<Plan> {
+  await addMd5s(files, known)
   const planned = plan(files, known, settings.force)
   guardFingerprints(planned, settings, warn)
   return planned

@@ -152,7 +152,7 @@ async function sendParts(multipart: Multipart, { key, uploadId, body, signal }: 
     }
   }
 
-  const whole = createHash('md5')
+  const whole = createHash('sha256')
   let size = 0
   let buffer: Buffer | undefined
   let length = 0
@@ -178,7 +178,8 @@ async function sendParts(multipart: Multipart, { key, uploadId, body, signal }: 
     } finally {
       if (!(content instanceof Uint8Array)) content.destroy()
     }
-    if (size !== body.size || whole.digest('hex') !== body.md5) throw changed(body.size, size)
+    const isOther = body.sha256 !== undefined && whole.digest('hex') !== body.sha256
+    if (size !== body.size || isOther) throw changed(body.size, size)
     if (buffer) sending.push(send(sending.length + 1, buffer, length))
     buffer = undefined
   } catch (error) {

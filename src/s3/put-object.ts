@@ -48,8 +48,8 @@ export async function putObject(
   const headers: Record<string, string> = {
     ...headersOf(parameters),
     'content-length': String(size),
-    'content-md5': Buffer.from(md5, 'hex').toString('base64'),
   }
+  if (md5 !== undefined) headers['content-md5'] = Buffer.from(md5, 'hex').toString('base64')
   // Where it is known, the signature covers it, of a stream too.
   if (sha256 !== undefined) headers['x-amz-content-sha256'] = sha256
   return (await transport.send({ method: 'PUT', key, headers, body: content }, signal)).headers.etag

@@ -4,6 +4,7 @@ import type { Body, Bucket, ObjectParameters } from '../core/bucket.js'
 import type { Credentials } from '../core/settings.js'
 import { withBody } from './body.js'
 import { createClient, withSignal } from './client.js'
+import { md5WhereAskedFor } from './content-md5.js'
 import { deleteObjects } from './delete-objects.js'
 import { explain, explainAbort } from './explain.js'
 import { listObjects } from './list-objects.js'
@@ -104,6 +105,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     return inUse ? [inUse.accessKeyId, inUse.secretAccessKey, inUse.sessionToken ?? ''] : []
   }
 
+  const withMd5 = md5WhereAskedFor()
   const buffers = new PartBuffers()
   const putLarge = async (
     inTurn: Slots,
@@ -153,8 +155,10 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
         body.size > multipartBytes
           ? putLarge(inTurn, key, body, parameters, signal)
           : call({ verb: 'PUT', key, parameters }, signal, () =>
-              withBody(body, signal, async (content, ending) =>
-                etagOf(await putObject(transport, key, content, body, parameters, ending)),
+              withMd5(body, parameters, signal, (guarded) =>
+                withBody(guarded, signal, async (content, ending) =>
+                  etagOf(await putObject(transport, key, content, guarded, parameters, ending)),
+                ),
               ),
             ),
 

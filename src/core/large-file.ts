@@ -1,0 +1,39 @@
+import { closeSync, openSync, readSync } from 'node:fs'
+import { setImmediate as yieldToOthers } from 'node:timers/promises'
+import { smallBytes } from './small-file.js'
+
+/** Bytes after which whatever else the process does gets its turn, about ten milliseconds. */
+export const turn = 8 * 1024 * 1024
+
+/**
+ * Reads a file of any size piece by piece, as fast as small ones are read. All pieces are in the same memory: none is there any more when the
+ * next one comes.
+ *
+ * @param take gets each piece, and the same with up to `overlap` bytes that come before it
+ */
+export async function readInPieces(
+  file: string,
+  overlap: number,
+  take: (piece: Buffer, overlapping: Buffer) => void,
+): Promise<void> {
+  const memory = Buffer.allocUnsafe(overlap + smallBytes)
+  const handle = openSync(file, 'r')
+  try {
+    let kept = 0
+    let done = 0
+    for (;;) {
+      const length = readSync(handle, memory, overlap, smallBytes, null)
+      if (length === 0) return
+      const [start, end] = [overlap - kept, overlap + length]
+      take(memory.subarray(overlap, end), memory.subarray(start, end))
+      kept = Math.min(overlap, end - start)
+      memory.copyWithin(overlap - kept, end - kept, end)
+      done += length
+      if (done < turn) continue
+      done = 0
+      await yieldToOthers()
+    }
+  } finally {
+    closeSync(handle)
+  }
+}

@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { addMd5s } from '../src/core/add-md5s.js'
+import type { ListedObject } from '../src/core/bucket.js'
+import type { DigestedFile } from '../src/core/digest.js'
+import { StaticS3Error } from '../src/core/error.js'
+import { headersOf } from '../src/core/headers.js'
+import { type Known, plan } from '../src/core/plan.js'
+
+const hash = (algorithm: string, content: string) => createHash(algorithm).update(content).digest('hex')
+
+const content = 'what is in the file'
+const md5 = hash('md5', content)
+const other = '2'.repeat(32)
+
+let dir: string
+let file: DigestedFile
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'static-s3-'))
+  const path = 'large.bin'
+  await writeFile(join(dir, path), content)
+  file = {
+    ...{ path, file: join(dir, path), emitted: true, fingerprinted: false, key: `static/${path}`, group: 'asset' },
+    ...{ parameters: {}, size: content.length, sha256: hash('sha256', content) },
+  }
+})
+afterEach(() => rm(dir, { recursive: true }))
+
+const listed = (etag: string, size = content.length): ListedObject[] => [
+  { key: 'static/large.bin', size, etag, lastModified: 1000 },
+]
+
+const known = (more: Partial<Known>): Known => ({
+  listing: [],
+  record: undefined,
+  begun: [],
+  written: new Map(),
+  ...more,
+})
+
+const recordOf = (etag: string): Known['record'] => ({
+  ...{ id: 'id', by: 'somebody', commit: undefined, bundler: 'vite', release: 1, splitAt: [], writtenAt: 2000 },
+  ...{ at: new Date(2000), surveyedAt: new Date(2000), conditionalWrites: true },
+  objects: new Map([
+    [
+      'large.bin',
+      {
+        ...{ sha256: hash('sha256', content), size: content.length, etag, headers: headersOf({}) },
+        ...{ fingerprinted: false, release: 1 },
+      },
+    ],
+  ]),
+})
+
+describe('the MD5 of a large file', () => {
+  it.each<[what: string, known: Partial<Known>, decision: string]>([
+    ['the same bytes, and no record', { listing: listed(md5) }, 'copy headers unknown'],
+    ['other bytes, and no record', { listing: listed(other) }, 'upload content'],
+    [
+      'the same bytes, begun with the same headers',
+      {
+        listing: listed(md5),
+        begun: [{ id: 'begun', writtenAt: 0, headers: new Map([['large.bin', headersOf({})]]) }],
+      },
+      'skip resumed',
+    ],
+    ['a record of another object', { listing: listed(md5), record: recordOf(other) }, 'copy headers unknown'],
+    [
+      'what somebody else wrote since this run did',
+      { listing: listed(other), written: new Map([['static/large.bin', md5]]) },
+      'upload content',
+    ],
+  ])('is added for %s', async (_what, more, decision) => {
+    await addMd5s([file], known(more))
+    expect(file.md5).toBe(md5)
+    const [{ action, reason } = { action: '', reason: '' }] = plan([file], known(more), false).decisions
+    expect(`${action} ${reason}`).toBe(decision)
+  })
+
+  it.each<[what: string, known: Partial<Known>, decision: string]>([
+    ['what isn’t there', {}, 'upload new'],
+    ['another size', { listing: listed(md5, 5) }, 'upload size'],
+    ['an ETag that is none', { listing: listed(`${md5}-2`) }, 'upload etag is no md5'],
+    ['what the record knows', { listing: listed(other), record: recordOf(other) }, 'skip unchanged'],
+    [
+      'what this run has written',
+      { listing: listed(md5), written: new Map([['static/large.bin', md5]]) },
+      'skip resumed',
+    ],
+    [
+      'what this run has written, though somebody began to give it other headers',
+      {
+        listing: listed(md5),
+        written: new Map([['static/large.bin', md5]]),
+        begun: [{ id: 'begun', writtenAt: 0, headers: undefined }],
+      },
+      'copy headers unknown',
+    ],
+  ])('is not asked for with %s', async (_what, more, decision) => {
+    // It would be an error.
+    await rm(file.file)
+    await addMd5s([file], known(more))
+    expect(file.md5).toBeUndefined()
+    const [{ action, reason } = { action: '', reason: '' }] = plan([file], known(more), false).decisions
+    expect(`${action} ${reason}`).toBe(decision)
+  })
+
+  it('that is known is not looked for again', async () => {
+    await rm(file.file)
+    const small = { ...file, md5 }
+    await addMd5s([small], known({ listing: listed(md5) }))
+    expect(small.md5).toBe(md5)
+  })
+})
+
+it.each<[how: string, change: (path: string) => Promise<unknown>, says: string]>([
+  ['vanished', (path) => rm(path), 'large.bin vanished after the build'],
+  ['became a folder', (path) => rm(path).then(() => mkdir(path)), "large.bin can't be read (EISDIR)"],
+  ['grew', (path) => writeFile(path, `${content} and more`), 'large.bin changed after it was first read; build again'],
+  ['shrank', (path) => writeFile(path, 'what'), 'large.bin changed after it was first read; build again'],
+  [
+    'has other bytes of the same number',
+    (path) => writeFile(path, content.toUpperCase()),
+    'large.bin changed after it was first read; build again',
+  ],
+])('a file that %s since it was first read is an error', async (_how, change, says) => {
+  await change(file.file)
+  const adding = addMd5s([file], known({ listing: listed(md5) }))
+  await expect(adding).rejects.toThrow(StaticS3Error)
+  await expect(adding).rejects.toThrow(says)
+})
