@@ -1,8 +1,12 @@
+import { closeSync, fstatSync, openSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { finished } from 'node:stream/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { readInPieces } from '../src/core/large-file.js'
+import { readInPieces, streamOf } from '../src/core/large-file.js'
 
 const piece = 256 * 1024
 
@@ -17,6 +21,15 @@ afterEach(() => rm(dir, { recursive: true }))
 
 /** No two neighbours in it are alike, wherever it is cut. */
 const contentOf = (size: number) => Buffer.from(Uint8Array.from({ length: size }, (_, i) => i * i + (i >> 8)))
+
+const isClosed = (handle: number): boolean => {
+  try {
+    fstatSync(handle)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EBADF'
+  }
+}
 
 describe('a file in pieces', () => {
   it.each([
@@ -47,5 +60,42 @@ describe('a file in pieces', () => {
       throw error
     })
     await expect(reading).rejects.toBe(error)
+  })
+})
+
+describe('an open file as a stream', () => {
+  it.each([0, 1, 64 * 1024, 1_000_000])('has all %i bytes, and is closed at its end', async (size) => {
+    const content = contentOf(size)
+    await writeFile(file, content)
+    const handle = openSync(file, 'r')
+    expect((await buffer(streamOf(handle))).equals(content)).toBe(true)
+    expect(isClosed(handle)).toBe(true)
+  })
+
+  it.each<[when: string, begin: (stream: Readable) => unknown]>([
+    ['before it is read', () => {}],
+    ['halfway', (stream) => stream.iterator({ destroyOnReturn: false }).next()],
+  ])('is closed when it is given up %s', async (_when, begin) => {
+    await writeFile(file, contentOf(1_000_000))
+    const handle = openSync(file, 'r')
+    const stream = streamOf(handle)
+    await begin(stream)
+    stream.destroy()
+    await finished(stream).catch(() => {})
+    expect(isClosed(handle)).toBe(true)
+  })
+
+  it('fails with the code of the file system, and is closed', async () => {
+    const handle = openSync(dir, 'r')
+    await expect(buffer(streamOf(handle))).rejects.toMatchObject({ code: 'EISDIR' })
+    expect(isClosed(handle)).toBe(true)
+  })
+
+  it('fails with the code where its file was closed by somebody else', async () => {
+    await writeFile(file, 'content')
+    const handle = openSync(file, 'r')
+    const stream = streamOf(handle)
+    closeSync(handle)
+    await expect(buffer(stream)).rejects.toMatchObject({ code: 'EBADF' })
   })
 })

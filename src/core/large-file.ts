@@ -1,7 +1,10 @@
 import { closeSync, openSync, readSync } from 'node:fs'
+import { Readable } from 'node:stream'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { smallBytes } from './small-file.js'
 
+/** Bytes that are sent in one piece. */
+const sentBytes = 64 * 1024
 /** Bytes after which whatever else the process does gets its turn, about ten milliseconds. */
 export const turn = 8 * 1024 * 1024
 
@@ -36,4 +39,20 @@ export async function readInPieces(
   } finally {
     closeSync(handle)
   }
+}
+
+/** What is left of an open file, read without waiting, too. The file is closed with the stream, however that ends. */
+export function streamOf(handle: number): Readable {
+  return new Readable({
+    highWaterMark: sentBytes,
+    read() {
+      const piece = Buffer.allocUnsafeSlow(sentBytes)
+      const length = readSync(handle, piece)
+      this.push(length === 0 ? null : piece.subarray(0, length))
+    },
+    destroy(error, done) {
+      closeSync(handle)
+      done(error)
+    },
+  })
 }

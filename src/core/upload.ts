@@ -1,8 +1,9 @@
-import { open } from 'node:fs/promises'
+import { closeSync, fstatSync, openSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import type { Body, Bucket } from './bucket.js'
 import { answerOf, StaticS3Error } from './error.js'
 import { type Group, groups } from './groups.js'
+import { streamOf } from './large-file.js'
 import { mapInParallel } from './parallel.js'
 import type { Decision, Plan } from './plan.js'
 import { readSmall, smallBytes } from './small-file.js'
@@ -199,13 +200,12 @@ async function read(file: string, size: number): Promise<Uint8Array | Readable |
     const bytes = readSmall(file, Buffer.allocUnsafe(size + 1))
     return bytes?.length === size ? bytes : undefined
   }
-  const handle = await open(file)
-  const found = await handle.stat().catch(async (error: unknown) => {
-    await handle.close()
-    throw error
-  })
-  // A stream closes the handle itself, at its end.
-  if (found.size === size) return handle.createReadStream({ highWaterMark: smallBytes })
-  await handle.close()
-  return undefined
+  const handle = openSync(file, 'r')
+  let found: number | undefined
+  try {
+    found = fstatSync(handle).size
+  } finally {
+    if (found !== size) closeSync(handle)
+  }
+  return found === size ? streamOf(handle) : undefined
 }
