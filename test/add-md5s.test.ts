@@ -8,6 +8,7 @@ import type { ListedObject } from '../src/core/bucket.js'
 import type { DigestedFile } from '../src/core/digest.js'
 import { StaticS3Error } from '../src/core/error.js'
 import { headersOf } from '../src/core/headers.js'
+import type { Rows } from '../src/core/packed.js'
 import { type Known, plan } from '../src/core/plan.js'
 
 const hash = (algorithm: string, content: string) => createHash(algorithm).update(content).digest('hex')
@@ -56,6 +57,9 @@ const recordOf = (etag: string): Known['record'] => ({
   ]),
 })
 
+const decided = (files: Rows<DigestedFile>, of: Known) =>
+  [...plan(files, of, false).decisions].map(({ action, reason }) => `${action} ${reason}`)
+
 describe('the MD5 of a large file', () => {
   it.each<[what: string, known: Partial<Known>, decision: string]>([
     ['the same bytes, and no record', { listing: listed(md5) }, 'copy headers unknown'],
@@ -75,10 +79,9 @@ describe('the MD5 of a large file', () => {
       'upload content',
     ],
   ])('is added for %s', async (_what, more, decision) => {
-    await addMd5s([file], known(more))
-    expect(file.md5).toBe(md5)
-    const [{ action, reason } = { action: '', reason: '' }] = plan([file], known(more), false).decisions
-    expect(`${action} ${reason}`).toBe(decision)
+    const files = await addMd5s([file], known(more))
+    expect([...files]).toEqual([{ ...file, md5 }])
+    expect(decided(files, known(more))).toEqual([decision])
   })
 
   it.each<[what: string, known: Partial<Known>, decision: string]>([
@@ -103,17 +106,18 @@ describe('the MD5 of a large file', () => {
   ])('is not asked for with %s', async (_what, more, decision) => {
     // It would be an error.
     await rm(file.file)
-    await addMd5s([file], known(more))
-    expect(file.md5).toBeUndefined()
-    const [{ action, reason } = { action: '', reason: '' }] = plan([file], known(more), false).decisions
-    expect(`${action} ${reason}`).toBe(decision)
+    const files = await addMd5s([file], known(more))
+    expect([...files]).toEqual([file])
+    expect(decided(files, known(more))).toEqual([decision])
   })
 
-  it('that is known is not looked for again', async () => {
-    await rm(file.file)
-    const small = { ...file, md5 }
-    await addMd5s([small], known({ listing: listed(md5) }))
-    expect(small.md5).toBe(md5)
+  it('that is known is not looked for again, and stays', async () => {
+    const small = { ...file, file: 'gone', path: 'small.js', key: 'static/small.js', md5: other }
+    const files = await addMd5s(
+      [small, file],
+      known({ listing: [...listed(md5), { ...small, etag: md5, lastModified: 0 }] }),
+    )
+    expect([...files]).toEqual([small, { ...file, md5 }])
   })
 })
 

@@ -77,7 +77,7 @@ const inUtf8Order = (keys: readonly string[]) =>
   [...keys].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
 
 const everyKey = async (bucket: Bucket, prefix: string, options?: ListOptions) =>
-  (await bucket.list(prefix, options)).map(({ key }) => key)
+  [...(await bucket.list(prefix, options))].map(({ key }) => key)
 
 /** What holds for reading, on whatever `open` gives: it is asked for a bucket that holds `objects`. */
 function readingContract(open: (objects: ReadonlyMap<string, string>) => Promise<Bucket>): void {
@@ -102,11 +102,11 @@ function readingContract(open: (objects: ReadonlyMap<string, string>) => Promise
     })
 
     it('lists nothing below a prefix that nothing is below', async () => {
-      expect(await bucket.list('nothing/')).toEqual([])
+      expect([...(await bucket.list('nothing/'))]).toEqual([])
     })
 
     it('tells sizes and ETags', async () => {
-      const listed = await bucket.list('static/')
+      const listed = [...(await bucket.list('static/'))]
       expect(listed.find(({ key }) => key === 'static/app.js')).toEqual({
         key: 'static/app.js',
         size: 16,
@@ -124,34 +124,34 @@ function readingContract(open: (objects: ReadonlyMap<string, string>) => Promise
     })
 
     it.each([1, 2, 20, 1000])('lists the first %i, in the same order', async (first) => {
-      const all = await bucket.list('static/')
-      expect(await bucket.list('static/', { first })).toEqual(all.slice(0, first))
+      const all = [...(await bucket.list('static/'))]
+      expect([...(await bucket.list('static/', { first }))]).toEqual(all.slice(0, first))
     })
 
     it('lists the first of nothing', async () => {
-      expect(await bucket.list('nothing/', { first: 1 })).toEqual([])
+      expect([...(await bucket.list('nothing/', { first: 1 }))]).toEqual([])
     })
 
     it('lists alike when it is split, although there is nothing to split', async () => {
-      const all = await bucket.list('static/')
+      const all = [...(await bucket.list('static/'))]
       const splits = ['static/', 'static/app.js', ...inUtf8Order(oddNames)]
-      expect(await bucket.list('static/', { splitAt: Promise.resolve(splits) })).toEqual(all)
+      expect([...(await bucket.list('static/', { splitAt: Promise.resolve(splits) }))]).toEqual(all)
     })
 
     // Vitest fails a run for a rejection that nobody took.
     it('needs no splits for a single page, and does not mind how they end', async () => {
       const never = new Promise<string[]>(() => {})
-      expect(await bucket.list('static/odd/', { splitAt: never })).toHaveLength(oddNames.length)
+      expect([...(await bucket.list('static/odd/', { splitAt: never }))]).toHaveLength(oddNames.length)
       const late = sleep(20).then(() => Promise.reject(new Error('no splits')))
-      expect(await bucket.list('static/odd/', { splitAt: late })).toHaveLength(oddNames.length)
-      expect(await bucket.list('static/', { first: 1, splitAt: Promise.reject(new Error('no splits')) })).toHaveLength(
-        1,
-      )
+      expect([...(await bucket.list('static/odd/', { splitAt: late }))]).toHaveLength(oddNames.length)
+      expect([
+        ...(await bucket.list('static/', { first: 1, splitAt: Promise.reject(new Error('no splits')) })),
+      ]).toHaveLength(1)
       await sleep(40)
     })
 
     it('tells when they were written, and what time it is there', async () => {
-      const listed = await bucket.list('')
+      const listed = [...(await bucket.list(''))]
       const now = bucket.now()
       expect(Math.abs(now - Date.now())).toBeLessThan(5000)
       for (const { key, lastModified = 0 } of listed) expect(Math.abs(now - lastModified), key).toBeLessThan(60_000)
@@ -199,7 +199,7 @@ function bucketContract(open: () => Promise<Opened>): void {
     beforeAll(async () => {
       ;({ bucket } = await open())
       await Promise.all([...keys, ...neighbours].map((key) => bucket.put(key, bodyOf('x'), {})))
-      serial = await bucket.list('static/')
+      serial = [...(await bucket.list('static/'))]
     }, 60_000)
 
     it('lists over several pages, in the order of UTF-8 bytes', async () => {
@@ -230,27 +230,27 @@ function bucketContract(open: () => Promise<Opened>): void {
       ],
       ['nowhere', []],
     ])('lists alike when it is split %s', async (_what, splits) => {
-      expect(await bucket.list('static/', { splitAt: Promise.resolve(splits) })).toEqual(serial)
+      expect([...(await bucket.list('static/', { splitAt: Promise.resolve(splits) }))]).toEqual(serial)
     })
 
     it('lists alike when the splits can not be had, or come late', async () => {
       const rejected = Promise.reject(new Error('no splits'))
-      expect(await bucket.list('static/', { splitAt: rejected })).toEqual(serial)
+      expect([...(await bucket.list('static/', { splitAt: rejected }))]).toEqual(serial)
       const late = sleep(100).then(() => every(500))
-      expect(await bucket.list('static/', { splitAt: late })).toEqual(serial)
+      expect([...(await bucket.list('static/', { splitAt: late }))]).toEqual(serial)
     })
 
     it('lists alike in a part of it, and in the whole bucket', async () => {
       const splitAt = Promise.resolve(every(500))
       for (const prefix of ['', 'stat', 'static', 'static/', 'static/3/', 'static/3/\uff21', 'statics']) {
-        expect(await bucket.list(prefix, { splitAt })).toEqual(await bucket.list(prefix))
+        expect([...(await bucket.list(prefix, { splitAt }))]).toEqual([...(await bucket.list(prefix))])
       }
     })
 
     it('lists the first ones', async () => {
       const splitAt = Promise.resolve(every(500))
       for (const first of [1, 999, 1000]) {
-        expect(await bucket.list('static/', { first, splitAt })).toEqual(serial.slice(0, first))
+        expect([...(await bucket.list('static/', { first, splitAt }))]).toEqual(serial.slice(0, first))
       }
     })
 
@@ -259,10 +259,10 @@ function bucketContract(open: () => Promise<Opened>): void {
       const added = splits.flatMap((key) => [`${key}!`, key.slice(0, -1), `${key.slice(0, 9)}\u{1f600}${key}`])
       await Promise.all(added.map((key) => bucket.put(key, bodyOf('new'), {})))
       await bucket.delete(splits.slice(1))
-      const listed = await bucket.list('static/', { splitAt: Promise.resolve(splits) })
+      const listed = [...(await bucket.list('static/', { splitAt: Promise.resolve(splits) }))]
       const expected = [...added, ...keys].filter((key) => !splits.slice(1).includes(key))
       expect(listed.map(({ key }) => key)).toEqual(inUtf8Order(expected))
-      expect(listed).toEqual(await bucket.list('static/'))
+      expect(listed).toEqual([...(await bucket.list('static/'))])
       await bucket.delete(added)
       await Promise.all(splits.map((key) => bucket.put(key, bodyOf('x'), {})))
     })
@@ -470,7 +470,7 @@ function bucketContract(open: () => Promise<Opened>): void {
     })
 
     it('tells when an object was written last', async () => {
-      const lastModified = async () => (await bucket.list('static/dated'))[0]?.lastModified ?? 0
+      const lastModified = async () => [...(await bucket.list('static/dated'))][0]?.lastModified ?? 0
       await bucket.put('static/dated', bodyOf('one'), {})
       const first = await lastModified()
       expect(Math.abs(bucket.now() - first)).toBeLessThan(3000)
@@ -506,11 +506,11 @@ describe('bucket in memory', () => {
     await bucket.put('a', bodyOf('a'), {})
     time += 30_000
     expect(bucket.now()).toBe(1_030_000)
-    expect(await bucket.list('')).toMatchObject([{ lastModified: 1_000_000 }])
+    expect([...(await bucket.list(''))]).toMatchObject([{ lastModified: 1_000_000 }])
     await bucket.copy('a', 'a', {})
-    expect(await bucket.list('')).toMatchObject([{ lastModified: 1_030_000 }])
+    expect([...(await bucket.list(''))]).toMatchObject([{ lastModified: 1_030_000 }])
     bucket.objects.set('b', { bytes: Buffer.from('b'), parameters: {} })
-    expect(await bucket.list('b')).toMatchObject([{ lastModified: undefined }])
+    expect([...(await bucket.list('b'))]).toMatchObject([{ lastModified: undefined }])
   })
 })
 
@@ -734,7 +734,7 @@ describe('S3 bucket on the wire', () => {
     await bucket.put('static/app.js', bodyOf('x'.repeat(1000)), {})
     refuse(operation, 4, { status: 503, code: 'SlowDown' })
     const all = async () => {
-      expect(await bucket.list('')).toHaveLength(1)
+      expect([...(await bucket.list(''))]).toHaveLength(1)
       expect(await bucket.get('static/app.js')).toHaveLength(1000)
       await bucket.copy('static/app.js', 'static/app.js', {})
       await bucket.delete(['static/app.js'])
@@ -1045,7 +1045,7 @@ describe('S3 bucket on the wire', () => {
       expect(await everyKey(bucket, 'static/', { splitAt: at })).toEqual(inOrder)
       expect(asked.filter((url) => url.includes('start-after'))).toEqual([])
       expect(await everyKey(bucket, 'static/', { first: 3 })).toEqual(inOrder.slice(0, 3))
-      expect((await bucket.list('static/'))[0]?.lastModified).toBeUndefined()
+      expect([...(await bucket.list('static/'))][0]?.lastModified).toBeUndefined()
       // Only the second page gives the order away.
       pages[0]?.sort()
       asked.length = 0
@@ -1069,13 +1069,13 @@ describe('S3 bucket on the wire', () => {
       isAhead()
       await bucket.put('a', bodyOf('a'), {}, new AbortController().signal)
       isAhead()
-      expect(Math.abs(bucket.now() - ((await bucket.list('a'))[0]?.lastModified ?? 0))).toBeLessThan(2000)
+      expect(Math.abs(bucket.now() - ([...(await bucket.list('a'))][0]?.lastModified ?? 0))).toBeLessThan(2000)
       close()
       await other.close()
     })
 
     it('goes on between answers, whatever somebody does to the local one', async () => {
-      await connection.bucket.list('')
+      ;[...(await connection.bucket.list(''))]
       const before = connection.bucket.now()
       const local = vi.spyOn(Date, 'now').mockReturnValue(0)
       await sleep(60)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Classified, classify } from '../src/core/classify.js'
+import { classify } from '../src/core/classify.js'
 import { type Group, groups } from '../src/core/groups.js'
 import type { Settings } from '../src/core/settings.js'
 
@@ -22,8 +22,10 @@ const file = (path: string) => {
   return { path: plain, file: `/dist/${plain}`, emitted: true, fingerprinted }
 }
 
-const classifyPaths = (paths: readonly string[], settings: Partial<Settings> = {}): Classified =>
-  classify({ files: paths.map(file), leftOut: [] }, { ...policy, ...settings })
+const classifyPaths = (paths: readonly string[], settings: Partial<Settings> = {}) => {
+  const classified = classify({ files: paths.map(file), leftOut: [] }, { ...policy, ...settings })
+  return { ...classified, files: [...classified.files] }
+}
 
 const only = (path: string, settings: Partial<Settings> = {}) => {
   const { files } = classifyPaths([path], settings)

@@ -508,7 +508,7 @@ describe('in a bucket in memory', () => {
         }
         const decisions: Decision[] = [{ file: page, action: 'upload', reason: 'new' }]
         const upload = startUpload(retrying, 8, () => {})
-        const message = await messageOf(soon(upload.run({ decisions, overwritten: [] }, ['html'], lock)))
+        const message = await messageOf(soon(upload.run({ decisions }, ['html'], lock)))
         expect({ attempts, message }).toEqual({ attempts: 1, message: expect.stringContaining('could not be renewed') })
         await lock.letGo()
         await rm(dir, { recursive: true })
@@ -565,7 +565,7 @@ describe('in a bucket in memory', () => {
       const slow: Bucket = {
         ...bucket,
         list: async (prefix, options) => {
-          const listing = await bucket.list(prefix, options)
+          const listing = [...(await bucket.list(prefix, options))]
           await new Promise((done) => setTimeout(done, 40_000))
           return listing
         },
@@ -592,7 +592,7 @@ describe('in a bucket in memory', () => {
       const timeless: Bucket = {
         ...bucket,
         list: async (prefix, options) =>
-          (await bucket.list(prefix, options)).map((object) => ({ ...object, lastModified: undefined })),
+          [...(await bucket.list(prefix, options))].map((object) => ({ ...object, lastModified: undefined })),
       }
       const seen = await readReleases(timeless, 'static')
       expect(await messageOf(soon(take(timeless, 'a', { folder: seen })))).toContain('locked by dead@machine')

@@ -86,7 +86,7 @@ const known = (more: Partial<Known> = {}): Known => ({
 })
 
 const decided = ({ decisions }: Plan) =>
-  decisions.map(({ file: { path }, action, reason }) => `${path} ${action} ${reason}`)
+  [...decisions].map(({ file: { path }, action, reason }) => `${path} ${action} ${reason}`)
 
 describe('what is done to a file', () => {
   const a = file('a.js')
@@ -331,8 +331,8 @@ describe('what is done to a file', () => {
       'headers unknown',
     ],
   ])('%s', (_what, more, force, action, reason) => {
-    const etag = action === 'copy' ? more.listing?.[0]?.etag : undefined
-    expect(plan([a], known(more), force).decisions).toEqual([{ file: a, action, reason, etag }])
+    const etag = action === 'copy' ? more.listing?.at(0)?.etag : undefined
+    expect([...plan([a], known(more), force).decisions]).toEqual([{ file: a, action, reason, etag }])
   })
 
   it('new headers for what is too large to be copied are uploaded with it', () => {
@@ -360,14 +360,16 @@ describe('what is done to a file', () => {
   it.each(['static/A.js', 'static/a.js/', 'static/a.jsx', 'static-admin/a.js', 'a.js', 'static//a.js'])(
     'takes %s for another key than static/a.js',
     (key) => {
-      expect(plan([file('a.js')], known({ listing: [{ ...listed('a.js'), key }] }), false).decisions[0]?.reason).toBe(
-        'new',
-      )
+      expect(
+        plan([file('a.js')], known({ listing: [{ ...listed('a.js'), key }] }), false).decisions.at(0)?.reason,
+      ).toBe('new')
     },
   )
 
   it('of nothing is nothing', () => {
-    expect(plan([], known({ listing: [listed('a.js')] }), false)).toEqual({ decisions: [], overwritten: [] })
+    const { decisions, counts, overwritten } = plan([], known({ listing: [listed('a.js')] }), false)
+    expect([...decisions, ...overwritten]).toEqual([])
+    expect(counts).toEqual({ upload: 0, copy: 0, skip: 0, unchanged: 0 })
   })
 })
 

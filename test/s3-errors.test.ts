@@ -424,7 +424,7 @@ const settingsFor = (server: TestS3, bucket: string): S3Settings => ({
 async function failure(settings: S3Settings): Promise<StaticS3Error> {
   const connection = await openBucket(settings, patient)
   try {
-    await connection.bucket.list('static/')
+    ;[...(await connection.bucket.list('static/'))]
   } catch (error) {
     expect(error).toBeInstanceOf(StaticS3Error)
     const { profile: _, ...secrets } = { profile: '', ...settings.credentials }
@@ -532,7 +532,7 @@ describe('said by the embedded server', () => {
       .then(() => 'late')
     late.server.reset()
     const connection = await openBucket({ ...settingsFor(server, bucket), endpoint, region, credentials }, patient)
-    expect(await connection.bucket.list('')).toEqual([])
+    expect([...(await connection.bucket.list(''))]).toEqual([])
     expect(late.server.requests.map(({ code }) => code)).toEqual(['RequestTimeTooSkewed', undefined])
     connection.close()
     await late.close()

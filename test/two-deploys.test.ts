@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { InputType, ZlibOptions } from 'node:zlib'
+import type { ZlibOptions } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test, vi } from 'vitest'
 import { deployEnv } from '../fixtures/build/environment.js'
 import { buildVite, copyApp, readTree } from '../fixtures/build/index.js'
@@ -31,11 +31,21 @@ import { takeSurvey } from '../src/core/survey.js'
 // What a deploy does between its requests happens in one turn of the loop here: a seed always means the same schedule.
 vi.mock('node:zlib', async (original) => {
   const zlib = await original<typeof import('node:zlib')>()
-  type Done = (error: null, bytes: Buffer) => void
+  const { Transform } = await import('node:stream')
+  const atOnce = (work: (bytes: Buffer) => Buffer) => {
+    const pieces: Buffer[] = []
+    return new Transform({
+      transform(piece, _encoding, done) {
+        pieces.push(piece)
+        done()
+      },
+      flush: (done) => done(null, work(Buffer.concat(pieces))),
+    })
+  }
   return {
     ...zlib,
-    gzip: (bytes: InputType, options: ZlibOptions, done: Done) => done(null, zlib.gzipSync(bytes, options)),
-    gunzip: (bytes: InputType, options: ZlibOptions, done: Done) => done(null, zlib.gunzipSync(bytes, options)),
+    createGzip: (options: ZlibOptions) => atOnce((bytes) => zlib.gzipSync(bytes, options)),
+    createGunzip: (options: ZlibOptions) => atOnce((bytes) => zlib.gunzipSync(bytes, options)),
   }
 })
 vi.mock('node:timers/promises', async (original) => ({
@@ -386,7 +396,7 @@ class Scene {
 
   /** The newest release's record, if nobody took a lock after it: then it is to be true. */
   async standing(): Promise<ReleaseRecord | undefined> {
-    const { records, locks } = readFolder(folder, await this.bucket.list(folder))
+    const { records, locks } = readFolder(folder, [...(await this.bucket.list(folder))])
     const [newest] = records
     if (!newest || (locks[0]?.release ?? 0) > newest.release) return undefined
     return decodeRelease(location, this.bucket.objects.get(newest.key)?.bytes as Buffer)

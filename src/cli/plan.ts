@@ -48,7 +48,7 @@ export async function planCommand(words: readonly string[]): Promise<void> {
     return
   }
   const { bucket, publicUrl } = settings
-  const files = decisions.map(({ file, action, reason }) => {
+  const files = [...decisions].map(({ file, action, reason }) => {
     const { path, key, size, group, parameters } = file
     return { path, key, action, reason, size, group, parameters }
   })

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { DigestedFile } from './digest.js'
 import { StaticS3Error } from './error.js'
 import { readInPieces } from './large-file.js'
+import { finder, hex, optional, Packed, Paired, type Rows } from './packed.js'
 import { goesByEtag, type Known } from './plan.js'
 
 /**
@@ -10,14 +11,17 @@ import { goesByEtag, type Known } from './plan.js'
  *
  * @throws StaticS3Error where a file isn't any more what it was
  */
-export async function addMd5s(files: readonly DigestedFile[], known: Known): Promise<void> {
-  const without = files.filter(({ md5 }) => md5 === undefined)
-  if (without.length === 0) return
-  const listed = new Map(known.listing.map((object) => [object.key, object]))
-  for (const file of without) {
-    const there = listed.get(file.key)
-    if (there && goesByEtag(file, there, known)) file.md5 = await md5Of(file)
+export async function addMd5s(files: Rows<DigestedFile>, known: Known): Promise<Rows<DigestedFile>> {
+  const listed = finder(known.listing, ({ key }) => key)
+  const added = new Map<string, string>()
+  for (const file of files) {
+    const there = file.md5 === undefined ? listed(file.key) : undefined
+    if (there && goesByEtag(file, there, known)) added.set(file.key, await md5Of(file))
   }
+  if (added.size === 0) return files
+  const md5s = new Packed(optional(hex))
+  for (const { key, md5 } of files) md5s.push(md5 ?? added.get(key))
+  return new Paired(files, md5s, (file, md5): DigestedFile => ({ ...file, md5 }))
 }
 
 async function md5Of({ path, file, sha256 }: DigestedFile): Promise<string> {

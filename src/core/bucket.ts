@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { Rows } from './packed.js'
 
 /** PutObject parameters beside bucket, key and body, under S3's own names (`CacheControl`, `ContentType`, `Metadata`, …). */
 export type ObjectParameters = Record<string, unknown>
@@ -8,7 +9,7 @@ export interface Body {
   /** Bytes. */
   size: number
   /** MD5 of the content, hex, where it is known. Goes along as Content-MD5, so that S3 refuses what arrived damaged. */
-  md5?: string
+  md5?: string | undefined
   /** SHA-256 of the content, hex, where it is known: then the request's signature covers it, to the same end. */
   sha256?: string
   /** Called once for each attempt: a stream that was read can't be sent again. */
@@ -42,7 +43,7 @@ export interface ListOptions {
  */
 export interface Bucket {
   /** All objects whose key begins with `prefix`, in S3's order (UTF-8 bytes). An empty prefix is the whole bucket. */
-  list(prefix: string, options?: ListOptions): Promise<ListedObject[]>
+  list(prefix: string, options?: ListOptions): Promise<Rows<ListedObject>>
   /** The object's bytes, or undefined where there is no such key. */
   get(key: string, signal?: AbortSignal): Promise<Uint8Array | undefined>
   /**

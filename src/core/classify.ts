@@ -3,6 +3,7 @@ import mime from 'mime-types'
 import type { ObjectParameters } from './bucket.js'
 import type { BuiltFile, Collected, LeftOut } from './collect.js'
 import type { Group } from './groups.js'
+import { flag, oneOf, Packed, type Rows, row, text } from './packed.js'
 import { staysOnPageOrigin } from './same-origin.js'
 import { fileName, isChoice, matcher, staysHome } from './selection.js'
 import type { Settings } from './settings.js'
@@ -14,7 +15,7 @@ export interface ClassifiedFile extends BuiltFile {
 }
 
 export interface Classified {
-  files: ClassifiedFile[]
+  files: Rows<ClassifiedFile>
   leftOut: LeftOut[]
   /** Problems that stop the deploy. */
   problems: string[]
@@ -29,10 +30,19 @@ type Policy = Pick<
 /** Which file becomes which object, with which headers, and which files stay home. */
 export function classify(collected: Collected, policy: Policy): Classified {
   const whyHome = staysHome(policy)
-  const rules = policy.rules.map(({ match, parameters }) => ({ matches: matcher(match), parameters }))
-
-  const result: Classified = { files: [], leftOut: [...collected.leftOut], problems: [], warnings: [] }
-  const sets = new Map<string, ObjectParameters>()
+  const parametersOf = parametersBy(policy)
+  const files = new Packed(
+    row<ClassifiedFile>({
+      path: text,
+      file: text,
+      emitted: flag,
+      fingerprinted: flag,
+      key: text,
+      group: oneOf(),
+      parameters: oneOf(),
+    }),
+  )
+  const result: Classified = { files, leftOut: [...collected.leftOut], problems: [], warnings: [] }
   const keptFresh: string[] = []
   const missed: string[] = []
   for (const file of collected.files) {
@@ -49,24 +59,9 @@ export function classify(collected: Collected, policy: Policy): Classified {
     if (bytes > 1024) result.problems.push(`${file.path}: its key has ${bytes} bytes, and S3 takes 1,024 at most`)
 
     const group = groupOf(file)
-    const { CacheControl, ...parameters } = policy.objectParameters
-    const goesStale = group !== 'fingerprinted' && typeof CacheControl === 'string' && maxAge(CacheControl) > 3600
-    const ruled = Object.assign({}, ...rules.filter(({ matches }) => matches(file.path)).map((rule) => rule.parameters))
-    if (goesStale && ruled.CacheControl === undefined) keptFresh.push(file.path)
-    const own = Object.assign(
-      {
-        CacheControl: group === 'fingerprinted' ? policy.cacheControl.fingerprinted : policy.cacheControl.other,
-        ContentType: contentType(file.path),
-      },
-      parameters,
-      CacheControl === undefined || goesStale ? {} : { CacheControl },
-      ruled,
-    )
-    // A site has few sets of headers, and may have a hundred thousand files.
-    const text = JSON.stringify(own)
-    const shared = sets.get(text) ?? own
-    sets.set(text, shared)
-    result.files.push({ ...file, key, group, parameters: shared })
+    const { parameters, isKeptFresh } = parametersOf(file.path, group)
+    if (isKeptFresh) keptFresh.push(file.path)
+    files.push({ ...file, key, group, parameters })
   }
   if (missed.length > 0) {
     result.warnings.push(
@@ -80,6 +75,41 @@ export function classify(collected: Collected, policy: Policy): Classified {
     )
   }
   return result
+}
+
+interface Chosen {
+  parameters: ObjectParameters
+  /** Whether the CacheControl of all objects isn't used, since it would make an object stale. */
+  isKeptFresh: boolean
+}
+
+/** What is sent along with each file. A site has few sets of headers, and may have a hundred thousand files. */
+function parametersBy(policy: Policy): (path: string, group: Group) => Chosen {
+  const rules = policy.rules.map(({ match, parameters }) => ({ matches: matcher(match), parameters }))
+  const chosen = new Map<string, Chosen>()
+  return (path, group) => {
+    const type = contentType(path)
+    const matching = rules.filter(({ matches }) => matches(path))
+    const situation = `${group} ${matching.map((rule) => rules.indexOf(rule))} ${type}`
+    const known =
+      chosen.get(situation) ??
+      choose(policy, group, type, Object.assign({}, ...matching.map(({ parameters }) => parameters)))
+    chosen.set(situation, known)
+    return known
+  }
+}
+
+function choose(policy: Policy, group: Group, ContentType: string, ruled: ObjectParameters): Chosen {
+  const { CacheControl, ...others } = policy.objectParameters
+  const goesStale = group !== 'fingerprinted' && typeof CacheControl === 'string' && maxAge(CacheControl) > 3600
+  const parameters = {
+    CacheControl: group === 'fingerprinted' ? policy.cacheControl.fingerprinted : policy.cacheControl.other,
+    ContentType,
+    ...others,
+    ...(CacheControl === undefined || goesStale ? {} : { CacheControl }),
+    ...ruled,
+  }
+  return { parameters, isKeptFresh: goesStale && ruled.CacheControl === undefined }
 }
 
 /** Whether a server or browser that reads `%2e` as a dot, or a backslash as a slash, would look outside of the location. */

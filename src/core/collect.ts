@@ -1,6 +1,7 @@
 import { readdirSync, realpathSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
+import { finder, flag, Packed, PackedMap, type Rows, row, text } from './packed.js'
 
 /** An output folder and what the bundler knows of it. Paths in the sets are relative to it, with `/`. */
 export interface Output {
@@ -14,7 +15,7 @@ export interface Output {
 }
 
 /** What stood in an output folder before the build: path → a mark that changes whenever the file is written. */
-export type Snapshot = ReadonlyMap<string, string>
+export type Snapshot = { get(path: string): string | undefined }
 
 export interface BuiltFile {
   /** Relative to its output folder, with `/` on every system. */
@@ -33,7 +34,7 @@ export interface LeftOut {
 }
 
 export interface Collected {
-  files: BuiltFile[]
+  files: Rows<BuiltFile>
   leftOut: LeftOut[]
 }
 
@@ -53,28 +54,33 @@ export async function collect(
   notOurs: readonly string[],
 ): Promise<Collected> {
   const merged = mergeByFolder(outputs)
-  const files = new Map<string, BuiltFile>()
+  const files = packedFiles()
   const leftOut: LeftOut[] = []
   for (const { dir, emitted, fingerprinted, emittedOnly } of merged) {
     // A folder inside this one that is an output of its own has its own URLs: its files are collected from there.
     const skipped = [...notOurs, ...merged.map((other) => other.dir)].filter((folder) => folder !== dir)
     const old = before.get(dir)
-    const walked = await walk(dir, skipped)
-    for (const path of walked.notFollowed) leftOut.push({ path, reason: 'link that is not followed' })
+    const ofAnother = finder(files, ({ path }) => path)
     // Where a bundler is told to write a page for the server: it has no place in the location.
     for (const path of emitted) {
       if (/^\.\.[\\/]/.test(path)) leftOut.push({ path, reason: 'outside of the output folder' })
     }
-    for (const { path, file } of walked.files) {
-      if (emittedOnly && !emitted.has(path)) continue
+    await walk(dir, skipped, (path, file) => {
+      if (file === undefined) return leftOut.push({ path, reason: 'link that is not followed' })
+      if (emittedOnly && !emitted.has(path)) return
       const stood = emitted.has(path) ? undefined : old?.get(path)
-      if (files.has(path)) leftOut.push({ path, reason: 'name taken by another output' })
+      if (ofAnother(path)) leftOut.push({ path, reason: 'name taken by another output' })
       else if (stood !== undefined && stood === markOf(file))
         leftOut.push({ path, reason: 'left over from an earlier build' })
-      else files.set(path, { path, file, emitted: emitted.has(path), fingerprinted: fingerprinted.has(path) })
-    }
+      else files.push({ path, file, emitted: emitted.has(path), fingerprinted: fingerprinted.has(path) })
+    })
   }
-  return { files: [...files.values()].sort(byPath), leftOut: leftOut.sort(byPath) }
+  // One folder is walked in order.
+  return { files: merged.length > 1 ? packedFiles([...files].sort(byPath)) : files, leftOut: leftOut.sort(byPath) }
+}
+
+function packedFiles(files: Iterable<BuiltFile> = []): Packed<BuiltFile> {
+  return new Packed(row<BuiltFile>({ path: text, file: text, emitted: flag, fingerprinted: flag }), files)
 }
 
 function byPath(a: { path: string }, b: { path: string }): number {
@@ -85,8 +91,9 @@ function byPath(a: { path: string }, b: { path: string }): number {
 export async function takeSnapshots(dirs: readonly string[]): Promise<Map<string, Snapshot>> {
   const snapshots = new Map<string, Snapshot>()
   for (const dir of new Set(dirs)) {
-    const { files } = await walk(dir, [])
-    snapshots.set(dir, new Map(files.map(({ path, file }) => [path, markOf(file) ?? ''])))
+    const marks = new PackedMap(text)
+    await walk(dir, [], (path, file) => file !== undefined && marks.set(path, markOf(file) ?? ''))
+    snapshots.set(dir, marks)
   }
   return snapshots
 }
@@ -105,40 +112,44 @@ function mergeByFolder(outputs: readonly Output[]): Output[] {
   return [...byFolder.values()]
 }
 
-interface Walked {
-  files: { path: string; file: string }[]
-  /** Links that lead out of the folder, to what was skipped in it, to another folder or nowhere. */
-  notFollowed: string[]
-}
-
 /** Files after which whatever else the process does gets its turn. */
 const turn = 2000
 
-/** Without waiting for each file: that is ten times as fast as Node's pool of threads. */
-async function walk(root: string, skipped: readonly string[]): Promise<Walked> {
-  const found: Walked = { files: [], notFollowed: [] }
+/**
+ * Without waiting for each file: that is ten times as fast as Node's pool of threads.
+ *
+ * @param found called for each file, in the order of the paths; without `file` for links that lead out of the folder, to what was skipped in
+ * it, to another folder or nowhere
+ */
+async function walk(
+  root: string,
+  skipped: readonly string[],
+  found: (path: string, file: string | undefined) => unknown,
+): Promise<void> {
   const base = orUndefined(() => realpathSync(root))
-  if (base === undefined) return found
+  if (base === undefined) return
   const foreign = skipped
     .map((folder) => orUndefined(() => realpathSync(folder)) ?? folder)
     .filter((folder) => folder.startsWith(base + sep))
-  const folders = [{ folder: root, path: '' }]
   let looked = 0
-  for (let next = folders.pop(); next !== undefined; next = folders.pop()) {
-    for (const entry of readdirSync(next.folder, { withFileTypes: true })) {
-      const file = join(next.folder, entry.name)
-      const path = next.path + entry.name
+  const walkFolder = async (folder: string, above: string): Promise<void> => {
+    // A folder's name with a slash, as it stands in the paths of its files.
+    const entries = readdirSync(folder, { withFileTypes: true }).map((entry) => ({
+      entry,
+      path: `${above}${entry.name}${entry.isDirectory() ? '/' : ''}`,
+    }))
+    for (const { entry, path } of entries.sort(byPath)) {
+      const file = join(folder, entry.name)
       if (entry.isDirectory()) {
-        if (!skipped.includes(file)) folders.push({ folder: file, path: `${path}/` })
+        if (!skipped.includes(file)) await walkFolder(file, path)
         continue
       }
       if (!entry.isSymbolicLink() && !entry.isFile()) continue
-      if (entry.isFile() || leadsToFile(file, base, foreign)) found.files.push({ path, file })
-      else found.notFollowed.push(path)
+      found(path, entry.isFile() || leadsToFile(file, base, foreign) ? file : undefined)
       if (++looked % turn === 0) await yieldToOthers()
     }
   }
-  return found
+  await walkFolder(root, '')
 }
 
 /**

@@ -2,22 +2,23 @@ import { createHash, hash } from 'node:crypto'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { ClassifiedFile } from './classify.js'
 import { readInPieces, turn } from './large-file.js'
+import { hex, number, oneOf, optional, Packed, Paired, type Rows, row } from './packed.js'
 import { readSmall, smallBytes } from './small-file.js'
 
 export interface DigestedFile extends ClassifiedFile {
   /** Bytes. */
   size: number
   /** Hex; what S3 compares content by. Of a large file only where nothing else will do: it takes longer than all else. */
-  md5?: string
+  md5?: string | undefined
   /** Hex; what records compare content by. */
   sha256: string
   /** The bytes, as far as there was room for them: they needn't be read again. */
-  content?: Buffer
+  content?: Buffer | undefined
 }
 
 export interface Digested {
-  files: DigestedFile[]
-  /** Problems that stop the deploy. */
+  files: Rows<DigestedFile>
+  /** Problems that stop the deploy: then there are no files. */
   problems: string[]
 }
 
@@ -41,54 +42,67 @@ const opening = 16 * 1024
  *
  * @param secrets what must not be published
  */
-export async function digest(files: readonly ClassifiedFile[], secrets: readonly Secret[]): Promise<Digested> {
+export async function digest(files: Rows<ClassifiedFile>, secrets: readonly Secret[]): Promise<Digested> {
   // A short one, as test servers take them, would be found everywhere.
   const needles = secrets
     .filter(({ value }) => value.length >= 8)
     .map(({ name, value, remedy }) => [`${name}: ${remedy}`, Buffer.from(value)] as const)
   const problems: string[] = []
-  const digested: DigestedFile[] = []
+  const contents = new Packed(row<Content>({ size: number, md5: optional(hex), sha256: hex, content: oneOf() }))
   const scratch = Buffer.allocUnsafe(smallBytes + 1)
   let kept = 0
   let done = 0
-  for (const file of files) {
+  for (const { path, file } of files) {
     try {
-      const bytes = readSmall(file.file, scratch)
-      const { found, ...content } = bytes ? digestOf(bytes, needles) : await digestInPieces(file.file, needles)
-      for (const what of found) problems.push(`${file.path} contains ${what}`)
-      const each: DigestedFile = { ...file, ...content }
-      digested.push(each)
-      done += opening + each.size
-      if (bytes && kept + bytes.length <= keptBytes) {
-        each.content = Buffer.from(bytes)
-        kept += bytes.length
-      }
+      const bytes = readSmall(file, scratch)
+      const { found, ...content } = bytes ? digestOf(bytes, needles) : await digestInPieces(file, needles)
+      for (const what of found) problems.push(`${path} contains ${what}`)
+      const keeps = bytes && kept + bytes.length <= keptBytes
+      if (keeps) kept += bytes.length
+      contents.push(keeps ? { ...content, content: Buffer.from(bytes) } : content)
+      done += opening + content.size
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      problems.push(
-        code === 'ENOENT' ? `${file.path} vanished after the build` : `${file.path} can't be read (${code})`,
-      )
+      problems.push(code === 'ENOENT' ? `${path} vanished after the build` : `${path} can't be read (${code})`)
     }
     if (done < turn) continue
     done = 0
     await yieldToOthers()
   }
-  return { files: digested, problems: problems.sort() }
+  if (problems.length > 0) return { files: [], problems: problems.sort() }
+  return { files: new Paired(files, contents, join), problems }
 }
 
-interface Content extends Pick<DigestedFile, 'size' | 'md5' | 'sha256'> {
+/** Field by field: that is several times as fast as spreading both. */
+const join = (file: ClassifiedFile, content: Content): DigestedFile => ({
+  path: file.path,
+  file: file.file,
+  emitted: file.emitted,
+  fingerprinted: file.fingerprinted,
+  key: file.key,
+  group: file.group,
+  parameters: file.parameters,
+  size: content.size,
+  md5: content.md5,
+  sha256: content.sha256,
+  content: content.content,
+})
+
+type Content = Pick<DigestedFile, 'size' | 'md5' | 'sha256' | 'content'>
+
+interface Searched extends Content {
   /** Which secrets occur in it. */
   found: readonly string[]
 }
 
 type Needle = readonly [what: string, value: Buffer]
 
-function digestOf(bytes: Buffer, needles: readonly Needle[]): Content {
+function digestOf(bytes: Buffer, needles: readonly Needle[]): Searched {
   const found = needles.filter(([, value]) => bytes.includes(value)).map(([what]) => what)
   return { size: bytes.length, md5: hash('md5', bytes), sha256: hash('sha256', bytes), found }
 }
 
-async function digestInPieces(file: string, needles: readonly Needle[]): Promise<Content> {
+async function digestInPieces(file: string, needles: readonly Needle[]): Promise<Searched> {
   const sha256 = createHash('sha256')
   const found = new Set<string>()
   // A secret may lie across two pieces.

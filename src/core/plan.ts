@@ -1,6 +1,7 @@
 import type { ListedObject } from './bucket.js'
 import type { DigestedFile } from './digest.js'
 import { headersOf } from './headers.js'
+import { finder, hex, oneOf, optional, Packed, Paired, type Rows, row } from './packed.js'
 import type { KnownObject } from './record.js'
 import type { Survey } from './survey.js'
 
@@ -16,16 +17,23 @@ export type Reason =
   | 'resumed'
   | 'unchanged'
 
-export interface Decision {
-  file: DigestedFile
+/** What is done, and why. */
+interface Outcome {
   action: 'upload' | 'copy' | 'skip'
   reason: Reason
   /** Of the object that is copied. */
-  etag?: string
+  etag?: string | undefined
+}
+
+export interface Decision extends Outcome {
+  file: DigestedFile
 }
 
 export interface Plan {
-  decisions: Decision[]
+  /** In the order of the files. */
+  decisions: Rows<Decision>
+  /** How many there are of each kind, and how many of those that are skipped are as the last release left them. */
+  counts: Record<Outcome['action'] | 'unchanged', number>
   /** Fingerprinted files whose names stand in the bucket with other bytes: somebody may have the old ones cached for a year. */
   overwritten: DigestedFile[]
 }
@@ -33,7 +41,7 @@ export interface Plan {
 /** What is there, what the records say of it, and what this run has done so far. */
 export type Known = Pick<Survey, 'listing' | 'record' | 'begun'> & {
   /** The ETags of what this run has written already, by key. */
-  written: ReadonlyMap<string, string>
+  written: { get(key: string): string | undefined }
 }
 
 /** S3 takes no larger object for a copy in one request. Bytes; https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html */
@@ -65,31 +73,46 @@ const tolerance = 2000
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html on when an ETag is an MD5
  */
-export function plan(files: readonly DigestedFile[], known: Known, force: boolean): Plan {
-  const listed = new Map(known.listing.map((object) => [object.key, object]))
-  const decisions = files.map((file) => decide(file, listed.get(file.key), known, force))
-
+export function plan(files: Rows<DigestedFile>, known: Known, force: boolean): Plan {
+  const listed = finder(known.listing, ({ key }) => key)
+  const outcomes = new Packed(row<Outcome>({ action: oneOf(), reason: oneOf(), etag: optional(hex) }))
+  const counts: Plan['counts'] = { upload: 0, copy: 0, skip: 0, unchanged: 0 }
   // Under SSE-KMS an ETag looks like an MD5 and isn't. One match proves that this bucket's are MD5s, and so that another
   // fingerprinted name's other ETag means other bytes.
-  const etagsAreMd5 = files.some(({ key, md5 }) => md5 !== undefined && listed.get(key)?.etag === md5)
-  const overwritten = files.filter((file) => {
-    const there = listed.get(file.key)
-    if (!there || file.group !== 'fingerprinted') return false
+  let etagsAreMd5 = false
+  const others: DigestedFile[] = []
+  for (const file of files) {
+    const there = listed(file.key)
+    const outcome = decide(file, there, known, force)
+    outcomes.push(outcome)
+    counts[outcome.action]++
+    if (outcome.reason === 'unchanged') counts.unchanged++
+    etagsAreMd5 ||= file.md5 !== undefined && there?.etag === file.md5
+    if (there && outcome.action === 'upload' && file.group === 'fingerprinted') others.push(file)
+  }
+
+  const overwritten = others.filter((file) => {
+    const there = listed(file.key) as ListedObject
     const recorded = bytesOnRecord(file.path, there, known.record)
     if (recorded) return recorded.sha256 !== file.sha256
     if (there.size !== file.size) return true
     return etagsAreMd5 && file.md5 !== undefined && isMd5(there.etag) && there.etag !== file.md5
   })
-  return { decisions, overwritten }
+  const decisions = new Paired(
+    files,
+    outcomes,
+    (file, { action, reason, etag }): Decision => ({ file, action, reason, etag }),
+  )
+  return { decisions, counts, overwritten }
 }
 
-function decide(file: DigestedFile, there: ListedObject | undefined, known: Known, force: boolean): Decision {
-  if (!there) return { file, action: 'upload', reason: 'new' }
+function decide(file: DigestedFile, there: ListedObject | undefined, known: Known, force: boolean): Outcome {
+  if (!there) return { action: 'upload', reason: 'new' }
   const written = known.written.get(file.key) === there.etag
-  if (force && !written) return { file, action: 'upload', reason: 'forced' }
-  if (there.size !== file.size) return { file, action: 'upload', reason: 'size' }
+  if (force && !written) return { action: 'upload', reason: 'forced' }
+  if (there.size !== file.size) return { action: 'upload', reason: 'size' }
   const recorded = bytesOnRecord(file.path, there, known.record)
-  const candidates = possibleHeaders(file.path, there, known)
+  const candidates = possibleHeaders(file.path, there, recorded, known)
   const ours = headersOf(file.parameters)
   const same = candidates.length > 0 && candidates.every((each) => each === ours)
   // Headers that aren't sent are gone after a copy. Tags are not.
@@ -100,16 +123,16 @@ function decide(file: DigestedFile, there: ListedObject | undefined, known: Know
       : ({ action: 'copy', etag: there.etag } as const)
 
   // Somebody else may have given it other headers since, and made a release.
-  if (written && (same || candidates.length === 0)) return { file, action: 'skip', reason: 'resumed' }
+  if (written && (same || candidates.length === 0)) return { action: 'skip', reason: 'resumed' }
   if (recorded) {
-    if (recorded.sha256 !== file.sha256) return { file, action: 'upload', reason: 'content' }
-    if (same) return { file, action: 'skip', reason: isOlder(there, recorded, known.record) ? 'unchanged' : 'resumed' }
+    if (recorded.sha256 !== file.sha256) return { action: 'upload', reason: 'content' }
+    if (same) return { action: 'skip', reason: isOlder(there, recorded, known.record) ? 'unchanged' : 'resumed' }
     const isKnown = candidates.length > 0 && candidates.every((each) => each === recorded.headers)
-    return { file, ...copy, reason: isKnown ? 'headers' : 'headers unknown' }
+    return { ...copy, reason: isKnown ? 'headers' : 'headers unknown' }
   }
-  if (!written && !isMd5(there.etag)) return { file, action: 'upload', reason: 'etag is no md5' }
-  if (!written && there.etag !== file.md5) return { file, action: 'upload', reason: 'content' }
-  return same ? { file, action: 'skip', reason: 'resumed' } : { file, ...copy, reason: 'headers unknown' }
+  if (!written && !isMd5(there.etag)) return { action: 'upload', reason: 'etag is no md5' }
+  if (!written && there.etag !== file.md5) return { action: 'upload', reason: 'content' }
+  return same ? { action: 'skip', reason: 'resumed' } : { ...copy, reason: 'headers unknown' }
 }
 
 /** Whether the ETag alone can tell if an object has a file's bytes. */
@@ -121,23 +144,31 @@ export function goesByEtag(file: DigestedFile, there: ListedObject, { record, wr
 /** What the record says of an object that is there as it was, but for its headers. */
 function bytesOnRecord(path: string, there: ListedObject, record: Known['record']): KnownObject | undefined {
   const known = record?.objects.get(path)
-  return known?.etag === there.etag && known.size === there.size ? known : undefined
+  return known && hasBytesOf(known, there) ? known : undefined
 }
 
-/** What the record says of an object that is there as it was. */
-export function recordOf(path: string, there: ListedObject, known: Pick<Known, 'record' | 'begun'>) {
-  const recorded = bytesOnRecord(path, there, known.record)
-  if (!recorded || !isOlder(there, recorded, known.record)) return undefined
-  return possibleHeaders(path, there, known).every((each) => each === recorded.headers) ? recorded : undefined
+function hasBytesOf(known: KnownObject, there: ListedObject): boolean {
+  return known.etag === there.etag && known.size === there.size
+}
+
+/** Whether an object is there as it is on record. */
+export function isAsRecorded(
+  path: string,
+  recorded: KnownObject,
+  there: ListedObject,
+  known: Pick<Known, 'record' | 'begun'>,
+): boolean {
+  if (!hasBytesOf(recorded, there) || !isOlder(there, recorded, known.record)) return false
+  return possibleHeaders(path, there, recorded, known).every((each) => each === recorded.headers)
 }
 
 /** The headers that an object may have, by the record and by deploys that began and have made no release; undefined for any. */
 function possibleHeaders(
   path: string,
   there: ListedObject,
+  recorded: KnownObject | undefined,
   { record, begun }: Pick<Known, 'record' | 'begun'>,
 ): (string | undefined)[] {
-  const recorded = bytesOnRecord(path, there, record)
   const claims = begun.filter(
     ({ headers, writtenAt }) => (headers?.has(path) ?? true) && (there.lastModified ?? -1) >= writtenAt,
   )

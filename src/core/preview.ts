@@ -1,14 +1,15 @@
 import { ask } from './ask.js'
 import type { LeftOut } from './collect.js'
+import type { Rows } from './packed.js'
 import type { Decision } from './plan.js'
 import { readFiles } from './read-files.js'
 import type { ReleaseRecord } from './record.js'
-import { decide } from './release.js'
+import { decide, nothing } from './release.js'
 import { report } from './report.js'
 import type { Settings } from './settings.js'
 
 export interface Preview {
-  decisions: Decision[]
+  decisions: Rows<Decision>
   leftOut: LeftOut[]
   /** Paths of fingerprinted files whose names stand in the bucket with other bytes. */
   overwritten: string[]
@@ -32,17 +33,15 @@ export async function preview(settings: Settings, dir: string): Promise<Preview>
   asked.hold()
   try {
     const survey = await asked.survey()
-    const objects = [...(survey.record?.objects ?? [])]
-    const fingerprinted = new Set(objects.filter(([, each]) => each.fingerprinted).map(([path]) => path))
+    const fingerprinted = new Set<string>()
+    for (const [path, object] of survey.record?.objects ?? []) if (object.fingerprinted) fingerprinted.add(path)
     const outputs = [{ dir, emitted: new Set<string>(), fingerprinted }]
     const read = await readFiles({ settings, asked, outputs, before: new Map(), notOurs: [], base: '/' })
     const { leftOut } = read
     const warnings = [...settings.warnings, ...read.warnings, ...survey.warnings]
     const warn = (message: string) => warnings.push(message)
-    const { decisions, overwritten } = await decide(
-      { files: read.files, settings, warn },
-      { ...survey, written: new Map() },
-    )
+    const input = { files: read.files, settings, warn }
+    const { decisions, overwritten } = await decide(input, { ...survey, written: nothing })
     const milliseconds = performance.now() - begun
     const text = report({ ...settings, decisions, leftOut, dryRun: true, release: undefined, milliseconds })
     return { decisions, leftOut, overwritten: overwritten.map(({ path }) => path), last: survey.record, warnings, text }

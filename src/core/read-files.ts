@@ -3,6 +3,7 @@ import { type Classified, classify } from './classify.js'
 import { type BuiltFile, collect, type Output, type Snapshot } from './collect.js'
 import { type DigestedFile, digest, type Secret } from './digest.js'
 import { StaticS3Error } from './error.js'
+import type { Rows } from './packed.js'
 import type { Settings } from './settings.js'
 import { urlInBucket } from './url-in-bucket.js'
 import { pointManifestPictures } from './web-app-manifest.js'
@@ -19,11 +20,11 @@ export interface FolderInput {
   /** Where the page's own origin has them: a URL or a path with a slash at its end. */
   base: string
   /** What there is to do to the files first. */
-  prepareFiles?: (files: readonly BuiltFile[]) => Promise<void>
+  prepareFiles?: (files: Rows<BuiltFile>) => Promise<void>
 }
 
 export interface ReadFiles extends Pick<Classified, 'leftOut' | 'warnings'> {
-  files: DigestedFile[]
+  files: Rows<DigestedFile>
 }
 
 /**
@@ -32,17 +33,21 @@ export interface ReadFiles extends Pick<Classified, 'leftOut' | 'warnings'> {
  * @throws StaticS3Error with all that stops the deploy
  */
 export async function readFiles(input: FolderInput): Promise<ReadFiles> {
-  const { settings, asked, outputs, before, notOurs, base } = input
-  const collected = await collect(outputs, before, notOurs)
-  await input.prepareFiles?.(collected.files)
-  if (settings.rewrite) {
-    collected.files = await pointManifestPictures(collected.files, base, urlInBucket(settings))
-  }
-  const { files, leftOut, problems, warnings } = classify(collected, settings)
+  const { settings, asked } = input
+  const { files, leftOut, problems, warnings } = await findFiles(input)
   throwProblems(problems)
   const digested = await digest(files, files.length === 0 ? [] : await secretsOf(settings, asked))
   throwProblems(digested.problems)
   return { files: digested.files, leftOut, warnings }
+}
+
+async function findFiles({ settings, outputs, before, notOurs, base, prepareFiles }: FolderInput): Promise<Classified> {
+  const collected = await collect(outputs, before, notOurs)
+  await prepareFiles?.(collected.files)
+  if (settings.rewrite) {
+    collected.files = await pointManifestPictures(collected.files, base, urlInBucket(settings))
+  }
+  return classify(collected, settings)
 }
 
 async function secretsOf({ secrets }: Settings, asked: Asked): Promise<Secret[]> {

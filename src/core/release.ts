@@ -6,8 +6,9 @@ import { answerOf, isForbidden, plain, StaticS3Error } from './error.js'
 import { headersOf } from './headers.js'
 import { compareKeys } from './key-order.js'
 import { type Lock, takeLock } from './lock.js'
-import { type Decision, type Known, type Plan, plan, recordOf } from './plan.js'
-import { type Author, encodeBegun, encodeRelease, type KnownObject, type ReleaseRecord } from './record.js'
+import { finder, Paired, type Rows } from './packed.js'
+import { type Decision, isAsRecorded, type Known, type Plan, plan } from './plan.js'
+import { type Author, encodeBegun, encodeRelease, type KnownObject } from './record.js'
 import { begunKey, latestRelease, lockKey, type ReleasesFolder, recordKey, releasesFolder } from './releases-folder.js'
 import type { Settings } from './settings.js'
 import { type Stop, unstoppable } from './stop.js'
@@ -15,7 +16,7 @@ import { isCurrent, readReleases, type Survey, takeSurvey } from './survey.js'
 import { type Done, startUpload } from './upload.js'
 
 export interface ReleaseInput {
-  files: readonly DigestedFile[]
+  files: Rows<DigestedFile>
   survey: Survey
   bucket: Bucket
   /** Where it is reached without waiting for files, so that the lock is renewed in time. */
@@ -33,7 +34,7 @@ export interface ReleaseInput {
 }
 
 export interface Released {
-  decisions: Decision[]
+  decisions: Rows<Decision>
   /** Its number; undefined where nothing was to be done, or no record can be kept. */
   release: number | undefined
 }
@@ -53,7 +54,7 @@ const page = 1000
  */
 export async function release(input: ReleaseInput): Promise<Released> {
   const { bucket, settings, onProgress, stop = unstoppable } = input
-  const decideFirst = (survey: Survey) => decide(input, { ...survey, written: new Map() })
+  const decideFirst = (survey: Survey) => decide(input, { ...survey, written: nothing })
   let { survey } = input
   let first = await decideFirst(survey)
   if (isUnchanged(first) && bucket.now() - survey.takenAt > fresh) {
@@ -62,7 +63,7 @@ export async function release(input: ReleaseInput): Promise<Released> {
   }
   if (isUnchanged(first)) return { decisions: first.decisions, release: undefined }
 
-  input.warm?.(first.decisions.filter(({ action }) => action !== 'skip').length)
+  input.warm?.(first.counts.upload + first.counts.copy)
   const upload = startUpload(bucket, settings.concurrency, onProgress, stop)
   const author = await input.author()
   const orFail = <T>(work: Promise<T>) =>
@@ -85,9 +86,8 @@ export async function release(input: ReleaseInput): Promise<Released> {
       await orFail(begin(input, author, last, 2))
     }
     await upload.run(last, ['fingerprinted', 'asset', 'manifest', 'html'], lock)
-    const decisions = last.decisions.map((decision) => upload.carriedOut.get(decision.file.key) ?? decision)
     const done = lock && (await keepRecord(input, author, lock, { ...now, written: upload.written }, survey))
-    return { decisions, release: done ? lock.release : undefined }
+    return { decisions: carriedOut(first, last), release: done ? lock.release : undefined }
   } catch (error) {
     // What may still be carried out mustn't come after the next deploy: then the lock is left to end by itself.
     if (!upload.leftUnanswered()) await lock?.giveUp().catch(() => {})
@@ -97,8 +97,23 @@ export async function release(input: ReleaseInput): Promise<Released> {
   }
 }
 
-function isUnchanged({ decisions }: Plan): boolean {
-  return decisions.every(({ reason }) => reason === 'unchanged')
+/** What a first run has written. */
+export const nothing: Known['written'] = new Map<string, string>()
+
+function isUnchanged({ decisions, counts }: Plan): boolean {
+  return counts.unchanged === decisions.length
+}
+
+function* changesIn({ decisions }: Plan): Generator<Decision> {
+  for (const decision of decisions) if (decision.action !== 'skip') yield decision
+}
+
+/** What became of each file: of what the first plan had uploaded already, the last one says that there is nothing left to do. */
+function carriedOut(first: Plan, last: Plan): Rows<Decision> {
+  if (first === last) return first.decisions
+  return new Paired(first.decisions, last.decisions, (before, after) =>
+    after.action === 'skip' && before.file.group === 'fingerprinted' ? before : after,
+  )
 }
 
 /** The survey, taken again if another deploy has been at work since. */
@@ -115,8 +130,7 @@ export async function decide(
   { files, settings, warn }: Pick<ReleaseInput, 'files' | 'settings' | 'warn'>,
   known: Known,
 ): Promise<Plan> {
-  await addMd5s(files, known)
-  const planned = plan(files, known, settings.force)
+  const planned = plan(await addMd5s(files, known), known, settings.force)
   guardFingerprints(planned, settings, warn)
   return planned
 }
@@ -129,12 +143,14 @@ export async function decide(
 async function begin(
   { bucket, aside = bucket, settings, warn }: ReleaseInput,
   author: Author,
-  { decisions }: Plan,
+  decided: Plan,
   time: 1 | 2,
 ): Promise<boolean> {
   const { location } = settings
-  const changed = decisions.filter(({ action }) => action !== 'skip')
-  const headers = new Map(changed.map(({ file }) => [file.path, headersOf(file.parameters)]))
+  function* headersOfChanges(): Generator<[path: string, headers: string]> {
+    for (const { file } of changesIn(decided)) yield [file.path, headersOf(file.parameters)]
+  }
+  const headers = headersOfChanges()
   const body = bodyOfBytes(await encodeBegun(location, { ...author, at: new Date(), headers }))
   try {
     await aside.put(begunKey(releasesFolder(location), author.id, time), body, recordParameters(settings))
@@ -213,48 +229,82 @@ async function keepRecord(
 function recordOfRelease(
   { files, settings }: ReleaseInput,
   author: Author,
-  lock: Lock,
+  { release, conditionalWrites }: Lock,
   known: Known & Pick<Survey, 'takenAt'>,
-): ReleaseRecord {
-  const listed = new Map(known.listing.map((object) => [object.key, object]))
-  const { release, conditionalWrites } = lock
-  const own = files.map((file): [string, KnownObject] => [
-    file.path,
-    {
-      sha256: file.sha256,
-      size: file.size,
-      etag: known.written.get(file.key) ?? listed.get(file.key)?.etag ?? '',
-      headers: headersOf(file.parameters),
-      fingerprinted: file.group === 'fingerprinted',
-      release,
-      kept: !known.written.has(file.key),
-    },
-  ])
-  const ours = new Set(files.map(({ path }) => path))
+): Parameters<typeof encodeRelease>[1] {
+  const listed = finder(known.listing, ({ key }) => key)
+  const ours = finder(files, ({ path }) => path)
   const prefix = settings.location === '' ? '' : `${settings.location}/`
-  const earlier = [...(known.record?.objects ?? [])]
-    .filter(([path]) => {
-      const there = listed.get(prefix + path)
-      return !ours.has(path) && there !== undefined && recordOf(path, there, known) !== undefined
-    })
-    .sort(([, a], [, b]) => b.release - a.release)
-    .slice(0, Math.max(earlierObjects, files.length))
-  const keys = [...listed.keys(), ...files.map(({ key }) => key).filter((key) => !listed.has(key))]
   return {
     ...author,
     release,
     at: new Date(),
     surveyedAt: new Date(known.takenAt),
     conditionalWrites,
-    objects: new Map([...own, ...earlier.map(([path, each]) => [path, { ...each, kept: true }] as const)]),
-    splitAt: splitsOf(keys),
+    objects: objects(),
+    splitAt: splitsOf(known.listing, files),
+  }
+
+  function* objects(): Generator<[path: string, object: KnownObject]> {
+    for (const file of files) {
+      const written = known.written.get(file.key)
+      yield [
+        file.path,
+        {
+          sha256: file.sha256,
+          size: file.size,
+          etag: written ?? listed(file.key)?.etag ?? '',
+          headers: headersOf(file.parameters),
+          fingerprinted: file.group === 'fingerprinted',
+          release,
+          kept: written === undefined,
+        },
+      ]
+    }
+    // Those of the latest releases.
+    const releases = [...earlier()].map(([, object]) => object.release).sort((a, b) => b - a)
+    let room = Math.max(earlierObjects, files.length)
+    const oldest = releases[room - 1] ?? 0
+    room -= releases.filter((each) => each > oldest).length
+    for (const [path, object] of earlier()) {
+      if (object.release > oldest || (object.release === oldest && room-- > 0)) yield [path, { ...object, kept: true }]
+    }
+  }
+
+  function* earlier(): Generator<[path: string, object: KnownObject]> {
+    for (const [path, object] of known.record?.objects ?? []) {
+      if (ours(path)) continue
+      const there = listed(prefix + path)
+      if (there && isAsRecorded(path, object, there, known)) yield [path, object]
+    }
   }
 }
 
 /** Where a listing can be split into parts of whole pages: not behind the last key. A few hundred parts are enough. */
-function splitsOf(keys: readonly string[]): string[] {
-  const pages = Math.ceil(keys.length / page / 250)
-  return [...keys].sort(compareKeys).filter((_key, i) => (i + 1) % (page * pages) === 0 && i + 1 < keys.length)
+function splitsOf(listing: Survey['listing'], files: ReleaseInput['files']): string[] {
+  const ends: string[] = []
+  let count = 0
+  for (const key of keysOf(listing, files)) if (++count % page === 0) ends.push(key)
+  const pages = Math.ceil(count / page / 250)
+  return ends.filter((_key, i) => (i + 1) % pages === 0 && (i + 1) * page < count)
+}
+
+/** The keys that are there with these files, in order, as both lists are. */
+function* keysOf(listing: Survey['listing'], files: ReleaseInput['files']): Generator<string> {
+  let index = 0
+  for (const { key } of files) {
+    for (let there = listing.at(index)?.key; there !== undefined; there = listing.at(index)?.key) {
+      const order = compareKeys(there, key)
+      if (order > 0) break
+      index++
+      if (order < 0) yield there
+    }
+    yield key
+  }
+  for (let there = listing.at(index)?.key; there !== undefined; there = listing.at(index)?.key) {
+    yield there
+    index++
+  }
 }
 
 /** What the bucket may ask of every object, and nothing that is for visitors. */

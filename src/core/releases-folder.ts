@@ -46,7 +46,7 @@ export interface ReleasesFolder {
 }
 
 /** Other names are another location's (`static/releases/…`) or nobody's. */
-export function readFolder(folder: string, listing: readonly ListedObject[]): ReleasesFolder {
+export function readFolder(folder: string, listing: Iterable<ListedObject>): ReleasesFolder {
   const found: ReleasesFolder = { records: [], locks: [], begun: [] }
   for (const object of listing) {
     const name = object.key.slice(folder.length)

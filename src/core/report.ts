@@ -1,8 +1,9 @@
 import pc from 'picocolors'
-import type { Decision } from './upload.js'
+import type { Rows } from './packed.js'
+import type { Decision } from './plan.js'
 
 export interface ReportInput {
-  decisions: readonly Decision[]
+  decisions: Rows<Decision>
   /** Its number, where one was made. */
   release: number | undefined
   /** Each with its reason, a noun. */
@@ -19,50 +20,57 @@ type Colors = ReturnType<typeof pc.createColors>
 /** What a deploy did, as lines for the bundler's own log. */
 export function report(input: ReportInput, colors: Colors = pc): string {
   const { decisions, leftOut, dryRun } = input
-  const changes = decisions.filter(({ action }) => action !== 'skip')
-  const uploads = decisions.filter(({ action }) => action === 'upload')
+  const counts: Record<Label, Count> = { new: none(), updated: none(), headers: none(), unchanged: none() }
+  const changes: string[] = []
+  for (const decision of decisions) {
+    const { file, action, reason } = decision
+    const count = counts[labelOf(decision)]
+    count.files++
+    count.bytes += file.size
+    if (dryRun && action !== 'skip') changes.push(`  ${file.path} ${colors.dim(`(${reason})`)}`)
+  }
   const rows = [
-    row(dryRun ? 'to upload' : 'uploaded', uploads.filter(isFirst), colors.green),
-    row(
-      dryRun ? 'to update' : 'updated',
-      uploads.filter((decision) => !isFirst(decision)),
-      colors.cyan,
-    ),
-    row(
-      'headers',
-      decisions.filter(({ action }) => action === 'copy'),
-      colors.cyan,
-    ),
-    row(
-      'unchanged',
-      decisions.filter(({ action }) => action === 'skip'),
-      colors.dim,
-    ),
+    row(dryRun ? 'to upload' : 'uploaded', counts.new, colors.green),
+    row(dryRun ? 'to update' : 'updated', counts.updated, colors.cyan),
+    row('headers', counts.headers, colors.cyan),
+    row('unchanged', counts.unchanged, colors.dim),
     leftOut.length === 0 ? [] : [line('left out', leftOut.length, byReason(leftOut), colors.dim, colors)],
   ].flat()
   const target = `s3://${input.bucket}${input.location === '' ? '' : `/${input.location}`}`
   return [
     `${target} ${colors.dim('→')} ${colors.green(input.publicUrl)}`,
-    ...(dryRun ? changes.map((decision) => `  ${decision.file.path} ${colors.dim(`(${decision.reason})`)}`) : []),
+    ...changes,
     ...rows,
     dryRun
       ? colors.yellow('dry run: nothing was written')
-      : colors.green(`✓ ${said(changes.length, input.release)} in ${duration(input.milliseconds)}`),
+      : colors.green(
+          `✓ ${said(decisions.length > counts.unchanged.files, input.release)} in ${duration(input.milliseconds)}`,
+        ),
   ].join('\n')
 
-  function row(label: string, group: readonly Decision[], color: (text: string) => string): string[] {
-    if (group.length === 0) return []
-    return [line(label, group.length, sizeOf(group.map(({ file }) => file)), color, colors)]
+  function row(label: string, { files, bytes }: Count, color: (text: string) => string): string[] {
+    return files === 0 ? [] : [line(label, files, formatBytes(bytes), color, colors)]
   }
 }
 
-function said(changes: number, release: number | undefined): string {
-  if (release !== undefined) return `release ${release} live`
-  return changes === 0 ? 'nothing to upload' : 'live'
+type Label = 'new' | 'updated' | 'headers' | 'unchanged'
+
+interface Count {
+  files: number
+  bytes: number
 }
 
-function isFirst({ reason }: Decision): boolean {
-  return reason === 'new'
+const none = (): Count => ({ files: 0, bytes: 0 })
+
+function labelOf({ action, reason }: Decision): Label {
+  if (action === 'skip') return 'unchanged'
+  if (action === 'copy') return 'headers'
+  return reason === 'new' ? 'new' : 'updated'
+}
+
+function said(isChanged: boolean, release: number | undefined): string {
+  if (release !== undefined) return `release ${release} live`
+  return isChanged ? 'live' : 'nothing to upload'
 }
 
 function line(label: string, count: number, rest: string, color: (text: string) => string, colors: Colors): string {
@@ -73,10 +81,6 @@ function byReason(leftOut: ReportInput['leftOut']): string {
   const counts = new Map<string, number>()
   for (const { reason } of leftOut) counts.set(reason, (counts.get(reason) ?? 0) + 1)
   return [...counts].map(([reason, count]) => `${reason}${count === 1 ? '' : ` × ${count}`}`).join(', ')
-}
-
-function sizeOf(files: readonly Decision['file'][]): string {
-  return formatBytes(files.reduce((sum, { size }) => sum + size, 0))
 }
 
 /** As Vite writes sizes: 1 kB is 1,000 bytes. */

@@ -1,12 +1,13 @@
 import type { Bucket, ListedObject } from './bucket.js'
 import { isForbidden, plain, StaticS3Error } from './error.js'
-import { decodeBegun, decodeRelease, type ReleaseRecord } from './record.js'
+import type { Rows } from './packed.js'
+import { type ByPath, decodeBegun, decodeRelease, type ReleaseRecord } from './record.js'
 import { begunBy, latestRelease, openLock, type ReleasesFolder, readFolder, releasesFolder } from './releases-folder.js'
 
 /** What the bucket holds of a location, and what is known of it. */
 export interface Survey {
   /** All objects of the location, in S3's order. */
-  listing: readonly ListedObject[]
+  listing: Rows<ListedObject>
   /** The newest release's record, where there is one that can be read. */
   record: Timed<ReleaseRecord> | undefined
   /** What deploys began that haven't ended, or ended badly. */
@@ -27,7 +28,7 @@ export interface Begun {
   /** By the store's clock: milliseconds since 1970. */
   writtenAt: number
   /** The headers of what was to be written, by path; undefined where that can't be read, and so may be anything. */
-  headers: ReadonlyMap<string, string> | undefined
+  headers: Pick<ByPath<string>, 'get' | 'has'> | undefined
 }
 
 /** Entries of the folder that one request brings: what goes before the newest record is what crashed or is at work. */

@@ -4,7 +4,8 @@ import type { Body, Bucket } from './bucket.js'
 import { answerOf, StaticS3Error } from './error.js'
 import { type Group, groups } from './groups.js'
 import { streamOf } from './large-file.js'
-import { mapInParallel } from './parallel.js'
+import { hex, PackedMap } from './packed.js'
+import { eachInParallel } from './parallel.js'
 import type { Decision, Plan } from './plan.js'
 import { readSmall, smallBytes } from './small-file.js'
 import { type Stop, unstoppable } from './stop.js'
@@ -19,20 +20,19 @@ export interface Done {
 
 export interface Upload {
   /** The ETags of what was written, by key. */
-  written: ReadonlyMap<string, string>
-  /** The decisions that were carried out, by key. */
-  carriedOut: ReadonlyMap<string, Decision>
+  written: PackedMap<string>
   /** Whether something was sent that nobody has answered: it may still be carried out. */
   leftUnanswered(): boolean
   /** An error that ends the deploy, with what visitors see now. */
   failure(reason: unknown): StaticS3Error
   /**
-   * Carries out what a plan decides for these groups: one group after the other, each only when the one before is there whole. The first
-   * failure stops everything, so that a page is never touched when something that it may refer to is missing.
+   * Carries out what a plan decides for these groups, but for those of the same plan that were done before: one group after the other, each
+   * only when the one before is there whole. The first failure stops everything, so that a page is never touched when something that it may
+   * refer to is missing.
    *
    * @throws StaticS3Error with what failed and what visitors see now
    */
-  run(plan: Plan, which: readonly Group[], permit?: Permit): Promise<void>
+  run(plan: Pick<Plan, 'decisions'>, which: readonly Group[], permit?: Permit): Promise<void>
 }
 
 /** Something that has to be held while files are written, such as a lock. */
@@ -52,15 +52,17 @@ export function startUpload(
   onProgress: (done: Done, all: Done) => void,
   asked: Stop = unstoppable,
 ): Upload {
-  const written = new Map<string, string>()
-  const carriedOut = new Map<string, Decision>()
+  const written = new PackedMap(hex)
   const done: Done = { files: 0, bytes: 0 }
+  const known: Counts = { asset: 0, fingerprinted: 0, html: 0, manifest: 0 }
+  const unknown: Counts = { ...known }
   let copies = true
-  const unanswered: Decision[] = []
   let planned = 0
+  let planAtWork: Pick<Plan, 'decisions'> | undefined
+  const groupsDone = new Set<Group>()
   const failure = (reason: unknown) => {
     const { message } = reason as Error
-    const text = standing([...carriedOut.values()], unanswered, planned)
+    const text = standing(known, unknown, planned)
     return new StaticS3Error(`${message}\n${text}`, { cause: reason })
   }
 
@@ -84,61 +86,83 @@ export function startUpload(
     return bucket.put(file.key, bodyOf(file, permit), file.parameters, signal)
   }
 
-  const run = async ({ decisions }: Plan, which: readonly Group[], permit?: Permit): Promise<void> => {
+  const run: Upload['run'] = async (plan, which, permit) => {
+    const { decisions } = plan
+    if (plan !== planAtWork) groupsDone.clear()
+    planAtWork = plan
     const failed = new AbortController()
     const stop = AbortSignal.any([failed.signal, asked.begun, ...(permit ? [permit.signal] : [])])
     // What is on its way may arrive though nobody waits for it, and over what the next deploy writes. Under a permit it is waited for.
     const signal = permit ? AbortSignal.any([permit.signal, asked.cut]) : stop
-    const left = decisions.filter((each) => each.action !== 'skip' && carriedOut.get(each.file.key) !== each)
-    const all = left.reduce(({ files, bytes }, { file }) => ({ files: files + 1, bytes: bytes + file.size }), done)
+    const { waves, files, bytes } = wavesOf(decisions, groupsDone)
+    const all = { files: done.files + files, bytes: done.bytes + bytes }
     planned = all.files
 
-    const carryOut = async (decision: Decision): Promise<void> => {
+    const carryOut = async (index: number): Promise<void> => {
       if (stop.aborted) return
+      const decision = decisions.at(index) as Decision
+      const { group, size } = decision.file
       try {
         permit?.check()
         const etag = await write(decision, signal, stop, permit)
         written.set(decision.file.key, etag)
       } catch (error) {
-        if (signal.aborted || answerOf(error).unanswered) unanswered.push(decision)
+        if (signal.aborted || answerOf(error).unanswered) unknown[group]++
         // The first one: those that it stops are of no interest.
         if (!stop.aborted) failed.abort(error)
         return
       }
-      carriedOut.set(decision.file.key, decision)
+      known[group]++
       done.files++
-      done.bytes += decision.file.size
+      done.bytes += size
       onProgress(done, all)
     }
 
-    // Large ones from the beginning on, beside small ones, so that none is left over for the end.
-    const carryOutAll = (members: readonly Decision[]) =>
-      Promise.all([
-        mapInParallel(
-          largeAtOnce,
-          members.filter(({ file }) => file.size > smallBytes).sort((a, b) => b.file.size - a.file.size),
-          carryOut,
-        ),
-        mapInParallel(
-          concurrency,
-          members.filter(({ file }) => file.size <= smallBytes),
-          carryOut,
-        ),
-      ])
-
-    for (const group of groups.filter((each) => which.includes(each))) {
-      const members = left.filter(({ file }) => file.group === group)
-      // Nobody refers to what is new, yet; what changes may come to refer to it.
-      await carryOutAll(members.filter(isNew))
-      await carryOutAll(members.filter((each) => !isNew(each)))
+    for (const group of groups.filter((each) => which.includes(each) && !groupsDone.has(each))) {
+      for (const { small, large } of waves[group]) {
+        // Large ones from the beginning on, beside small ones, so that none is left over for the end.
+        await Promise.all([
+          eachInParallel(
+            largeAtOnce,
+            large.sort((a, b) => b.size - a.size),
+            ({ index }) => carryOut(index),
+          ),
+          eachInParallel(concurrency, small, carryOut),
+        ])
+      }
       if (stop.aborted) throw failure(stop.reason)
+      groupsDone.add(group)
     }
   }
 
-  return { written, carriedOut, leftUnanswered: () => unanswered.length > 0, failure, run }
+  return { written, leftUnanswered: () => sum(unknown, groups) > 0, failure, run }
 }
 
-const isNew = ({ reason }: Decision) => reason === 'new'
+/** What goes up together, by its index among the decisions. */
+interface Wave {
+  small: number[]
+  large: { index: number; size: number }[]
+}
+
+/** What is left to do, in the order in which it may be done, and how much that is. */
+function wavesOf(decisions: Plan['decisions'], groupsDone: ReadonlySet<Group>) {
+  const wave = (): Wave => ({ small: [], large: [] })
+  // Nobody refers to what is new, yet; what changes may come to refer to it.
+  const waves = Object.fromEntries(groups.map((group) => [group, [wave(), wave()]])) as Record<Group, [Wave, Wave]>
+  const all: Done = { files: 0, bytes: 0 }
+  let index = -1
+  for (const { file, action, reason } of decisions) {
+    index++
+    const { group, size } = file
+    if (action === 'skip' || groupsDone.has(group)) continue
+    const { small, large } = waves[group][reason === 'new' ? 0 : 1]
+    if (size <= smallBytes) small.push(index)
+    else large.push({ index, size })
+    all.files++
+    all.bytes += size
+  }
+  return { waves, ...all }
+}
 
 /** What S3 will say again, and what an upload may get round. */
 function isRefusal(error: unknown): boolean {
@@ -146,30 +170,29 @@ function isRefusal(error: unknown): boolean {
   return status === 501 || (status >= 400 && status < 500)
 }
 
+/** What was written, or may have been since nobody has answered. */
+type Counts = Record<Group, number>
+
+const sum = (counts: Counts, which: readonly Group[]) => which.reduce((all, group) => all + counts[group], 0)
+
 /** What visitors see after a failure, as far as the store has told. */
-function standing(carriedOut: readonly Decision[], unanswered: readonly Decision[], planned: number): string {
-  const counts = (which: (group: Group) => boolean) =>
-    [carriedOut, unanswered].map((decisions) => decisions.filter(({ file }) => which(file.group)).length) as Counts
-  const pages = counts((group) => group === 'html')
-  const assets = counts((group) => group === 'asset' || group === 'manifest')
+function standing(known: Counts, unknown: Counts, planned: number): string {
   const up =
-    planned === 0 ? '' : ` ${carriedOut.length} of ${planned} files are up, and the next run carries on from there.`
-  if (sum(pages) > 0) {
-    const need = sum(pages) === 1 ? 'it needs' : 'they need'
-    return `${areNew(pages, 'page', 'pages')}, and everything that ${need} is there.${up}`
+    planned === 0 ? '' : ` ${sum(known, groups)} of ${planned} files are up, and the next run carries on from there.`
+  const [pages, mayBePages] = [known.html, unknown.html]
+  if (pages + mayBePages > 0) {
+    const need = pages + mayBePages === 1 ? 'it needs' : 'they need'
+    return `${areNew(pages, mayBePages, 'page', 'pages')}, and everything that ${need} is there.${up}`
   }
-  if (sum(assets) > 0) {
-    return `The old pages stand; ${areNew(assets, 'file without a fingerprint', 'files without a fingerprint')}.${up}`
+  const [assets, mayBeAssets] = [sum(known, ['asset', 'manifest']), sum(unknown, ['asset', 'manifest'])]
+  if (assets + mayBeAssets > 0) {
+    const are = areNew(assets, mayBeAssets, 'file without a fingerprint', 'files without a fingerprint')
+    return `The old pages stand; ${are}.${up}`
   }
   return `The site stands as it was.${up}`
 }
 
-/** What was written, and what may have been: nobody has answered. */
-type Counts = [known: number, unknown: number]
-
-const sum = ([known, unknown]: Counts) => known + unknown
-
-function areNew([known, unknown]: Counts, one: string, several: string): string {
+function areNew(known: number, unknown: number, one: string, several: string): string {
   const are = `${known} ${known === 1 ? `${one} is` : `${several} are`} new`
   if (unknown === 0) return are
   return known === 0 ? `${unknown} ${unknown === 1 ? one : several} may be new` : `${are} and ${unknown} more may be`

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { posix } from 'node:path'
 import type { BuiltFile } from './collect.js'
+import { finder, type Rows } from './packed.js'
 import { rewriteFile } from './rewrite-file.js'
 import { isWebAppManifest } from './same-origin.js'
 
@@ -14,13 +15,16 @@ import { isWebAppManifest } from './same-origin.js'
  * @see https://www.w3.org/TR/appmanifest/#icons-member
  */
 export async function pointManifestPictures(
-  files: readonly BuiltFile[],
+  files: Rows<BuiltFile>,
   base: string,
   publicUrl: (path: string) => string | undefined,
-): Promise<BuiltFile[]> {
+): Promise<Rows<BuiltFile>> {
+  const manifests: BuiltFile[] = []
+  for (const each of files) if (isWebAppManifest(each.path)) manifests.push(each)
+  if (manifests.length === 0) return files
+  const built = finder(files, ({ path }) => path)
   const pointed = new Set<string>()
-  const built = new Set(files.map(({ path }) => path))
-  for (const { path, file } of files.filter((each) => isWebAppManifest(each.path))) {
+  for (const { path, file } of manifests) {
     const manifest = asObject(
       await readFile(file, 'utf8')
         .then(JSON.parse)
@@ -29,7 +33,7 @@ export async function pointManifestPictures(
     let changed = false
     for (const picture of picturesOf(manifest)) {
       const target = builtFile(picture.src, posix.dirname(path), base)
-      const url = target !== undefined && built.has(target) ? publicUrl(target) : undefined
+      const url = target !== undefined && built(target) ? publicUrl(target) : undefined
       if (url === undefined) continue
       picture.src = url
       changed = true
@@ -39,7 +43,7 @@ export async function pointManifestPictures(
     pointed.add(path)
   }
   // A name that was made from the content before isn't made from this.
-  return files.map((each) => (pointed.has(each.path) ? { ...each, fingerprinted: false } : each))
+  return [...files].map((each) => (pointed.has(each.path) ? { ...each, fingerprinted: false } : each))
 }
 
 type Fields = Record<string, unknown>

@@ -1,6 +1,7 @@
 import type { ListedObject, ListOptions } from '../core/bucket.js'
 import { compareKeys } from '../core/key-order.js'
-import { areInOrder, noListing, type Page, type PageStart } from './list-page.js'
+import type { Rows } from '../core/packed.js'
+import { areInOrder, noListing, type Page, type PageStart, packed } from './list-page.js'
 
 type AskForPage = (start: PageStart, signal: AbortSignal | undefined) => Promise<Page>
 
@@ -21,18 +22,22 @@ export async function listObjects(
   prefix: string,
   { first, splitAt, signal }: ListOptions,
   ask: AskForPage,
-): Promise<ListedObject[]> {
+): Promise<Rows<ListedObject>> {
   // Nobody may come to await it, and Node ends a process for a rejection that is left alone.
   splitAt?.catch(() => {})
   const page = await ask(first === undefined ? {} : { 'max-keys': String(first) }, signal)
   // Out of order, the first page doesn't have the first keys.
   const enough = page.next === undefined || (first !== undefined && page.inOrder)
-  if (enough) return sorted(page.objects).slice(0, first)
+  if (enough) return upTo(first, sorted([page.objects]))
 
   const splits = splitAt && page.inOrder ? usable(await orNone(splitAt, signal), prefix, page.last ?? '') : []
   const ranges = splits.length > 0 ? await listRanges(rangesBehind(page, splits), ask, signal) : undefined
-  const rest = ranges ?? [await listSerially({ 'continuation-token': page.next }, ask, signal)]
-  return sorted([page.objects, ...rest].flat()).slice(0, first)
+  const rest = ranges ?? (await listSerially({ 'continuation-token': page.next }, ask, signal))
+  return upTo(first, sorted([page.objects, ...rest]))
+}
+
+function upTo(first: number | undefined, objects: Rows<ListedObject>): Rows<ListedObject> {
+  return first === undefined || objects.length <= first ? objects : [...objects].slice(0, first)
 }
 
 /** The splits; none where they can't be had, and when the listing is stopped meanwhile. */
@@ -71,11 +76,11 @@ async function listRanges(
   ranges: readonly Range[],
   ask: AskForPage,
   signal: AbortSignal | undefined,
-): Promise<ListedObject[][] | undefined> {
+): Promise<Rows<ListedObject>[] | undefined> {
   const stop = new AbortController()
   const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
   try {
-    return await Promise.all(ranges.map((range) => listRange(range, ask, either)))
+    return (await Promise.all(ranges.map((range) => listRange(range, ask, either)))).flat()
   } catch (error) {
     stop.abort()
     if (error instanceof OutOfOrder) return undefined
@@ -85,28 +90,35 @@ async function listRanges(
 
 class OutOfOrder extends Error {}
 
-async function listRange({ start, after, end }: Range, ask: AskForPage, signal: AbortSignal): Promise<ListedObject[]> {
-  const isWithin = (key: string) => end === undefined || compareKeys(key, end) <= 0
-  const pages: ListedObject[][] = []
+async function listRange(
+  { start, after, end }: Range,
+  ask: AskForPage,
+  signal: AbortSignal,
+): Promise<Rows<ListedObject>[]> {
+  const pages: Rows<ListedObject>[] = []
   let last = after
   for await (const page of pagesFrom(start, ask, signal)) {
     if (!page.inOrder || (page.first !== undefined && compareKeys(page.first, last) <= 0)) throw new OutOfOrder()
-    pages.push(page.objects.filter(({ key }) => isWithin(key)))
+    pages.push(
+      end === undefined || compareKeys(page.last ?? '', end) <= 0
+        ? page.objects
+        : packed([...page.objects].filter(({ key }) => compareKeys(key, end) <= 0)),
+    )
     last = page.last ?? last
     // With its last key at the end it is complete: what follows is the next range's.
     if (end !== undefined && compareKeys(last, end) >= 0) break
   }
-  return pages.flat()
+  return pages
 }
 
 async function listSerially(
   start: PageStart,
   ask: AskForPage,
   signal: AbortSignal | undefined,
-): Promise<ListedObject[]> {
-  const pages: ListedObject[][] = []
+): Promise<Rows<ListedObject>[]> {
+  const pages: Rows<ListedObject>[] = []
   for await (const page of pagesFrom(start, ask, signal)) pages.push(page.objects)
-  return pages.flat()
+  return pages
 }
 
 /** One page after the other, each asked for when the one before was looked at. */
@@ -123,8 +135,14 @@ async function* pagesFrom(start: PageStart, ask: AskForPage, signal: AbortSignal
 }
 
 /** In S3's order, which not every store lists in: https://github.com/storj/roadmap/issues/62. */
-function sorted(objects: ListedObject[]): ListedObject[] {
+function sorted(pages: readonly Rows<ListedObject>[]): Rows<ListedObject> {
+  const [only] = pages
+  const objects = only && pages.length === 1 ? only : packed(each(pages))
   if (areInOrder(objects)) return objects
-  const byKey = new Map(objects.map((object) => [object.key, object]))
+  const byKey = new Map([...objects].map((object) => [object.key, object]))
   return [...byKey.values()].sort((one, other) => compareKeys(one.key, other.key))
+}
+
+function* each(pages: readonly Rows<ListedObject>[]): Generator<ListedObject> {
+  for (const page of pages) yield* page
 }

@@ -1,5 +1,6 @@
 import type { ListedObject } from '../core/bucket.js'
 import { compareKeys } from '../core/key-order.js'
+import { hex, number, optional, Packed, type Rows, row, text } from '../core/packed.js'
 import { elements, plainXml, rootOf, textOf } from './xml.js'
 
 /** Where a page begins: at the beginning, behind a key, or where another page ended. */
@@ -12,7 +13,7 @@ export interface PageStart {
 /** One answer to ListObjectsV2: up to 1,000 keys. */
 export interface Page {
   /** Those below the prefix. */
-  objects: ListedObject[]
+  objects: Rows<ListedObject>
   /** The first and the last key as the store lists them; undefined where there is none. */
   first: string | undefined
   last: string | undefined
@@ -53,7 +54,7 @@ export function readPage(answer: string, prefix: string): Page {
   })
   return {
     // A store that ignores the prefix mustn't have others' objects taken for ours.
-    objects: listed.filter(({ key }) => key.startsWith(prefix)),
+    objects: packed(listed.filter(({ key }) => key.startsWith(prefix))),
     first: listed[0]?.key,
     last: listed.at(-1)?.key,
     inOrder: areInOrder(listed),
@@ -62,11 +63,19 @@ export function readPage(answer: string, prefix: string): Page {
 }
 
 /** Whether the keys are in S3's order, and each is there once. */
-export function areInOrder(objects: readonly ListedObject[]): boolean {
-  return objects.every(({ key }, index) => {
-    const before = objects[index - 1]
-    return before === undefined || compareKeys(before.key, key) < 0
-  })
+export function areInOrder(objects: Iterable<ListedObject>): boolean {
+  let before: string | undefined
+  for (const { key } of objects) {
+    if (before !== undefined && compareKeys(before, key) >= 0) return false
+    before = key
+  }
+  return true
+}
+
+/** Not as they are: each text would keep the whole page in memory that it was a part of. */
+export function packed(objects: Iterable<ListedObject>): Packed<ListedObject> {
+  const fields = { key: text, size: number, etag: hex, lastModified: optional(number) }
+  return new Packed(row<ListedObject>(fields), objects)
 }
 
 /** An ETag without its quotes, or '' for none. */

@@ -122,7 +122,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
       call: (ending, attempt) => callIn(inTurn, request, ending, attempt),
       etagOf: async (key) => {
         const { body } = await transport.send({ method: 'GET', query: pageQuery(key, { 'max-keys': '1' }) }, signal)
-        return readPage(body.toString(), key).objects.find((object) => object.key === key)?.etag
+        return [...readPage(body.toString(), key).objects].find((object) => object.key === key)?.etag
       },
     }
     return putInParts(multipart, key, body, parameters, signal).catch((error: unknown) => {

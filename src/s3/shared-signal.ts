@@ -1,8 +1,22 @@
-/** What the SDK's request handler takes for an AbortSignal, by its oldest definition. */
-export interface Ending {
-  readonly aborted: boolean
-  readonly reason: unknown
-  onabort: (() => void) | null
+/**
+ * What the SDK's request handler takes for an AbortSignal, by its oldest definition. A class: each literal with accessors would bring a
+ * hidden class of its own, which only a full collection takes away.
+ */
+export class Ending {
+  readonly #signal: AbortSignal
+  onabort: (() => void) | null = null
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal
+  }
+
+  get aborted(): boolean {
+    return this.#signal.aborted
+  }
+
+  get reason(): unknown {
+    return this.#signal.reason
+  }
 }
 
 interface Watched {
@@ -23,15 +37,7 @@ export async function underShared<T>(
   send: (ending: Ending | undefined) => Promise<T>,
 ): Promise<T> {
   if (!signal) return send(undefined)
-  const ending: Ending = {
-    get aborted() {
-      return signal.aborted
-    },
-    get reason() {
-      return signal.reason
-    },
-    onabort: null,
-  }
+  const ending = new Ending(signal)
   const all = watched.get(signal) ?? watch(signal)
   const free = all.places.indexOf(undefined)
   const place = free < 0 ? all.places.length : free

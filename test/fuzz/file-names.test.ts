@@ -95,7 +95,7 @@ describe('a file name', () => {
     if (expected.length > 0) {
       expect(warnings).toEqual([])
       const { decisions } = await preview(settings, folder)
-      const decided = decisions.map(({ file, action, reason }) => `${action} ${reason} ${file.path}`)
+      const decided = [...decisions].map(({ file, action, reason }) => `${action} ${reason} ${file.path}`)
       expect(decided.sort()).toEqual(expected.map((each) => `skip unchanged ${each}`).sort())
     }
     const fetched = await Promise.all(

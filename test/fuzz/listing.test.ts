@@ -130,14 +130,15 @@ describe('a listing', () => {
   it('is read as the parser of the SDK reads it', () => {
     fc.assert(
       fc.property(listing, fc.constantFrom('', 'a'), (answer, prefix) => {
-        expect(readPage(answer, prefix)).toMatchObject(readBySdk(answer, prefix))
+        const page = readPage(answer, prefix)
+        expect({ ...page, objects: [...page.objects] }).toMatchObject(readBySdk(answer, prefix))
       }),
       cases(1000),
     )
   })
 
   const page = (inside: string) => `<ListBucketResult><IsTruncated>false</IsTruncated>${inside}</ListBucketResult>`
-  const keysOf = (inside: string) => readPage(page(inside), '').objects.map(({ key }) => key)
+  const keysOf = (inside: string) => [...readPage(page(inside), '').objects].map(({ key }) => key)
 
   it.each<[what: string, text: string, key: string]>([
     ['a comment that is none, in CDATA', '<![CDATA[a<!-- b -->c]]>', 'a<!-- b -->c'],
@@ -225,7 +226,7 @@ describe('a listing', () => {
     const first = more.replace('2</IsTruncated>', '2</NextContinuationToken>')
     const second = page(Array.from({ length: 150_000 }, (_, i) => object.replace('>a<', `>${i + 1e6}<`)).join(''))
     await answering({ body: (url) => (url.includes('continuation-token') ? second : first) }, async ({ bucket }) => {
-      expect(await bucket.list('')).toHaveLength(150_001)
+      expect([...(await bucket.list(''))]).toHaveLength(150_001)
     })
   })
 })

@@ -1,0 +1,287 @@
+/*
+ * Tens of thousands of small objects, in little memory. On the heap an object of ten fields and its strings takes half a kilobyte, and the
+ * collector lets several times as much garbage grow as there is in use. Here each is a few dozen bytes outside of the heap, and is made anew
+ * whenever it is asked for.
+ */
+
+/** Rows that can be read one by one and again: an array, or something that makes them when they are asked for. */
+export interface Rows<T> extends Iterable<T> {
+  readonly length: number
+  at(index: number): T | undefined
+}
+
+/** How a value is kept. */
+export interface Kind<T> {
+  write(value: T, to: Cursor): void
+  read(from: Cursor): T
+}
+
+/** A place in bytes, which moves on with each value. */
+class Cursor {
+  constructor(
+    public bytes: Buffer,
+    public at = 0,
+  ) {}
+
+  /** Makes room for so many bytes, and returns where they begin. */
+  advance(length: number): number {
+    const begin = this.at
+    this.at += length
+    if (this.at > this.bytes.length) {
+      const longer = Buffer.allocUnsafe(this.at * 2)
+      this.bytes.copy(longer)
+      this.bytes = longer
+    }
+    return begin
+  }
+
+  skip(length: number): number {
+    this.at += length
+    return this.at - length
+  }
+}
+
+export const number: Kind<number> = {
+  write(value, to) {
+    const at = to.advance(8)
+    to.bytes.writeDoubleLE(value, at)
+  },
+  read: (from) => from.bytes.readDoubleLE(from.skip(8)),
+}
+
+export const flag: Kind<boolean> = {
+  write(value, to) {
+    const at = to.advance(1)
+    to.bytes[at] = value ? 1 : 0
+  },
+  read: (from) => from.bytes[from.skip(1)] === 1,
+}
+
+/** Any text, halves of characters too. */
+export const text: Kind<string> = {
+  write: (value, to) => writeText(value, Buffer.byteLength(value) === value.length ? 'latin1' : 'utf16le', to),
+  read: readText,
+}
+
+/** Text that mostly is a hash in hexadecimal digits. */
+export const hex: Kind<string> = {
+  write: (value, to) => (/^(?:[\da-f]{2})+$/.test(value) ? writeText(value, 'hex', to) : text.write(value, to)),
+  read: readText,
+}
+
+const encodings = ['latin1', 'utf16le', 'hex'] as const
+const bytesOf: Record<(typeof encodings)[number], (length: number) => number> = {
+  latin1: (length) => length,
+  utf16le: (length) => length * 2,
+  hex: (length) => length / 2,
+}
+
+function writeText(value: string, encoding: (typeof encodings)[number], to: Cursor): void {
+  const length = bytesOf[encoding](value.length)
+  const at = to.advance(4 + length)
+  to.bytes.writeUInt32LE(length * encodings.length + encodings.indexOf(encoding), at)
+  to.bytes.write(value, at + 4, length, encoding)
+}
+
+function readText(from: Cursor): string {
+  const head = from.bytes.readUInt32LE(from.skip(4))
+  const at = from.skip(Math.floor(head / encodings.length))
+  return from.bytes.toString(encodings[head % encodings.length], at, from.at)
+}
+
+/** One of few values, each of which is kept once, as it is. */
+export function oneOf<T>(): Kind<T> {
+  const values: T[] = []
+  const indices = new Map<T, number>()
+  return {
+    write(value, to) {
+      const index = indices.get(value) ?? values.push(value) - 1
+      indices.set(value, index)
+      const at = to.advance(4)
+      to.bytes.writeUInt32LE(index, at)
+    },
+    read: (from) => values[from.bytes.readUInt32LE(from.skip(4))] as T,
+  }
+}
+
+/** A value that may be missing. */
+export function optional<T>(kind: Kind<T>): Kind<T | undefined> {
+  return {
+    write(value, to) {
+      flag.write(value !== undefined, to)
+      if (value !== undefined) kind.write(value, to)
+    },
+    read: (from) => (flag.read(from) ? kind.read(from) : undefined),
+  }
+}
+
+/** An object, by its fields. */
+export function row<T extends object>(fields: { [Name in keyof T]-?: Kind<T[Name]> }): Kind<T> {
+  const kinds = Object.entries(fields) as [keyof T, Kind<T[keyof T]>][]
+  return {
+    write(value, to) {
+      for (const [name, kind] of kinds) kind.write(value[name], to)
+    },
+    read(from) {
+      const made: Partial<T> = {}
+      for (const [name, kind] of kinds) made[name] = kind.read(from)
+      return made as T
+    },
+  }
+}
+
+/** Bytes of a piece of memory, which has many rows; a longer row has one for itself. */
+const piece = 2 ** 16
+
+const scratch = new Cursor(Buffer.allocUnsafe(1024))
+
+/** A list that only grows. */
+export class Packed<T> implements Rows<T> {
+  readonly #kind: Kind<T>
+  readonly #pieces: Buffer[] = []
+  /** Bytes of the last piece that are in use. */
+  #used = piece
+  /** For each row its piece's number times `piece`, and where it begins in that. */
+  #places = new Uint32Array(64)
+  length = 0
+
+  constructor(kind: Kind<T>, rows: Iterable<T> = []) {
+    this.#kind = kind
+    for (const each of rows) this.push(each)
+  }
+
+  push(value: T): void {
+    scratch.at = 0
+    this.#kind.write(value, scratch)
+    if (this.#used + scratch.at > piece) {
+      this.#pieces.push(Buffer.allocUnsafeSlow(Math.max(piece, scratch.at)))
+      this.#used = 0
+    }
+    const last = this.#pieces.length - 1
+    scratch.bytes.copy(this.#pieces[last] as Buffer, this.#used, 0, scratch.at)
+    if (this.length === this.#places.length) {
+      const more = new Uint32Array(this.length * 2)
+      more.set(this.#places)
+      this.#places = more
+    }
+    this.#places[this.length++] = last * piece + this.#used
+    this.#used += scratch.at
+  }
+
+  at(index: number): T | undefined {
+    const place = index < 0 ? index + this.length : index
+    return place >= 0 && place < this.length ? this.#read(place) : undefined
+  }
+
+  *[Symbol.iterator](): Iterator<T> {
+    for (let index = 0; index < this.length; index++) yield this.#read(index)
+  }
+
+  #read(index: number): T {
+    const place = this.#places[index] as number
+    return this.#kind.read(new Cursor(this.#pieces[Math.floor(place / piece)] as Buffer, place % piece))
+  }
+}
+
+/** Rows that are made of two others in the same place. */
+export class Paired<A, B, T> implements Rows<T> {
+  readonly #a: Rows<A>
+  readonly #b: Rows<B>
+  readonly #pair: (a: A, b: B) => T
+
+  constructor(a: Rows<A>, b: Rows<B>, pair: (a: A, b: B) => T) {
+    this.#a = a
+    this.#b = b
+    this.#pair = pair
+  }
+
+  get length(): number {
+    return this.#a.length
+  }
+
+  at(index: number): T | undefined {
+    const a = this.#a.at(index)
+    return a === undefined ? undefined : this.#pair(a, this.#b.at(index) as B)
+  }
+
+  *[Symbol.iterator](): Iterator<T> {
+    for (let index = 0; index < this.length; index++) yield this.at(index) as T
+  }
+}
+
+/** A map whose values are kept the same way. */
+export class PackedMap<T> implements Iterable<[key: string, value: T]> {
+  readonly #rows: Packed<{ key: string; value: T }>
+  #find: ((key: string) => number) | undefined
+
+  constructor(kind: Kind<T>, entries: Iterable<readonly [string, T]> = []) {
+    this.#rows = new Packed(row<{ key: string; value: T }>({ key: text, value: kind }))
+    for (const [key, value] of entries) this.set(key, value)
+  }
+
+  set(key: string, value: T): void {
+    this.#rows.push({ key, value })
+    this.#find = undefined
+  }
+
+  get(key: string): T | undefined {
+    return this.#rows.at(this.#indexOf(key))?.value
+  }
+
+  has(key: string): boolean {
+    return this.#indexOf(key) !== none
+  }
+
+  /** In the order in which they were set, without those that were set again later. */
+  *[Symbol.iterator](): Iterator<[key: string, value: T]> {
+    let index = 0
+    for (const { key, value } of this.#rows) {
+      if (this.#indexOf(key) === index++) yield [key, value]
+    }
+  }
+
+  #indexOf(key: string): number {
+    this.#find ??= indexBy(this.#rows, (each) => each.key)
+    return this.#find(key)
+  }
+}
+
+/** The index of no row. */
+const none = Number.POSITIVE_INFINITY
+
+/** What finds a row by a text of its own, without keeping the texts. Of rows with the same text it finds the last. */
+export function finder<T>(rows: Rows<T>, keyOf: (row: T) => string): (key: string) => T | undefined {
+  const find = indexBy(rows, keyOf)
+  return (key) => rows.at(find(key))
+}
+
+function indexBy<T>(rows: Rows<T>, keyOf: (row: T) => string): (key: string) => number {
+  // Twice as many slots as rows, so that one is found in a step or two: for each the hash, and the row's index plus one.
+  const mask = 2 ** Math.ceil(Math.log2(rows.length + 1) + 1) - 1
+  const hashes = new Uint32Array(mask + 1)
+  const indices = new Uint32Array(mask + 1)
+  const slotOf = (key: string) => {
+    const hash = hashOf(key)
+    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
+      const index = (indices[slot] as number) - 1
+      if (index < 0 || (hashes[slot] === hash && keyOf(rows.at(index) as T) === key)) return { slot, hash }
+    }
+  }
+  let count = 0
+  for (const each of rows) {
+    const { slot, hash } = slotOf(keyOf(each))
+    hashes[slot] = hash
+    indices[slot] = ++count
+  }
+  return (key) => {
+    const index = (indices[slotOf(key).slot] as number) - 1
+    return index < 0 ? none : index
+  }
+}
+
+/** FNV-1a over UTF-16 units. http://www.isthe.com/chongo/tech/comp/fnv/ */
+function hashOf(key: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193)
+  return hash >>> 0
+}
