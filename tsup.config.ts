@@ -1,15 +1,16 @@
 import { defineConfig, type Options } from 'tsup'
 
 // A file right in src/ is a public entry: this list, those files and package.json's `exports` and `bin` are one list (a test holds them together).
+const entry = ['src/vite.ts', 'src/webpack.ts', 'src/rspack.ts', 'src/client.ts', 'src/cli.ts']
+
 const common: Options = {
-  entry: ['src/vite.ts', 'src/webpack.ts', 'src/rspack.ts', 'src/client.ts', 'src/cli.ts'],
   target: 'node20.19',
   dts: true,
 }
 
 export default defineConfig([
   // Split, what is imported dynamically is loaded when it is needed: a build that stays on disk needs next to nothing.
-  { ...common, format: 'esm', splitting: true },
-  // With splitting, tsup's CommonJS goes through a second compiler.
-  { ...common, format: 'cjs', splitting: false, shims: true },
+  { ...common, entry, format: 'esm', splitting: true },
+  // With splitting, tsup's CommonJS goes through a second compiler. Nobody requires a command.
+  { ...common, entry: entry.filter((file) => file !== 'src/cli.ts'), format: 'cjs', splitting: false, shims: true },
 ])

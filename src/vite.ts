@@ -1,12 +1,11 @@
 import { dirname, resolve } from 'node:path'
 import pc from 'picocolors'
 import type { Plugin, ResolvedConfig, UserConfig } from 'vite'
-import { type Asked, ask } from './core/ask.js'
-import { type Output, type Snapshot, takeSnapshots } from './core/collect.js'
+import type { Asked, ask } from './core/ask.js'
+import type { Output, Snapshot } from './core/collect.js'
 import { StaticS3Error } from './core/error.js'
 import { notProduction } from './core/gate.js'
 import type { Options } from './core/options.js'
-import { terminalOf } from './core/progress.js'
 import { encodePath } from './core/public-url.js'
 import { isWebAppManifest, staysOnPageOrigin } from './core/same-origin.js'
 import type { Settings } from './core/settings.js'
@@ -14,7 +13,6 @@ import { workerBlobUrl } from './core/worker-body.js'
 import { type BuildEnvironment, environmentOf } from './vite/environment.js'
 import { type Fingerprints, watchFingerprints } from './vite/fingerprints.js'
 import { frameworkOwning } from './vite/frameworks.js'
-import { precacheFrom } from './vite/pwa.js'
 import { watchWorkerBuilds } from './vite/workers.js'
 
 export type { Options, Rule } from './core/options.js'
@@ -49,6 +47,8 @@ export function staticS3(options: Options = {}): VitePlugin {
   const fingerprints = new Map<string, Fingerprints>()
   const ambiguous = new Set<string>()
   let home: (path: string) => string | undefined = () => undefined
+  // Loaded where the plugin is on: elsewhere it costs next to nothing.
+  let askBucket: typeof ask | undefined
   const workers = watchWorkerBuilds()
 
   const runOf = ({ name, identity }: BuildEnvironment): Run | undefined => {
@@ -107,6 +107,7 @@ export function staticS3(options: Options = {}): VitePlugin {
         return defineStaticUrl(ordinaryBase(userConfig))
       }
       settings = resolved.settings
+      askBucket = (await import('./core/ask.js')).ask
       home = (await import('./core/selection.js')).staysHome(settings)
       const { rewrite, publicUrl } = settings
       return {
@@ -148,12 +149,14 @@ export function staticS3(options: Options = {}): VitePlugin {
       if (open && !isWritten(open)) throw twoAtOnce()
       open?.asked?.stop()
       // Before anything is waited for: the build may fail meanwhile, and another one begin.
-      const asked = settings && build.write && !serverSide ? ask(settings) : undefined
+      const asked = settings && build.write && !serverSide ? askBucket?.(settings) : undefined
       // Loaded while the bundler is at work.
       if (asked) void import('./core/publish.js')
       const run: Run = { identity, before: new Map(), begun: 0, outputs: [], asked }
       runs.set(name, run)
-      run.before = await takeSnapshots(settings ? outputFolders(config.root, build) : [])
+      if (!settings) return
+      const { takeSnapshots } = await import('./core/collect.js')
+      run.before = await takeSnapshots(outputFolders(config.root, build))
     },
 
     buildEnd(error) {
@@ -216,6 +219,8 @@ export function staticS3(options: Options = {}): VitePlugin {
           ambiguous.clear()
           const { plugins, base } = config
           const { publish } = await import('./core/publish.js')
+          const { precacheFrom } = await import('./vite/pwa.js')
+          const { terminalOf } = await import('./core/progress.js')
           const { urlInBucket } = await import('./core/url-in-bucket.js')
           const site = { plugins, base, publicUrl: urlInBucket(settings), parse: (code: string) => this.parse(code) }
           await publish({

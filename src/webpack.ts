@@ -1,9 +1,8 @@
 import { resolve } from 'node:path'
-import { type Asked, ask } from './core/ask.js'
-import { type Output, type Snapshot, takeSnapshots } from './core/collect.js'
+import type { Asked } from './core/ask.js'
+import type { Output, Snapshot } from './core/collect.js'
 import { StaticS3Error } from './core/error.js'
 import type { Options } from './core/options.js'
-import { terminalOf } from './core/progress.js'
 import type { Settings } from './core/settings.js'
 import { dependOnPublicPath, separateCaches } from './webpack/cache.js'
 import { type Asset, isFingerprinted, pathOf } from './webpack/fingerprints.js'
@@ -123,10 +122,12 @@ export class StaticS3Plugin {
       settings = resolved.settings
       pointUrls(settings)
       if (!isServerSide(compiler)) {
+        const { ask } = await import('./core/ask.js')
         asked = ask(settings)
         // Loaded while the bundler is at work.
         void import('./core/publish.js')
       }
+      const { takeSnapshots } = await import('./core/collect.js')
       before = await takeSnapshots([resolve(compiler.outputPath)])
     })
 
@@ -157,6 +158,7 @@ export class StaticS3Plugin {
       for (const path of [...output.emitted].filter((path) => path.includes('+'))) {
         settings.warnings.push(`${path}: S3 reads the + in its URL as a space; rename it`)
       }
+      const { terminalOf } = await import('./core/progress.js')
       const terminal = terminalOf(process.stderr, isSilent(compiler.options))
       try {
         const { publish } = await import('./core/publish.js')

@@ -302,12 +302,12 @@ describe('a small site', () => {
       ['is no record', () => Buffer.from('<html>'), /99999998\.json\.gz is damaged/],
       [
         'is of a newer format',
-        (record) => gzipSync(JSON.stringify({ ...JSON.parse(gunzipSync(record).toString()), format: 2 })),
+        (record) => gzipSync(gunzipSync(record).toString().replace('"format":1', '"format":2')),
         /99999998\.json\.gz was written by a newer static-s3/,
       ],
       [
         'is of another location',
-        (record) => gzipSync(JSON.stringify({ ...JSON.parse(gunzipSync(record).toString()), location: 'other' })),
+        (record) => gzipSync(gunzipSync(record).toString().replace('"location":"static"', '"location":"other"')),
         /99999998\.json\.gz is another location's \("other"\)/,
       ],
     ])('since it %s: a warning, and no byte is sent; afterwards nothing is to be done', async (_what, damage, says) => {

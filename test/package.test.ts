@@ -54,11 +54,13 @@ afterAll(async () => {
 
 describe('the tarball', () => {
   test('has what the package needs, and nothing else', async () => {
-    const names = [...publicNames(), ...Object.values(manifest.bin ?? {}).map((path) => basename(path, '.js'))]
+    const commands = Object.values(manifest.bin ?? {}).map((path) => basename(path, '.js'))
     const files = packed.files.map(({ path }) => path).sort()
     const [top, dist] = [files.filter((path) => !path.includes('/')), files.filter((path) => path.includes('/'))]
     expect(top).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
-    const expected = names.flatMap((name) => ['cjs', 'd.cts', 'd.ts', 'js'].map((ending) => `dist/${name}.${ending}`))
+    const of = (names: string[], endings: string[]) =>
+      names.flatMap((name) => endings.map((ending) => `dist/${name}.${ending}`))
+    const expected = [...of(publicNames(), ['cjs', 'd.cts', 'd.ts', 'js']), ...of(commands, ['d.ts', 'js'])]
     const shared = dist.filter((path) => /^dist\/[\w-]+-[\w-]{8}\.(js|d\.c?ts)$/.test(path))
     expect(dist.filter((path) => !shared.includes(path))).toEqual(expected.sort())
     // Parts that several entries share, or that are loaded when they are needed.
@@ -73,8 +75,11 @@ describe('the tarball', () => {
     const sources = (await readdir(join(root, 'src'))).filter((name) => name.endsWith('.ts'))
     const formats = tsupConfig as { entry: string[]; format: string }[]
     expect(formats.map(({ format }) => format).sort()).toEqual(['cjs', 'esm'])
-    for (const { entry } of formats) expect(entry.map((path) => basename(path)).sort()).toEqual(sources.sort())
     const commands = Object.values(manifest.bin ?? {}).map((path) => basename(path, '.js'))
+    for (const { entry, format } of formats) {
+      const missing = format === 'cjs' ? commands.map((name) => `${name}.ts`) : []
+      expect([...entry.map((path) => basename(path)), ...missing].sort()).toEqual(sources.sort())
+    }
     expect([...publicNames(), ...commands].map((name) => `${name}.ts`).sort()).toEqual(sources)
   })
 

@@ -140,7 +140,7 @@ export class Packed<T> implements Rows<T> {
   readonly #kind: Kind<T>
   readonly #pieces: Buffer[] = []
   /** Bytes of the last piece that are in use. */
-  #used = piece
+  #used = 0
   /** For each row its piece's number times `piece`, and where it begins in that. */
   #places = new Uint32Array(64)
   length = 0
@@ -153,7 +153,7 @@ export class Packed<T> implements Rows<T> {
   push(value: T): void {
     scratch.at = 0
     this.#kind.write(value, scratch)
-    if (this.#used + scratch.at > piece) {
+    if (this.#pieces.length === 0 || this.#used + scratch.at > piece) {
       this.#pieces.push(Buffer.allocUnsafeSlow(Math.max(piece, scratch.at)))
       this.#used = 0
     }
@@ -183,7 +183,7 @@ export class Packed<T> implements Rows<T> {
   }
 }
 
-/** Rows that are made of two others in the same place. */
+/** Rows that are made of two others in the same place, of which there are as many. */
 export class Paired<A, B, T> implements Rows<T> {
   readonly #a: Rows<A>
   readonly #b: Rows<B>
@@ -200,8 +200,8 @@ export class Paired<A, B, T> implements Rows<T> {
   }
 
   at(index: number): T | undefined {
-    const a = this.#a.at(index)
-    return a === undefined ? undefined : this.#pair(a, this.#b.at(index) as B)
+    const place = index < 0 ? index + this.length : index
+    return place >= 0 && place < this.length ? this.#pair(this.#a.at(place) as A, this.#b.at(place) as B) : undefined
   }
 
   *[Symbol.iterator](): Iterator<T> {
@@ -209,7 +209,7 @@ export class Paired<A, B, T> implements Rows<T> {
   }
 }
 
-/** A map whose values are kept the same way. */
+/** A map whose values are kept the same way. Made to be filled first and read then: each read after a change goes through all keys. */
 export class PackedMap<T> implements Iterable<[key: string, value: T]> {
   readonly #rows: Packed<{ key: string; value: T }>
   #find: ((key: string) => number) | undefined

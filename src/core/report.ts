@@ -1,6 +1,6 @@
 import pc from 'picocolors'
 import type { Rows } from './packed.js'
-import type { Decision } from './plan.js'
+import type { Decision } from './upload.js'
 
 export interface ReportInput {
   decisions: Rows<Decision>
