@@ -70,6 +70,7 @@ const quickLatencies: Record<WorkName, readonly number[]> = {
   site: [20],
   'twenty-thousand': [20],
   'two-thousand': [20],
+  'hundred-thousand': [20],
   large: [20],
 }
 

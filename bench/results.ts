@@ -86,6 +86,9 @@ export interface ViteBuild {
   /** CPU seconds. */
   cpuWithout: number[]
   cpuWith: number[]
+  /** CPU seconds until the bundle was written: up to then, the plugin waits. */
+  cpuUntilWrittenWithout: number[]
+  cpuUntilWrittenWith: number[]
   /** Milliseconds to import the plugin and call it, nothing else. */
   importing: number[]
 }

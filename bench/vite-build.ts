@@ -27,24 +27,34 @@ interface Input {
 
 const root = join(cacheFolder, 'vite')
 
+interface Built {
+  milliseconds: number
+  /** Of the whole process, and of that until the bundle was written. */
+  cpuSeconds: number
+  cpuUntilWritten: number
+}
+
 export async function runViteBuilds({ server, folders, latency, rounds, timeout, say }: Input): Promise<ViteBuild[]> {
   const plugin = await bundle('src/vite.ts', 'plugin')
   writeApp('first', folders.first, plugin)
   writeApp('changed', folders.changed, plugin)
   await server.setLatency(latency)
 
-  const build = async (phase: Phase, withPlugin: boolean): Promise<{ milliseconds: number; cpuSeconds: number }> => {
+  const build = async (phase: Phase, withPlugin: boolean): Promise<Built> => {
     const app = join(root, phase === 'changed' ? 'changed' : 'first')
     const env = { ...environment(root), ...(withPlugin ? ourSettings({ ...server, bucket, location }) : {}) }
     const script = withPlugin ? 'with-plugin.mjs' : 'without.mjs'
     const argv = [process.execPath, viteCommand(), 'build', '--config', join(app, script), '--logLevel', 'warn']
     const { exitCode, output, ...figures } = await measure({ argv, cwd: app, env }, timeout)
     if (exitCode !== 0) throw new Error(`vite build failed: ${output}`)
-    return figures
+    return { ...figures, cpuUntilWritten: figuresIn<number>(output) }
   }
 
   const results = phases.map(
-    (phase): ViteBuild => ({ latency, phase, without: [], with: [], cpuWithout: [], cpuWith: [], importing: [] }),
+    (phase): ViteBuild => ({
+      ...{ latency, phase, without: [], with: [], cpuWithout: [], cpuWith: [], importing: [] },
+      ...{ cpuUntilWrittenWithout: [], cpuUntilWrittenWith: [] },
+    }),
   )
   await build('first', false)
   for (let round = 0; round < rounds; round++) {
@@ -52,9 +62,10 @@ export async function runViteBuilds({ server, folders, latency, rounds, timeout,
       for (const withPlugin of round % 2 === 0 ? [false, true] : [true, false]) {
         if (withPlugin && result.phase === 'first') await server.reset()
         if (withPlugin && result.phase !== 'first') await server.restore('vite build')
-        const { milliseconds, cpuSeconds } = await build(result.phase, withPlugin)
+        const { milliseconds, cpuSeconds, cpuUntilWritten } = await build(result.phase, withPlugin)
         result[withPlugin ? 'with' : 'without'].push(milliseconds)
         result[withPlugin ? 'cpuWith' : 'cpuWithout'].push(cpuSeconds)
+        result[withPlugin ? 'cpuUntilWrittenWith' : 'cpuUntilWrittenWithout'].push(cpuUntilWritten)
         if (withPlugin && result.phase === 'first') await server.save('vite build')
       }
       result.importing.push(await importing(plugin))
@@ -97,11 +108,20 @@ function writeApp(name: string, folder: Folder, plugin: string): void {
     join(app, 'src/main.js'),
     "console.log(import.meta.glob('./assets/*', { query: '?url', import: 'default', eager: true }))\n",
   )
-  const config = (plugins: string, imports = '') =>
-    `${imports}export default { plugins: [${plugins}], build: { assetsInlineLimit: 0, reportCompressedSize: false } }\n`
+  const config = (plugins: string, imports = '') => `${imports}
+    const closeBundle = {
+      order: 'pre',
+      sequential: true,
+      handler() {
+        const { user, system } = process.cpuUsage()
+        console.log('FIGURES ' + (user + system) / 1e6)
+      },
+    }
+    const build = { assetsInlineLimit: 0, reportCompressedSize: false }
+    export default { plugins: [{ name: 'written', closeBundle }${plugins}], build }\n`
   writeFileSync(join(app, 'without.mjs'), config(''))
   writeFileSync(
     join(app, 'with-plugin.mjs'),
-    config('staticS3()', `import { staticS3 } from ${JSON.stringify(plugin)}\n`),
+    config(', staticS3()', `import { staticS3 } from ${JSON.stringify(plugin)}\n`),
   )
 }

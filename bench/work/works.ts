@@ -18,7 +18,7 @@ export interface Work {
   files(changed: boolean): WorkFile[]
 }
 
-export type WorkName = 'many-small' | 'site' | 'twenty-thousand' | 'two-thousand' | 'large'
+export type WorkName = 'many-small' | 'site' | 'twenty-thousand' | 'two-thousand' | 'hundred-thousand' | 'large'
 
 /** A file before its name is complete. */
 interface Draft {
@@ -35,6 +35,7 @@ export const works: readonly Work[] = [
   work('site', 'a site: 200 files, 12 MB', siteFiles()),
   work('twenty-thousand', '20,000 files of 2 kB', smallFiles(20_000)),
   work('two-thousand', '2,000 files of 2 kB', smallFiles(2000)),
+  work('hundred-thousand', '100,000 files of 2 kB', smallFiles(100_000)),
   work('large', '40 files, 1 GB', largeFiles()),
 ]
 
