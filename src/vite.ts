@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path'
 import pc from 'picocolors'
 import type { Plugin, ResolvedConfig, UserConfig } from 'vite'
 import type { Asked, ask } from './core/ask.js'
-import type { Output, Snapshot } from './core/collect.js'
+import type { Output, Snapshot, takeSnapshots } from './core/collect.js'
 import { StaticS3Error } from './core/error.js'
 import { notProduction } from './core/gate.js'
 import type { Options } from './core/options.js'
@@ -48,7 +48,7 @@ export function staticS3(options: Options = {}): VitePlugin {
   const ambiguous = new Set<string>()
   let home: (path: string) => string | undefined = () => undefined
   // Loaded where the plugin is on: elsewhere it costs next to nothing.
-  let askBucket: typeof ask | undefined
+  let whenOn: { ask: typeof ask; takeSnapshots: typeof takeSnapshots } | undefined
   const workers = watchWorkerBuilds()
 
   const runOf = ({ name, identity }: BuildEnvironment): Run | undefined => {
@@ -107,7 +107,8 @@ export function staticS3(options: Options = {}): VitePlugin {
         return defineStaticUrl(ordinaryBase(userConfig))
       }
       settings = resolved.settings
-      askBucket = (await import('./core/ask.js')).ask
+      const [{ ask }, { takeSnapshots }] = await Promise.all([import('./core/ask.js'), import('./core/collect.js')])
+      whenOn = { ask, takeSnapshots }
       home = (await import('./core/selection.js')).staysHome(settings)
       const { rewrite, publicUrl } = settings
       return {
@@ -149,14 +150,12 @@ export function staticS3(options: Options = {}): VitePlugin {
       if (open && !isWritten(open)) throw twoAtOnce()
       open?.asked?.stop()
       // Before anything is waited for: the build may fail meanwhile, and another one begin.
-      const asked = settings && build.write && !serverSide ? askBucket?.(settings) : undefined
+      const asked = settings && build.write && !serverSide ? whenOn?.ask(settings) : undefined
       // Loaded while the bundler is at work.
       if (asked) void import('./core/publish.js')
       const run: Run = { identity, before: new Map(), begun: 0, outputs: [], asked }
       runs.set(name, run)
-      if (!settings) return
-      const { takeSnapshots } = await import('./core/collect.js')
-      run.before = await takeSnapshots(outputFolders(config.root, build))
+      if (settings && whenOn) run.before = await whenOn.takeSnapshots(outputFolders(config.root, build))
     },
 
     buildEnd(error) {
@@ -218,10 +217,12 @@ export function staticS3(options: Options = {}): VitePlugin {
           }
           ambiguous.clear()
           const { plugins, base } = config
-          const { publish } = await import('./core/publish.js')
-          const { precacheFrom } = await import('./vite/pwa.js')
-          const { terminalOf } = await import('./core/progress.js')
-          const { urlInBucket } = await import('./core/url-in-bucket.js')
+          const [{ publish }, { terminalOf }, { urlInBucket }, { precacheFrom }] = await Promise.all([
+            import('./core/publish.js'),
+            import('./core/progress.js'),
+            import('./core/url-in-bucket.js'),
+            import('./vite/pwa.js'),
+          ])
           const site = { plugins, base, publicUrl: urlInBucket(settings), parse: (code: string) => this.parse(code) }
           await publish({
             settings,

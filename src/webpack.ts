@@ -158,10 +158,12 @@ export class StaticS3Plugin {
       for (const path of [...output.emitted].filter((path) => path.includes('+'))) {
         settings.warnings.push(`${path}: S3 reads the + in its URL as a space; rename it`)
       }
-      const { terminalOf } = await import('./core/progress.js')
+      const [{ publish }, { terminalOf }] = await Promise.all([
+        import('./core/publish.js'),
+        import('./core/progress.js'),
+      ])
       const terminal = terminalOf(process.stderr, isSilent(compiler.options))
       try {
-        const { publish } = await import('./core/publish.js')
         publishing = publish({
           settings,
           asked,

@@ -111,6 +111,13 @@ describe('the MD5 of a large file', () => {
     expect(decided(files, known(more))).toEqual([decision])
   })
 
+  it('is not made where the deploy is stopped', async () => {
+    await writeFile(file.file, Buffer.alloc(20 * 1024 * 1024))
+    const reason = new Error('stopped')
+    const adding = addMd5s([{ ...file, size: 5 }], known({ listing: listed(md5, 5) }), AbortSignal.abort(reason))
+    await expect(adding).rejects.toBe(reason)
+  })
+
   it('that is known is not looked for again, and stays', async () => {
     const small = { ...file, file: 'gone', path: 'small.js', key: 'static/small.js', md5: other }
     const files = await addMd5s(

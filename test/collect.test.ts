@@ -88,6 +88,14 @@ describe('a fresh folder', () => {
     expect(leftOut).toEqual([])
   })
 
+  it('is in the order of keys, which is that of UTF-8', async () => {
+    const inOrder = ['a-b.js', 'a.js', 'a/b.js', 'a0.js', '\uff21/x.js', '\u{1f600}/x.js']
+    for (const path of inOrder.toReversed()) await write(path)
+    expect(paths(await collectFresh())).toEqual(inOrder)
+    const two = await collectFresh([output(), output({ dir: join(root, 'none') })])
+    expect(paths(two)).toEqual(inOrder)
+  })
+
   it('nothing in an empty one, nor in empty folders', async () => {
     await mkdir(join(dist, 'a/b'), { recursive: true })
     const { files, leftOut } = await collectFresh()

@@ -302,7 +302,7 @@ describe('a small site', () => {
       ['is no record', () => Buffer.from('<html>'), /99999998\.json\.gz is damaged/],
       [
         'is of a newer format',
-        (record) => gzipSync(gunzipSync(record).toString().replace('"format":1', '"format":2')),
+        (record) => gzipSync(gunzipSync(record).toString().replace('"format":2', '"format":3')),
         /99999998\.json\.gz was written by a newer static-s3/,
       ],
       [

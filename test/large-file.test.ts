@@ -63,6 +63,58 @@ describe('a file in pieces', () => {
   })
 })
 
+/** How often whatever else the process does gets its turn meanwhile. */
+async function turnsDuring(work: Promise<unknown>): Promise<number> {
+  let turns = 0
+  let isOver = false
+  const count = () => {
+    turns++
+    if (!isOver) setImmediate(count)
+  }
+  setImmediate(count)
+  await work
+  isOver = true
+  return turns
+}
+
+describe('others get their turn', () => {
+  beforeEach(() => writeFile(file, Buffer.alloc(40 * 1024 * 1024)))
+
+  it('while a file is read in pieces, and may end that', async () => {
+    expect(await turnsDuring(readInPieces(file, 0, () => {}))).toBeGreaterThanOrEqual(4)
+    const stop = new AbortController()
+    setImmediate(() => stop.abort(new Error('enough')))
+    let seen = 0
+    const reading = readInPieces(file, 0, ({ length }) => (seen += length), stop.signal)
+    await expect(reading).rejects.toThrow('enough')
+    expect(seen).toBeLessThan(40 * 1024 * 1024)
+  })
+
+  it('while streams are read', async () => {
+    const streams = Array.from({ length: 3 }, () => streamOf(openSync(file, 'r')))
+    const read = async (stream: Readable) => {
+      for await (const _ of stream) {
+        // Nothing here waits.
+      }
+    }
+    expect(await turnsDuring(Promise.all(streams.map(read)))).toBeGreaterThanOrEqual(40)
+  })
+
+  it('and a stream that is destroyed meanwhile reads no more', async () => {
+    const handle = openSync(file, 'r')
+    const stream = streamOf(handle)
+    let seen = 0
+    stream.on('data', ({ length }: Buffer) => {
+      seen += length
+      if (seen === 1024 * 1024) stream.destroy()
+    })
+    await finished(stream).catch(() => {})
+    await new Promise((done) => setImmediate(done))
+    expect(seen).toBe(1024 * 1024)
+    expect(isClosed(handle)).toBe(true)
+  })
+})
+
 describe('an open file as a stream', () => {
   it.each([0, 1, 64 * 1024, 1_000_000])('has all %i bytes, and is closed at its end', async (size) => {
     const content = contentOf(size)

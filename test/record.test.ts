@@ -153,7 +153,7 @@ it('has what is named in it and nothing else, whatever comes along', async () =>
   const secret = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY'
   const stowaway = { secretAccessKey: secret, credentials: { sessionToken: secret } }
   const release = { ...releaseOf([['a', { ...known({ release: 6, fingerprinted: true }), ...stowaway }]]), ...stowaway }
-  const preamble = { format: 1, location: 'static', ...author, at: at.toISOString() }
+  const preamble = { format: 2, location: 'static', ...author, at: at.toISOString() }
   expect(unpacked(await encodeRelease('static', release))).toEqual([
     { ...preamble, release: 7, surveyedAt: at.toISOString(), conditionalWrites: true, splitAt: [] },
     { headers: JSON.parse(year) },
@@ -199,11 +199,11 @@ describe('what is damaged is said to be, in a few words', () => {
     ],
     ['packed nothing', () => gzipSync('')],
     ['packed bytes', () => gzipSync(Buffer.from([0xff, 0xfe, 0]))],
-    ['half of a JSON', () => gzipSync('{"format":1,"location":"static"')],
+    ['half of a JSON', () => gzipSync('{"format":2,"location":"static"')],
     ['null', () => packed(null)],
     ['a number', () => packed(1)],
     ['a text', () => packed('static')],
-    ['a list', () => packed([{ format: 1 }])],
+    ['a list', () => packed([{ format: 2 }])],
     ['an empty object', () => packed({})],
     ['a deep nest', () => gzipSync('['.repeat(1_000_000))],
   ])('%s', async (_what, bytes) => {
@@ -220,10 +220,10 @@ describe('what is damaged is said to be, in a few words', () => {
   })
 
   it.each<[what: string, format: unknown, problem: string]>([
-    ['a newer one', 2, 'was written by a newer static-s3'],
+    ['a newer one', 3, 'was written by a newer static-s3'],
     ['a much newer one', 2 ** 53 - 1, 'was written by a newer static-s3'],
     ['none', undefined, 'is damaged'],
-    ['an older one than there ever was', 0, 'is damaged'],
+    ['an older one', 1, 'is damaged'],
     ['a negative one', -1, 'is damaged'],
     ['one between two', 1.5, 'is damaged'],
     ['a text', '1', 'is damaged'],
@@ -234,7 +234,7 @@ describe('what is damaged is said to be, in a few words', () => {
 
   it('a newer format comes first: what else a newer one has isn’t looked at', async () => {
     const problem = 'was written by a newer static-s3'
-    expect(await problems(packed({ format: 2 }))).toEqual([problem, problem])
+    expect(await problems(packed({ format: 3 }))).toEqual([problem, problem])
   })
 
   it.each<[theirs: unknown, ours: string, problem: string]>([

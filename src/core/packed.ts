@@ -24,7 +24,7 @@ class Cursor {
   ) {}
 
   /** Makes room for so many bytes, and returns where they begin. */
-  advance(length: number): number {
+  reserve(length: number): number {
     const begin = this.at
     this.at += length
     if (this.at > this.bytes.length) {
@@ -35,7 +35,8 @@ class Cursor {
     return begin
   }
 
-  skip(length: number): number {
+  /** Moves on by so many bytes, and returns where they begin. */
+  take(length: number): number {
     this.at += length
     return this.at - length
   }
@@ -43,18 +44,18 @@ class Cursor {
 
 export const number: Kind<number> = {
   write(value, to) {
-    const at = to.advance(8)
+    const at = to.reserve(8)
     to.bytes.writeDoubleLE(value, at)
   },
-  read: (from) => from.bytes.readDoubleLE(from.skip(8)),
+  read: (from) => from.bytes.readDoubleLE(from.take(8)),
 }
 
 export const flag: Kind<boolean> = {
   write(value, to) {
-    const at = to.advance(1)
+    const at = to.reserve(1)
     to.bytes[at] = value ? 1 : 0
   },
-  read: (from) => from.bytes[from.skip(1)] === 1,
+  read: (from) => from.bytes[from.take(1)] === 1,
 }
 
 /** Any text, halves of characters too. */
@@ -78,14 +79,14 @@ const bytesOf: Record<(typeof encodings)[number], (length: number) => number> = 
 
 function writeText(value: string, encoding: (typeof encodings)[number], to: Cursor): void {
   const length = bytesOf[encoding](value.length)
-  const at = to.advance(4 + length)
+  const at = to.reserve(4 + length)
   to.bytes.writeUInt32LE(length * encodings.length + encodings.indexOf(encoding), at)
   to.bytes.write(value, at + 4, length, encoding)
 }
 
 function readText(from: Cursor): string {
-  const head = from.bytes.readUInt32LE(from.skip(4))
-  const at = from.skip(Math.floor(head / encodings.length))
+  const head = from.bytes.readUInt32LE(from.take(4))
+  const at = from.take(Math.floor(head / encodings.length))
   return from.bytes.toString(encodings[head % encodings.length], at, from.at)
 }
 
@@ -97,10 +98,10 @@ export function oneOf<T>(): Kind<T> {
     write(value, to) {
       const index = indices.get(value) ?? values.push(value) - 1
       indices.set(value, index)
-      const at = to.advance(4)
+      const at = to.reserve(4)
       to.bytes.writeUInt32LE(index, at)
     },
-    read: (from) => values[from.bytes.readUInt32LE(from.skip(4))] as T,
+    read: (from) => values[from.bytes.readUInt32LE(from.take(4))] as T,
   }
 }
 
@@ -131,9 +132,10 @@ export function row<T extends object>(fields: { [Name in keyof T]-?: Kind<T[Name
 }
 
 /** Bytes of a piece of memory, which has many rows; a longer row has one for itself. */
-const piece = 2 ** 16
+const pieceBytes = 2 ** 16
 
-const scratch = new Cursor(Buffer.allocUnsafe(1024))
+const scratchBytes = 1024
+const scratch = new Cursor(Buffer.allocUnsafe(scratchBytes))
 
 /** A list that only grows. */
 export class Packed<T> implements Rows<T> {
@@ -141,7 +143,7 @@ export class Packed<T> implements Rows<T> {
   readonly #pieces: Buffer[] = []
   /** Bytes of the last piece that are in use. */
   #used = 0
-  /** For each row its piece's number times `piece`, and where it begins in that. */
+  /** For each row its piece's number times `pieceBytes`, and where it begins in that. */
   #places = new Uint32Array(64)
   length = 0
 
@@ -153,8 +155,8 @@ export class Packed<T> implements Rows<T> {
   push(value: T): void {
     scratch.at = 0
     this.#kind.write(value, scratch)
-    if (this.#pieces.length === 0 || this.#used + scratch.at > piece) {
-      this.#pieces.push(Buffer.allocUnsafeSlow(Math.max(piece, scratch.at)))
+    if (this.#pieces.length === 0 || this.#used + scratch.at > pieceBytes) {
+      this.#pieces.push(Buffer.allocUnsafeSlow(Math.max(pieceBytes, scratch.at)))
       this.#used = 0
     }
     const last = this.#pieces.length - 1
@@ -164,8 +166,10 @@ export class Packed<T> implements Rows<T> {
       more.set(this.#places)
       this.#places = more
     }
-    this.#places[this.length++] = last * piece + this.#used
+    this.#places[this.length++] = last * pieceBytes + this.#used
     this.#used += scratch.at
+    // One long row mustn't stay in memory for good.
+    if (scratch.bytes.length > pieceBytes) scratch.bytes = Buffer.allocUnsafe(scratchBytes)
   }
 
   at(index: number): T | undefined {
@@ -179,7 +183,7 @@ export class Packed<T> implements Rows<T> {
 
   #read(index: number): T {
     const place = this.#places[index] as number
-    return this.#kind.read(new Cursor(this.#pieces[Math.floor(place / piece)] as Buffer, place % piece))
+    return this.#kind.read(new Cursor(this.#pieces[Math.floor(place / pieceBytes)] as Buffer, place % pieceBytes))
   }
 }
 
@@ -212,7 +216,7 @@ export class Paired<A, B, T> implements Rows<T> {
 /** A map whose values are kept the same way. Made to be filled first and read then: each read after a change goes through all keys. */
 export class PackedMap<T> implements Iterable<[key: string, value: T]> {
   readonly #rows: Packed<{ key: string; value: T }>
-  #find: ((key: string) => number) | undefined
+  #find: ((key: string) => number | undefined) | undefined
 
   constructor(kind: Kind<T>, entries: Iterable<readonly [string, T]> = []) {
     this.#rows = new Packed(row<{ key: string; value: T }>({ key: text, value: kind }))
@@ -225,11 +229,12 @@ export class PackedMap<T> implements Iterable<[key: string, value: T]> {
   }
 
   get(key: string): T | undefined {
-    return this.#rows.at(this.#indexOf(key))?.value
+    const index = this.#indexOf(key)
+    return index === undefined ? undefined : this.#rows.at(index)?.value
   }
 
   has(key: string): boolean {
-    return this.#indexOf(key) !== none
+    return this.#indexOf(key) !== undefined
   }
 
   /** In the order in which they were set, without those that were set again later. */
@@ -240,22 +245,22 @@ export class PackedMap<T> implements Iterable<[key: string, value: T]> {
     }
   }
 
-  #indexOf(key: string): number {
+  #indexOf(key: string): number | undefined {
     this.#find ??= indexBy(this.#rows, (each) => each.key)
     return this.#find(key)
   }
 }
 
-/** The index of no row. */
-const none = Number.POSITIVE_INFINITY
-
 /** What finds a row by a text of its own, without keeping the texts. Of rows with the same text it finds the last. */
 export function finder<T>(rows: Rows<T>, keyOf: (row: T) => string): (key: string) => T | undefined {
   const find = indexBy(rows, keyOf)
-  return (key) => rows.at(find(key))
+  return (key) => {
+    const index = find(key)
+    return index === undefined ? undefined : rows.at(index)
+  }
 }
 
-function indexBy<T>(rows: Rows<T>, keyOf: (row: T) => string): (key: string) => number {
+function indexBy<T>(rows: Rows<T>, keyOf: (row: T) => string): (key: string) => number | undefined {
   // Twice as many slots as rows, so that one is found in a step or two: for each the hash, and the row's index plus one.
   const mask = 2 ** Math.ceil(Math.log2(rows.length + 1) + 1) - 1
   const hashes = new Uint32Array(mask + 1)
@@ -275,13 +280,16 @@ function indexBy<T>(rows: Rows<T>, keyOf: (row: T) => string): (key: string) => 
   }
   return (key) => {
     const index = (indices[slotOf(key).slot] as number) - 1
-    return index < 0 ? none : index
+    return index < 0 ? undefined : index
   }
 }
 
+/** Another one in each process: whoever names objects in a bucket mustn't know which names collide. */
+const seed = (Math.random() * 2 ** 32) >>> 0
+
 /** FNV-1a over UTF-16 units. http://www.isthe.com/chongo/tech/comp/fnv/ */
 function hashOf(key: string): number {
-  let hash = 0x811c9dc5
+  let hash = seed
   for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193)
   return hash >>> 0
 }

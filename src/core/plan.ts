@@ -36,6 +36,8 @@ export interface Plan {
   counts: Record<Outcome['action'] | 'unchanged', number>
   /** Fingerprinted files whose names stand in the bucket with other bytes: somebody may have the old ones cached for a year. */
   overwritten: DigestedFile[]
+  /** Whether an MD5 is missing by which it would be another plan (see `addMd5s`). */
+  lacksMd5: boolean
 }
 
 /** What is there, what the records say of it, and what this run has done so far. */
@@ -74,12 +76,13 @@ const tolerance = 2000
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html on when an ETag is an MD5
  */
 export function plan(files: Rows<DigestedFile>, known: Known, force: boolean): Plan {
-  const listed = finder(known.listing, ({ key }) => key)
+  const listed = listedIn(known)
   const outcomes = new Packed(row<Outcome>({ action: oneOf(), reason: oneOf(), etag: optional(hex) }))
   const counts: Plan['counts'] = { upload: 0, copy: 0, skip: 0, unchanged: 0 }
   // Under SSE-KMS an ETag looks like an MD5 and isn't. One match proves that this bucket's are MD5s, and so that another
   // fingerprinted name's other ETag means other bytes.
   let etagsAreMd5 = false
+  let lacksMd5 = false
   const others: DigestedFile[] = []
   for (const file of files) {
     const there = listed(file.key)
@@ -88,6 +91,7 @@ export function plan(files: Rows<DigestedFile>, known: Known, force: boolean): P
     counts[outcome.action]++
     if (outcome.reason === 'unchanged') counts.unchanged++
     etagsAreMd5 ||= file.md5 !== undefined && there?.etag === file.md5
+    lacksMd5 ||= there !== undefined && file.md5 === undefined && goesByEtag(file, there, known)
     if (there && outcome.action === 'upload' && file.group === 'fingerprinted') others.push(file)
   }
 
@@ -103,7 +107,16 @@ export function plan(files: Rows<DigestedFile>, known: Known, force: boolean): P
     outcomes,
     (file, { action, reason, etag }): Decision => ({ file, action, reason, etag }),
   )
-  return { decisions, counts, overwritten }
+  return { decisions, counts, overwritten, lacksMd5 }
+}
+
+const finders = new WeakMap<Survey['listing'], (key: string) => ListedObject | undefined>()
+
+/** What finds an object of the listing by its key. */
+export function listedIn({ listing }: Pick<Survey, 'listing'>): (key: string) => ListedObject | undefined {
+  const find = finders.get(listing) ?? finder(listing, ({ key }) => key)
+  finders.set(listing, find)
+  return find
 }
 
 function decide(file: DigestedFile, there: ListedObject | undefined, known: Known, force: boolean): Outcome {

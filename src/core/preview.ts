@@ -4,7 +4,7 @@ import type { Rows } from './packed.js'
 import type { Decision } from './plan.js'
 import { readFiles } from './read-files.js'
 import type { ReleaseRecord } from './record.js'
-import { decide, nothing } from './release.js'
+import { decide } from './release.js'
 import { report } from './report.js'
 import type { Settings } from './settings.js'
 
@@ -40,8 +40,7 @@ export async function preview(settings: Settings, dir: string): Promise<Preview>
     const { leftOut } = read
     const warnings = [...settings.warnings, ...read.warnings, ...survey.warnings]
     const warn = (message: string) => warnings.push(message)
-    const input = { files: read.files, settings, warn }
-    const { decisions, overwritten } = await decide(input, { ...survey, written: nothing })
+    const { decisions, overwritten } = await decide({ files: read.files, settings, warn }, survey)
     const milliseconds = performance.now() - begun
     const text = report({ ...settings, decisions, leftOut, dryRun: true, release: undefined, milliseconds })
     return { decisions, leftOut, overwritten: overwritten.map(({ path }) => path), last: survey.record, warnings, text }

@@ -3,7 +3,7 @@ import { whoDeploys } from './author.js'
 import { debugging, plain, readable, StaticS3Error } from './error.js'
 import { showProgress } from './progress.js'
 import { type FolderInput, readFiles } from './read-files.js'
-import { decide, nothing, release } from './release.js'
+import { decide, release } from './release.js'
 import { report } from './report.js'
 import { type Stop, stopBySignal, unlessAborted, until } from './stop.js'
 
@@ -76,7 +76,7 @@ async function deploy(input: PublishInput, stop: Stop): Promise<void> {
     logger.warn(message)
   }
   const released = settings.dryRun
-    ? { ...(await decide({ files, settings, warn }, { ...survey, written: nothing })), release: undefined }
+    ? { ...(await decide({ files, settings, warn, stop }, survey)), release: undefined }
     : await release({
         files,
         survey,

@@ -65,11 +65,11 @@ export interface BegunRecord extends Author {
  */
 
 /** What a reader of another format has to leave alone. */
-const format = 1
+const format = 2
 /** Bytes: what a damaged file could unpack to mustn't take all time. */
 const longest = 256 * 1024 ** 2
-/** Characters that are packed at a time. */
-const piece = 64 * 1024
+/** Characters that are packed, and bytes that are unpacked, at a time. */
+const atATime = 64 * 1024
 
 interface Preamble {
   format: number
@@ -88,7 +88,6 @@ interface ReleasePreamble extends Preamble {
   splitAt: string[]
 }
 
-/** The next set of headers. */
 interface HeadersLine {
   headers: object
 }
@@ -236,7 +235,7 @@ function* inPieces(lines: Iterable<string>): Generator<string> {
   let text = ''
   for (const line of lines) {
     text += `${line}\n`
-    if (text.length < piece) continue
+    if (text.length < atATime) continue
     yield text
     text = ''
   }
@@ -268,23 +267,27 @@ async function unpack<First extends Preamble, Line extends BegunLine>(
 
 /** Reads line after line. The last one needs no end. */
 async function eachLine(bytes: Uint8Array, read: (line: string) => void): Promise<void> {
-  await pipeline(Readable.from([bytes]), createGunzip({ chunkSize: piece }), async (chunks: AsyncIterable<Buffer>) => {
-    let begun: Buffer[] = []
-    let length = 0
-    for await (const chunk of chunks) {
-      length += chunk.length
-      if (length > longest) throw damaged()
-      let from = 0
-      for (let end = chunk.indexOf('\n'); end >= 0; end = chunk.indexOf('\n', from)) {
-        read(Buffer.concat([...begun, chunk.subarray(from, end)]).toString())
-        begun = []
-        from = end + 1
+  await pipeline(
+    Readable.from([bytes]),
+    createGunzip({ chunkSize: atATime }),
+    async (chunks: AsyncIterable<Buffer>) => {
+      let begun: Buffer[] = []
+      let length = 0
+      for await (const chunk of chunks) {
+        length += chunk.length
+        if (length > longest) throw damaged()
+        let from = 0
+        for (let end = chunk.indexOf('\n'); end >= 0; end = chunk.indexOf('\n', from)) {
+          read(Buffer.concat([...begun, chunk.subarray(from, end)]).toString())
+          begun = []
+          from = end + 1
+        }
+        begun.push(chunk.subarray(from))
       }
-      begun.push(chunk.subarray(from))
-    }
-    const last = Buffer.concat(begun).toString()
-    if (last !== '') read(last)
-  })
+      const last = Buffer.concat(begun).toString()
+      if (last !== '') read(last)
+    },
+  )
 }
 
 function parsed(line: string): unknown {

@@ -3,6 +3,7 @@ import type { Bucket, ObjectParameters } from './bucket.js'
 import { bodyOfBytes } from './bytes.js'
 import type { DigestedFile } from './digest.js'
 import { answerOf, isForbidden, plain, StaticS3Error } from './error.js'
+import { groups } from './groups.js'
 import { headersOf } from './headers.js'
 import { compareKeys } from './key-order.js'
 import { type Lock, takeLock } from './lock.js'
@@ -54,22 +55,21 @@ const page = 1000
  */
 export async function release(input: ReleaseInput): Promise<Released> {
   const { bucket, settings, onProgress, stop = unstoppable } = input
-  const decideFirst = (survey: Survey) => decide(input, { ...survey, written: nothing })
-  let { survey } = input
-  let first = await decideFirst(survey)
-  if (isUnchanged(first) && bucket.now() - survey.takenAt > fresh) {
-    survey = await renewed(input, survey)
-    first = await decideFirst(survey)
-  }
-  if (isUnchanged(first)) return { decisions: first.decisions, release: undefined }
-
-  input.warm?.(first.counts.upload + first.counts.copy)
   const upload = startUpload(bucket, settings.concurrency, onProgress, stop)
-  const author = await input.author()
   const orFail = <T>(work: Promise<T>) =>
     work.catch((error: unknown) => {
       throw upload.failure(error)
     })
+  let { survey } = input
+  let first = await orFail(decide(input, survey))
+  if (isUnchanged(first) && bucket.now() - survey.takenAt > fresh) {
+    survey = await renewed(input, survey)
+    first = await orFail(decide(input, survey))
+  }
+  if (isUnchanged(first)) return { decisions: first.decisions, release: undefined }
+
+  input.warm?.(first.counts.upload + first.counts.copy)
+  const author = await input.author()
   const keeps = survey.folder !== undefined && (await orFail(begin(input, author, first, 1)))
   await upload.run(first, ['fingerprinted'])
 
@@ -81,11 +81,11 @@ export async function release(input: ReleaseInput): Promise<Released> {
       now = await orFail(takeSurvey(bucket, settings.location, { folder: lock.folder }))
       // What it wrote itself it knows better: somebody else may have given it other headers since.
       now.begun = now.begun.filter(({ id }) => id !== author.id)
-      last = await decide(input, { ...now, written: upload.written })
+      last = await orFail(decide({ ...input, files: first.files }, { ...now, written: upload.written }))
       // What it began with is older than the release that came between.
       await orFail(begin(input, author, last, 2))
     }
-    await upload.run(last, ['fingerprinted', 'asset', 'manifest', 'html'], lock)
+    await upload.run(last, last === first ? groups.slice(1) : groups, lock)
     const done = lock && (await keepRecord(input, author, lock, { ...now, written: upload.written }, survey))
     return { decisions: carriedOut(first, last), release: done ? lock.release : undefined }
   } catch (error) {
@@ -96,9 +96,6 @@ export async function release(input: ReleaseInput): Promise<Released> {
     await lock?.letGo()
   }
 }
-
-/** What a first run has written. */
-export const nothing: Known['written'] = new Map<string, string>()
 
 function isUnchanged({ decisions, counts }: Plan): boolean {
   return counts.unchanged === decisions.length
@@ -125,14 +122,24 @@ async function renewed({ bucket, settings: { location } }: ReleaseInput, survey:
     : takeSurvey(bucket, location, { folder })
 }
 
+interface Decided extends Plan {
+  /** With all that is known of them. */
+  files: ReleaseInput['files']
+}
+
 /** The plan, with a warning or an error about fingerprinted names that come with other bytes. */
 export async function decide(
-  { files, settings, warn }: Pick<ReleaseInput, 'files' | 'settings' | 'warn'>,
-  known: Known,
-): Promise<Plan> {
-  const planned = plan(await addMd5s(files, known), known, settings.force)
-  guardFingerprints(planned, settings, warn)
-  return planned
+  { files, settings, warn, stop = unstoppable }: Pick<ReleaseInput, 'files' | 'settings' | 'warn' | 'stop'>,
+  survey: Omit<Known, 'written'> & Partial<Known>,
+): Promise<Decided> {
+  const known = { written: new Map<string, string>(), ...survey }
+  let decided: Decided = { files, ...plan(files, known, settings.force) }
+  if (decided.lacksMd5) {
+    const complete = await addMd5s(files, known, stop.begun)
+    decided = { files: complete, ...plan(complete, known, settings.force) }
+  }
+  guardFingerprints(decided, settings, warn)
+  return decided
 }
 
 /**

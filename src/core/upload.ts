@@ -26,9 +26,8 @@ export interface Upload {
   /** An error that ends the deploy, with what visitors see now. */
   failure(reason: unknown): StaticS3Error
   /**
-   * Carries out what a plan decides for these groups, but for those of the same plan that were done before: one group after the other, each
-   * only when the one before is there whole. The first failure stops everything, so that a page is never touched when something that it may
-   * refer to is missing.
+   * Carries out what a plan decides for these groups: one group after the other, each only when the one before is there whole. The first
+   * failure stops everything, so that a page is never touched when something that it may refer to is missing.
    *
    * @throws StaticS3Error with what failed and what visitors see now
    */
@@ -58,8 +57,6 @@ export function startUpload(
   const unknown: Counts = { ...known }
   let copies = true
   let planned = 0
-  let planAtWork: Pick<Plan, 'decisions'> | undefined
-  const groupsDone = new Set<Group>()
   const failure = (reason: unknown) => {
     const { message } = reason as Error
     const text = standing(known, unknown, planned)
@@ -86,15 +83,12 @@ export function startUpload(
     return bucket.put(file.key, bodyOf(file, permit), file.parameters, signal)
   }
 
-  const run: Upload['run'] = async (plan, which, permit) => {
-    const { decisions } = plan
-    if (plan !== planAtWork) groupsDone.clear()
-    planAtWork = plan
+  const run: Upload['run'] = async ({ decisions }, which, permit) => {
     const failed = new AbortController()
     const stop = AbortSignal.any([failed.signal, asked.begun, ...(permit ? [permit.signal] : [])])
     // What is on its way may arrive though nobody waits for it, and over what the next deploy writes. Under a permit it is waited for.
     const signal = permit ? AbortSignal.any([permit.signal, asked.cut]) : stop
-    const { waves, files, bytes } = wavesOf(decisions, groupsDone)
+    const { waves, files, bytes } = wavesOf(decisions, which)
     const all = { files: done.files + files, bytes: done.bytes + bytes }
     planned = all.files
 
@@ -118,7 +112,7 @@ export function startUpload(
       onProgress(done, all)
     }
 
-    for (const group of groups.filter((each) => which.includes(each) && !groupsDone.has(each))) {
+    for (const group of groups.filter((each) => which.includes(each))) {
       for (const { small, large } of waves[group]) {
         // Large ones from the beginning on, beside small ones, so that none is left over for the end.
         await Promise.all([
@@ -131,7 +125,6 @@ export function startUpload(
         ])
       }
       if (stop.aborted) throw failure(stop.reason)
-      groupsDone.add(group)
     }
   }
 
@@ -144,17 +137,20 @@ interface Wave {
   large: { index: number; size: number }[]
 }
 
-/** What is left to do, in the order in which it may be done, and how much that is. */
-function wavesOf(decisions: Plan['decisions'], groupsDone: ReadonlySet<Group>) {
+/** What is to be done in the order in which it may be, and how much that is with the groups that come after these. */
+function wavesOf(decisions: Plan['decisions'], which: readonly Group[]) {
+  const before = groups.slice(
+    0,
+    groups.findIndex((group) => which.includes(group)),
+  )
   const wave = (): Wave => ({ small: [], large: [] })
   // Nobody refers to what is new, yet; what changes may come to refer to it.
   const waves = Object.fromEntries(groups.map((group) => [group, [wave(), wave()]])) as Record<Group, [Wave, Wave]>
   const all: Done = { files: 0, bytes: 0 }
-  let index = -1
-  for (const { file, action, reason } of decisions) {
-    index++
+  for (let index = 0; index < decisions.length; index++) {
+    const { file, action, reason } = decisions.at(index) as Decision
     const { group, size } = file
-    if (action === 'skip' || groupsDone.has(group)) continue
+    if (action === 'skip' || before.includes(group)) continue
     const { small, large } = waves[group][reason === 'new' ? 0 : 1]
     if (size <= smallBytes) small.push(index)
     else large.push({ index, size })

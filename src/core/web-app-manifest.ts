@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { posix } from 'node:path'
-import type { BuiltFile } from './collect.js'
+import { type BuiltFile, packedFiles } from './collect.js'
 import { finder, type Rows } from './packed.js'
 import { rewriteFile } from './rewrite-file.js'
 import { isWebAppManifest } from './same-origin.js'
@@ -42,8 +42,11 @@ export async function pointManifestPictures(
     await rewriteFile(file, JSON.stringify(manifest))
     pointed.add(path)
   }
+  if (pointed.size === 0) return files
+  const now = packedFiles()
   // A name that was made from the content before isn't made from this.
-  return [...files].map((each) => (pointed.has(each.path) ? { ...each, fingerprinted: false } : each))
+  for (const each of files) now.push(pointed.has(each.path) ? { ...each, fingerprinted: false } : each)
+  return now
 }
 
 type Fields = Record<string, unknown>

@@ -6,6 +6,9 @@ import { readAnswer } from './s3-answer.js'
 
 type Send = (body: Body) => Promise<string>
 
+/** Node's names for a connection that the other side has closed. */
+const hungUp = new Set(['ECONNRESET', 'EPIPE'])
+
 /**
  * Sends bodies of whose content only the SHA-256 is known. That is enough for what arrives to be checked, but for Object Lock: where it may be
  * at work, the content is read once more for its MD5.
@@ -31,7 +34,7 @@ export function md5WhereAskedFor() {
     } catch (error) {
       const { status, code, message } = readAnswer(error)
       // Who refuses before the body is there may hang up, so that the refusal is lost.
-      if (status === undefined) cutOff.add(body)
+      if (status === undefined && hungUp.has(code)) cutOff.add(body)
       // InvalidRequest with a text about it on AWS, by the bucket's default retention; MissingContentMD5 elsewhere.
       if (status !== 400 || !/content-?md5/i.test(`${code} ${message}`)) throw error
       asked = true

@@ -137,12 +137,12 @@ async function* pagesFrom(start: PageStart, ask: AskForPage, signal: AbortSignal
 /** In S3's order, which not every store lists in: https://github.com/storj/roadmap/issues/62. */
 function sorted(pages: readonly Rows<ListedObject>[]): Rows<ListedObject> {
   const [only] = pages
-  const objects = only && pages.length === 1 ? only : packed(each(pages))
+  const objects = only && pages.length === 1 ? only : packed(objectsOf(pages))
   if (areInOrder(objects)) return objects
   const byKey = new Map([...objects].map((object) => [object.key, object]))
   return [...byKey.values()].sort((one, other) => compareKeys(one.key, other.key))
 }
 
-function* each(pages: readonly Rows<ListedObject>[]): Generator<ListedObject> {
+function* objectsOf(pages: readonly Rows<ListedObject>[]): Generator<ListedObject> {
   for (const page of pages) yield* page
 }

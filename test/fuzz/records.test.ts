@@ -127,7 +127,7 @@ describe('a record', () => {
 
   it('of any other shape is read or refused', async () => {
     const real = {
-      ...{ format: 1, location, id: 'id', at: '2026-01-02T03:04:05Z', by: 'ada', bundler: 'vite' },
+      ...{ format: 2, location, id: 'id', at: '2026-01-02T03:04:05Z', by: 'ada', bundler: 'vite' },
       ...{ release: 1, surveyedAt: '2026-01-02T03:04:05Z', conditionalWrites: true, splitAt: [] },
     }
     const object = { sha256: 'ab'.repeat(32), size: 1, etag: '', headers: 0 }
@@ -150,7 +150,7 @@ describe('a record', () => {
   })
 
   const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
-  const start = '"format":1,"location":"static","id":"","at":"2026-01-02","by":"","bundler":""'
+  const start = '"format":2,"location":"static","id":"","at":"2026-01-02","by":"","bundler":""'
   const end = '"release":1,"surveyedAt":"2026-01-02","splitAt":[]'
 
   it.each<[what: string, bytes: () => Buffer]>([
@@ -161,15 +161,15 @@ describe('a record', () => {
       () => gzipSync(`{${start},${end}}\n{"headers":{"a":${nested(100_000)}}}`),
     ],
     ['a prototype', () => gzipSync(`{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},${start}}`)],
-    ['a location of a megabyte', () => packed({ format: 1, location: 'x'.repeat(1_000_000) })],
-    ['a location of 100,000 arrays in each other', () => gzipSync(`{"format":1,"location":${nested(100_000)}}`)],
-    ['a location of many lines', () => packed({ format: 1, location: ['a\n'.repeat(1000)] })],
-    ['a format of a newer one', () => packed({ format: 2, location: { a: 1 } })],
+    ['a location of a megabyte', () => packed({ format: 2, location: 'x'.repeat(1_000_000) })],
+    ['a location of 100,000 arrays in each other', () => gzipSync(`{"format":2,"location":${nested(100_000)}}`)],
+    ['a location of many lines', () => packed({ format: 2, location: ['a\n'.repeat(1000)] })],
+    ['a format of a newer one', () => packed({ format: 3, location: { a: 1 } })],
     [
       'an index that every array has',
       () => gzipSync(`{${start},${end}}\n{"headers":{}}\n{"path":"a","headers":"length"}`),
     ],
-    ['a time that is none', () => packed({ format: 1, location, id: '', at: 'yesterday' })],
+    ['a time that is none', () => packed({ format: 2, location, id: '', at: 'yesterday' })],
     ['nothing', () => Buffer.alloc(0)],
   ])('of %s is read or refused', (_what, bytes) => check(bytes()))
 
