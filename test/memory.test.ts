@@ -11,8 +11,11 @@ import { deployEnv } from '../fixtures/build/environment.js'
 import { withBucket } from '../fixtures/s3/with-bucket.js'
 
 const count = Number(process.env.FILES ?? 20_000)
-/** Megabytes that a deploy may take beyond what Node itself takes. */
-const most = count <= 20_000 ? 130 : 150
+/** Megabytes that a deploy may take beyond what Node takes at its start. */
+const most = 150
+
+/** Node's own space for new objects, in megabytes: as it is on Node 20 and 22. On Node 24 it is twice that, and takes as much more. */
+const spaceForNew = '--max-semi-space-size=16'
 
 describe(`a deploy of ${count.toLocaleString('en')} files`, () => {
   let s3: Parameters<Parameters<typeof withBucket>[0]>[0]['s3']
@@ -37,7 +40,7 @@ describe(`a deploy of ${count.toLocaleString('en')} files`, () => {
   afterAll(() => rm(dir, { recursive: true }))
 
   const deploy = async () => {
-    const argv = [script, join(dir, 'dist'), join(dir, 'fingerprinted.json')]
+    const argv = [spaceForNew, script, join(dir, 'dist'), join(dir, 'fingerprinted.json')]
     const env = { ...process.env, NODE_ENV: 'production', ...deployEnv(s3, bucket) }
     const { stdout } = await promisify(execFile)(process.execPath, argv, { env })
     const { before, peak } = figuresIn<{ before: number; peak: number }>(stdout)

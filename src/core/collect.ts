@@ -102,15 +102,16 @@ export async function takeSnapshots(dirs: readonly string[]): Promise<Map<string
 }
 
 function mergeByFolder(outputs: readonly Output[]): Output[] {
-  const byFolder = new Map<
-    string,
-    { dir: string; emitted: Set<string>; fingerprinted: Set<string>; emittedOnly: boolean }
-  >()
-  for (const { dir, emitted, fingerprinted, emittedOnly = false } of outputs) {
-    const merged = byFolder.get(dir) ?? { dir, emitted: new Set(), fingerprinted: new Set(), emittedOnly }
-    for (const path of emitted) merged.emitted.add(path)
-    for (const path of fingerprinted) merged.fingerprinted.add(path)
-    byFolder.set(dir, merged)
+  const byFolder = new Map<string, Output>()
+  for (const output of outputs) {
+    const { dir, emitted, fingerprinted } = output
+    const other = byFolder.get(dir)
+    const both = other && {
+      ...other,
+      emitted: new Set([...other.emitted, ...emitted]),
+      fingerprinted: new Set([...other.fingerprinted, ...fingerprinted]),
+    }
+    byFolder.set(dir, both ?? output)
   }
   return [...byFolder.values()]
 }

@@ -8,7 +8,8 @@ import { prepare } from '../../../src/core/prepare.js'
  */
 
 const [dir = '', fingerprintedFile = ''] = process.argv.slice(2)
-const paths = JSON.parse(readFileSync(fingerprintedFile, 'utf8')) as string[]
+// What a bundler has in memory anyway.
+const fingerprinted = new Set(JSON.parse(readFileSync(fingerprintedFile, 'utf8')) as string[])
 const before = process.memoryUsage.rss()
 
 const resolved = await prepare({
@@ -20,7 +21,6 @@ if (!resolved.on) throw new Error(resolved.because)
 const { settings } = resolved
 const asked = ask(settings)
 const { publish } = await import('../../../src/core/publish.js')
-const fingerprinted = new Set(paths)
 await publish({
   settings,
   asked,
