@@ -4,19 +4,33 @@ import fc from 'fast-check'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { cases } from '../fixtures/fuzz/chance.js'
 import {
-  finder,
+  finder as finderOf,
   flag,
   hex,
   type Kind,
   number,
   oneOf,
   optional,
-  Packed,
-  PackedMap,
+  PackedMap as PackedMapOf,
+  Packed as PackedOf,
   Paired,
+  type Rows,
   row,
   text,
 } from '../src/core/packed.js'
+
+// None stays as it is, so that every case shows how rows are packed.
+class Packed<T> extends PackedOf<T> {
+  constructor(kind: Kind<T>, rows: Iterable<T> = []) {
+    super(kind, rows, 0)
+  }
+}
+class PackedMap<T> extends PackedMapOf<T> {
+  constructor(kind: Kind<T>, entries: Iterable<readonly [string, T]> = []) {
+    super(kind, entries, 0)
+  }
+}
+const finder = <T>(rows: Rows<T>, keyOf: (row: T) => string) => finderOf(rows, keyOf, 0)
 
 /** Bytes of a piece of memory, and of a text beside its characters. */
 const piece = 2 ** 16
@@ -620,14 +634,15 @@ describe('a finder', () => {
 
     it.each(pairs)('finds each: %s, %s', (a, b) => {
       for (const rows of [named(a, b), named(b, a), named(a, 'between', b), named(b, a, b, a)]) {
-        const find = fixed.finder(rows, nameOf)
+        const find = fixed.finder(rows, nameOf, 0)
         for (const name of [a, b]) expect(find(name)).toBe(rows.findLast((each) => each.name === name))
       }
-      const map = new fixed.PackedMap(number, [
+      const entries: [string, number][] = [
         [a, 1],
         [b, 2],
         [a, 3],
-      ])
+      ]
+      const map = new fixed.PackedMap(number, entries, 0)
       expect([map.get(a), map.get(b)]).toEqual([3, 2])
       expect([...map]).toEqual([
         [b, 2],
@@ -641,12 +656,12 @@ describe('a finder', () => {
         [b, a],
       ] as const) {
         const asked = vi.fn(nameOf)
-        const find = fixed.finder(named(there), asked)
+        const find = fixed.finder(named(there), asked, 0)
         asked.mockClear()
         expect(find(missing)).toBeUndefined()
         // It looked at the row: that the hashes are equal isn't only this test's belief.
         expect(asked).toHaveBeenCalledOnce()
-        expect(new fixed.PackedMap(number, [[there, 1]]).has(missing)).toBe(false)
+        expect(new fixed.PackedMap(number, [[there, 1]], 0).has(missing)).toBe(false)
       }
     })
 
@@ -657,6 +672,52 @@ describe('a finder', () => {
       for (let i = 0; i < 1000; i++) expect(find(`no ${i}`)).toBeUndefined()
       expect(asked).not.toHaveBeenCalled()
     })
+  })
+})
+
+describe('a few rows stay as they are', () => {
+  const rowOf = (i: number) => ({ name: `row ${i}`, size: i })
+  const kind = row<ReturnType<typeof rowOf>>({ name: text, size: number })
+
+  it.each([0, 1, 4999, 5000, 5001, 12_000])('%i of them are the same to everybody', (count) => {
+    const rows = Array.from({ length: count }, (_, i) => rowOf(i))
+    const list = new PackedOf(kind, rows)
+    expect(list.length).toBe(count)
+    expect([...list]).toEqual(rows)
+    expect([list.at(0), list.at(-1), list.at(count)]).toEqual([rows[0], rows.at(-1), undefined])
+    const find = finderOf(list, ({ name }) => name)
+    const map = new PackedMapOf(
+      number,
+      rows.map(({ name, size }) => [name, size]),
+    )
+    for (const i of [0, 1, 4999, 5000, 5001, count - 1]) {
+      const expected = rows.find(({ size }) => size === i)
+      expect(find(`row ${i}`)).toEqual(expected)
+      expect(map.get(`row ${i}`)).toEqual(expected?.size)
+      expect(map.has(`row ${i}`)).toBe(expected !== undefined)
+    }
+  })
+
+  it('as long as there are no more', () => {
+    const rows = Array.from({ length: 5000 }, (_, i) => rowOf(i))
+    const list = new PackedOf(kind, rows)
+    expect(list.at(7)).toBe(rows[7])
+    list.push(rowOf(5000))
+    expect(list.at(7)).toEqual(rows[7])
+    expect(list.at(7)).not.toBe(rows[7])
+    expect(list.at(5000)).toEqual(rowOf(5000))
+  })
+
+  it('and what is set again counts once', () => {
+    const map = new PackedMapOf(number, [
+      ['a', 1],
+      ['b', 2],
+      ['a', 3],
+    ])
+    expect([...map]).toEqual([
+      ['b', 2],
+      ['a', 3],
+    ])
   })
 })
 

@@ -1,7 +1,7 @@
 /*
  * Tens of thousands of small objects, in little memory. On the heap an object of ten fields and its strings takes half a kilobyte, and the
  * collector lets several times as much garbage grow as there is in use. Here each is a few dozen bytes outside of the heap, and is made anew
- * whenever it is asked for.
+ * whenever it is asked for. A few thousand stay as they are: that is faster.
  */
 
 /** Rows that can be read one by one and again: an array, or something that makes them when they are asked for. */
@@ -131,6 +131,9 @@ export function row<T extends object>(fields: { [Name in keyof T]-?: Kind<T[Name
   }
 }
 
+/** How many rows stay as they are. */
+const plainRows = 5000
+
 /** Bytes of a piece of memory, which has many rows; a longer row has one for itself. */
 const pieceBytes = 2 ** 16
 
@@ -140,6 +143,9 @@ const scratch = new Cursor(Buffer.allocUnsafe(scratchBytes))
 /** A list that only grows. */
 export class Packed<T> implements Rows<T> {
   readonly #kind: Kind<T>
+  readonly #most: number
+  /** The rows as they are, while they are few. */
+  #plain: T[] | undefined = []
   readonly #pieces: Buffer[] = []
   /** Bytes of the last piece that are in use. */
   #used = 0
@@ -147,12 +153,29 @@ export class Packed<T> implements Rows<T> {
   #places = new Uint32Array(64)
   length = 0
 
-  constructor(kind: Kind<T>, rows: Iterable<T> = []) {
+  /** @param most how many rows stay as they are */
+  constructor(kind: Kind<T>, rows: Iterable<T> = [], most = plainRows) {
     this.#kind = kind
+    this.#most = most
     for (const each of rows) this.push(each)
   }
 
   push(value: T): void {
+    if (this.#plain && this.length < this.#most) {
+      this.length = this.#plain.push(value)
+      return
+    }
+    if (this.#plain) this.#packAll(this.#plain)
+    this.#pack(value)
+  }
+
+  #packAll(rows: readonly T[]): void {
+    this.#plain = undefined
+    this.length = 0
+    for (const each of rows) this.#pack(each)
+  }
+
+  #pack(value: T): void {
     scratch.at = 0
     this.#kind.write(value, scratch)
     if (this.#pieces.length === 0 || this.#used + scratch.at > pieceBytes) {
@@ -173,12 +196,13 @@ export class Packed<T> implements Rows<T> {
   }
 
   at(index: number): T | undefined {
+    if (this.#plain) return this.#plain.at(index)
     const place = index < 0 ? index + this.length : index
     return place >= 0 && place < this.length ? this.#read(place) : undefined
   }
 
   *[Symbol.iterator](): Iterator<T> {
-    for (let index = 0; index < this.length; index++) yield this.#read(index)
+    for (let index = 0; index < this.length; index++) yield this.#plain ? (this.#plain[index] as T) : this.#read(index)
   }
 
   #read(index: number): T {
@@ -216,72 +240,99 @@ export class Paired<A, B, T> implements Rows<T> {
 /** A map whose values are kept the same way. Made to be filled first and read then: each read after a change goes through all keys. */
 export class PackedMap<T> implements Iterable<[key: string, value: T]> {
   readonly #rows: Packed<{ key: string; value: T }>
-  #find: ((key: string) => number | undefined) | undefined
+  #index: Index<{ key: string; value: T }> | undefined
 
-  constructor(kind: Kind<T>, entries: Iterable<readonly [string, T]> = []) {
-    this.#rows = new Packed(row<{ key: string; value: T }>({ key: text, value: kind }))
+  readonly #most: number
+
+  /** @param most how many stay as they are */
+  constructor(kind: Kind<T>, entries: Iterable<readonly [string, T]> = [], most = plainRows) {
+    this.#most = most
+    this.#rows = new Packed(row<{ key: string; value: T }>({ key: text, value: kind }), [], most)
     for (const [key, value] of entries) this.set(key, value)
   }
 
   set(key: string, value: T): void {
     this.#rows.push({ key, value })
-    this.#find = undefined
+    this.#index = undefined
   }
 
   get(key: string): T | undefined {
-    const index = this.#indexOf(key)
-    return index === undefined ? undefined : this.#rows.at(index)?.value
+    return this.#find(key)?.row.value
   }
 
   has(key: string): boolean {
-    return this.#indexOf(key) !== undefined
+    return this.#find(key) !== undefined
+  }
+
+  /** How many were set; those that were set again count again. */
+  get size(): number {
+    return this.#rows.length
   }
 
   /** In the order in which they were set, without those that were set again later. */
   *[Symbol.iterator](): Iterator<[key: string, value: T]> {
     let index = 0
     for (const { key, value } of this.#rows) {
-      if (this.#indexOf(key) === index++) yield [key, value]
+      if (this.#find(key)?.index === index++) yield [key, value]
     }
   }
 
-  #indexOf(key: string): number | undefined {
-    this.#find ??= indexBy(this.#rows, (each) => each.key)
-    return this.#find(key)
+  #find(key: string): Found<{ key: string; value: T }> | undefined {
+    this.#index ??= indexBy(this.#rows, (each) => each.key, this.#most)
+    return this.#index(key)
   }
 }
 
 /** What finds a row by a text of its own, without keeping the texts. Of rows with the same text it finds the last. */
-export function finder<T>(rows: Rows<T>, keyOf: (row: T) => string): (key: string) => T | undefined {
-  const find = indexBy(rows, keyOf)
+export function finder<T>(rows: Rows<T>, keyOf: (row: T) => string, most = plainRows): (key: string) => T | undefined {
+  const find = indexBy(rows, keyOf, most)
+  return (key) => find(key)?.row
+}
+
+interface Found<T> {
+  index: number
+  row: T
+}
+
+type Index<T> = (key: string) => Found<T> | undefined
+
+function indexBy<T>(rows: Rows<T>, keyOf: (row: T) => string, most: number): Index<T> {
+  return rows.length <= most ? indexOnHeap(rows, keyOf) : indexInSlots(rows, keyOf)
+}
+
+function indexOnHeap<T>(rows: Rows<T>, keyOf: (row: T) => string): Index<T> {
+  const indices = new Map<string, number>()
+  let index = 0
+  for (const each of rows) indices.set(keyOf(each), index++)
   return (key) => {
-    const index = find(key)
-    return index === undefined ? undefined : rows.at(index)
+    const found = indices.get(key)
+    return found === undefined ? undefined : { index: found, row: rows.at(found) as T }
   }
 }
 
-function indexBy<T>(rows: Rows<T>, keyOf: (row: T) => string): (key: string) => number | undefined {
+function indexInSlots<T>(rows: Rows<T>, keyOf: (row: T) => string): Index<T> {
   // Twice as many slots as rows, so that one is found in a step or two: for each the hash, and the row's index plus one.
   const mask = 2 ** Math.ceil(Math.log2(rows.length + 1) + 1) - 1
   const hashes = new Uint32Array(mask + 1)
   const indices = new Uint32Array(mask + 1)
-  const slotOf = (key: string) => {
-    const hash = hashOf(key)
+  const look = (key: string, hash: number): { slot: number; found?: Found<T> } => {
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const index = (indices[slot] as number) - 1
-      if (index < 0 || (hashes[slot] === hash && keyOf(rows.at(index) as T) === key)) return { slot, hash }
+      if (index < 0) return { slot }
+      if (hashes[slot] !== hash) continue
+      const row = rows.at(index) as T
+      if (keyOf(row) === key) return { slot, found: { index, row } }
     }
   }
   let count = 0
   for (const each of rows) {
-    const { slot, hash } = slotOf(keyOf(each))
+    const key = keyOf(each)
+    const hash = hashOf(key)
+    const { slot } = look(key, hash)
     hashes[slot] = hash
     indices[slot] = ++count
   }
-  return (key) => {
-    const index = (indices[slotOf(key).slot] as number) - 1
-    return index < 0 ? undefined : index
-  }
+  return (key) => look(key, hashOf(key)).found
 }
 
 /** Another one in each process: whoever names objects in a bucket mustn't know which names collide. */

@@ -269,8 +269,9 @@ function recordOfRelease(
       ]
     }
     // Those of the latest releases.
-    const releases = [...earlier()].map(([, object]) => object.release).sort((a, b) => b - a)
     let room = Math.max(earlierObjects, files.length)
+    const mayBeMore = (known.record?.objects.size ?? 0) > room
+    const releases = mayBeMore ? [...earlier()].map(([, object]) => object.release).sort((a, b) => b - a) : []
     const oldest = releases[room - 1] ?? 0
     room -= releases.filter((each) => each > oldest).length
     for (const [path, object] of earlier()) {
