@@ -14,8 +14,11 @@ const count = Number(process.env.FILES ?? 20_000)
 /** Megabytes that a deploy may take beyond what Node takes at its start. */
 const most = 150
 
-/** Node's own space for new objects, in megabytes: as it is on Node 20 and 22. On Node 24 it is twice that, and takes as much more. */
-const spaceForNew = '--max-semi-space-size=16'
+/**
+ * Where there is plenty of memory, Node lets garbage grow to several times of what is in use, and on Node 24 its space for new objects too. What a
+ * deploy needs shows where it has to do with little: megabytes of what is in use for long, and half of what new objects have.
+ */
+const little = ['--max-old-space-size=48', '--max-semi-space-size=16']
 
 describe(`a deploy of ${count.toLocaleString('en')} files`, () => {
   let s3: Parameters<Parameters<typeof withBucket>[0]>[0]['s3']
@@ -40,7 +43,7 @@ describe(`a deploy of ${count.toLocaleString('en')} files`, () => {
   afterAll(() => rm(dir, { recursive: true }))
 
   const deploy = async () => {
-    const argv = [spaceForNew, script, join(dir, 'dist'), join(dir, 'fingerprinted.json')]
+    const argv = [...little, script, join(dir, 'dist'), join(dir, 'fingerprinted.json')]
     const env = { ...process.env, NODE_ENV: 'production', ...deployEnv(s3, bucket) }
     const { stdout } = await promisify(execFile)(process.execPath, argv, { env })
     const { before, peak } = figuresIn<{ before: number; peak: number }>(stdout)
@@ -49,7 +52,7 @@ describe(`a deploy of ${count.toLocaleString('en')} files`, () => {
     return { stdout, megabytes }
   }
 
-  test(`takes less than ${most} MB, whatever there is to do`, async () => {
+  test(`needs less than ${most} MB, whatever there is to do`, async () => {
     const first = await deploy()
     expect(s3.server.objects(bucket).size).toBeGreaterThanOrEqual(count)
     for (const path of paths) utimesSync(fileOf(path), new Date(), new Date())
