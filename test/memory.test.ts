@@ -16,9 +16,9 @@ const most = 150
 
 /**
  * Where there is plenty of memory, Node lets garbage grow to several times of what is in use, and on Node 24 its space for new objects too. What a
- * deploy needs shows where it has to do with little: megabytes of what is in use for long, and half of what new objects have.
+ * deploy needs shows where it has to do with little: megabytes for what is in use for long, and for half of the new objects.
  */
-const little = ['--max-old-space-size=48', '--max-semi-space-size=16']
+const little = ['--max-old-space-size=48', '--max-semi-space-size=8']
 
 describe(`a deploy of ${count.toLocaleString('en')} files`, () => {
   let s3: Parameters<Parameters<typeof withBucket>[0]>[0]['s3']
