@@ -240,9 +240,8 @@ export class Paired<A, B, T> implements Rows<T> {
 /** A map whose values are kept the same way. Made to be filled first and read then: each read after a change goes through all keys. */
 export class PackedMap<T> implements Iterable<[key: string, value: T]> {
   readonly #rows: Packed<{ key: string; value: T }>
-  #index: Index<{ key: string; value: T }> | undefined
-
   readonly #most: number
+  #index: Index<{ key: string; value: T }> | undefined
 
   /** @param most how many stay as they are */
   constructor(kind: Kind<T>, entries: Iterable<readonly [string, T]> = [], most = plainRows) {
