@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { describe, expect, it, vi } from 'vitest'
 import { type Clock, classifyFailure, retry } from '../src/s3/retry.js'
 import { readAnswer } from '../src/s3/s3-answer.js'
@@ -183,10 +184,11 @@ describe('createSlots', () => {
     most: number,
     requests: number,
     milliseconds: (underWay: number) => number,
-    refused = Infinity,
+    { refused = Infinity, utilization = 0.5 } = {},
   ) {
     let now = 0
     vi.spyOn(performance, 'now').mockImplementation(() => now)
+    vi.spyOn(performance, 'eventLoopUtilization').mockReturnValue({ utilization, active: 0, idle: 0 })
     const refusal = new Error('SlowDown')
     const slots = createSlots(most, (error) => error === refusal)
     const answers: { at: number; give: () => void }[] = []
@@ -229,8 +231,13 @@ describe('createSlots', () => {
     expect(levels.filter((level) => level > 64 * 1.7).length / levels.length).toBeLessThan(0.15)
   })
 
+  it('stays where the thread has no time for more', async () => {
+    const { most } = await deploy(192, 3000, () => 20, { utilization: 0.95 })
+    expect(most).toBe(64)
+  })
+
   it('stays above half of what a store refuses, and below it for the most part', async () => {
-    const { levels } = await deploy(192, 6000, () => 20, 100)
+    const { levels } = await deploy(192, 6000, () => 20, { refused: 100 })
     const later = levels.slice(1000)
     expect(Math.min(...levels)).toBeGreaterThanOrEqual(32)
     expect(later.filter((level) => level > 100).length / later.length).toBeLessThan(0.3)
@@ -238,7 +245,7 @@ describe('createSlots', () => {
   })
 
   it('never lets less than one go', async () => {
-    const { last } = await deploy(192, 400, () => 20, 0)
+    const { last } = await deploy(192, 400, () => 20, { refused: 0 })
     expect(last).toBe(1)
   })
 })

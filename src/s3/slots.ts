@@ -1,7 +1,11 @@
+import { performance } from 'node:perf_hooks'
+
 /** How many requests are under way at first: that many connections are opened at once. */
 export const START = 64
 /** By how much the mean time of a request may grow before more requests at once bring nothing. */
 const HOLDS = 1.5
+/** The share of time in which Node's thread is at work, above which more requests at once would only wait for it, and fill memory. */
+const BUSY = 0.9
 
 export interface Slots {
   /**
@@ -17,7 +21,7 @@ export interface Slots {
 
 /**
  * Finds out how many requests at once a store and the line to it bear: twice as many, as long as answers take no longer by it; a few more
- * after they once did, and half as many when the store asks for it. A line that is full, or a busy processor, is left at that.
+ * after they once did, and half as many when the store asks for it. A line that is full is left at that, and so is a thread that is busy.
  *
  * @param most how many there may be
  * @param asksForLess whether a failure is the store's wish for fewer requests
@@ -29,17 +33,25 @@ export function createSlots(most: number, asksForLess: (error: unknown) => boole
   let before = level
   let doubles = true
   let shortest = Number.POSITIVE_INFINITY
-  let measured = { since: performance.now(), count: 0, milliseconds: 0 }
+  const startMeasuring = () => ({
+    since: performance.now(),
+    count: 0,
+    milliseconds: 0,
+    thread: performance.eventLoopUtilization(),
+  })
+  let measured = startMeasuring()
 
-  const measureAnew = () => {
-    measured = { since: performance.now(), count: 0, milliseconds: 0 }
-  }
   const learn = (begun: number) => {
     // Where nobody waits, the level isn't what limits. What began before it changed tells nothing of it.
     if (waiting.length === 0 || begun <= measured.since) return
     measured.count++
     measured.milliseconds += performance.now() - begun
     if (measured.count < level) return
+    const { utilization } = performance.eventLoopUtilization(measured.thread)
+    if (utilization > BUSY) {
+      measured = startMeasuring()
+      return
+    }
     const mean = measured.milliseconds / measured.count
     const holds = mean <= shortest * HOLDS
     shortest = Math.min(shortest, mean)
@@ -47,14 +59,14 @@ export function createSlots(most: number, asksForLess: (error: unknown) => boole
     level = !holds ? before : Math.min(most, doubles ? level * 2 : level + Math.ceil(level / 8))
     before = holds ? now : before
     doubles &&= holds
-    measureAnew()
+    measured = startMeasuring()
   }
   const reduce = (begun: number) => {
     // All that were under way are refused together: that is one wish.
     if (begun <= measured.since) return
     level = before = Math.max(1, Math.floor(level / 2))
     doubles = false
-    measureAnew()
+    measured = startMeasuring()
   }
 
   return {
