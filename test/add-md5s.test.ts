@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { addMd5s } from '../src/core/add-md5s.js'
 import type { ListedObject } from '../src/core/bucket.js'
+import { fileOf } from '../src/core/built-file.js'
 import type { DigestedFile } from '../src/core/digest.js'
 import { StaticS3Error } from '../src/core/error.js'
 import { headersOf } from '../src/core/headers.js'
@@ -25,7 +26,7 @@ beforeEach(async () => {
   const path = 'large.bin'
   await writeFile(join(dir, path), content)
   file = {
-    ...{ path, file: join(dir, path), emitted: true, fingerprinted: false, key: `static/${path}`, group: 'asset' },
+    ...{ path, dir, key: `static/${path}`, group: 'asset' },
     ...{ parameters: {}, size: content.length, sha256: hash('sha256', content) },
   }
 })
@@ -105,21 +106,21 @@ describe('the MD5 of a large file', () => {
     ],
   ])('is not asked for with %s', async (_what, more, decision) => {
     // It would be an error.
-    await rm(file.file)
+    await rm(fileOf(file))
     const files = await addMd5s([file], known(more))
     expect([...files]).toEqual([file])
     expect(decided(files, known(more))).toEqual([decision])
   })
 
   it('is not made where the deploy is stopped', async () => {
-    await writeFile(file.file, Buffer.alloc(20 * 1024 * 1024))
+    await writeFile(fileOf(file), Buffer.alloc(20 * 1024 * 1024))
     const reason = new Error('stopped')
     const adding = addMd5s([{ ...file, size: 5 }], known({ listing: listed(md5, 5) }), AbortSignal.abort(reason))
     await expect(adding).rejects.toBe(reason)
   })
 
   it('that is known is not looked for again, and stays', async () => {
-    const small = { ...file, file: 'gone', path: 'small.js', key: 'static/small.js', md5: other }
+    const small = { ...file, dir: 'gone', path: 'small.js', key: 'static/small.js', md5: other }
     const files = await addMd5s(
       [small, file],
       known({ listing: [...listed(md5), { ...small, etag: md5, lastModified: 0 }] }),
@@ -139,7 +140,7 @@ it.each<[how: string, change: (path: string) => Promise<unknown>, says: string]>
     'large.bin changed after it was first read; build again',
   ],
 ])('a file that %s since it was first read is an error', async (_how, change, says) => {
-  await change(file.file)
+  await change(fileOf(file))
   const adding = addMd5s([file], known({ listing: listed(md5) }))
   await expect(adding).rejects.toThrow(StaticS3Error)
   await expect(adding).rejects.toThrow(says)

@@ -19,7 +19,7 @@ const policy: Policy = {
 const file = (path: string) => {
   const fingerprinted = path.startsWith('*')
   const plain = fingerprinted ? path.slice(1) : path
-  return { path: plain, file: `/dist/${plain}`, emitted: true, fingerprinted }
+  return { path: plain, dir: '/dist', emitted: true, fingerprinted }
 }
 
 const classifyPaths = (paths: readonly string[], settings: Partial<Settings> = {}) => {
@@ -380,7 +380,7 @@ describe('groups', () => {
 
 describe.each(['stats.html', 'report.html'])('%s', (path) => {
   const left = (emitted: boolean) =>
-    classify({ files: [{ path, file: `/dist/${path}`, emitted, fingerprinted: false }], leftOut: [] }, policy).leftOut
+    classify({ files: [{ path, dir: '/dist', emitted, fingerprinted: false }], leftOut: [] }, policy).leftOut
 
   it('is a page when the bundler emitted it', () => expect(left(true)).toEqual([]))
   it('is statistics when another tool wrote it', () =>

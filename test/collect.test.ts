@@ -2,6 +2,7 @@ import { copyFile, mkdir, mkdtemp, realpath, rename, rm, symlink, utimes, writeF
 import { tmpdir } from 'node:os'
 import { dirname, join, sep } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { fileOf } from '../src/core/built-file.js'
 import { type Collected, collect, type Output, takeSnapshots } from '../src/core/collect.js'
 
 let root: string
@@ -56,7 +57,7 @@ describe('a fresh folder', () => {
       'index.html',
     ])
     expect([...collected.files].filter(({ fingerprinted }) => fingerprinted)).toEqual([
-      { path: 'assets/a-BxYz1234.js', file: join(dist, 'assets', 'a-BxYz1234.js'), emitted: true, fingerprinted: true },
+      { path: 'assets/a-BxYz1234.js', dir: dist, emitted: true, fingerprinted: true },
     ])
     expect(collected.leftOut).toEqual([])
   })
@@ -84,7 +85,7 @@ describe('a fresh folder', () => {
   ])('a file named %j', async (path) => {
     await write(path)
     const { files, leftOut } = await collectFresh([output({ fingerprinted: [path] })])
-    expect([...files]).toEqual([{ path, file: join(dist, path), emitted: false, fingerprinted: true }])
+    expect([...files]).toEqual([{ path, dir: dist, emitted: false, fingerprinted: true }])
     expect(leftOut).toEqual([])
   })
 
@@ -174,9 +175,7 @@ describe('a folder that was not emptied', () => {
 
   it('has what the bundler names, although it did not write it again', async () => {
     const collected = await build(async () => {}, { emitted: ['old.js'], fingerprinted: ['old.js'] })
-    expect([...collected.files]).toEqual([
-      { path: 'old.js', file: join(dist, 'old.js'), emitted: true, fingerprinted: true },
-    ])
+    expect([...collected.files]).toEqual([{ path: 'old.js', dir: dist, emitted: true, fingerprinted: true }])
     expect(left(collected)).toEqual(['assets/old.png: left over from an earlier build'])
   })
 
@@ -224,9 +223,9 @@ describe('several outputs', () => {
     ]) {
       const { files, leftOut } = await collectFresh(outputs)
       expect([...files]).toEqual([
-        { path: 'deep/er.js', file: join(legacy, 'deep', 'er.js'), emitted: false, fingerprinted: false },
-        { path: 'index.html', file: join(dist, 'index.html'), emitted: false, fingerprinted: false },
-        { path: 'old.js', file: join(legacy, 'old.js'), emitted: false, fingerprinted: true },
+        { path: 'deep/er.js', dir: legacy, emitted: false, fingerprinted: false },
+        { path: 'index.html', dir: dist, emitted: false, fingerprinted: false },
+        { path: 'old.js', dir: legacy, emitted: false, fingerprinted: true },
       ])
       expect(leftOut).toEqual([])
     }
@@ -238,7 +237,7 @@ describe('several outputs', () => {
     await write('app.js', 'two', two)
     await write('only.js', 'two', two)
     const collected = await collectFresh([output({ dir: one }), output({ dir: two })])
-    expect([...collected.files].map(({ file }) => file)).toEqual([join(one, 'app.js'), join(two, 'only.js')])
+    expect([...collected.files].map(fileOf)).toEqual([join(one, 'app.js'), join(two, 'only.js')])
     expect(left(collected)).toEqual(['app.js: name taken by another output'])
   })
 

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { fileOf } from '../src/core/built-file.js'
 import type { ClassifiedFile } from '../src/core/classify.js'
 import { digest, type Secret } from '../src/core/digest.js'
 
@@ -27,9 +28,7 @@ afterEach(() => rm(dir, { recursive: true }))
 
 const classified = (path: string): ClassifiedFile => ({
   path,
-  file: join(dir, path),
-  emitted: true,
-  fingerprinted: false,
+  dir,
   key: `static/${path}`,
   group: 'asset',
   parameters: { ContentType: 'text/plain' },
@@ -171,7 +170,7 @@ describe('problems', () => {
       const file = await write('large.bin', Buffer.alloc(20 * MB, 'a'))
       const digesting = digest([file], secrets)
       // Others get their turn after 8 MB.
-      change(file.file)
+      change(fileOf(file))
       const whole = { ...file, size, ...hashes(Buffer.alloc(size, 'a')) }
       const { files, problems } = await digesting
       expect([...files]).toEqual([whole])

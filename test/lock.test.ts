@@ -488,8 +488,7 @@ describe('in a bucket in memory', () => {
 
       it('is asked for before a page whose connection did not outlive that is sent once more', async () => {
         const dir = await mkdtemp(join(tmpdir(), 'static-s3-'))
-        const file = join(dir, 'index.html')
-        await writeFile(file, 'page')
+        await writeFile(join(dir, 'index.html'), 'page')
         const lock = await soon(take(bucket, 'a'))
         let attempts = 0
         // As the bucket tries again: with the body opened anew.
@@ -503,7 +502,7 @@ describe('in a bucket in memory', () => {
           },
         }
         const page: DigestedFile = {
-          ...{ path: 'index.html', file, key: 'static/index.html', group: 'html', emitted: true, fingerprinted: false },
+          ...{ path: 'index.html', dir, key: 'static/index.html', group: 'html' },
           ...{ parameters: {}, size: 4, md5: '', sha256: '' },
         }
         const decisions: Decision[] = [{ file: page, action: 'upload', reason: 'new' }]

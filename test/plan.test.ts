@@ -23,9 +23,7 @@ const file = (
   { md5 = one, group = 'asset' as Group, size = 10, parameters = year } = {},
 ): DigestedFile => ({
   path,
-  file: `/dist/${path}`,
-  emitted: true,
-  fingerprinted: group === 'fingerprinted',
+  dir: '/dist',
   key: `static/${path}`,
   group,
   parameters,

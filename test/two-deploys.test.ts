@@ -71,9 +71,7 @@ function fileOf(path: string, group: Group, content: string, parameters: ObjectP
   contents.set(sha256, bytes)
   return {
     path,
-    file: `/nowhere/${path}`,
-    emitted: true,
-    fingerprinted: group === 'fingerprinted',
+    dir: '/nowhere',
     key: `${location}/${path}`,
     group,
     parameters,

@@ -7,6 +7,7 @@ import { buffer } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type MemoryBucket, type MemoryBucketOptions, memoryBucket } from '../fixtures/memory-bucket.js'
 import type { Bucket, ObjectParameters } from '../src/core/bucket.js'
+import { fileOf } from '../src/core/built-file.js'
 import type { DigestedFile } from '../src/core/digest.js'
 import { StaticS3Error } from '../src/core/error.js'
 import { type Group, groups } from '../src/core/groups.js'
@@ -27,9 +28,7 @@ async function write(path: string, group: Group, content: string | Buffer = path
   await writeFile(file, content)
   return {
     path,
-    file,
-    emitted: true,
-    fingerprinted: group === 'fingerprinted',
+    dir,
     key: `static/${path}`,
     group,
     parameters: { CacheControl: group },
@@ -686,7 +685,7 @@ describe('a file that is not what it was', () => {
   ])('%s', (_what, size, code) => {
     it('vanished', async () => {
       const file = await write('app.js', 'asset', Buffer.alloc(size))
-      await rm(file.file)
+      await rm(fileOf(file))
       expect(await messageOf(upload(planAll([file]), memoryBucket(), 8, ignoreProgress))).toContain(
         'static-s3: app.js vanished before it was uploaded\n',
       )
@@ -697,7 +696,7 @@ describe('a file that is not what it was', () => {
       ['shrank', -1],
     ])('%s', async (_how, by) => {
       const file = await write('app.js', 'asset', Buffer.alloc(size))
-      await writeFile(file.file, Buffer.alloc(size + by))
+      await writeFile(fileOf(file), Buffer.alloc(size + by))
       const bucket = memoryBucket()
       expect(await messageOf(upload(planAll([file]), bucket, 8, ignoreProgress))).toContain(
         'static-s3: app.js changed while it was being uploaded; build again\n',
@@ -707,8 +706,8 @@ describe('a file that is not what it was', () => {
 
     it('became a folder', async () => {
       const file = await write('app.js', 'asset', Buffer.alloc(size))
-      await rm(file.file)
-      await mkdir(file.file)
+      await rm(fileOf(file))
+      await mkdir(fileOf(file))
       expect(await messageOf(upload(planAll([file]), memoryBucket(), 8, ignoreProgress))).toMatch(
         /static-s3: app\.js (can't be read \(EISDIR\)|changed while it was being uploaded)/,
       )
@@ -716,7 +715,7 @@ describe('a file that is not what it was', () => {
 
     it('has other bytes of the same number: the checksum goes along, and the bucket refuses it', async () => {
       const file = await write('app.js', 'asset', Buffer.alloc(size, 'a'))
-      await writeFile(file.file, Buffer.alloc(size, 'b'))
+      await writeFile(fileOf(file), Buffer.alloc(size, 'b'))
       const bucket = memoryBucket()
       expect(await messageOf(upload(planAll([file]), bucket, 8, ignoreProgress))).toContain(code)
       expect(bucket.objects.size).toBe(0)

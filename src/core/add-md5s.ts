@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { fileOf } from './built-file.js'
 import type { DigestedFile } from './digest.js'
 import { StaticS3Error } from './error.js'
 import { readInPieces } from './large-file.js'
@@ -25,14 +26,15 @@ export async function addMd5s(
   return new Paired(files, md5s, (file, md5) => Object.assign(file, { md5 }))
 }
 
-async function md5Of({ path, file, sha256 }: DigestedFile, signal: AbortSignal | undefined): Promise<string> {
+async function md5Of(file: DigestedFile, signal: AbortSignal | undefined): Promise<string> {
+  const { path, sha256 } = file
   const md5 = createHash('md5')
   const again = createHash('sha256')
   const update = (piece: Buffer) => {
     md5.update(piece)
     again.update(piece)
   }
-  await readInPieces(file, 0, update, signal).catch((error: NodeJS.ErrnoException) => {
+  await readInPieces(fileOf(file), 0, update, signal).catch((error: NodeJS.ErrnoException) => {
     signal?.throwIfAborted()
     const { code } = error
     const what = code === 'ENOENT' ? 'vanished after the build' : `can't be read (${code})`

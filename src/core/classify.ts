@@ -1,14 +1,15 @@
 import { extname } from 'node:path/posix'
 import mime from 'mime-types'
 import type { ObjectParameters } from './bucket.js'
-import { type BuiltFile, builtFile, type Collected, type LeftOut } from './collect.js'
+import type { BuiltFile } from './built-file.js'
+import type { Collected, LeftOut } from './collect.js'
 import type { Group } from './groups.js'
-import { oneOf, Packed, type Rows, row, text } from './packed.js'
+import { derived, oneOf, Packed, type Rows, row, text } from './packed.js'
 import { staysOnPageOrigin } from './same-origin.js'
 import { fileName, isChoice, matcher, staysHome } from './selection.js'
 import type { Settings } from './settings.js'
 
-export interface ClassifiedFile extends BuiltFile {
+export interface ClassifiedFile extends Pick<BuiltFile, 'path' | 'dir'> {
   key: string
   group: Group
   parameters: ObjectParameters
@@ -31,7 +32,11 @@ type Policy = Pick<
 export function classify(collected: Collected, policy: Policy): Classified {
   const whyHome = staysHome(policy)
   const parametersOf = parametersBy(policy)
-  const files = new Packed(row<ClassifiedFile>({ ...builtFile, key: text, group: oneOf(), parameters: oneOf() }))
+  const prefix = policy.location === '' ? '' : `${policy.location}/`
+  const keyOf = ({ path }: Pick<BuiltFile, 'path'>) => prefix + path
+  const files = new Packed(
+    row<ClassifiedFile>({ path: text, dir: oneOf(), key: derived(keyOf), group: oneOf(), parameters: oneOf() }),
+  )
   const result: Classified = { files, leftOut: [...collected.leftOut], problems: [], warnings: [] }
   const keptFresh: string[] = []
   const missed: string[] = []
@@ -42,7 +47,8 @@ export function classify(collected: Collected, policy: Policy): Classified {
       if (file.emitted && isChoice(reason)) missed.push(file.path)
       continue
     }
-    const key = policy.location === '' ? file.path : `${policy.location}/${file.path}`
+    const { path, dir } = file
+    const key = keyOf(file)
     if (leadsOut(file.path)) result.problems.push(`${file.path}: its name leads out of the location on some servers`)
     const bytes = Buffer.byteLength(key)
     // https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
@@ -51,7 +57,7 @@ export function classify(collected: Collected, policy: Policy): Classified {
     const group = groupOf(file)
     const { parameters, isKeptFresh } = parametersOf(file.path, group)
     if (isKeptFresh) keptFresh.push(file.path)
-    files.push({ ...file, key, group, parameters })
+    files.push({ path, dir, key, group, parameters })
   }
   if (missed.length > 0) {
     result.warnings.push(

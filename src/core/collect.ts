@@ -1,8 +1,9 @@
-import { readdirSync, realpathSync, statSync } from 'node:fs'
+import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
+import type { BuiltFile } from './built-file.js'
 import { compareKeys } from './key-order.js'
-import { finder, flag, Packed, PackedMap, type Rows, row, text } from './packed.js'
+import { finder, flag, oneOf, Packed, PackedMap, type Rows, row, text } from './packed.js'
 
 /** An output folder and what the bundler knows of it. Paths in the sets are relative to it, with `/`. */
 export interface Output {
@@ -17,16 +18,6 @@ export interface Output {
 
 /** What stood in an output folder before the build: path → a mark that changes whenever the file is written. */
 export type Snapshot = { get(path: string): string | undefined }
-
-export interface BuiltFile {
-  /** Relative to its output folder, with `/` on every system. */
-  path: string
-  /** Absolute. */
-  file: string
-  /** Named or written by the bundler itself. */
-  emitted: boolean
-  fingerprinted: boolean
-}
 
 export interface LeftOut {
   path: string
@@ -73,17 +64,14 @@ export async function collect(
       if (ofAnother(path)) leftOut.push({ path, reason: 'name taken by another output' })
       else if (stood !== undefined && stood === markOf(file))
         leftOut.push({ path, reason: 'left over from an earlier build' })
-      else files.push({ path, file, emitted: emitted.has(path), fingerprinted: fingerprinted.has(path) })
+      else files.push({ path, dir, emitted: emitted.has(path), fingerprinted: fingerprinted.has(path) })
     })
   }
   return { files: merged.length > 1 ? packedFiles([...files].sort(byPath)) : files, leftOut: leftOut.sort(byPath) }
 }
 
-/** How a file is kept. */
-export const builtFile = { path: text, file: text, emitted: flag, fingerprinted: flag }
-
 export function packedFiles(files: Iterable<BuiltFile> = []): Packed<BuiltFile> {
-  return new Packed(row<BuiltFile>(builtFile), files)
+  return new Packed(row<BuiltFile>({ path: text, dir: oneOf(), emitted: flag, fingerprinted: flag }), files)
 }
 
 function byPath(a: { path: string }, b: { path: string }): number {
@@ -137,12 +125,9 @@ async function walk(
     .filter((folder) => folder.startsWith(base + sep))
   let looked = 0
   const walkFolder = async (folder: string, above: string): Promise<void> => {
-    // A folder's name with a slash, as it stands in the paths of its files.
-    const entries = readdirSync(folder, { withFileTypes: true }).map((entry) => ({
-      entry,
-      path: `${above}${entry.name}${entry.isDirectory() ? '/' : ''}`,
-    }))
-    for (const { entry, path } of entries.sort(byPath)) {
+    const entries = readdirSync(folder, { withFileTypes: true })
+    for (const entry of entries.sort((a, b) => compareKeys(inPath(a), inPath(b)))) {
+      const path = above + inPath(entry)
       const file = join(folder, entry.name)
       if (entry.isDirectory()) {
         if (!skipped.includes(file)) await walkFolder(file, path)
@@ -154,6 +139,11 @@ async function walk(
     }
   }
   await walkFolder(root, '')
+}
+
+/** A folder's name with a slash, as it stands in the paths of its files. */
+function inPath(entry: Dirent): string {
+  return entry.isDirectory() ? `${entry.name}/` : entry.name
 }
 
 /**

@@ -1,5 +1,6 @@
 import { createHash, hash } from 'node:crypto'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
+import { fileOf } from './built-file.js'
 import type { ClassifiedFile } from './classify.js'
 import { readInPieces, turnBytes } from './large-file.js'
 import { hex, number, oneOf, optional, Packed, Paired, type Rows, row } from './packed.js'
@@ -52,8 +53,10 @@ export async function digest(files: Rows<ClassifiedFile>, secrets: readonly Secr
   const scratch = Buffer.allocUnsafe(smallBytes + 1)
   let kept = 0
   let done = 0
-  for (const { path, file } of files) {
+  for (const each of files) {
+    const { path } = each
     try {
+      const file = fileOf(each)
       const bytes = readSmall(file, scratch)
       const { found, ...content } = bytes ? digestOf(bytes, needles) : await digestInPieces(file, needles)
       for (const what of found) problems.push(`${path} contains ${what}`)
@@ -76,9 +79,7 @@ export async function digest(files: Rows<ClassifiedFile>, secrets: readonly Secr
 /** Field by field: that is several times as fast as spreading both. */
 const withContent = (file: ClassifiedFile, content: Content): DigestedFile => ({
   path: file.path,
-  file: file.file,
-  emitted: file.emitted,
-  fingerprinted: file.fingerprinted,
+  dir: file.dir,
   key: file.key,
   group: file.group,
   parameters: file.parameters,

@@ -13,7 +13,8 @@ export interface Rows<T> extends Iterable<T> {
 /** How a value is kept. */
 export interface Kind<T> {
   write(value: T, to: Cursor): void
-  read(from: Cursor): T
+  /** @param made the row so far, for a field of one */
+  read(from: Cursor, made?: object): T
 }
 
 /** A place in bytes, which moves on with each value. */
@@ -116,6 +117,11 @@ export function optional<T>(kind: Kind<T>): Kind<T | undefined> {
   }
 }
 
+/** A field that isn't kept, since it follows from those before it. */
+export function derived<Row extends object, T>(make: (row: Row) => T): Kind<T> {
+  return { write() {}, read: (_, made) => make(made as Row) }
+}
+
 /** An object, by its fields. */
 export function row<T extends object>(fields: { [Name in keyof T]-?: Kind<T[Name]> }): Kind<T> {
   const kinds = Object.entries(fields) as [keyof T, Kind<T[keyof T]>][]
@@ -125,14 +131,14 @@ export function row<T extends object>(fields: { [Name in keyof T]-?: Kind<T[Name
     },
     read(from) {
       const made: Partial<T> = {}
-      for (const [name, kind] of kinds) made[name] = kind.read(from)
+      for (const [name, kind] of kinds) made[name] = kind.read(from, made)
       return made as T
     },
   }
 }
 
 /** How many rows stay as they are. */
-const plainRows = 5000
+export const plainRows = 5000
 
 /** Bytes of a piece of memory, which has many rows; a longer row has one for itself. */
 const pieceBytes = 2 ** 16
@@ -208,6 +214,42 @@ export class Packed<T> implements Rows<T> {
   #read(index: number): T {
     const place = this.#places[index] as number
     return this.#kind.read(new Cursor(this.#pieces[Math.floor(place / pieceBytes)] as Buffer, place % pieceBytes))
+  }
+}
+
+/** Rows one after the other. */
+export class Joined<T> implements Rows<T> {
+  readonly #parts: readonly Rows<T>[]
+  /** Where each part begins. */
+  readonly #begins: readonly number[]
+  readonly length: number
+
+  constructor(parts: readonly Rows<T>[]) {
+    this.#parts = parts.filter(({ length }) => length > 0)
+    const begins: number[] = []
+    let length = 0
+    for (const part of this.#parts) {
+      begins.push(length)
+      length += part.length
+    }
+    this.#begins = begins
+    this.length = length
+  }
+
+  at(index: number): T | undefined {
+    const place = index < 0 ? index + this.length : index
+    if (place < 0 || place >= this.length) return undefined
+    let [from, to] = [0, this.#parts.length]
+    while (to - from > 1) {
+      const middle = (from + to) >> 1
+      if ((this.#begins[middle] as number) <= place) from = middle
+      else to = middle
+    }
+    return this.#parts[from]?.at(place - (this.#begins[from] as number))
+  }
+
+  *[Symbol.iterator](): Iterator<T> {
+    for (const part of this.#parts) yield* part
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Asked } from './ask.js'
+import type { BuiltFile } from './built-file.js'
 import { type Classified, classify } from './classify.js'
-import { type BuiltFile, collect, type Output, type Snapshot } from './collect.js'
+import { collect, type Output, type Snapshot } from './collect.js'
 import { type DigestedFile, digest, type Secret } from './digest.js'
 import { StaticS3Error } from './error.js'
 import type { Rows } from './packed.js'

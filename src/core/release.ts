@@ -8,7 +8,7 @@ import { headersOf } from './headers.js'
 import { compareKeys } from './key-order.js'
 import { type Lock, takeLock } from './lock.js'
 import { finder, Paired, type Rows } from './packed.js'
-import { type Decision, isAsRecorded, type Known, type Plan, plan } from './plan.js'
+import { type Decision, isAsRecorded, type Known, listedIn, type Plan, plan } from './plan.js'
 import { type Author, encodeBegun, encodeRelease, type KnownObject } from './record.js'
 import { begunKey, latestRelease, lockKey, type ReleasesFolder, recordKey, releasesFolder } from './releases-folder.js'
 import type { Settings } from './settings.js'
@@ -239,7 +239,7 @@ function recordOfRelease(
   { release, conditionalWrites }: Lock,
   known: Known & Pick<Survey, 'takenAt'>,
 ): Parameters<typeof encodeRelease>[1] {
-  const listed = finder(known.listing, ({ key }) => key)
+  const listed = listedIn(known)
   const ours = finder(files, ({ path }) => path)
   const prefix = settings.location === '' ? '' : `${settings.location}/`
   return {
@@ -299,20 +299,15 @@ function splitsOf(listing: Survey['listing'], files: ReleaseInput['files']): str
 
 /** The keys that are there with these files, in order, as both lists are. */
 function* keysOf(listing: Survey['listing'], files: ReleaseInput['files']): Generator<string> {
-  let index = 0
+  const others = listing[Symbol.iterator]()
+  let there = others.next().value?.key
   for (const { key } of files) {
-    for (let there = listing.at(index)?.key; there !== undefined; there = listing.at(index)?.key) {
-      const order = compareKeys(there, key)
-      if (order > 0) break
-      index++
-      if (order < 0) yield there
+    for (; there !== undefined && compareKeys(there, key) <= 0; there = others.next().value?.key) {
+      if (there !== key) yield there
     }
     yield key
   }
-  for (let there = listing.at(index)?.key; there !== undefined; there = listing.at(index)?.key) {
-    yield there
-    index++
-  }
+  for (; there !== undefined; there = others.next().value?.key) yield there
 }
 
 /** What the bucket may ask of every object, and nothing that is for visitors. */

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import type { Body, Bucket } from './bucket.js'
+import { fileOf } from './built-file.js'
 import { answerOf, StaticS3Error } from './error.js'
 import { type Group, groups } from './groups.js'
 import { streamOf } from './large-file.js'
@@ -194,7 +195,8 @@ function areNew(known: number, unknown: number, one: string, several: string): s
   return known === 0 ? `${unknown} ${unknown === 1 ? one : several} may be new` : `${are} and ${unknown} more may be`
 }
 
-function bodyOf({ path, file, size, md5, sha256, content: kept }: Decision['file'], permit: Permit | undefined): Body {
+function bodyOf(file: Decision['file'], permit: Permit | undefined): Body {
+  const { path, size, md5, sha256, content: kept } = file
   return {
     size,
     md5,
@@ -203,7 +205,7 @@ function bodyOf({ path, file, size, md5, sha256, content: kept }: Decision['file
       // For each attempt: the one before may have been cut by a sleep in which the lock went to somebody else.
       permit?.check()
       if (kept) return kept
-      const content = await read(file, size).catch(({ code }: NodeJS.ErrnoException) => {
+      const content = await read(fileOf(file), size).catch(({ code }: NodeJS.ErrnoException) => {
         const what = code === 'ENOENT' ? 'vanished before it was uploaded' : `can't be read (${code})`
         throw new StaticS3Error(`static-s3: ${path} ${what}`)
       })

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { posix } from 'node:path'
-import { type BuiltFile, packedFiles } from './collect.js'
+import { type BuiltFile, fileOf } from './built-file.js'
+import { packedFiles } from './collect.js'
 import { finder, type Rows } from './packed.js'
 import { rewriteFile } from './rewrite-file.js'
 import { isWebAppManifest } from './same-origin.js'
@@ -24,7 +25,9 @@ export async function pointManifestPictures(
   if (manifests.length === 0) return files
   const built = finder(files, ({ path }) => path)
   const pointed = new Set<string>()
-  for (const { path, file } of manifests) {
+  for (const each of manifests) {
+    const { path } = each
+    const file = fileOf(each)
     const manifest = asObject(
       await readFile(file, 'utf8')
         .then(JSON.parse)

@@ -1,9 +1,12 @@
 import type { ListedObject, ListOptions } from '../core/bucket.js'
 import { compareKeys } from '../core/key-order.js'
-import type { Rows } from '../core/packed.js'
-import { areInOrder, noListing, type Page, type PageStart, packed } from './list-page.js'
+import { hex, Joined, number, optional, Packed, plainRows, type Rows, row, text } from '../core/packed.js'
+import { noListing, type Page, type PageStart } from './list-page.js'
 
 type AskForPage = (start: PageStart, signal: AbortSignal | undefined) => Promise<Page>
+
+/** Puts what a page brought into a form in which it can stay in memory. */
+type Keep = (objects: readonly ListedObject[]) => Rows<ListedObject>
 
 /** A part of the listing: what is behind `after`, up to and with `end`, or up to the listing's own end. */
 interface Range {
@@ -26,14 +29,26 @@ export async function listObjects(
   // Nobody may come to await it, and Node ends a process for a rejection that is left alone.
   splitAt?.catch(() => {})
   const page = await ask(first === undefined ? {} : { 'max-keys': String(first) }, signal)
+  const keep = keeper()
+  const begin = keep(page.objects)
   // Out of order, the first page doesn't have the first keys.
   const enough = page.next === undefined || (first !== undefined && page.inOrder)
-  if (enough) return upTo(first, sorted([page.objects]))
+  if (enough) return upTo(first, whole([begin], page.inOrder))
 
   const splits = splitAt && page.inOrder ? usable(await orNone(splitAt, signal), prefix, page.last ?? '') : []
-  const ranges = splits.length > 0 ? await listRanges(rangesBehind(page, splits), ask, signal) : undefined
-  const rest = ranges ?? (await listSerially({ 'continuation-token': page.next }, ask, signal))
-  return upTo(first, sorted([page.objects, ...rest]))
+  const ranges = splits.length > 0 ? await listRanges(rangesBehind(page, splits), ask, keep, signal) : undefined
+  const rest = ranges ? { pages: ranges, inOrder: true } : await listSerially(page, ask, keep, signal)
+  return upTo(first, whole([begin, ...rest.pages], page.inOrder && rest.inOrder))
+}
+
+/** As they are, while they are few. Of many, each text would keep the whole page in memory that it was a part of. */
+function keeper(): Keep {
+  let count = 0
+  const kind = row<ListedObject>({ key: text, size: number, etag: hex, lastModified: optional(number) })
+  return (objects) => {
+    count += objects.length
+    return count <= plainRows ? objects : new Packed(kind, objects, 0)
+  }
 }
 
 function upTo(first: number | undefined, objects: Rows<ListedObject>): Rows<ListedObject> {
@@ -75,12 +90,13 @@ function rangesBehind({ last = '', next }: Page, splits: readonly string[]): Ran
 async function listRanges(
   ranges: readonly Range[],
   ask: AskForPage,
+  keep: Keep,
   signal: AbortSignal | undefined,
 ): Promise<Rows<ListedObject>[] | undefined> {
   const stop = new AbortController()
   const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
   try {
-    return (await Promise.all(ranges.map((range) => listRange(range, ask, either)))).flat()
+    return (await Promise.all(ranges.map((range) => listRange(range, ask, keep, either)))).flat()
   } catch (error) {
     stop.abort()
     if (error instanceof OutOfOrder) return undefined
@@ -93,17 +109,15 @@ class OutOfOrder extends Error {}
 async function listRange(
   { start, after, end }: Range,
   ask: AskForPage,
+  keep: Keep,
   signal: AbortSignal,
 ): Promise<Rows<ListedObject>[]> {
   const pages: Rows<ListedObject>[] = []
   let last = after
   for await (const page of pagesFrom(start, ask, signal)) {
     if (!page.inOrder || (page.first !== undefined && compareKeys(page.first, last) <= 0)) throw new OutOfOrder()
-    pages.push(
-      end === undefined || compareKeys(page.last ?? '', end) <= 0
-        ? page.objects
-        : packed([...page.objects].filter(({ key }) => compareKeys(key, end) <= 0)),
-    )
+    const isWhole = end === undefined || compareKeys(page.last ?? '', end) <= 0
+    pages.push(keep(isWhole ? page.objects : page.objects.filter(({ key }) => compareKeys(key, end) <= 0)))
     last = page.last ?? last
     // With its last key at the end it is complete: what follows is the next range's.
     if (end !== undefined && compareKeys(last, end) >= 0) break
@@ -112,13 +126,20 @@ async function listRange(
 }
 
 async function listSerially(
-  start: PageStart,
+  { last = '', next }: Page,
   ask: AskForPage,
+  keep: Keep,
   signal: AbortSignal | undefined,
-): Promise<Rows<ListedObject>[]> {
+): Promise<{ pages: Rows<ListedObject>[]; inOrder: boolean }> {
   const pages: Rows<ListedObject>[] = []
-  for await (const page of pagesFrom(start, ask, signal)) pages.push(page.objects)
-  return pages
+  let before = last
+  let inOrder = true
+  for await (const page of pagesFrom({ 'continuation-token': next }, ask, signal)) {
+    pages.push(keep(page.objects))
+    inOrder &&= page.inOrder && (page.first === undefined || compareKeys(before, page.first) < 0)
+    before = page.last ?? before
+  }
+  return { pages, inOrder }
 }
 
 /** One page after the other, each asked for when the one before was looked at. */
@@ -135,14 +156,10 @@ async function* pagesFrom(start: PageStart, ask: AskForPage, signal: AbortSignal
 }
 
 /** In S3's order, which not every store lists in: https://github.com/storj/roadmap/issues/62. */
-function sorted(pages: readonly Rows<ListedObject>[]): Rows<ListedObject> {
-  const [only] = pages
-  const objects = only && pages.length === 1 ? only : packed(objectsOf(pages))
-  if (areInOrder(objects)) return objects
+function whole(pages: readonly Rows<ListedObject>[], inOrder: boolean): Rows<ListedObject> {
+  const all = new Joined(pages)
+  const objects = all.length <= plainRows ? [...all] : all
+  if (inOrder) return objects
   const byKey = new Map([...objects].map((object) => [object.key, object]))
   return [...byKey.values()].sort((one, other) => compareKeys(one.key, other.key))
-}
-
-function* objectsOf(pages: readonly Rows<ListedObject>[]): Generator<ListedObject> {
-  for (const page of pages) yield* page
 }

@@ -1,6 +1,5 @@
 import type { ListedObject } from '../core/bucket.js'
 import { compareKeys } from '../core/key-order.js'
-import { hex, number, optional, Packed, type Rows, row, text } from '../core/packed.js'
 import { elements, plainXml, rootOf, textOf } from './xml.js'
 
 /** Where a page begins: at the beginning, behind a key, or where another page ended. */
@@ -13,7 +12,7 @@ export interface PageStart {
 /** One answer to ListObjectsV2: up to 1,000 keys. */
 export interface Page {
   /** Those below the prefix. */
-  objects: Rows<ListedObject>
+  objects: readonly ListedObject[]
   /** The first and the last key as the store lists them; undefined where there is none. */
   first: string | undefined
   last: string | undefined
@@ -54,7 +53,7 @@ export function readPage(answer: string, prefix: string): Page {
   })
   return {
     // A store that ignores the prefix mustn't have others' objects taken for ours.
-    objects: packed(listed.filter(({ key }) => key.startsWith(prefix))),
+    objects: listed.filter(({ key }) => key.startsWith(prefix)),
     first: listed[0]?.key,
     last: listed.at(-1)?.key,
     inOrder: areInOrder(listed),
@@ -70,12 +69,6 @@ export function areInOrder(objects: Iterable<ListedObject>): boolean {
     before = key
   }
   return true
-}
-
-/** Not as they are: each text would keep the whole page in memory that it was a part of. */
-export function packed(objects: Iterable<ListedObject>): Packed<ListedObject> {
-  const fields = { key: text, size: number, etag: hex, lastModified: optional(number) }
-  return new Packed(row<ListedObject>(fields), objects)
 }
 
 /** An ETag without its quotes, or '' for none. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { posix } from 'node:path'
-import type { BuiltFile } from '../core/collect.js'
+import { type BuiltFile, fileOf } from '../core/built-file.js'
 import type { Rows } from '../core/packed.js'
 import { rewriteFile } from '../core/rewrite-file.js'
 import { isWebAppManifest, staysOnPageOrigin } from '../core/same-origin.js'
@@ -47,8 +47,10 @@ export interface PrecacheInput {
 export async function precacheFrom({ plugins, files, parse, ...place }: PrecacheInput): Promise<string[]> {
   if (!plugins.some(({ name }) => name === 'vite-plugin-pwa')) return []
   const changed: string[] = []
-  for (const { path, file, emitted } of files) {
+  for (const each of files) {
+    const { path, emitted } = each
     if (!/\.m?js$/.test(path) || emitted) continue
+    const file = fileOf(each)
     const code = await readFile(file, 'utf8')
     if (!/\brevision"?\s*:/.test(code)) continue
     const pointed = pointPrecache(code, parse(code), urlsInBucket(path, files, place))

@@ -72,7 +72,7 @@ describe('a file name', () => {
   }
 
   const classified = (paths: readonly string[], settings: Settings): Classified => {
-    const files = paths.map((each) => ({ path: each, file: join(dir, each), emitted: false, fingerprinted: false }))
+    const files = paths.map((each) => ({ path: each, dir, emitted: false, fingerprinted: false }))
     return classify({ files, leftOut: [] }, settings)
   }
 

@@ -125,7 +125,7 @@ describe('settings', () => {
     const all = { ...on, ...shell }
     const settings = await settingsOrProblems(options as Options, { shell: all, files: {}, all })
     if (settings)
-      classify({ files: [{ path: 'a', file: '/a', emitted: true, fingerprinted: true }], leftOut: [] }, settings)
+      classify({ files: [{ path: 'a', dir: '/', emitted: true, fingerprinted: true }], leftOut: [] }, settings)
   })
 
   // biome-ignore-start lint/suspicious/noTemplateCurlyInString: dotenv's syntax, not JavaScript's
