@@ -873,6 +873,30 @@ describe('S3 bucket on the wire', () => {
       expect(Math.max(...rest.map(({ from }) => from))).toBeLessThan(Math.min(...rest.map(({ to }) => to)))
     })
 
+    // Of more than five, pages are kept in another form.
+    it.each<[what: string, cut: (n: number) => boolean]>([
+      ['without splits', () => false],
+      ['split where the pages are', (n) => n % 1000 === 999],
+      ['split elsewhere', (n) => n % 1777 === 1500],
+    ])('has every object of seven pages, each with all that S3 says of it: %s', async (_what, cut) => {
+      const many = Array.from({ length: 6600 }, (_, n) => `many/${String(n).padStart(5, '0')} ü+%.js`)
+      server.server.reset()
+      server.server.seed(
+        name,
+        many.map((key, n) => ({ key, body: Buffer.from('x'.repeat(n % 7)) })),
+      )
+      const objects = await connection.bucket.list('many/', {
+        splitAt: Promise.resolve(many.filter((_, n) => cut(n))),
+      })
+      expect(objects).toHaveLength(many.length)
+      expect([...objects].map(({ key }) => key)).toEqual(many)
+      for (const n of [0, 999, 1000, 1001, 1500, 1501, 4999, 5000, 6599]) {
+        const etag = md5('x'.repeat(n % 7))
+        expect(objects.at(n)).toMatchObject({ key: many[n], size: n % 7, etag })
+        expect(Math.abs((objects.at(n)?.lastModified ?? 0) - Date.now())).toBeLessThan(600_000)
+      }
+    })
+
     it('asks for nothing beyond the prefix', async () => {
       const beyond = Promise.resolve(['other/static/app.js', ...splits, 'statics/app.js', 'zoo'])
       expect(await everyKey(connection.bucket, 'static/', { splitAt: beyond })).toEqual(keys)

@@ -4,9 +4,11 @@ import fc from 'fast-check'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { cases } from '../fixtures/fuzz/chance.js'
 import {
+  derived,
   finder as finderOf,
   flag,
   hex,
+  Joined,
   type Kind,
   number,
   oneOf,
@@ -32,9 +34,12 @@ class PackedMap<T> extends PackedMapOf<T> {
 }
 const finder = <T>(rows: Rows<T>, keyOf: (row: T) => string) => finderOf(rows, keyOf, 0)
 
-/** Bytes of a piece of memory, and of a text beside its characters. */
+/** Bytes of a piece of memory. */
 const piece = 2 ** 16
-const head = 4
+/** Bytes of a text beside its characters: three times its length in digits of seven bits. */
+const head = (length: number) => Math.ceil(Math.log2(Math.max(2, length * 3 + 3)) / 7)
+/** How long a text is that takes so many bytes. */
+const lengthFor = (bytes: number) => [1, 2, 3, 4].map((n) => bytes - n).find((n) => n + head(n) === bytes) ?? bytes - 1
 
 /** The values, each with others before and behind it, as they are read. */
 function readBack<T>(kind: Kind<T>, values: readonly T[]): T[] {
@@ -254,6 +259,36 @@ describe('a row', () => {
   })
 })
 
+describe('a field that isn’t kept', () => {
+  const kind = row<{ path: string; key: string }>({
+    path: text,
+    key: derived(({ path }: { path: string }) => `static/${path}`),
+  })
+
+  it('follows from those before it', () => {
+    const rows = new Packed(kind, [
+      { path: 'a', key: 'static/a' },
+      { path: 'b', key: 'whatever' },
+    ])
+    expect([...rows]).toEqual([
+      { path: 'a', key: 'static/a' },
+      { path: 'b', key: 'static/b' },
+    ])
+  })
+})
+
+describe('a row', () => {
+  it('is what it was at whichever byte memory has to grow for it', () => {
+    // 1,024 bytes are there at first.
+    for (let length = 980; length < 1060; length++) {
+      const given = { a: 'a'.repeat(length), b: '', c: 'headers', d: true, e: 'e'.repeat(50), f: 2 }
+      const kind = row<typeof given>({ a: text, b: text, c: oneOf(), d: flag, e: hex, f: number })
+      const rows = new Packed(kind, [{ ...given, a: 'x'.repeat(70_000) }, given])
+      expect(rows.at(1)).toEqual(given)
+    }
+  })
+})
+
 describe('a packed list', () => {
   it('is empty at first', () => {
     const rows = new Packed(text)
@@ -345,8 +380,8 @@ describe('a packed list', () => {
   it.each<[what: string, lengths: number[]]>([
     ['one that fills a piece', [piece]],
     ['some that fill a piece each', [piece, piece, piece]],
-    ['one that almost fills a piece, and one behind it that does', [piece - head, head, head]],
-    ['one that leaves less room than any takes', [piece - 1, head]],
+    ['one that almost fills a piece, and one behind it that does', [piece - 2, 2, 2]],
+    ['one that leaves less room than any takes', [piece - 1, 2]],
     ['many that fill pieces together', Array(48).fill(piece / 16)],
     ['one byte more than a piece', [piece + 1]],
     ['a long one between short ones', [10, piece + 1, 10]],
@@ -356,7 +391,7 @@ describe('a packed list', () => {
     ['halves of a piece', [piece / 2, piece / 2, piece / 2 + 1, piece / 2]],
   ])('has rows of any size: %s', (_what, lengths) => {
     for (const around of [[], ['a', 'b']]) {
-      const all = [...around, ...lengths.map((length, i) => `${i % 10}`.repeat(length - head)), ...around]
+      const all = [...around, ...lengths.map((length, i) => `${i % 10}`.repeat(lengthFor(length))), ...around]
       const rows = new Packed(text, all)
       const read = [...rows]
       expect(read.map((each) => each.length)).toEqual(all.map((each) => each.length))
@@ -718,6 +753,23 @@ describe('a few rows stay as they are', () => {
       ['b', 2],
       ['a', 3],
     ])
+  })
+})
+
+describe('joined rows', () => {
+  it.each<[what: string, parts: Rows<string>[]]>([
+    ['none', []],
+    ['of nothing', [[], new Packed(text)]],
+    ['of one list', [['a', 'b', 'c']]],
+    ['of lists of all kinds', [['a'], new Packed(text, ['b', 'c', 'd']), [], ['e', 'f'], new Packed(text, ['g']), []]],
+    ['of many', Array.from({ length: 33 }, (_, i) => [`${i}`, `${i}.`].slice(i % 3))],
+  ])('are one list: %s', (_what, parts) => {
+    const joined = new Joined(parts)
+    const all = parts.flatMap((part) => [...part])
+    expect(joined).toHaveLength(all.length)
+    expect([...joined]).toEqual(all)
+    for (let index = -all.length - 2; index < all.length + 2; index++) expect(joined.at(index)).toBe(all.at(index))
+    for (const index of [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) expect(joined.at(index)).toBeUndefined()
   })
 })
 

@@ -4,7 +4,7 @@ import type { ObjectParameters } from './bucket.js'
 import type { BuiltFile } from './built-file.js'
 import type { Collected, LeftOut } from './collect.js'
 import type { Group } from './groups.js'
-import { derived, oneOf, Packed, type Rows, row, text } from './packed.js'
+import { derived, oneOf, Packed, plainOf, type Rows, row, text } from './packed.js'
 import { staysOnPageOrigin } from './same-origin.js'
 import { fileName, isChoice, matcher, staysHome } from './selection.js'
 import type { Settings } from './settings.js'
@@ -36,6 +36,8 @@ export function classify(collected: Collected, policy: Policy): Classified {
   const keyOf = ({ path }: Pick<BuiltFile, 'path'>) => prefix + path
   const files = new Packed(
     row<ClassifiedFile>({ path: text, dir: oneOf(), key: derived(keyOf), group: oneOf(), parameters: oneOf() }),
+    [],
+    plainOf(collected.files.length),
   )
   const result: Classified = { files, leftOut: [...collected.leftOut], problems: [], warnings: [] }
   const keptFresh: string[] = []

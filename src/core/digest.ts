@@ -3,7 +3,7 @@ import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { fileOf } from './built-file.js'
 import type { ClassifiedFile } from './classify.js'
 import { readInPieces, turnBytes } from './large-file.js'
-import { hex, number, oneOf, optional, Packed, Paired, type Rows, row } from './packed.js'
+import { hex, number, oneOf, optional, Packed, Paired, plainOf, type Rows, row } from './packed.js'
 import { readSmall, smallBytes } from './small-file.js'
 
 export interface DigestedFile extends ClassifiedFile {
@@ -49,7 +49,11 @@ export async function digest(files: Rows<ClassifiedFile>, secrets: readonly Secr
     .filter(({ value }) => value.length >= 8)
     .map(({ name, value, remedy }) => [`${name}: ${remedy}`, Buffer.from(value)] as const)
   const problems: string[] = []
-  const contents = new Packed(row<Content>({ size: number, md5: optional(hex), sha256: hex, content: oneOf() }))
+  const contents = new Packed(
+    row<Content>({ size: number, md5: optional(hex), sha256: hex, content: oneOf() }),
+    [],
+    plainOf(files.length),
+  )
   const scratch = Buffer.allocUnsafe(smallBytes + 1)
   let kept = 0
   let done = 0

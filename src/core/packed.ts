@@ -43,6 +43,26 @@ class Cursor {
   }
 }
 
+/** A whole number from 0 up, in a byte for each seven bits that it needs. https://protobuf.dev/programming-guides/encoding/#varints */
+function writeCount(value: number, to: Cursor): void {
+  for (let rest = value; ; rest = Math.floor(rest / 128)) {
+    const isLast = rest < 128
+    // On its own: `reserve` may put other bytes in the place of these.
+    const at = to.reserve(1)
+    to.bytes[at] = isLast ? rest : (rest % 128) + 128
+    if (isLast) return
+  }
+}
+
+function readCount(from: Cursor): number {
+  let value = 0
+  for (let unit = 1; ; unit *= 128) {
+    const byte = from.bytes[from.take(1)] as number
+    if (byte < 128) return value + byte * unit
+    value += (byte - 128) * unit
+  }
+}
+
 export const number: Kind<number> = {
   write(value, to) {
     const at = to.reserve(8)
@@ -80,13 +100,13 @@ const bytesOf: Record<(typeof encodings)[number], (length: number) => number> = 
 
 function writeText(value: string, encoding: (typeof encodings)[number], to: Cursor): void {
   const length = bytesOf[encoding](value.length)
-  const at = to.reserve(4 + length)
-  to.bytes.writeUInt32LE(length * encodings.length + encodings.indexOf(encoding), at)
-  to.bytes.write(value, at + 4, length, encoding)
+  writeCount(length * encodings.length + encodings.indexOf(encoding), to)
+  const at = to.reserve(length)
+  to.bytes.write(value, at, length, encoding)
 }
 
 function readText(from: Cursor): string {
-  const head = from.bytes.readUInt32LE(from.take(4))
+  const head = readCount(from)
   const at = from.take(Math.floor(head / encodings.length))
   return from.bytes.toString(encodings[head % encodings.length], at, from.at)
 }
@@ -99,10 +119,9 @@ export function oneOf<T>(): Kind<T> {
     write(value, to) {
       const index = indices.get(value) ?? values.push(value) - 1
       indices.set(value, index)
-      const at = to.reserve(4)
-      to.bytes.writeUInt32LE(index, at)
+      writeCount(index, to)
     },
-    read: (from) => values[from.bytes.readUInt32LE(from.take(4))] as T,
+    read: (from) => values[readCount(from)] as T,
   }
 }
 
@@ -139,6 +158,14 @@ export function row<T extends object>(fields: { [Name in keyof T]-?: Kind<T[Name
 
 /** How many rows stay as they are. */
 export const plainRows = 5000
+
+/**
+ * How many rows stay as they are where it is known how many there will be. Of many none, from the first on: by those that stay V8 takes all that
+ * are made in the same place for long-lived, and leaves them to the next full collection.
+ */
+export function plainOf(count: number): number {
+  return count > plainRows ? 0 : plainRows
+}
 
 /** Bytes of a piece of memory, which has many rows; a longer row has one for itself. */
 const pieceBytes = 2 ** 16
@@ -279,26 +306,30 @@ export class Paired<A, B, T> implements Rows<T> {
   }
 }
 
-/** A map whose values are kept the same way. Made to be filled first and read then: each read after a change goes through all keys. */
+/** A map that is kept the same way. Made to be filled first and read then: each read after a change goes through all keys. */
 export class PackedMap<T> implements Iterable<[key: string, value: T]> {
-  readonly #rows: Packed<{ key: string; value: T }>
+  readonly #keys: Packed<string>
+  readonly #values: Packed<T>
   readonly #most: number
-  #index: Index<{ key: string; value: T }> | undefined
+  #index: Index<string> | undefined
 
   /** @param most how many stay as they are */
   constructor(kind: Kind<T>, entries: Iterable<readonly [string, T]> = [], most = plainRows) {
     this.#most = most
-    this.#rows = new Packed(row<{ key: string; value: T }>({ key: text, value: kind }), [], most)
+    this.#keys = new Packed(text, [], most)
+    this.#values = new Packed(kind, [], most)
     for (const [key, value] of entries) this.set(key, value)
   }
 
   set(key: string, value: T): void {
-    this.#rows.push({ key, value })
+    this.#keys.push(key)
+    this.#values.push(value)
     this.#index = undefined
   }
 
   get(key: string): T | undefined {
-    return this.#find(key)?.row.value
+    const found = this.#find(key)
+    return found && this.#values.at(found.index)
   }
 
   has(key: string): boolean {
@@ -307,19 +338,20 @@ export class PackedMap<T> implements Iterable<[key: string, value: T]> {
 
   /** How many were set; those that were set again count again. */
   get size(): number {
-    return this.#rows.length
+    return this.#keys.length
   }
 
   /** In the order in which they were set, without those that were set again later. */
   *[Symbol.iterator](): Iterator<[key: string, value: T]> {
     let index = 0
-    for (const { key, value } of this.#rows) {
-      if (this.#find(key)?.index === index++) yield [key, value]
+    for (const key of this.#keys) {
+      if (this.#find(key)?.index === index) yield [key, this.#values.at(index) as T]
+      index++
     }
   }
 
-  #find(key: string): Found<{ key: string; value: T }> | undefined {
-    this.#index ??= indexBy(this.#rows, (each) => each.key, this.#most)
+  #find(key: string): Found<string> | undefined {
+    this.#index ??= indexBy(this.#keys, (each) => each, this.#most)
     return this.#index(key)
   }
 }

@@ -1,7 +1,7 @@
 import type { ListedObject } from './bucket.js'
 import type { DigestedFile } from './digest.js'
 import { headersOf } from './headers.js'
-import { finder, hex, oneOf, optional, Packed, Paired, type Rows, row } from './packed.js'
+import { finder, hex, oneOf, optional, Packed, Paired, plainOf, type Rows, row } from './packed.js'
 import type { KnownObject } from './record.js'
 import type { Survey } from './survey.js'
 
@@ -77,7 +77,11 @@ const tolerance = 2000
  */
 export function plan(files: Rows<DigestedFile>, known: Known, force: boolean): Plan {
   const listed = listedIn(known)
-  const outcomes = new Packed(row<Outcome>({ action: oneOf(), reason: oneOf(), etag: optional(hex) }))
+  const outcomes = new Packed(
+    row<Outcome>({ action: oneOf(), reason: oneOf(), etag: optional(hex) }),
+    [],
+    plainOf(files.length),
+  )
   const counts: Plan['counts'] = { upload: 0, copy: 0, skip: 0, unchanged: 0 }
   // Under SSE-KMS an ETag looks like an MD5 and isn't. One match proves that this bucket's are MD5s, and so that another
   // fingerprinted name's other ETag means other bytes.

@@ -162,6 +162,8 @@ export async function decodeRelease(location: string, bytes: Uint8Array): Promis
       release: number,
       kept: optional(flag),
     }),
+    [],
+    bytes.length > atOnce ? 0 : undefined,
   )
   const first = await unpack<ReleasePreamble, ObjectLine>(location, bytes, ({ release }, object, headers) =>
     objects.set(expect(object.path, isText), {

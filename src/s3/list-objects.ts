@@ -1,12 +1,16 @@
 import type { ListedObject, ListOptions } from '../core/bucket.js'
 import { compareKeys } from '../core/key-order.js'
-import { hex, Joined, number, optional, Packed, plainRows, type Rows, row, text } from '../core/packed.js'
+import { hex, Joined, number, optional, Packed, plainOf, plainRows, type Rows, row, text } from '../core/packed.js'
+import { eachInParallel } from '../core/parallel.js'
 import { noListing, type Page, type PageStart } from './list-page.js'
 
 type AskForPage = (start: PageStart, signal: AbortSignal | undefined) => Promise<Page>
 
 /** Puts what a page brought into a form in which it can stay in memory. */
 type Keep = (objects: readonly ListedObject[]) => Rows<ListedObject>
+
+/** How many ranges are listed at a time: each page of an answer is a third of a megabyte. */
+const atOnce = 16
 
 /** A part of the listing: what is behind `after`, up to and with `end`, or up to the listing's own end. */
 interface Range {
@@ -29,25 +33,25 @@ export async function listObjects(
   // Nobody may come to await it, and Node ends a process for a rejection that is left alone.
   splitAt?.catch(() => {})
   const page = await ask(first === undefined ? {} : { 'max-keys': String(first) }, signal)
-  const keep = keeper()
-  const begin = keep(page.objects)
   // Out of order, the first page doesn't have the first keys.
   const enough = page.next === undefined || (first !== undefined && page.inOrder)
-  if (enough) return upTo(first, whole([begin], page.inOrder))
+  if (enough) return upTo(first, whole([page.objects], page.inOrder))
 
   const splits = splitAt && page.inOrder ? usable(await orNone(splitAt, signal), prefix, page.last ?? '') : []
+  const keep = keeper(plainOf(page.objects.length * (splits.length + 1)))
+  const begin = keep(page.objects)
   const ranges = splits.length > 0 ? await listRanges(rangesBehind(page, splits), ask, keep, signal) : undefined
   const rest = ranges ? { pages: ranges, inOrder: true } : await listSerially(page, ask, keep, signal)
   return upTo(first, whole([begin, ...rest.pages], page.inOrder && rest.inOrder))
 }
 
 /** As they are, while they are few. Of many, each text would keep the whole page in memory that it was a part of. */
-function keeper(): Keep {
+function keeper(most: number): Keep {
   let count = 0
   const kind = row<ListedObject>({ key: text, size: number, etag: hex, lastModified: optional(number) })
   return (objects) => {
     count += objects.length
-    return count <= plainRows ? objects : new Packed(kind, objects, 0)
+    return count <= most ? objects : new Packed(kind, objects, 0)
   }
 }
 
@@ -96,7 +100,11 @@ async function listRanges(
   const stop = new AbortController()
   const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
   try {
-    return (await Promise.all(ranges.map((range) => listRange(range, ask, keep, either)))).flat()
+    const listed: Rows<ListedObject>[][] = []
+    await eachInParallel(atOnce, [...ranges.keys()], async (i) => {
+      listed[i] = await listRange(ranges[i] as Range, ask, keep, either)
+    })
+    return listed.flat()
   } catch (error) {
     stop.abort()
     if (error instanceof OutOfOrder) return undefined
