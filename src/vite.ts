@@ -1,5 +1,4 @@
 import { dirname, resolve } from 'node:path'
-import pc from 'picocolors'
 import type { Plugin, ResolvedConfig, UserConfig } from 'vite'
 import type { Asked, ask } from './core/ask.js'
 import type { Output, Snapshot, takeSnapshots } from './core/collect.js'
@@ -217,11 +216,12 @@ export function staticS3(options: Options = {}): VitePlugin {
           }
           ambiguous.clear()
           const { plugins, base } = config
-          const [{ publish }, { terminalOf }, { urlInBucket }, { precacheFrom }] = await Promise.all([
+          const [{ publish }, { terminalOf }, { urlInBucket }, { precacheFrom }, { default: pc }] = await Promise.all([
             import('./core/publish.js'),
             import('./core/progress.js'),
             import('./core/url-in-bucket.js'),
             import('./vite/pwa.js'),
+            import('picocolors'),
           ])
           const site = { plugins, base, publicUrl: urlInBucket(settings), parse: (code: string) => this.parse(code) }
           await publish({
