@@ -1,4 +1,4 @@
-import { extname } from 'node:path/posix'
+import { posix } from 'node:path'
 
 /** What Rollup and Rolldown tell of a written file, as far as it is looked at here. */
 export type BundleFile =
@@ -13,8 +13,16 @@ export type BundleFile =
 
 type Asset = Extract<BundleFile, { type: 'asset' }>
 
+/** An asset of the bundle. Its `source` isn't read without need: Rolldown makes a copy of the bytes for it. */
+interface Written {
+  path: string
+  file: Asset
+  names: readonly string[]
+}
+
 /** What `assetFileNames` was asked, and what it answered. */
-interface Naming extends Pick<Asset, 'name' | 'names' | 'source'> {
+interface Naming extends Pick<Asset, 'source'> {
+  names: readonly string[]
   template: string
 }
 
@@ -41,17 +49,18 @@ export function watchFingerprints(): Fingerprints {
       namings = asked
       const recording = (asset: Asset): string => {
         const template: string = typeof assetFileNames === 'function' ? assetFileNames(asset) : assetFileNames
-        asked.push({ name: asset.name, names: asset.names, source: asset.source, template })
+        asked.push({ names: namesOf(asset), source: asset.source, template })
         return template
       }
       return { ...options, assetFileNames: recording }
     },
     of(bundle) {
+      const files = Object.entries(bundle)
       const assets = byName(
-        Object.entries(bundle).flatMap(([path, file]) => (file.type === 'asset' ? [{ path, ...file }] : [])),
+        files.flatMap(([path, file]) => (file.type === 'asset' ? [{ path, file, names: namesOf(file) }] : [])),
       )
       const asked = byName(namings)
-      return Object.entries(bundle).flatMap(([path, file]) => {
+      return files.flatMap(([path, file]) => {
         const fingerprinted =
           file.type === 'chunk'
             ? file.preliminaryFileName?.includes('!~{')
@@ -67,26 +76,29 @@ export function watchFingerprints(): Fingerprints {
 /** Where more assets fit than the bundler named, a plugin's own name looks like a made one: then the bytes have to tell. */
 function isNamedByBundler(
   path: string,
-  { source }: Asset,
+  file: Asset,
   name: string,
-  namesakes: readonly (Asset & { path: string })[],
+  namesakes: readonly Written[],
   asked: readonly Naming[],
 ): boolean {
   const fitting = asked.filter(({ template }) => isMade(path, template, name))
+  if (fitting.length === 0) return false
+  if (namesakes.length <= fitting.length) return true
   const rivals = namesakes.filter((other) => fitting.some(({ template }) => isMade(other.path, template, name)))
-  if (rivals.length <= fitting.length) return fitting.length > 0
+  if (rivals.length <= fitting.length) return true
+  const { source } = file
   const same = fitting.filter((naming) => isSame(naming.source, source))
-  return same.length > 0 && rivals.filter((other) => isSame(other.source, source)).length <= same.length
+  return same.length > 0 && rivals.filter((other) => isSame(other.file.source, source)).length <= same.length
 }
 
 function isMade(path: string, template: string, name: string): boolean {
   return /\[hash(:\d+)?\]/.test(template) && patternOf(template, name).test(path)
 }
 
-function byName<T extends Pick<Asset, 'name' | 'names'>>(things: readonly T[]): Map<string, T[]> {
+function byName<T extends { names: readonly string[] }>(things: readonly T[]): Map<string, T[]> {
   const index = new Map<string, T[]>()
   for (const thing of things) {
-    for (const name of namesOf(thing)) {
+    for (const name of thing.names) {
       const namesakes = index.get(name)
       if (namesakes) namesakes.push(thing)
       else index.set(name, [thing])
@@ -104,7 +116,7 @@ function isSame(one: string | Uint8Array, other: string | Uint8Array): boolean {
 }
 
 function patternOf(template: string, name: string): RegExp {
-  const ending = extname(name)
+  const ending = posix.extname(name)
   const values: Record<string, string> = {
     name: sanitized(name.slice(0, name.length - ending.length)),
     extname: escaped(ending),
@@ -121,7 +133,7 @@ function patternOf(template: string, name: string): RegExp {
 
 /** A name may have characters that Rollup replaces in file names. */
 function sanitized(name: string): string {
-  return [...name].map((character) => (/[\w-]/.test(character) ? character : '.{1,2}')).join('')
+  return name.replace(/[^\w-]/gu, '.{1,2}')
 }
 
 function escaped(text: string): string {
