@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import type { Plugin, ResolvedConfig, UserConfig } from 'vite'
-import type { Asked, ask } from './core/ask.js'
-import type { Output, Snapshot, takeSnapshots } from './core/collect.js'
+import type { Asked } from './core/ask.js'
+import type { Output, Snapshot } from './core/collect.js'
 import { StaticS3Error } from './core/error.js'
 import { notProduction } from './core/gate.js'
 import type { Options } from './core/options.js'
@@ -47,7 +47,7 @@ export function staticS3(options: Options = {}): VitePlugin {
   const ambiguous = new Set<string>()
   let home: (path: string) => string | undefined = () => undefined
   // Loaded where the plugin is on: elsewhere it costs next to nothing.
-  let whenOn: { ask: typeof ask; takeSnapshots: typeof takeSnapshots } | undefined
+  let beforeBuild: typeof import('./core/before-build.js') | undefined
   const workers = watchWorkerBuilds()
 
   const runOf = ({ name, identity }: BuildEnvironment): Run | undefined => {
@@ -106,9 +106,8 @@ export function staticS3(options: Options = {}): VitePlugin {
         return defineStaticUrl(ordinaryBase(userConfig))
       }
       settings = resolved.settings
-      const [{ ask }, { takeSnapshots }] = await Promise.all([import('./core/ask.js'), import('./core/collect.js')])
-      whenOn = { ask, takeSnapshots }
-      home = (await import('./core/selection.js')).staysHome(settings)
+      beforeBuild = await import('./core/before-build.js')
+      home = beforeBuild.staysHome(settings)
       const { rewrite, publicUrl } = settings
       return {
         ...defineStaticUrl(publicUrl),
@@ -149,12 +148,12 @@ export function staticS3(options: Options = {}): VitePlugin {
       if (open && !isWritten(open)) throw twoAtOnce()
       open?.asked?.stop()
       // Before anything is waited for: the build may fail meanwhile, and another one begin.
-      const asked = settings && build.write && !serverSide ? whenOn?.ask(settings) : undefined
+      const asked = settings && build.write && !serverSide ? beforeBuild?.ask(settings) : undefined
       // Loaded while the bundler is at work.
-      if (asked) void import('./core/publish.js')
+      if (asked) void import('./core/after-build.js')
       const run: Run = { identity, before: new Map(), begun: 0, outputs: [], asked }
       runs.set(name, run)
-      if (settings && whenOn) run.before = await whenOn.takeSnapshots(outputFolders(config.root, build))
+      if (settings && beforeBuild) run.before = await beforeBuild.takeSnapshots(outputFolders(config.root, build))
     },
 
     buildEnd(error) {
@@ -216,12 +215,9 @@ export function staticS3(options: Options = {}): VitePlugin {
           }
           ambiguous.clear()
           const { plugins, base } = config
-          const [{ publish }, { terminalOf }, { urlInBucket }, { precacheFrom }, { default: pc }] = await Promise.all([
-            import('./core/publish.js'),
-            import('./core/progress.js'),
-            import('./core/url-in-bucket.js'),
+          const [{ publish, terminalOf, urlInBucket, colors }, { precacheFrom }] = await Promise.all([
+            import('./core/after-build.js'),
             import('./vite/pwa.js'),
-            import('picocolors'),
           ])
           const site = { plugins, base, publicUrl: urlInBucket(settings), parse: (code: string) => this.parse(code) }
           await publish({
@@ -236,8 +232,8 @@ export function staticS3(options: Options = {}): VitePlugin {
               if (settings?.rewrite) await precacheFrom({ ...site, files })
             },
             logger: {
-              info: (message) => config.logger.info(`${pc.cyan('static-s3')} ${message}`),
-              warn: (message) => config.logger.warn(pc.yellow(`static-s3: ${message}`)),
+              info: (message) => config.logger.info(`${colors.cyan('static-s3')} ${message}`),
+              warn: (message) => config.logger.warn(colors.yellow(`static-s3: ${message}`)),
             },
             terminal: terminalOf(process.stdout, (config.logLevel ?? 'info') !== 'info'),
           })

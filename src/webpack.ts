@@ -121,13 +121,12 @@ export class StaticS3Plugin {
       }
       settings = resolved.settings
       pointUrls(settings)
+      const { ask, takeSnapshots } = await import('./core/before-build.js')
       if (!isServerSide(compiler)) {
-        const { ask } = await import('./core/ask.js')
         asked = ask(settings)
         // Loaded while the bundler is at work.
-        void import('./core/publish.js')
+        void import('./core/after-build.js')
       }
-      const { takeSnapshots } = await import('./core/collect.js')
       before = await takeSnapshots([resolve(compiler.outputPath)])
     })
 
@@ -158,10 +157,7 @@ export class StaticS3Plugin {
       for (const path of [...output.emitted].filter((path) => path.includes('+'))) {
         settings.warnings.push(`${path}: S3 reads the + in its URL as a space; rename it`)
       }
-      const [{ publish }, { terminalOf }] = await Promise.all([
-        import('./core/publish.js'),
-        import('./core/progress.js'),
-      ])
+      const { publish, terminalOf } = await import('./core/after-build.js')
       const terminal = terminalOf(process.stderr, isSilent(compiler.options))
       try {
         publishing = publish({

@@ -174,6 +174,10 @@ describe('a file right in src/ is a public entry', () => {
 
 /** Who talks to a bundler, or to a person at a command line. */
 const adapters = sources.filter(({ name }) => !/^(core|s3)\//.test(name))
+/** Through which they get at what is loaded where a build is on. */
+const doors = ['core/before-build', 'core/after-build']
+/** Adapters, and what they get at through the doors. */
+const reaching = sources.filter((each) => adapters.includes(each) || doors.includes(each.name))
 
 describe('an asset flows one way', () => {
   it.each(stages.map((stage, i) => [stage, stages[i - 1]] as const))(
@@ -200,7 +204,7 @@ describe('an asset flows one way', () => {
 
   it('adapters, the command among them, reach the bucket only through ask, publish and preview', () => {
     const behind = ['bucket', 'lock', 'read-files', 'record', 'release', 'releases-folder', 'survey']
-    expect(offences(adapters, ({ of }) => behind.some((name) => of === `core/${name}`))).toEqual([])
+    expect(offences(reaching, ({ of }) => behind.some((name) => of === `core/${name}`))).toEqual([])
     expect(offences(inFolder('cli'), ({ of }) => of === 'core/preview')).not.toEqual([])
   })
 
@@ -208,9 +212,10 @@ describe('an asset flows one way', () => {
     expect(adapters.map(({ name }) => name)).toEqual(
       expect.arrayContaining(['vite', 'webpack', 'vite/fingerprints', 'cli', 'cli/plan']),
     )
-    expect(offences(adapters, ({ of }) => isStage(of) && of !== 'core/collect')).toEqual([])
-    const taken = adapters.flatMap(({ text }) => [
-      ...text.matchAll(/(?:import (type )?|const )\{([^}]*)\}(?: from | = await import\()'[^']*core\/collect\.js'/g),
+    expect(reaching.length).toBe(adapters.length + doors.length)
+    expect(offences(reaching, ({ of }) => isStage(of) && of !== 'core/collect')).toEqual([])
+    const taken = reaching.flatMap(({ text }) => [
+      ...text.matchAll(/(?:(?:im|ex)port (type )?|const )\{([^}]*)\}(?: from | = await import\()'[^']*\/collect\.js'/g),
     ])
     expect(taken.length).toBeGreaterThan(0)
     const values = taken.flatMap(([, allTypes, names = '']) =>
