@@ -102,7 +102,7 @@ export function openTransport(settings: S3Settings, clock: Pick<Clock, 'now'>): 
       method,
       path: `${root}/${key.split('/').map(extendedEncodeURIComponent).join('/')}`,
       query,
-      headers: { ...headers, host, 'user-agent': 'static-s3' },
+      headers: Object.assign({ host, 'user-agent': 'static-s3' }, headers),
       body: content,
     })
     const signed = await signer.sign(request, { signingDate: new Date(now()) })
