@@ -3,7 +3,7 @@ import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { fileOf } from './built-file.js'
 import type { ClassifiedFile } from './classify.js'
 import { readInPieces, turnBytes } from './large-file.js'
-import { hex, number, oneOf, optional, Packed, Paired, plainOf, type Rows, row } from './packed.js'
+import { derived, hex, number, optional, Packed, Paired, plainOf, plainRows, type Rows, row } from './packed.js'
 import { readSmall, smallBytes } from './small-file.js'
 
 export interface DigestedFile extends ClassifiedFile {
@@ -32,7 +32,7 @@ export interface Secret {
   remedy: string
 }
 
-/** Bytes of small files that are kept for their upload. */
+/** Bytes of small files that are kept for their upload. Of many files they would be few. */
 const keptBytes = 8 * 1024 * 1024
 /** Bytes that opening a file counts as, until others get their turn. */
 const opening = 16 * 1024
@@ -50,12 +50,12 @@ export async function digest(files: Rows<ClassifiedFile>, secrets: readonly Secr
     .map(({ name, value, remedy }) => [`${name}: ${remedy}`, Buffer.from(value)] as const)
   const problems: string[] = []
   const contents = new Packed(
-    row<Content>({ size: number, md5: optional(hex), sha256: hex, content: oneOf() }),
+    row<Content>({ size: number, md5: optional(hex), sha256: hex, content: derived(() => undefined) }),
     [],
     plainOf(files.length),
   )
   const scratch = Buffer.allocUnsafe(smallBytes + 1)
-  let kept = 0
+  let room = files.length > plainRows ? 0 : keptBytes
   let done = 0
   for (const each of files) {
     const { path } = each
@@ -64,8 +64,8 @@ export async function digest(files: Rows<ClassifiedFile>, secrets: readonly Secr
       const bytes = readSmall(file, scratch)
       const { found, ...content } = bytes ? digestOf(bytes, needles) : await digestInPieces(file, needles)
       for (const what of found) problems.push(`${path} contains ${what}`)
-      const keeps = bytes && kept + bytes.length <= keptBytes
-      if (keeps) kept += bytes.length
+      const keeps = bytes && bytes.length <= room
+      if (keeps) room -= bytes.length
       contents.push(keeps ? { ...content, content: Buffer.from(bytes) } : content)
       done += opening + content.size
     } catch (error) {
