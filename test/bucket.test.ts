@@ -16,7 +16,7 @@ import {
   startEmbedded,
   type TestS3,
 } from '../fixtures/s3/index.js'
-import type { Body, Bucket, ListedObject, ListOptions, ObjectParameters } from '../src/core/bucket.js'
+import type { Body, Bucket, ListedObject, ListOptions, ObjectParameters, Pieces } from '../src/core/bucket.js'
 import { StaticS3Error } from '../src/core/error.js'
 import { parameterKinds } from '../src/core/object-parameters.js'
 import { createClient } from '../src/s3/client.js'
@@ -33,7 +33,7 @@ function bodyOf(content: string | Uint8Array, overrides: Partial<Body> = {}): Bo
   const body = {
     size: bytes.byteLength,
     opened: 0,
-    open: async (): Promise<Uint8Array | Readable> => bytes,
+    open: async (): Promise<Uint8Array | Pieces> => bytes,
     ...overrides,
     md5: md5(bytes),
   }
@@ -336,6 +336,21 @@ function bucketContract(open: () => Promise<Opened>): void {
       expect(await bucket.put('static/large.wasm', body, { ContentEncoding: 'br' })).toBe(md5(bytes))
       expect(await head('static/large.wasm')).toMatchObject({ ContentLength: bytes.length, ContentEncoding: 'br' })
       expect(md5((await bucket.get('static/large.wasm')) ?? '')).toBe(md5(bytes))
+    })
+
+    it('stores pieces that are there only until the next one is asked for', async () => {
+      const memory = Buffer.alloc(256 * 1024)
+      const count = 40
+      async function* read() {
+        for (let n = 1; n <= count; n++) {
+          yield memory.fill(n)
+          memory.fill(0)
+        }
+      }
+      const open = async () => ({ [Symbol.asyncIterator]: read, destroy() {} })
+      const bytes = Buffer.concat(Array.from({ length: count }, (_, n) => Buffer.alloc(memory.length, n + 1)))
+      expect(await bucket.put('static/pieces', bodyOf(bytes, { open }), {})).toBe(md5(bytes))
+      expect(md5((await bucket.get('static/pieces')) ?? '')).toBe(md5(bytes))
     })
 
     it('stores a part of a larger buffer', async () => {

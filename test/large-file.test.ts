@@ -2,11 +2,9 @@ import { closeSync, fstatSync, openSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
-import { buffer } from 'node:stream/consumers'
-import { finished } from 'node:stream/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { readInPieces, streamOf } from '../src/core/large-file.js'
+import type { Pieces } from '../src/core/bucket.js'
+import { piecesOf, readInPieces } from '../src/core/large-file.js'
 
 const piece = 256 * 1024
 
@@ -32,31 +30,18 @@ const isClosed = (handle: number): boolean => {
 }
 
 describe('a file in pieces', () => {
-  it.each([
-    [0, 0],
-    [1, 0],
-    [piece, 9],
-    [piece + 1, 9],
-    [3 * piece + 5, 1],
-    [3 * piece + 5, piece + 7],
-    [3 * piece + 5, 5 * piece],
-  ])('of %i bytes is all of it, each with up to %i bytes before', async (size, overlap) => {
+  it.each([0, 1, piece, piece + 1, 3 * piece + 5])('of %i bytes is all of it', async (size) => {
     const content = contentOf(size)
     await writeFile(file, content)
-    let seen = 0
-    await readInPieces(file, overlap, (one, overlapping) => {
-      const end = seen + one.length
-      expect(one.equals(content.subarray(seen, end))).toBe(true)
-      expect(overlapping.equals(content.subarray(Math.max(0, seen - overlap), end))).toBe(true)
-      seen = end
-    })
-    expect(seen).toBe(size)
+    const copies: Buffer[] = []
+    await readInPieces(file, (one) => copies.push(Buffer.from(one)))
+    expect(Buffer.concat(copies).equals(content)).toBe(true)
   })
 
   it('ends with what its reader throws', async () => {
     await writeFile(file, 'content')
     const error = new Error('enough')
-    const reading = readInPieces(file, 0, () => {
+    const reading = readInPieces(file, () => {
       throw error
     })
     await expect(reading).rejects.toBe(error)
@@ -81,73 +66,97 @@ describe('others get their turn', () => {
   beforeEach(() => writeFile(file, Buffer.alloc(40 * 1024 * 1024)))
 
   it('while a file is read in pieces, and may end that', async () => {
-    expect(await turnsDuring(readInPieces(file, 0, () => {}))).toBeGreaterThanOrEqual(4)
+    expect(await turnsDuring(readInPieces(file, () => {}))).toBeGreaterThanOrEqual(4)
     const stop = new AbortController()
     setImmediate(() => stop.abort(new Error('enough')))
     let seen = 0
-    const reading = readInPieces(file, 0, ({ length }) => (seen += length), stop.signal)
+    const reading = readInPieces(file, ({ length }) => (seen += length), stop.signal)
     await expect(reading).rejects.toThrow('enough')
     expect(seen).toBeLessThan(40 * 1024 * 1024)
   })
 
-  it('while streams are read', async () => {
-    const streams = Array.from({ length: 3 }, () => streamOf(openSync(file, 'r')))
-    const read = async (stream: Readable) => {
-      for await (const _ of stream) {
+  it('while several files are sent', async () => {
+    const read = async (pieces: Pieces) => {
+      for await (const _ of pieces) {
         // Nothing here waits.
       }
     }
-    expect(await turnsDuring(Promise.all(streams.map(read)))).toBeGreaterThanOrEqual(40)
+    const files = Array.from({ length: 3 }, () => read(piecesOf(openSync(file, 'r'))))
+    expect(await turnsDuring(Promise.all(files))).toBeGreaterThanOrEqual(40)
   })
 
-  it('and a stream that is destroyed meanwhile reads no more', async () => {
+  it('and a file that is given up meanwhile is read no more', async () => {
     const handle = openSync(file, 'r')
-    const stream = streamOf(handle)
+    const pieces = piecesOf(handle)
     let seen = 0
-    stream.on('data', ({ length }: Buffer) => {
+    for await (const { length } of pieces) {
       seen += length
-      if (seen === 1024 * 1024) stream.destroy()
-    })
-    await finished(stream).catch(() => {})
-    await new Promise((done) => setImmediate(done))
+      if (seen === 1024 * 1024) pieces.destroy()
+    }
     expect(seen).toBe(1024 * 1024)
     expect(isClosed(handle)).toBe(true)
   })
 })
 
-describe('an open file as a stream', () => {
-  it.each([0, 1, 64 * 1024, 1_000_000])('has all %i bytes, and is closed at its end', async (size) => {
+/** Each piece is there until the next one is asked for. */
+async function bytesOf(pieces: Pieces): Promise<Buffer> {
+  const copies: Buffer[] = []
+  for await (const each of pieces) copies.push(Buffer.from(each))
+  return Buffer.concat(copies)
+}
+
+describe('the pieces of an open file', () => {
+  it.each([0, 1, piece, 1_000_000])('have all %i bytes, and it is closed at its end', async (size) => {
     const content = contentOf(size)
     await writeFile(file, content)
     const handle = openSync(file, 'r')
-    expect((await buffer(streamOf(handle))).equals(content)).toBe(true)
+    expect((await bytesOf(piecesOf(handle))).equals(content)).toBe(true)
     expect(isClosed(handle)).toBe(true)
   })
 
-  it.each<[when: string, begin: (stream: Readable) => unknown]>([
+  it('are all in the same memory', async () => {
+    await writeFile(file, contentOf(1_000_000))
+    const memories = new Set<ArrayBufferLike>()
+    for await (const { buffer } of piecesOf(openSync(file, 'r'))) memories.add(buffer)
+    expect(memories.size).toBe(1)
+  })
+
+  it.each<[when: string, begin: (pieces: Pieces) => unknown]>([
     ['before it is read', () => {}],
-    ['halfway', (stream) => stream.iterator({ destroyOnReturn: false }).next()],
-  ])('is closed when it is given up %s', async (_when, begin) => {
+    ['halfway', (pieces) => pieces[Symbol.asyncIterator]().next()],
+  ])('end when the file is given up %s: it is closed', async (_when, begin) => {
     await writeFile(file, contentOf(1_000_000))
     const handle = openSync(file, 'r')
-    const stream = streamOf(handle)
-    await begin(stream)
-    stream.destroy()
-    await finished(stream).catch(() => {})
+    const pieces = piecesOf(handle)
+    await begin(pieces)
+    pieces.destroy()
+    expect(isClosed(handle)).toBe(true)
+    // Its number may be another file's by then.
+    const other = openSync(file, 'r')
+    pieces.destroy()
+    expect(await bytesOf(pieces)).toHaveLength(0)
+    expect(isClosed(other)).toBe(false)
+    closeSync(other)
+  })
+
+  it('end where nobody asks for more: the file is closed', async () => {
+    await writeFile(file, contentOf(1_000_000))
+    const handle = openSync(file, 'r')
+    for await (const _ of piecesOf(handle)) break
     expect(isClosed(handle)).toBe(true)
   })
 
-  it('fails with the code of the file system, and is closed', async () => {
+  it('fail with the code of the file system, and the file is closed', async () => {
     const handle = openSync(dir, 'r')
-    await expect(buffer(streamOf(handle))).rejects.toMatchObject({ code: 'EISDIR' })
+    await expect(bytesOf(piecesOf(handle))).rejects.toMatchObject({ code: 'EISDIR' })
     expect(isClosed(handle)).toBe(true)
   })
 
-  it('fails with the code where its file was closed by somebody else', async () => {
+  it('fail with the code where the file was closed by somebody else', async () => {
     await writeFile(file, 'content')
     const handle = openSync(file, 'r')
-    const stream = streamOf(handle)
+    const pieces = piecesOf(handle)
     closeSync(handle)
-    await expect(buffer(stream)).rejects.toMatchObject({ code: 'EBADF' })
+    await expect(bytesOf(pieces)).rejects.toMatchObject({ code: 'EBADF' })
   })
 })

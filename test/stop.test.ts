@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -229,6 +230,40 @@ module.exports.parallelism = 2
   expect(held).toBeGreaterThan(1)
   expect(build.output()).toMatch(/^exit code 130$/m)
   expect(build.output().match(/stopped by SIGINT/g)).toHaveLength(2)
+})
+
+test.skipIf(availableParallelism() === 1)('while threads hash large files: it ends within a second', async () => {
+  const dir = await copyApp('legacy')
+  await writeFiles(dir, {
+    'build.mjs': `import { truncateSync, writeFileSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+import threads from 'node:worker_threads'
+import { build } from 'vite'
+threads.Worker = class extends threads.Worker {
+  postMessage(file) {
+    super.postMessage(file)
+    console.log('at work on ' + file)
+  }
+}
+syncBuiltinESMExports()
+const large = {
+  name: 'large',
+  // Nothing of them lies on the disk.
+  writeBundle() {
+    for (const file of ['dist/a.bin', 'dist/b.bin', 'dist/c.bin']) {
+      writeFileSync(file, '')
+      truncateSync(file, 20e9)
+    }
+  },
+}
+await build({ plugins: [large] })`,
+  })
+  const build = start('script', dir)
+  await vi.waitFor(() => expect(build.output()).toMatch(/at work on .*\.bin/), patience)
+  const milliseconds = await build.stop('SIGINT')
+  expect(build.output()).toMatch(/^exit code 130$/m)
+  expect(ourLines(build.output())).toEqual([expect.stringMatching(/stopped by SIGINT\. The site stands as it was\.$/)])
+  expect(milliseconds).toBeLessThan(1500)
 })
 
 test('in the middle of the wait for another deploy: the other’s lock stands', async () => {

@@ -2,11 +2,10 @@ import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type MemoryBucket, type MemoryBucketOptions, memoryBucket } from '../fixtures/memory-bucket.js'
-import type { Bucket, ObjectParameters } from '../src/core/bucket.js'
+import type { Bucket, ObjectParameters, Pieces } from '../src/core/bucket.js'
 import { fileOf } from '../src/core/built-file.js'
 import type { DigestedFile } from '../src/core/digest.js'
 import { StaticS3Error } from '../src/core/error.js'
@@ -737,9 +736,14 @@ describe('a body', () => {
     return bodies[0] as (typeof bodies)[0]
   }
 
+  /** Each piece is there until the next one is asked for. */
+  async function* copied(pieces: Pieces) {
+    for await (const piece of pieces) yield Buffer.from(piece)
+  }
+
   it.each<[what: string, size: number, streamed: boolean]>([
     ['of up to 256 kB is one buffer', 256 * 1024, false],
-    ['above that is a stream', 256 * 1024 + 1, true],
+    ['above that is read in pieces', 256 * 1024 + 1, true],
   ])('%s, and can be sent again', async (_what, size, streamed) => {
     const content = Buffer.alloc(size, 'abc')
     const body = await bodyOf(content)
@@ -747,18 +751,18 @@ describe('a body', () => {
     const attempts = [await body.open(), await body.open()]
     expect(attempts[0] === attempts[1]).toBe(false)
     for (const attempt of attempts) {
-      expect(attempt instanceof Readable).toBe(streamed)
-      const bytes = attempt instanceof Readable ? await buffer(attempt) : Buffer.from(attempt)
-      expect(bytes.equals(content)).toBe(true)
+      expect(attempt instanceof Uint8Array).toBe(!streamed)
+      const bytes = attempt instanceof Uint8Array ? attempt : await buffer(copied(attempt))
+      expect(content.equals(bytes)).toBe(true)
     }
   })
 
   it('that was given up halfway can be sent again', async () => {
     const content = Buffer.alloc(3 * 1024 * 1024, 'abc')
     const body = await bodyOf(content)
-    const first = (await body.open()) as Readable
-    await first.iterator({ destroyOnReturn: true }).next()
+    const first = (await body.open()) as Pieces
+    await first[Symbol.asyncIterator]().next()
     first.destroy()
-    expect((await buffer((await body.open()) as Readable)).equals(content)).toBe(true)
+    expect((await buffer(copied((await body.open()) as Pieces))).equals(content)).toBe(true)
   })
 })

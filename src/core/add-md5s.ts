@@ -34,7 +34,7 @@ async function md5Of(file: DigestedFile, signal: AbortSignal | undefined): Promi
     md5.update(piece)
     again.update(piece)
   }
-  await readInPieces(fileOf(file), 0, update, signal).catch((error: NodeJS.ErrnoException) => {
+  await readInPieces(fileOf(file), update, signal).catch((error: NodeJS.ErrnoException) => {
     signal?.throwIfAborted()
     const { code } = error
     const what = code === 'ENOENT' ? 'vanished after the build' : `can't be read (${code})`

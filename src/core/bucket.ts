@@ -1,8 +1,13 @@
-import type { Readable } from 'node:stream'
 import type { Rows } from './packed.js'
 
 /** PutObject parameters beside bucket, key and body, under S3's own names (`CacheControl`, `ContentType`, `Metadata`, …). */
 export type ObjectParameters = Record<string, unknown>
+
+/** Content, piece by piece. Each may lie in the memory of the one before: it is there until the next one is asked for. A readable stream is one, too. */
+export interface Pieces extends AsyncIterable<Buffer> {
+  /** Ends it, wherever it is. */
+  destroy(): void
+}
 
 /** An object's content, in a form that can be sent again. */
 export interface Body {
@@ -12,8 +17,8 @@ export interface Body {
   md5?: string | undefined
   /** SHA-256 of the content, hex, where it is known: then the request's signature covers it, to the same end. */
   sha256?: string
-  /** Called once for each attempt: a stream that was read can't be sent again. */
-  open(): Promise<Uint8Array | Readable>
+  /** Called once for each attempt: pieces that were read can't be sent again. */
+  open(): Promise<Uint8Array | Pieces>
 }
 
 export interface ListedObject {

@@ -1,9 +1,12 @@
-import { createHash, hash } from 'node:crypto'
+import { hash } from 'node:crypto'
+import { statSync } from 'node:fs'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { fileOf } from './built-file.js'
 import type { ClassifiedFile } from './classify.js'
-import { readInPieces, turnBytes } from './large-file.js'
+import { digestLarge, type LargeFile } from './digest-threads.js'
+import { turnBytes } from './large-file.js'
 import { derived, hex, number, optional, Packed, Paired, plainOf, plainRows, type Rows, row } from './packed.js'
+import { searchFor } from './secret-search.js'
 import { readSmall, smallBytes } from './small-file.js'
 
 export interface DigestedFile extends ClassifiedFile {
@@ -42,18 +45,33 @@ const opening = 16 * 1024
  * see a key in it.
  *
  * @param secrets what must not be published
+ * @param signal ends it, with its reason
  */
-export async function digest(files: Rows<ClassifiedFile>, secrets: readonly Secret[]): Promise<Digested> {
+export async function digest(
+  files: Rows<ClassifiedFile>,
+  secrets: readonly Secret[],
+  signal?: AbortSignal,
+): Promise<Digested> {
   // A short one, as test servers take them, would be found everywhere.
-  const needles = secrets
-    .filter(({ value }) => value.length >= 8)
-    .map(({ name, value, remedy }) => [`${name}: ${remedy}`, Buffer.from(value)] as const)
+  const soughtFor = secrets.filter(({ value }) => value.length >= 8)
+  const values = soughtFor.map(({ value }) => Buffer.from(value))
+  const search = searchFor(values)
   const problems: string[] = []
+  const tell = (path: string, found: Iterable<number>) => {
+    for (const index of found) {
+      const { name, remedy } = soughtFor[index] as Secret
+      problems.push(`${path} contains ${name}: ${remedy}`)
+    }
+  }
+  const tellError = (path: string, { code }: { code?: string | undefined }) =>
+    problems.push(code === 'ENOENT' ? `${path} vanished after the build` : `${path} can't be read (${code})`)
+
   const contents = new Packed(
     row<Content>({ size: number, md5: optional(hex), sha256: hex, content: derived(() => undefined) }),
     [],
     plainOf(files.length),
   )
+  const large: (LargeFile & { path: string })[] = []
   const scratch = Buffer.allocUnsafe(smallBytes + 1)
   let room = files.length > plainRows ? 0 : keptBytes
   let done = 0
@@ -62,23 +80,45 @@ export async function digest(files: Rows<ClassifiedFile>, secrets: readonly Secr
     try {
       const file = fileOf(each)
       const bytes = readSmall(file, scratch)
-      const { found, ...content } = bytes ? digestOf(bytes, needles) : await digestInPieces(file, needles)
-      for (const what of found) problems.push(`${path} contains ${what}`)
-      const keeps = bytes && bytes.length <= room
-      if (keeps) room -= bytes.length
-      contents.push(keeps ? { ...content, content: Buffer.from(bytes) } : content)
-      done += opening + content.size
+      const size = bytes?.length ?? statSync(file).size
+      if (bytes) {
+        const content = { size, md5: hash('md5', bytes), sha256: hash('sha256', bytes) }
+        tell(path, search(bytes))
+        const keeps = size <= room
+        if (keeps) room -= size
+        contents.push(keeps ? { ...content, content: Buffer.from(bytes) } : content)
+      } else {
+        large.push({ path, file, size })
+        contents.push(later)
+      }
+      done += opening + Math.min(size, smallBytes)
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      problems.push(code === 'ENOENT' ? `${path} vanished after the build` : `${path} can't be read (${code})`)
+      tellError(path, error as NodeJS.ErrnoException)
     }
     if (done < turnBytes) continue
     done = 0
     await yieldToOthers()
+    signal?.throwIfAborted()
+  }
+
+  const ofLarge = new Map<string, Content>()
+  for (const [index, digestion] of (await digestLarge(large, values, signal)).entries()) {
+    const { path } = large[index] as (typeof large)[number]
+    if ('error' in digestion) tellError(path, digestion.error)
+    else {
+      const { found, ...content } = digestion.digest
+      tell(path, found)
+      ofLarge.set(path, content)
+    }
   }
   if (problems.length > 0) return { files: [], problems: problems.sort() }
-  return { files: new Paired(files, contents, withContent), problems }
+  const pair = (file: ClassifiedFile, content: Content) =>
+    withContent(file, content.sha256 === '' ? (ofLarge.get(file.path) as Content) : content)
+  return { files: new Paired(files, contents, pair), problems }
 }
+
+/** In place of a large file's. */
+const later = { size: 0, sha256: '' }
 
 /** Field by field: that is several times as fast as spreading both. */
 const withContent = (file: ClassifiedFile, content: Content): DigestedFile => ({
@@ -94,29 +134,3 @@ const withContent = (file: ClassifiedFile, content: Content): DigestedFile => ({
 })
 
 type Content = Pick<DigestedFile, 'size' | 'md5' | 'sha256' | 'content'>
-
-interface Searched extends Content {
-  /** Which secrets occur in it. */
-  found: readonly string[]
-}
-
-type Needle = readonly [what: string, value: Buffer]
-
-function digestOf(bytes: Buffer, needles: readonly Needle[]): Searched {
-  const found = needles.filter(([, value]) => bytes.includes(value)).map(([what]) => what)
-  return { size: bytes.length, md5: hash('md5', bytes), sha256: hash('sha256', bytes), found }
-}
-
-async function digestInPieces(file: string, needles: readonly Needle[]): Promise<Searched> {
-  const sha256 = createHash('sha256')
-  const found = new Set<string>()
-  // A secret may lie across two pieces.
-  const overlap = Math.max(0, ...needles.map(([, value]) => value.length - 1))
-  let size = 0
-  await readInPieces(file, overlap, (piece, overlapping) => {
-    size += piece.length
-    sha256.update(piece)
-    for (const [what, value] of needles) if (overlapping.includes(value)) found.add(what)
-  })
-  return { size, sha256: sha256.digest('hex'), found: [...found] }
-}

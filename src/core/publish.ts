@@ -57,7 +57,7 @@ function nothingDone(cause: unknown): never {
 async function deploy(input: PublishInput, stop: Stop): Promise<void> {
   const { settings, asked, outputs, logger, terminal } = input
   const begun = performance.now()
-  const { files, leftOut, warnings } = await unlessAborted(stop.begun, readFiles(input)).catch((error) => {
+  const { files, leftOut, warnings } = await unlessAborted(stop.begun, readFiles(input, stop.begun)).catch((error) => {
     throw stop.begun.aborted ? nothingDone(error) : error
   })
   for (const warning of new Set([...settings.warnings.splice(0), ...warnings])) logger.warn(warning)

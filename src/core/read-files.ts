@@ -31,13 +31,14 @@ export interface ReadFiles extends Pick<Classified, 'leftOut' | 'warnings'> {
 /**
  * The way of the files up to where the bucket is needed: which there are, what they become, and what is in them.
  *
+ * @param signal ends it, with its reason
  * @throws StaticS3Error with all that stops the deploy
  */
-export async function readFiles(input: FolderInput): Promise<ReadFiles> {
+export async function readFiles(input: FolderInput, signal?: AbortSignal): Promise<ReadFiles> {
   const { settings, asked } = input
   const { files, leftOut, problems, warnings } = await findFiles(input)
   throwProblems(problems)
-  const digested = await digest(files, files.length === 0 ? [] : await secretsOf(settings, asked))
+  const digested = await digest(files, files.length === 0 ? [] : await secretsOf(settings, asked), signal)
   throwProblems(digested.problems)
   return { files: digested.files, leftOut, warnings }
 }

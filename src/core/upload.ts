@@ -1,10 +1,9 @@
 import { closeSync, fstatSync, openSync } from 'node:fs'
-import type { Readable } from 'node:stream'
-import type { Body, Bucket } from './bucket.js'
+import type { Body, Bucket, Pieces } from './bucket.js'
 import { fileOf } from './built-file.js'
 import { answerOf, StaticS3Error } from './error.js'
 import { type Group, groups } from './groups.js'
-import { streamOf } from './large-file.js'
+import { piecesOf } from './large-file.js'
 import { hex, PackedMap } from './packed.js'
 import { eachInParallel } from './parallel.js'
 import type { Decision, Plan } from './plan.js'
@@ -216,7 +215,7 @@ function bodyOf(file: Decision['file'], permit: Permit | undefined): Body {
 }
 
 /** The file's content, or undefined if it isn't as long as it was. */
-async function read(file: string, size: number): Promise<Uint8Array | Readable | undefined> {
+async function read(file: string, size: number): Promise<Uint8Array | Pieces | undefined> {
   if (size <= smallBytes) {
     const bytes = readSmall(file, Buffer.allocUnsafe(size + 1))
     return bytes?.length === size ? bytes : undefined
@@ -228,5 +227,5 @@ async function read(file: string, size: number): Promise<Uint8Array | Readable |
   } finally {
     if (found !== size) closeSync(handle)
   }
-  return found === size ? streamOf(handle) : undefined
+  return found === size ? piecesOf(handle) : undefined
 }

@@ -1,9 +1,7 @@
-import { pipeline, type Readable, Transform } from 'node:stream'
-import type { Body } from '../core/bucket.js'
+import type { ClientRequest } from 'node:http'
+import { Readable } from 'node:stream'
+import type { Body, Pieces } from '../core/bucket.js'
 import { StaticS3Error } from '../core/error.js'
-
-/** Bytes. Node 20's default of 16 KB makes four times as many trips through the stream. */
-const CHUNK = 64 * 1024
 
 /**
  * Opens a body for one attempt and hands `send` its content and a signal to send it under. The content is exactly as
@@ -30,20 +28,19 @@ export async function withBody<T>(
 
   const cut = new AbortController()
   let broken: Error | undefined
-  const exact = pipeline(content, exactly(body.size), (error) => {
-    if (!error || cut.signal.aborted) return
+  const outgoing = new Outgoing(exactly(body.size, content), (error) => {
+    if (cut.signal.aborted) return
     broken = error.name === 'BodyChanged' || error instanceof StaticS3Error ? error : unreadable(error)
     cut.abort(broken)
   })
   try {
-    return await send(exact, signal ? AbortSignal.any([signal, cut.signal]) : cut.signal)
+    return await send(outgoing, signal ? AbortSignal.any([signal, cut.signal]) : cut.signal)
   } catch (error) {
     // S3 may refuse before it has the whole body: without the cut, the rest of it would hold the socket.
     cut.abort()
     throw broken ?? error
   } finally {
     content.destroy()
-    exact.destroy()
   }
 }
 
@@ -52,26 +49,55 @@ function asBuffer(bytes: Uint8Array): Buffer {
 }
 
 /**
- * Passes `size` bytes on, and fails before the last of them where there are more or fewer: the last chunk is held back
- * until it is known to be the last, or the request would be complete, and the object replaced, before the surplus shows.
+ * Passes `size` bytes on, and fails before the last of them where there are more or fewer: the last one is held back until it is known to be the
+ * last, or the request would be complete, and the object replaced, before the surplus shows.
  */
-function exactly(size: number): Transform {
+async function* exactly(size: number, pieces: Pieces): AsyncGenerator<Buffer, void> {
   let seen = 0
-  let held: Buffer | undefined
-  return new Transform({
-    highWaterMark: CHUNK,
-    transform(chunk: Buffer, _encoding, done) {
-      seen += chunk.length
-      if (seen > size) return done(changed(size, seen))
-      const before = held
-      held = chunk
-      done(null, before)
-    },
-    flush(done) {
-      if (seen < size) done(changed(size, seen))
-      else done(null, held)
-    },
-  })
+  let last: Buffer | undefined
+  for await (const piece of pieces) {
+    if (piece.length === 0) continue
+    seen += piece.length
+    if (seen > size) throw changed(size, seen)
+    if (seen === size) last = Buffer.from(piece.subarray(-1))
+    yield last ? piece.subarray(0, -1) : piece
+  }
+  if (seen < size) throw changed(size, seen)
+  if (last) yield last
+}
+
+/**
+ * A stream in the eyes of the SDK's handler, which pipes it into its request. Node's own would read on while what was read before waits for the socket;
+ * this one asks for a piece when the one before has left, so that a file needs no more memory than one piece.
+ */
+class Outgoing extends Readable {
+  readonly #pieces: AsyncIterable<Buffer>
+  readonly #failed: (error: Error) => void
+
+  constructor(pieces: AsyncIterable<Buffer>, failed: (error: Error) => void) {
+    super()
+    this.#pieces = pieces
+    this.#failed = failed
+  }
+
+  override pipe<T extends NodeJS.WritableStream>(request: T): T {
+    this.#writeTo(request as unknown as ClientRequest).catch(this.#failed)
+    return request
+  }
+
+  async #writeTo(request: ClientRequest): Promise<void> {
+    let goOn = () => {}
+    // Of what waits for a connection then, nobody says that it won't be sent.
+    request.once('close', () => goOn())
+    for await (const piece of this.#pieces) {
+      await new Promise<void>((resolve) => {
+        goOn = resolve
+        request.write(piece, () => resolve())
+      })
+      if (request.destroyed) return
+    }
+    request.end()
+  }
 }
 
 export function changed(expected: number, found: number): Error {
