@@ -184,11 +184,13 @@ describe('createSlots', () => {
     most: number,
     requests: number,
     milliseconds: (underWay: number) => number,
-    { refused = Infinity, utilization = 0.5 } = {},
+    { refused = Infinity, utilization = (_now: number): number => 0.5, onLevel = (_level: number) => {} } = {},
   ) {
     let now = 0
     vi.spyOn(performance, 'now').mockImplementation(() => now)
-    vi.spyOn(performance, 'eventLoopUtilization').mockReturnValue({ utilization, active: 0, idle: 0 })
+    vi.spyOn(performance, 'eventLoopUtilization').mockImplementation(() => ({
+      ...{ utilization: utilization(now), active: 0, idle: 0 },
+    }))
     const refusal = new Error('SlowDown')
     const slots = createSlots(most, (error) => error === refusal)
     const answers: { at: number; give: () => void }[] = []
@@ -197,6 +199,7 @@ describe('createSlots', () => {
       Array.from({ length: requests }, () =>
         slots.run(async () => {
           levels.push(slots.level())
+          onLevel(slots.level())
           const underWay = answers.length + 1
           await new Promise<void>((give) => answers.push({ at: now + milliseconds(underWay), give }))
           if (underWay > refused) throw refusal
@@ -232,8 +235,29 @@ describe('createSlots', () => {
   })
 
   it('stays where the thread has no time for more', async () => {
-    const { most } = await deploy(192, 3000, () => 20, { utilization: 0.95 })
+    const { most } = await deploy(192, 3000, () => 20, { utilization: () => 1 })
     expect(most).toBe(64)
+  })
+
+  it('goes back when the thread has no time any more, and not below what it began with', async () => {
+    const { levels, last } = await deploy(192, 6000, () => 20, { utilization: (now) => (now < 200 ? 0.5 : 1) })
+    expect(Math.max(...levels)).toBe(192)
+    expect(last).toBe(64)
+    expect(Math.min(...levels)).toBe(64)
+  })
+
+  it('finds the level at which the thread is just busy', async () => {
+    // Each request takes the thread 0.2 ms, and 20 ms on the way: 95 at a time fill 0.95 of it.
+    let levelNow = 0
+    const { levels } = await deploy(192, 20_000, () => 20, {
+      utilization: () => Math.min(1, levelNow / 100),
+      onLevel: (level) => {
+        levelNow = level
+      },
+    })
+    const later = levels.slice(2000)
+    expect(Math.min(...later)).toBeGreaterThanOrEqual(80)
+    expect(Math.max(...later)).toBeLessThanOrEqual(110)
   })
 
   it('stays above half of what a store refuses, and below it for the most part', async () => {

@@ -82,30 +82,23 @@ function buildTargets({ viteBuilds }: Results): Target[] {
   if (viteBuilds.length === 0) return []
   const importing = median(viteBuilds.flatMap((each) => each.importing))
   const unchanged = viteBuilds.filter(({ phase }) => phase === 'rebuild')
-  const more = (withIt: (build: ViteBuild) => number[], without: (build: ViteBuild) => number[]) =>
-    Math.max(...unchanged.map((build) => 1000 * (median(withIt(build)) - median(without(build)))))
+  const cpuMore = (what: string, seconds: (build: ViteBuild) => [withIt: number[], without: number[]]): Target => {
+    const found = unchanged.map((build) => {
+      const [withIt, without] = seconds(build)
+      return 1000 * (median(withIt) - median(without))
+    })
+    return { what, wanted: 100, unit: 'ms', found: Math.max(...found), against: 'the build without the plugin' }
+  }
   return [
     { what: 'importing the plugin where it is off', wanted: 10, unit: 'ms', found: importing, against: 'no plugin' },
-    {
-      what: 'CPU of the plugin while it waits for the bundle',
-      wanted: 100,
-      unit: 'ms',
-      found: more(
-        (build) => build.cpuUntilWrittenWith,
-        (build) => build.cpuUntilWrittenWithout,
-      ),
-      against: 'the build without the plugin',
-    },
-    {
-      what: 'CPU of the plugin in a whole `vite build` that uploads nothing new',
-      wanted: 100,
-      unit: 'ms',
-      found: more(
-        (build) => build.cpuWith,
-        (build) => build.cpuWithout,
-      ),
-      against: 'the build without the plugin',
-    },
+    cpuMore('CPU of the plugin while it waits for the bundle', (build) => [
+      build.cpuUntilWrittenWith,
+      build.cpuUntilWrittenWithout,
+    ]),
+    cpuMore('CPU of the plugin in a whole `vite build` that uploads nothing new', (build) => [
+      build.cpuWith,
+      build.cpuWithout,
+    ]),
   ]
 }
 

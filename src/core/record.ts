@@ -69,7 +69,7 @@ const format = 2
 /** Bytes: what a damaged file could unpack to mustn't take all time. */
 const longest = 256 * 1024 ** 2
 /** Characters that are packed, and bytes that are unpacked, at a time. */
-const atATime = 1024 * 1024
+const atATime = 256 * 1024
 /** Bytes of a record, of some five thousand objects, that is unpacked at once: ten milliseconds. */
 const atOnce = 512 * 1024
 

@@ -4,8 +4,8 @@ import { performance } from 'node:perf_hooks'
 export const START = 64
 /** By how much the mean time of a request may grow before more requests at once bring nothing. */
 const HOLDS = 1.5
-/** The share of time in which Node's thread is at work, above which more requests at once would only wait for it, and fill memory. */
-const BUSY = 0.9
+/** The share of time in which Node's thread is at work, above which fewer requests at once get as much done, in less memory. */
+const BUSY = 0.95
 
 export interface Slots {
   /**
@@ -21,7 +21,8 @@ export interface Slots {
 
 /**
  * Finds out how many requests at once a store and the line to it bear: twice as many, as long as answers take no longer by it; a few more
- * after they once did, and half as many when the store asks for it. A line that is full is left at that, and so is a thread that is busy.
+ * after they once did, and half as many when the store asks for it. A line that is full is left at that; a thread that is busy gets fewer, down to
+ * as many as at first.
  *
  * @param most how many there may be
  * @param asksForLess whether a failure is the store's wish for fewer requests
@@ -42,13 +43,15 @@ export function createSlots(most: number, asksForLess: (error: unknown) => boole
   let measured = startMeasuring()
 
   const learn = (begun: number) => {
-    // Where nobody waits, the level isn't what limits. What began before it changed tells nothing of it.
-    if (waiting.length === 0 || begun <= measured.since) return
+    // With fewer under way, the level isn't what limits. What began before it changed tells nothing of it.
+    if (underWay < level || begun <= measured.since) return
     measured.count++
     measured.milliseconds += performance.now() - begun
     if (measured.count < level) return
     const { utilization } = performance.eventLoopUtilization(measured.thread)
     if (utilization > BUSY) {
+      level = Math.max(Math.min(START, level), level - Math.ceil(level / 8))
+      doubles = false
       measured = startMeasuring()
       return
     }
