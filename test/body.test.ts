@@ -81,7 +81,7 @@ describe('a body of pieces', () => {
       content.pipe(request)
       await turn()
       expect(waiting).toHaveLength(1)
-      // As a request that has no connection yet: nobody says what became of the piece.
+      // Nobody says what became of the piece.
       request.destroy()
       await once(request, 'close')
       await turn()

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { appendFileSync, rmSync, truncateSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -70,6 +70,31 @@ describe('size and hashes', () => {
     const { files: digested } = await digest(files, secrets)
     expect([...digested].map(({ path, size }) => `${path} ${size}`)).toEqual(names.map((name, i) => `${name} ${i}`))
   })
+})
+
+it.each<[what: string, count: number, size: number]>([
+  ['large files', 3, 20_000_000_000],
+  ['many small ones', 3000, 1],
+])('is ended by a signal, with its reason, within %s', async (_what, count, size) => {
+  const files = await Promise.all(
+    Array.from({ length: count }, async (_, i) => {
+      const file = await write(`${i}.bin`, '')
+      // Without content on the disk.
+      await truncate(fileOf(file), size)
+      return file
+    }),
+  )
+  const stop = new AbortController()
+  const digesting = digest(files, [], stop.signal)
+  setImmediate(() => stop.abort(new Error('enough')))
+  await expect(digesting).rejects.toThrow('enough')
+})
+
+it('keeps no bytes of more than 5,000 files', async () => {
+  const files = await Promise.all(Array.from({ length: 5001 }, (_, i) => write(`${i}.js`, 'x')))
+  const { files: digested } = await digest(files, [])
+  expect(digested).toHaveLength(5001)
+  expect([...digested].every(({ content, size }) => content === undefined && size === 1)).toBe(true)
 })
 
 it('keeps the bytes of small files for their upload, 8 MiB in all', async () => {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { headersOf } from '../src/core/headers.js'
@@ -130,6 +131,18 @@ describe('a release that was written is read back as it was', () => {
     expect(bytes.length).toBeLessThan(2_000_000)
     // Each set once.
     expect(unpacked(bytes).filter((line) => !('path' in line))).toHaveLength(1 + 2)
+  })
+
+  it('with more than is unpacked at once, in pieces that end anywhere', async () => {
+    const hashOf = (text: string) => hash('sha256', text)
+    // Mostly characters of several bytes, so that pieces end within them, too.
+    const objects = Array.from({ length: 20_000 }, (_, i): [string, KnownObject] => [
+      `${'日本語ü😀'.repeat(8)}/${i}.js`,
+      known({ sha256: hashOf(`${i}`), etag: hashOf(`etag ${i}`).slice(32) }),
+    ])
+    const bytes = await encodeRelease('static', releaseOf(objects))
+    expect(bytes.length).toBeGreaterThan(512 * 1024)
+    expect(await readRelease('static', bytes)).toEqual(releaseOf(objects))
   })
 })
 

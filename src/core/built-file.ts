@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 
+/** A file of the build. */
 export interface BuiltFile {
   /** Relative to its output folder, with `/` on every system. */
   path: string
-  /** The output folder. */
+  /** The output folder, absolute. */
   dir: string
   /** Named or written by the bundler itself. */
   emitted: boolean

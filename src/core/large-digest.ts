@@ -60,10 +60,10 @@ export function largeDigester(
 /**
  * Digests files in this thread.
  *
- * @param turnBytes bytes after which whatever else it does gets its turn
+ * @param turn bytes after which whatever else it does gets its turn
  * @param signal ends it, with its reason
  */
-export function digesterHere(values: readonly Uint8Array[], turnBytes: number, signal?: AbortSignal) {
+export function digesterHere(values: readonly Uint8Array[], turn: number, signal?: AbortSignal) {
   const digester = largeDigester(tools, values, smallBytes)
   return async (file: string): Promise<LargeDigest> => {
     let done = 0
@@ -71,7 +71,7 @@ export function digesterHere(values: readonly Uint8Array[], turnBytes: number, s
     for (let step = steps.next(); ; step = steps.next()) {
       if (step.done) return step.value
       done += step.value
-      if (done < turnBytes) continue
+      if (done < turn) continue
       done = 0
       await yieldToOthers()
       signal?.throwIfAborted()

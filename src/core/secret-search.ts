@@ -20,7 +20,10 @@ export function searchFor(values: readonly Uint8Array[]): Search {
   }
 
   const isAt = (begin: number, value: Uint8Array, bytes: Uint8Array): boolean => {
-    for (let at = 0; at < value.length; at++) if (bytes[begin + at] !== value[at]) return false
+    // Its end first: where both are runs of one letter, all else is alike.
+    const last = value.length - 1
+    if (bytes[begin + last] !== value[last]) return false
+    for (let at = 0; at < last; at++) if (bytes[begin + at] !== value[at]) return false
     return true
   }
 

@@ -42,7 +42,7 @@ export interface Permit {
   check(): void
 }
 
-/** How many files that aren't small go up at once: they fill a line, and each is a stream with buffers of its own. */
+/** How many files that aren't small go up at once: they fill a line, and each has a piece of memory of its own. */
 const largeAtOnce = 16
 
 export function startUpload(

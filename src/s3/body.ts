@@ -87,7 +87,7 @@ class Outgoing extends Readable {
 
   async #writeTo(request: ClientRequest): Promise<void> {
     let goOn = () => {}
-    // Of what waits for a connection then, nobody says that it won't be sent.
+    // Of a piece that waits to be sent then, nobody says that it won't be.
     request.once('close', () => goOn())
     for await (const piece of this.#pieces) {
       await new Promise<void>((resolve) => {

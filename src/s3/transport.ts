@@ -102,6 +102,7 @@ export function openTransport(settings: S3Settings, clock: Pick<Clock, 'now'>): 
       method,
       path: `${root}/${key.split('/').map(extendedEncodeURIComponent).join('/')}`,
       query,
+      // Not spread, as in `putObject`.
       headers: Object.assign({ host, 'user-agent': 'static-s3' }, headers),
       body: content,
     })
