@@ -51,6 +51,8 @@ export async function underShared<T>(
     throw error
   } finally {
     all.places[place] = undefined
+    // What V8 has taken for long-lived would keep all that hangs on it.
+    ending.onabort = null
     // Node keeps a signal that is made of others for as long as somebody listens to it.
     if (--all.count === 0) all.unwatch()
   }
