@@ -37,12 +37,12 @@ export interface Collected {
  * write in their last hook.
  *
  * @param before what stood there when the build began, by folder: a file that is as it was, and that the bundler doesn't name, is
- * left over from an earlier build
+ * left over from an earlier build. What was looked at is taken out: of many files it is much to keep in memory
  * @param notOurs folders inside an output folder that belong to another build, such as a server's
  */
 export async function collect(
   outputs: readonly Output[],
-  before: ReadonlyMap<string, Snapshot>,
+  before: Map<string, Snapshot>,
   notOurs: readonly string[],
 ): Promise<Collected> {
   const merged = mergeByFolder(outputs)
@@ -52,6 +52,7 @@ export async function collect(
     // A folder inside this one that is an output of its own has its own URLs: its files are collected from there.
     const skipped = [...notOurs, ...merged.map((other) => other.dir)].filter((folder) => folder !== dir)
     const old = before.get(dir)
+    before.delete(dir)
     const ofAnother = finder(files, ({ path }) => path)
     // Where a bundler is told to write a page for the server: it has no place in the location.
     for (const path of emitted) {

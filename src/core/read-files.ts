@@ -15,7 +15,7 @@ export interface FolderInput {
   asked: Asked
   outputs: readonly Output[]
   /** What stood in the output folders when the build began. */
-  before: ReadonlyMap<string, Snapshot>
+  before: Map<string, Snapshot>
   /** Folders inside them that are another build's. */
   notOurs: readonly string[]
   /** Where the page's own origin has them: a URL or a path with a slash at its end. */
