@@ -7,7 +7,7 @@ import type { Phase, Row, Run } from './results.js'
 import type { BenchServer } from './server/start.js'
 import type { Tool } from './tools/tool.js'
 import { judge } from './verdict.js'
-import { type Folders, renew } from './work/folder.js'
+import { type Folders, renew, warm } from './work/folder.js'
 import type { Work } from './work/works.js'
 
 export interface FoundTool {
@@ -29,7 +29,7 @@ export interface CellInput {
   slow: number
   /** Tools that took too long at a lower latency. */
   hopeless: ReadonlySet<string>
-  /** Run once before anything is measured: files in memory, the server's code compiled. */
+  /** Run once before anything is measured: the server's code is compiled. */
   warmUp: FoundTool
   say(message: string): void
 }
@@ -92,6 +92,7 @@ export async function runCell(input: CellInput): Promise<Row[]> {
     mkdirSync(home, { recursive: true })
     const deploy = { folder: folderOf(phase), endpoint: server.endpoint, bucket, location, home }
     const env = { ...environment(home), ...tool.env?.(deploy) }
+    warm(deploy.folder)
     await server.figures()
     const ended = await measure({ argv: tool.command(deploy), cwd: home, env }, timeout)
     if (ended.timedOut) return { note: 'timeout' }

@@ -103,6 +103,11 @@ function identify(bytes: Buffer, known: Map<string, string>): Pick<WrittenFile, 
   return { md5, etags: [md5, ...etags] }
 }
 
+/** Has the system keep every file in memory, as just after a build: some tools tell it to forget what they have read. */
+export function warm({ dir, files }: Folder): void {
+  for (const { path } of files) readFileSync(join(dir, path))
+}
+
 /** Gives every file a new time, as a clean build does, and nothing else. */
 export function renew({ dir, files }: Folder): void {
   const now = Date.now() / 1000
