@@ -61,7 +61,7 @@ const recordOf = (etag: string): Known['record'] => ({
 const decided = (files: Rows<DigestedFile>, of: Known) =>
   [...plan(files, of, false).decisions].map(({ action, reason }) => `${action} ${reason}`)
 
-describe('the MD5 of a large file', () => {
+describe('an MD5', () => {
   it.each<[what: string, known: Partial<Known>, decision: string]>([
     ['the same bytes, and no record', { listing: listed(md5) }, 'copy headers unknown'],
     ['other bytes, and no record', { listing: listed(other) }, 'upload content'],
@@ -89,7 +89,7 @@ describe('the MD5 of a large file', () => {
     ['what isn’t there', {}, 'upload new'],
     ['another size', { listing: listed(md5, 5) }, 'upload size'],
     ['an ETag that is none', { listing: listed(`${md5}-2`) }, 'upload etag is no md5'],
-    ['what the record knows', { listing: listed(other), record: recordOf(other) }, 'skip unchanged'],
+    ['what the record knows', { listing: listed(`${md5}-2`), record: recordOf(`${md5}-2`) }, 'skip unchanged'],
     [
       'what this run has written',
       { listing: listed(md5), written: new Map([['static/large.bin', md5]]) },
@@ -113,9 +113,10 @@ describe('the MD5 of a large file', () => {
   })
 
   it('is not made where the deploy is stopped', async () => {
-    await writeFile(fileOf(file), Buffer.alloc(20 * 1024 * 1024))
+    const size = 20 * 1024 * 1024
+    await writeFile(fileOf(file), Buffer.alloc(size))
     const reason = new Error('stopped')
-    const adding = addMd5s([{ ...file, size: 5 }], known({ listing: listed(md5, 5) }), AbortSignal.abort(reason))
+    const adding = addMd5s([{ ...file, size }], known({ listing: listed(md5, size) }), AbortSignal.abort(reason))
     await expect(adding).rejects.toBe(reason)
   })
 
@@ -127,21 +128,60 @@ describe('the MD5 of a large file', () => {
     )
     expect([...files]).toEqual([small, { ...file, md5 }])
   })
+
+  it('is added for one file that the record knows, which shows whether ETags are MD5s here', async () => {
+    const two = { ...file, path: 'two.bin', key: 'static/two.bin' }
+    const fingerprinted: DigestedFile = { ...file, path: 'a-1.bin', key: 'static/a-1.bin', group: 'fingerprinted' }
+    await writeFile(fileOf(fingerprinted), content)
+    const objects = [...(recordOf(md5)?.objects ?? [])]
+    const record = { ...recordOf(md5), objects: new Map([...objects, ['two.bin', objects[0]?.[1]]]) } as Known['record']
+    const listing = [
+      ...listed(md5),
+      { ...listed(md5)[0], key: two.key },
+      { ...listed(other)[0], key: fingerprinted.key },
+    ] as ListedObject[]
+    const of = known({ listing, record })
+    const all = [file, two, fingerprinted]
+    expect(plan(all, of, false)).toMatchObject({ lacksMd5: true, overwritten: [] })
+    const files = await addMd5s(all, of)
+    expect([...files]).toEqual([{ ...file, md5 }, two, { ...fingerprinted, md5 }])
+    expect(plan(files, of, false).overwritten).toEqual([{ ...fingerprinted, md5 }])
+  })
+
+  it('is made of the bytes that are in memory', async () => {
+    await rm(fileOf(file))
+    const files = await addMd5s([{ ...file, content: Buffer.from(content) }], known({ listing: listed(md5) }))
+    expect([...files].map((each) => each.md5)).toEqual([md5])
+  })
 })
 
-it.each<[how: string, change: (path: string) => Promise<unknown>, says: string]>([
-  ['vanished', (path) => rm(path), 'large.bin vanished after the build'],
-  ['became a folder', (path) => rm(path).then(() => mkdir(path)), "large.bin can't be read (EISDIR)"],
-  ['grew', (path) => writeFile(path, `${content} and more`), 'large.bin changed after it was first read; build again'],
-  ['shrank', (path) => writeFile(path, 'what'), 'large.bin changed after it was first read; build again'],
-  [
-    'has other bytes of the same number',
-    (path) => writeFile(path, content.toUpperCase()),
-    'large.bin changed after it was first read; build again',
-  ],
-])('a file that %s since it was first read is an error', async (_how, change, says) => {
-  await change(fileOf(file))
-  const adding = addMd5s([file], known({ listing: listed(md5) }))
-  await expect(adding).rejects.toThrow(StaticS3Error)
-  await expect(adding).rejects.toThrow(says)
+describe.each([
+  ['small', content],
+  ['large', content.repeat(20_000)],
+])('a %s file', (_size, content) => {
+  beforeEach(async () => {
+    await writeFile(fileOf(file), content)
+    file = { ...file, size: content.length, sha256: hash('sha256', content) }
+  })
+
+  it.each<[how: string, change: (path: string) => Promise<unknown>, says: string]>([
+    ['vanished', (path) => rm(path), 'large.bin vanished after the build'],
+    ['became a folder', (path) => rm(path).then(() => mkdir(path)), "large.bin can't be read (EISDIR)"],
+    [
+      'grew',
+      (path) => writeFile(path, `${content} and more`),
+      'large.bin changed after it was first read; build again',
+    ],
+    ['shrank', (path) => writeFile(path, 'what'), 'large.bin changed after it was first read; build again'],
+    [
+      'has other bytes of the same number',
+      (path) => writeFile(path, content.toUpperCase()),
+      'large.bin changed after it was first read; build again',
+    ],
+  ])('that %s since it was first read is an error', async (_how, change, says) => {
+    await change(fileOf(file))
+    const adding = addMd5s([file], known({ listing: listed(md5, file.size) }))
+    await expect(adding).rejects.toThrow(StaticS3Error)
+    await expect(adding).rejects.toThrow(says)
+  })
 })

@@ -1,14 +1,20 @@
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { fileOf } from './built-file.js'
 import type { DigestedFile } from './digest.js'
 import { StaticS3Error } from './error.js'
 import { readInPieces } from './large-file.js'
 import { hex, optional, Packed, Paired, type Rows } from './packed.js'
-import { goesByEtag, type Known, listedIn } from './plan.js'
+import { goesByEtag, isMd5OnRecord, type Known, listedIn } from './plan.js'
+import { readSmall, smallBytes } from './small-file.js'
+import { turnsOf } from './turns.js'
+
+/** Bytes after which others get their turn, some five milliseconds, and what opening a file counts as. */
+const turnBytes = 2 * 1024 * 1024
+const opening = 16 * 1024
 
 /**
- * Adds the MD5s that a plan can't do without: those of large files that are in the bucket with the same size, of whose bytes nothing but an
- * ETag tells.
+ * Adds the MD5s that a plan can't do without: those of files that are in the bucket with the same size, of whose bytes nothing but an ETag
+ * tells, and one by which it shows whether this bucket's ETags are MD5s.
  *
  * @throws StaticS3Error where a file isn't any more what it was; the signal's reason
  */
@@ -19,30 +25,55 @@ export async function addMd5s(
 ): Promise<Rows<DigestedFile>> {
   const listed = listedIn(known)
   const md5s = new Packed(optional(hex))
+  const turn = turnsOf(turnBytes, signal)
+  let lacksProof = true
   for (const file of files) {
     const there = file.md5 === undefined ? listed(file.key) : undefined
-    md5s.push(there && goesByEtag(file, there, known) ? await md5Of(file, signal) : file.md5)
+    const isProof = lacksProof && there !== undefined && isMd5OnRecord(file, there, known)
+    if (isProof) lacksProof = false
+    if (!there || !(isProof || goesByEtag(file, there, known))) {
+      md5s.push(file.md5)
+      continue
+    }
+    md5s.push(file.size <= smallBytes ? ofSmall(file) : await ofLarge(file, signal))
+    await turn(opening + Math.min(file.size, smallBytes))
   }
   return new Paired(files, md5s, (file, md5) => Object.assign(file, { md5 }))
 }
 
-async function md5Of(file: DigestedFile, signal: AbortSignal | undefined): Promise<string> {
-  const { path, sha256 } = file
+function ofSmall(file: DigestedFile): string {
+  let bytes = file.content
+  try {
+    bytes ??= readSmall(fileOf(file), Buffer.allocUnsafe(file.size + 1))
+  } catch (error) {
+    throw told(file, error)
+  }
+  // The record will say that the two are of the same bytes.
+  if (!bytes || hash('sha256', bytes) !== file.sha256) throw changed(file)
+  return hash('md5', bytes)
+}
+
+async function ofLarge(file: DigestedFile, signal: AbortSignal | undefined): Promise<string> {
   const md5 = createHash('md5')
   const again = createHash('sha256')
   const update = (piece: Buffer) => {
     md5.update(piece)
     again.update(piece)
   }
-  await readInPieces(fileOf(file), update, signal).catch((error: NodeJS.ErrnoException) => {
+  await readInPieces(fileOf(file), update, signal).catch((error) => {
     signal?.throwIfAborted()
-    const { code } = error
-    const what = code === 'ENOENT' ? 'vanished after the build' : `can't be read (${code})`
-    throw new StaticS3Error(`static-s3: ${path} ${what}`)
+    throw told(file, error)
   })
-  // The record will say that the two are of the same bytes.
-  if (again.digest('hex') !== sha256) {
-    throw new StaticS3Error(`static-s3: ${path} changed after it was first read; build again`)
-  }
+  if (again.digest('hex') !== file.sha256) throw changed(file)
   return md5.digest('hex')
+}
+
+function told({ path }: DigestedFile, error: unknown): StaticS3Error {
+  const { code } = error as NodeJS.ErrnoException
+  const what = code === 'ENOENT' ? 'vanished after the build' : `can't be read (${code})`
+  return new StaticS3Error(`static-s3: ${path} ${what}`)
+}
+
+function changed({ path }: DigestedFile): StaticS3Error {
+  return new StaticS3Error(`static-s3: ${path} changed after it was first read; build again`)
 }

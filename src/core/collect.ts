@@ -1,9 +1,9 @@
 import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
-import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { BuiltFile } from './built-file.js'
 import { compareKeys } from './key-order.js'
 import { finder, flag, oneOf, Packed, PackedMap, type Rows, row, text } from './packed.js'
+import { turnsOf } from './turns.js'
 
 /** An output folder and what the bundler knows of it. Paths in the sets are relative to it, with `/`. */
 export interface Output {
@@ -106,7 +106,7 @@ function mergeByFolder(outputs: readonly Output[]): Output[] {
 }
 
 /** Files after which whatever else the process does gets its turn. */
-const turnFiles = 2000
+const turnFiles = 500
 
 /**
  * Without waiting for each file: that is ten times as fast as Node's pool of threads.
@@ -124,7 +124,7 @@ async function walk(
   const foreign = skipped
     .map((folder) => orUndefined(() => realpathSync(folder)) ?? folder)
     .filter((folder) => folder.startsWith(base + sep))
-  let looked = 0
+  const turn = turnsOf(turnFiles)
   const walkFolder = async (folder: string, above: string): Promise<void> => {
     const entries = readdirSync(folder, { withFileTypes: true })
     for (const entry of entries.sort((a, b) => compareKeys(inPath(a), inPath(b)))) {
@@ -136,7 +136,7 @@ async function walk(
       }
       if (!entry.isSymbolicLink() && !entry.isFile()) continue
       found(path, entry.isFile() || leadsToFile(file, base, foreign) ? file : undefined)
-      if (++looked % turnFiles === 0) await yieldToOthers()
+      await turn(1)
     }
   }
   await walkFolder(root, '')

@@ -1,18 +1,17 @@
 import { hash } from 'node:crypto'
 import { statSync } from 'node:fs'
-import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { fileOf } from './built-file.js'
 import type { ClassifiedFile } from './classify.js'
 import { digestLarge, type LargeFile } from './digest-threads.js'
-import { turnBytes } from './large-file.js'
-import { derived, hex, number, optional, Packed, Paired, plainOf, plainRows, type Rows, row } from './packed.js'
+import { derived, hex, number, Packed, Paired, plainOf, plainRows, type Rows, row } from './packed.js'
 import { searchFor } from './secret-search.js'
 import { readSmall, smallBytes } from './small-file.js'
+import { turnsOf } from './turns.js'
 
 export interface DigestedFile extends ClassifiedFile {
   /** Bytes. */
   size: number
-  /** Hex; what S3 compares content by. Of a large file only where nothing else will do: it takes longer than all else. */
+  /** Hex; what S3 compares content by. Only where nothing else will do (see `addMd5s`): it takes longer than the SHA-256. */
   md5?: string | undefined
   /** Hex; what records compare content by. */
   sha256: string
@@ -37,7 +36,8 @@ export interface Secret {
 
 /** Bytes of small files that are kept for their upload. Of many files they would be few. */
 const keptBytes = 8 * 1024 * 1024
-/** Bytes that opening a file counts as, until others get their turn. */
+/** Bytes after which others get their turn, some three milliseconds, and what opening a file counts as. */
+const turnBytes = 2 * 1024 * 1024
 const opening = 16 * 1024
 
 /**
@@ -67,22 +67,23 @@ export async function digest(
     problems.push(code === 'ENOENT' ? `${path} vanished after the build` : `${path} can't be read (${code})`)
 
   const contents = new Packed(
-    row<Content>({ size: number, md5: optional(hex), sha256: hex, content: derived(() => undefined) }),
+    row<Content>({ size: number, sha256: hex, content: derived(() => undefined) }),
     [],
     plainOf(files.length),
   )
   const large: (LargeFile & { path: string })[] = []
   const scratch = Buffer.allocUnsafe(smallBytes + 1)
   let room = files.length > plainRows ? 0 : keptBytes
-  let done = 0
+  const turn = turnsOf(turnBytes, signal)
   for (const each of files) {
     const { path } = each
+    let read = 0
     try {
       const file = fileOf(each)
       const bytes = readSmall(file, scratch)
       const size = bytes?.length ?? statSync(file).size
       if (bytes) {
-        const content = { size, md5: hash('md5', bytes), sha256: hash('sha256', bytes) }
+        const content = { size, sha256: hash('sha256', bytes) }
         tell(path, search(bytes))
         const keeps = size <= room
         if (keeps) room -= size
@@ -91,14 +92,11 @@ export async function digest(
         large.push({ path, file, size })
         contents.push(later)
       }
-      done += opening + Math.min(size, smallBytes)
+      read = Math.min(size, smallBytes)
     } catch (error) {
       tellError(path, error as NodeJS.ErrnoException)
     }
-    if (done < turnBytes) continue
-    done = 0
-    await yieldToOthers()
-    signal?.throwIfAborted()
+    await turn(opening + read)
   }
 
   const ofLarge = new Map<string, Content>()
@@ -128,9 +126,8 @@ const withContent = (file: ClassifiedFile, content: Content): DigestedFile => ({
   group: file.group,
   parameters: file.parameters,
   size: content.size,
-  md5: content.md5,
   sha256: content.sha256,
   content: content.content,
 })
 
-type Content = Pick<DigestedFile, 'size' | 'md5' | 'sha256' | 'content'>
+type Content = Pick<DigestedFile, 'size' | 'sha256' | 'content'>

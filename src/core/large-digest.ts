@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readSync } from 'node:fs'
-import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { searchFor } from './secret-search.js'
 import { smallBytes } from './small-file.js'
+import { turnsOf } from './turns.js'
 
 export interface LargeDigest {
   /** Bytes. */
@@ -60,21 +60,17 @@ export function largeDigester(
 /**
  * Digests files in this thread.
  *
- * @param turn bytes after which whatever else it does gets its turn
+ * @param turnBytes bytes after which whatever else it does gets its turn
  * @param signal ends it, with its reason
  */
-export function digesterHere(values: readonly Uint8Array[], turn: number, signal?: AbortSignal) {
+export function digesterHere(values: readonly Uint8Array[], turnBytes: number, signal?: AbortSignal) {
   const digester = largeDigester(tools, values, smallBytes)
   return async (file: string): Promise<LargeDigest> => {
-    let done = 0
+    const turn = turnsOf(turnBytes, signal)
     const steps = digester(file)
     for (let step = steps.next(); ; step = steps.next()) {
       if (step.done) return step.value
-      done += step.value
-      if (done < turn) continue
-      done = 0
-      await yieldToOthers()
-      signal?.throwIfAborted()
+      await turn(step.value)
     }
   }
 }

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
-import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import type { Pieces } from './bucket.js'
 import { smallBytes } from './small-file.js'
+import { turnsOf } from './turns.js'
 
 /** Bytes that are sent in one piece. */
 const sentBytes = 256 * 1024
@@ -18,18 +18,14 @@ const sendingTurnBytes = 1024 * 1024
  */
 export async function readInPieces(file: string, take: (piece: Buffer) => void, signal?: AbortSignal): Promise<void> {
   const memory = Buffer.allocUnsafe(smallBytes)
+  const turn = turnsOf(turnBytes, signal)
   const handle = openSync(file, 'r')
   try {
-    let done = 0
     for (;;) {
       const length = readSync(handle, memory)
       if (length === 0) return
       take(memory.subarray(0, length))
-      done += length
-      if (done < turnBytes) continue
-      done = 0
-      await yieldToOthers()
-      signal?.throwIfAborted()
+      await turn(length)
     }
   } finally {
     closeSync(handle)
@@ -45,17 +41,14 @@ export function piecesOf(handle: number): Pieces {
   }
   async function* read() {
     const memory = Buffer.allocUnsafeSlow(sentBytes)
-    let sinceTurn = 0
+    const turn = turnsOf(sendingTurnBytes)
     try {
       // Closed meanwhile, its number may be another file's.
       while (isOpen) {
         const length = readSync(handle, memory)
         if (length === 0) return
         yield memory.subarray(0, length)
-        sinceTurn += length
-        if (sinceTurn < sendingTurnBytes) continue
-        sinceTurn = 0
-        await yieldToOthers()
+        await turn(length)
       }
     } finally {
       close()

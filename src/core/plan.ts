@@ -158,6 +158,11 @@ export function goesByEtag(file: DigestedFile, there: ListedObject, { record, wr
   return isMd5(there.etag) && !bytesOnRecord(file.path, there, record)
 }
 
+/** Whether a file has the bytes that an object is known to have, and the ETag may be their MD5. */
+export function isMd5OnRecord({ path, sha256 }: DigestedFile, there: ListedObject, { record }: Known): boolean {
+  return isMd5(there.etag) && bytesOnRecord(path, there, record)?.sha256 === sha256
+}
+
 /** What the record says of an object that is there as it was, but for its headers. */
 function bytesOnRecord(path: string, there: ListedObject, record: Known['record']): KnownObject | undefined {
   const known = record?.objects.get(path)
