@@ -119,7 +119,7 @@ const moments: Record<string, Moment> = {
     isHeld: isPutOf(/^static\/assets\//),
     answered: false,
     says: new RegExp(`stopped by SIG\\w+\\. The site stands as it was\\. ${carriesOn}`),
-    lock: 'none',
+    lock: 'given up',
   },
   'while pages go up': pagesAnswered,
   'while pages go up and nobody answers': {

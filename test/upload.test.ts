@@ -333,7 +333,8 @@ describe('new headers', () => {
   it('wait for the group before, whether that is uploaded or copied', async () => {
     const { bucket, asked, planned } = await stale()
     const added = await write('assets/c-1.js', 'fingerprinted')
-    await upload({ ...planned, decisions: [...planned.decisions, ...planAll([added]).decisions] }, bucket, 1, () => {})
+    const decisions = [...planned.decisions, ...planAll([added]).decisions]
+    await upload({ ...planned, decisions, changes: [...decisions.keys()] }, bucket, 1, () => {})
     expect(asked.slice(0, 4)).toEqual([
       // New names first: nobody refers to them yet.
       'put static/assets/c-1.js',

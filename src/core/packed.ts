@@ -328,12 +328,12 @@ export class PackedMap<T> implements Iterable<[key: string, value: T]> {
   }
 
   get(key: string): T | undefined {
-    const found = this.#find(key)
+    const found = this.#indexed.find(key)
     return found && this.#values.at(found.index)
   }
 
   has(key: string): boolean {
-    return this.#find(key) !== undefined
+    return this.#indexed.find(key) !== undefined
   }
 
   /** How many were set; those that were set again count again. */
@@ -343,22 +343,23 @@ export class PackedMap<T> implements Iterable<[key: string, value: T]> {
 
   /** In the order in which they were set, without those that were set again later. */
   *[Symbol.iterator](): Iterator<[key: string, value: T]> {
+    const { isUnique, find } = this.#indexed
     let index = 0
     for (const key of this.#keys) {
-      if (this.#find(key)?.index === index) yield [key, this.#values.at(index) as T]
+      if (isUnique || find(key)?.index === index) yield [key, this.#values.at(index) as T]
       index++
     }
   }
 
-  #find(key: string): Found<string> | undefined {
+  get #indexed(): Index<string> {
     this.#index ??= indexBy(this.#keys, (each) => each, this.#most)
-    return this.#index(key)
+    return this.#index
   }
 }
 
 /** What finds a row by a text of its own, without keeping the texts. Of rows with the same text it finds the last. */
 export function finder<T>(rows: Rows<T>, keyOf: (row: T) => string, most = plainRows): (key: string) => T | undefined {
-  const find = indexBy(rows, keyOf, most)
+  const { find } = indexBy(rows, keyOf, most)
   return (key) => find(key)?.row
 }
 
@@ -367,7 +368,11 @@ interface Found<T> {
   row: T
 }
 
-type Index<T> = (key: string) => Found<T> | undefined
+interface Index<T> {
+  find(key: string): Found<T> | undefined
+  /** Whether no two rows have the same text. */
+  isUnique: boolean
+}
 
 function indexBy<T>(rows: Rows<T>, keyOf: (row: T) => string, most: number): Index<T> {
   return rows.length <= most ? indexOnHeap(rows, keyOf) : indexInSlots(rows, keyOf)
@@ -377,10 +382,11 @@ function indexOnHeap<T>(rows: Rows<T>, keyOf: (row: T) => string): Index<T> {
   const indices = new Map<string, number>()
   let index = 0
   for (const each of rows) indices.set(keyOf(each), index++)
-  return (key) => {
+  const find = (key: string) => {
     const found = indices.get(key)
     return found === undefined ? undefined : { index: found, row: rows.at(found) as T }
   }
+  return { find, isUnique: indices.size === rows.length }
 }
 
 function indexInSlots<T>(rows: Rows<T>, keyOf: (row: T) => string): Index<T> {
@@ -398,14 +404,16 @@ function indexInSlots<T>(rows: Rows<T>, keyOf: (row: T) => string): Index<T> {
     }
   }
   let count = 0
+  let isUnique = true
   for (const each of rows) {
     const key = keyOf(each)
     const hash = hashOf(key)
-    const { slot } = look(key, hash)
+    const { slot, found } = look(key, hash)
+    if (found) isUnique = false
     hashes[slot] = hash
     indices[slot] = ++count
   }
-  return (key) => look(key, hashOf(key)).found
+  return { find: (key) => look(key, hashOf(key)).found, isUnique }
 }
 
 /** Another one in each process: whoever names objects in a bucket mustn't know which names collide. */

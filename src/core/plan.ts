@@ -32,6 +32,8 @@ export interface Decision extends Outcome {
 export interface Plan {
   /** In the order of the files. */
   decisions: Rows<Decision>
+  /** The indices of those that aren't skipped. */
+  changes: readonly number[]
   /** How many there are of each kind, and how many of those that are skipped are as the last release left them. */
   counts: Record<Outcome['action'] | 'unchanged', number>
   /** Fingerprinted files whose names stand in the bucket with other bytes: somebody may have the old ones cached for a year. */
@@ -88,9 +90,11 @@ export function plan(files: Rows<DigestedFile>, known: Known, force: boolean): P
   let etagsAreMd5 = false
   let lacksMd5 = false
   const others: DigestedFile[] = []
+  const changes: number[] = []
   for (const file of files) {
     const there = listed(file.key)
     const outcome = decide(file, there, known, force)
+    if (outcome.action !== 'skip') changes.push(outcomes.length)
     outcomes.push(outcome)
     counts[outcome.action]++
     if (outcome.reason === 'unchanged') counts.unchanged++
@@ -111,7 +115,7 @@ export function plan(files: Rows<DigestedFile>, known: Known, force: boolean): P
     outcomes,
     (file, { action, reason, etag }): Decision => ({ file, action, reason, etag }),
   )
-  return { decisions, counts, overwritten, lacksMd5 }
+  return { decisions, changes, counts, overwritten, lacksMd5 }
 }
 
 const finders = new WeakMap<Survey['listing'], (key: string) => ListedObject | undefined>()

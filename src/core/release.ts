@@ -7,7 +7,7 @@ import { groups } from './groups.js'
 import { headersOf } from './headers.js'
 import { compareKeys } from './key-order.js'
 import { type Lock, takeLock } from './lock.js'
-import { finder, Paired, type Rows } from './packed.js'
+import { flag, PackedMap, Paired, type Rows } from './packed.js'
 import { type Decision, isAsRecorded, type Known, listedIn, type Plan, plan } from './plan.js'
 import { type Author, encodeBegun, encodeRelease, type KnownObject } from './record.js'
 import { begunKey, latestRelease, lockKey, type ReleasesFolder, recordKey, releasesFolder } from './releases-folder.js'
@@ -71,9 +71,21 @@ export async function release(input: ReleaseInput): Promise<Released> {
   input.warm?.(first.counts.upload + first.counts.copy)
   const author = await input.author()
   const keeps = survey.folder !== undefined && (await orFail(begin(input, author, first, 1)))
-  await upload.run(first, ['fingerprinted'])
+  // Nobody else has to wait for a file to be sent, but two round trips may go by while the last ones are.
+  const inVain = new AbortController()
+  let taking: Promise<Lock> | undefined
+  try {
+    await upload.run(first, ['fingerprinted'], undefined, () => {
+      if (keeps) taking = takeLockOf(input, author, survey, inVain.signal)
+      taking?.catch(() => {})
+    })
+  } catch (error) {
+    inVain.abort()
+    await taking?.then((lock) => lock.giveUp()).catch(() => {})
+    throw error
+  }
 
-  const lock = keeps ? await orFail(takeLockOf(input, author, survey)) : undefined
+  const lock = taking && (await orFail(taking))
   try {
     let now = survey
     let last = first
@@ -99,10 +111,6 @@ export async function release(input: ReleaseInput): Promise<Released> {
 
 function isUnchanged({ decisions, counts }: Plan): boolean {
   return counts.unchanged === decisions.length
-}
-
-function* changesIn({ decisions }: Plan): Generator<Decision> {
-  for (const decision of decisions) if (decision.action !== 'skip') yield decision
 }
 
 /** What became of each file: of what the first plan had uploaded already, the last one says that there is nothing left to do. */
@@ -155,7 +163,10 @@ async function begin(
 ): Promise<boolean> {
   const { location } = settings
   function* headersOfChanges(): Generator<[path: string, headers: string]> {
-    for (const { file } of changesIn(decided)) yield [file.path, headersOf(file.parameters)]
+    for (const index of decided.changes) {
+      const { file } = decided.decisions.at(index) as Decision
+      yield [file.path, headersOf(file.parameters)]
+    }
   }
   const headers = headersOfChanges()
   const body = bodyOfBytes(await encodeBegun(location, { ...author, at: new Date(), headers }))
@@ -175,6 +186,7 @@ function takeLockOf(
   { bucket, aside = bucket, settings, stop = unstoppable, warn, onWait }: ReleaseInput,
   author: Author,
   survey: Survey,
+  inVain: AbortSignal,
 ): Promise<Lock> {
   return takeLock({
     bucket: aside,
@@ -184,7 +196,7 @@ function takeLockOf(
     conditionalWrites: survey.record?.conditionalWrites ?? false,
     parameters: { ...recordParameters(settings), ContentType: 'application/json' },
     patience: settings.lockTimeout * 1000,
-    stop: stop.begun,
+    stop: AbortSignal.any([stop.begun, inVain]),
     onWait,
   }).then((lock) => {
     if (!lock.conditionalWrites) {
@@ -240,7 +252,7 @@ function recordOfRelease(
   known: Known & Pick<Survey, 'takenAt'>,
 ): Parameters<typeof encodeRelease>[1] {
   const listed = listedIn(known)
-  const ours = finder(files, ({ path }) => path)
+  const ours = new PackedMap(flag)
   const prefix = settings.location === '' ? '' : `${settings.location}/`
   return {
     ...author,
@@ -254,6 +266,7 @@ function recordOfRelease(
 
   function* objects(): Generator<[path: string, object: KnownObject]> {
     for (const file of files) {
+      ours.set(file.path, true)
       const written = known.written.get(file.key)
       yield [
         file.path,
@@ -281,7 +294,7 @@ function recordOfRelease(
 
   function* earlier(): Generator<[path: string, object: KnownObject]> {
     for (const [path, object] of known.record?.objects ?? []) {
-      if (ours(path)) continue
+      if (ours.has(path)) continue
       const there = listed(prefix + path)
       if (there && isAsRecorded(path, object, there, known)) yield [path, object]
     }

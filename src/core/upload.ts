@@ -29,9 +29,15 @@ export interface Upload {
    * Carries out what a plan decides for these groups: one group after the other, each only when the one before is there whole. The first
    * failure stops everything, so that a page is never touched when something that it may refer to is missing.
    *
+   * @param nearlyDone called once nothing is left but small files that are on their way
    * @throws StaticS3Error with what failed and what visitors see now
    */
-  run(plan: Pick<Plan, 'decisions'>, which: readonly Group[], permit?: Permit): Promise<void>
+  run(
+    plan: Pick<Plan, 'decisions' | 'changes'>,
+    which: readonly Group[],
+    permit?: Permit,
+    nearlyDone?: () => void,
+  ): Promise<void>
 }
 
 /** Something that has to be held while files are written, such as a lock. */
@@ -83,18 +89,18 @@ export function startUpload(
     return bucket.put(file.key, bodyOf(file, permit), file.parameters, signal)
   }
 
-  const run: Upload['run'] = async ({ decisions }, which, permit) => {
+  const run: Upload['run'] = async (plan, which, permit, nearlyDone) => {
     const failed = new AbortController()
     const stop = AbortSignal.any([failed.signal, asked.begun, ...(permit ? [permit.signal] : [])])
     // What is on its way may arrive though nobody waits for it, and over what the next deploy writes. Under a permit it is waited for.
     const signal = permit ? AbortSignal.any([permit.signal, asked.cut]) : stop
-    const { waves, files, bytes } = wavesOf(decisions, which)
+    const { waves, files, bytes } = wavesOf(plan, which)
     const all = { files: done.files + files, bytes: done.bytes + bytes }
     planned = all.files
 
     const carryOut = async (index: number): Promise<void> => {
       if (stop.aborted) return
-      const decision = decisions.at(index) as Decision
+      const decision = plan.decisions.at(index) as Decision
       const { group, size } = decision.file
       try {
         permit?.check()
@@ -112,16 +118,28 @@ export function startUpload(
       onProgress(done, all)
     }
 
-    for (const group of groups.filter((each) => which.includes(each))) {
+    const inTurn = groups.filter((each) => which.includes(each))
+    const ahead = inTurn.flatMap((group) => waves[group])
+    // Small files that haven't left yet, and large ones that aren't there yet.
+    let left = ahead.reduce((sum, { small, large }) => sum + small.length + large.length, 0)
+    const countDown = (by: 0 | 1) => {
+      left -= by
+      if (left === 0 && !stop.aborted) nearlyDone?.()
+    }
+    countDown(0)
+    for (const group of inTurn) {
       for (const { small, large } of waves[group]) {
         // Large ones from the beginning on, beside small ones, so that none is left over for the end.
         await Promise.all([
           eachInParallel(
             largeAtOnce,
             large.sort((a, b) => b.size - a.size),
-            ({ index }) => carryOut(index),
+            ({ index }) => carryOut(index).then(() => countDown(1)),
           ),
-          eachInParallel(concurrency, small, carryOut),
+          eachInParallel(concurrency, small, (index) => {
+            countDown(1)
+            return carryOut(index)
+          }),
         ])
       }
       if (stop.aborted) throw failure(stop.reason)
@@ -138,7 +156,7 @@ interface Wave {
 }
 
 /** What is to be done in the order in which it may be, and how much that is with the groups that come after these. */
-function wavesOf(decisions: Plan['decisions'], which: readonly Group[]) {
+function wavesOf({ decisions, changes }: Pick<Plan, 'decisions' | 'changes'>, which: readonly Group[]) {
   const before = groups.slice(
     0,
     groups.findIndex((group) => which.includes(group)),
@@ -147,10 +165,10 @@ function wavesOf(decisions: Plan['decisions'], which: readonly Group[]) {
   // Nobody refers to what is new, yet; what changes may come to refer to it.
   const waves = Object.fromEntries(groups.map((group) => [group, [wave(), wave()]])) as Record<Group, [Wave, Wave]>
   const all: Done = { files: 0, bytes: 0 }
-  for (let index = 0; index < decisions.length; index++) {
-    const { file, action, reason } = decisions.at(index) as Decision
+  for (const index of changes) {
+    const { file, reason } = decisions.at(index) as Decision
     const { group, size } = file
-    if (action === 'skip' || before.includes(group)) continue
+    if (before.includes(group)) continue
     const { small, large } = waves[group][reason === 'new' ? 0 : 1]
     if (size <= smallBytes) small.push(index)
     else large.push({ index, size })

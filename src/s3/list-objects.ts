@@ -10,7 +10,7 @@ type AskForPage = (start: PageStart, signal: AbortSignal | undefined) => Promise
 type Keep = (objects: readonly ListedObject[]) => Rows<ListedObject>
 
 /** How many ranges are listed at a time: each page of an answer is a third of a megabyte. */
-const atOnce = 16
+const atOnce = 6
 
 /** A part of the listing: what is behind `after`, up to and with `end`, or up to the listing's own end. */
 interface Range {
