@@ -1,12 +1,11 @@
-import { extname } from 'node:path/posix'
-import mime from 'mime-types'
 import type { ObjectParameters } from './bucket.js'
 import type { BuiltFile } from './built-file.js'
 import type { Collected, LeftOut } from './collect.js'
+import { contentType } from './content-type.js'
 import type { Group } from './groups.js'
 import { derived, oneOf, Packed, plainOf, type Rows, row, text } from './packed.js'
 import { staysOnPageOrigin } from './same-origin.js'
-import { fileName, isChoice, matcher, staysHome } from './selection.js'
+import { isChoice, matcher, staysHome } from './selection.js'
 import type { Settings } from './settings.js'
 
 export interface ClassifiedFile extends Pick<BuiltFile, 'path' | 'dir'> {
@@ -130,22 +129,6 @@ function groupOf({ path, fingerprinted }: BuiltFile): Group {
   if (/\.(html?|xhtml)$/i.test(plain)) return 'html'
   if (fingerprinted) return 'fingerprinted'
   return staysOnPageOrigin(plain) || /manifest[^/]*\.json$/i.test(plain) ? 'manifest' : 'asset'
-}
-
-/** By the ending. */
-const contentTypes = new Map<string, string>()
-
-function contentType(path: string): string {
-  const ending = extname(path).toLowerCase()
-  // https://developer.apple.com/documentation/xcode/supporting-associated-domains
-  if (fileName(path) === 'apple-app-site-association') return 'application/json; charset=utf-8'
-  // The registry's application/node is no type that a browser runs.
-  if (ending === '.cjs') return 'text/javascript; charset=utf-8'
-  const known = contentTypes.get(ending)
-  if (known !== undefined) return known
-  const type = (ending !== '' && mime.contentType(ending)) || 'application/octet-stream'
-  contentTypes.set(ending, type)
-  return type
 }
 
 /** Seconds for which browsers or shared caches may use a response unasked; `immutable` alone counts for nothing (RFC 9111, RFC 8246). */
