@@ -34,15 +34,14 @@ vi.mock('../src/s3/s3-bucket.js', async (original) => {
   }
   return { ...real, openBucket }
 })
-vi.mock('../src/s3/sdk.js', async (original) => {
-  const real = await original<typeof import('../src/s3/sdk.js')>()
-  const parts = real.loadParts()
-  class NodeHttpHandler extends parts.NodeHttpHandler {
+vi.mock('../src/s3/sdk-parts.js', async (original) => {
+  const real = await original<typeof import('../src/s3/sdk-parts.js')>()
+  class NodeHttpHandler extends real.NodeHttpHandler {
     constructor(options: object) {
       super(silence === undefined ? options : { ...options, socketTimeout: silence })
     }
   }
-  return { ...real, loadParts: () => ({ ...parts, NodeHttpHandler }) }
+  return { ...real, NodeHttpHandler }
 })
 
 // It would ask git, which takes longer than the rest of a deploy here.

@@ -1,6 +1,11 @@
 import { awsDomain, bucketUrlAt } from '../core/public-url.js'
 import type { Settings } from '../core/settings.js'
-import { loadConfigReader } from './sdk.js'
+import {
+  loadConfig,
+  NODE_USE_DUALSTACK_ENDPOINT_CONFIG_OPTIONS,
+  NODE_USE_FIPS_ENDPOINT_CONFIG_OPTIONS,
+  resolveRegionConfig,
+} from './sdk-parts.js'
 
 export type Endpoint = Pick<Settings, 'bucket' | 'region' | 'endpoint' | 'addressingStyle' | 'credentials'>
 
@@ -11,7 +16,6 @@ export type Endpoint = Pick<Settings, 'bucket' | 'region' | 'endpoint' | 'addres
  * @see https://docs.aws.amazon.com/general/latest/gr/s3.html
  */
 export async function bucketUrl({ bucket, region, endpoint, addressingStyle, credentials }: Endpoint): Promise<URL> {
-  const { resolveRegionConfig } = loadConfigReader()
   // Refuses what can't be one.
   await resolveRegionConfig({ region, useFipsEndpoint: false }).region()
   const store = endpoint ?? `https://${await awsHost(region, credentials)}`
@@ -21,8 +25,6 @@ export async function bucketUrl({ bucket, region, endpoint, addressingStyle, cre
 }
 
 async function awsHost(region: string, credentials: Endpoint['credentials']): Promise<string> {
-  const { loadConfig, NODE_USE_FIPS_ENDPOINT_CONFIG_OPTIONS, NODE_USE_DUALSTACK_ENDPOINT_CONFIG_OPTIONS } =
-    loadConfigReader()
   const source = credentials && 'profile' in credentials ? { profile: credentials.profile } : {}
   const [fips, dualStack] = await Promise.all([
     loadConfig(NODE_USE_FIPS_ENDPOINT_CONFIG_OPTIONS, source)(),

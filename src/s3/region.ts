@@ -1,5 +1,10 @@
 import { StaticS3Error } from '../core/error.js'
-import { loadConfigReader } from './sdk.js'
+import {
+  loadConfig,
+  NODE_REGION_CONFIG_FILE_OPTIONS,
+  NODE_REGION_CONFIG_OPTIONS,
+  resolveRegionConfig,
+} from './sdk-parts.js'
 
 /**
  * The region that the SDK finds: `AWS_REGION`, the profile's in the shared config files, the EC2 instance's own. Where
@@ -10,8 +15,6 @@ import { loadConfigReader } from './sdk.js'
  * @throws StaticS3Error for a region that can't be one
  */
 export async function findRegion(profile?: string): Promise<string> {
-  const { loadConfig, resolveRegionConfig, NODE_REGION_CONFIG_OPTIONS, NODE_REGION_CONFIG_FILE_OPTIONS } =
-    loadConfigReader()
   const region = loadConfig(NODE_REGION_CONFIG_OPTIONS, { ...NODE_REGION_CONFIG_FILE_OPTIONS, profile })
   try {
     return await resolveRegionConfig({ region, useFipsEndpoint: false }).region()

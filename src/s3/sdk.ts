@@ -11,23 +11,9 @@ export function loadSdk(): Sdk {
   return require('@aws-sdk/client-s3')
 }
 
-/** The parts of the SDK that sign a request and send it, in a third of the time. Not loaded in a build that isn't enabled. */
-export function loadParts() {
-  const { SignatureV4 } = require('@smithy/signature-v4') as typeof import('@smithy/signature-v4')
-  const { NodeHttpHandler } = require('@smithy/node-http-handler') as typeof import('@smithy/node-http-handler')
-  const { HttpRequest, extendedEncodeURIComponent } =
-    require('@smithy/core/protocols') as typeof import('@smithy/core/protocols')
-  return { SignatureV4, NodeHttpHandler, HttpRequest, extendedEncodeURIComponent }
-}
-
 /** The part of the SDK that finds credentials. */
 export function loadCredentialChain() {
   return require('@aws-sdk/credential-provider-node') as typeof import('@aws-sdk/credential-provider-node')
-}
-
-/** The part of the SDK that reads its environment variables and shared config files. */
-export function loadConfigReader() {
-  return require('@smithy/core/config') as typeof import('@smithy/core/config')
 }
 
 const NODE_NOTICE = 'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'

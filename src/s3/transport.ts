@@ -1,11 +1,11 @@
 import type { Readable } from 'node:stream'
 import type { defaultProvider } from '@aws-sdk/credential-provider-node'
-import type { NodeHttpHandler } from '@smithy/node-http-handler'
 import type { Settings } from '../core/settings.js'
 import { openConnections } from './connections.js'
 import { bucketUrl } from './endpoint.js'
 import type { Clock } from './retry.js'
-import { loadCredentialChain, loadParts } from './sdk.js'
+import { loadCredentialChain } from './sdk.js'
+import { extendedEncodeURIComponent, HttpRequest, NodeHttpHandler, SignatureV4 } from './sdk-parts.js'
 import { Sha256 } from './sha256.js'
 import { underShared } from './shared-signal.js'
 import { plainXml, rootOf, textsOf } from './xml.js'
@@ -70,7 +70,6 @@ export const socketsAside = 2
 export const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
 
 export function openTransport(settings: S3Settings, clock: Pick<Clock, 'now'>): Transport {
-  const { SignatureV4, NodeHttpHandler, HttpRequest, extendedEncodeURIComponent } = loadParts()
   const credentials = credentialsOf(settings)
   const signer = new SignatureV4({
     service: 's3',
