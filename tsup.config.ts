@@ -67,6 +67,8 @@ export default defineConfig([
     esbuildOptions(options) {
       bundled.esbuildOptions(options)
       options.lineLimit = 160
+      // Where CommonJS is run in a `vm`, as by Jest, there is none.
+      options.supported = { 'dynamic-import': false }
     },
   },
 ])

@@ -8,13 +8,15 @@ import { goesByEtag, isMd5OnRecord, type Known, listedIn } from './plan.js'
 import { readSmall, smallBytes } from './small-file.js'
 import { turnsOf } from './turns.js'
 
+/** How many are looked at for a proof: where some are encrypted by KMS, the ETags of those are none. */
+const mostProofs = 16
 /** Bytes after which others get their turn, some five milliseconds, and what opening a file counts as. */
 const turnBytes = 2 * 1024 * 1024
 const opening = 16 * 1024
 
 /**
  * Adds the MD5s that a plan can't do without: those of files that are in the bucket with the same size, of whose bytes nothing but an ETag
- * tells, and one by which it shows whether this bucket's ETags are MD5s.
+ * tells, and of small ones on record until one shows that this bucket's ETags are MD5s.
  *
  * @throws StaticS3Error where a file isn't any more what it was; the signal's reason
  */
@@ -26,25 +28,29 @@ export async function addMd5s(
   const listed = listedIn(known)
   const md5s = new Packed(optional(hex))
   const turn = turnsOf(turnBytes, signal)
-  let lacksProof = true
+  const memory = Buffer.allocUnsafe(smallBytes + 1)
+  let proofs = mostProofs
   for (const file of files) {
+    const isSmall = file.size <= smallBytes
     const there = file.md5 === undefined ? listed(file.key) : undefined
-    const isProof = lacksProof && there !== undefined && isMd5OnRecord(file, there, known)
-    if (isProof) lacksProof = false
-    if (!there || !(isProof || goesByEtag(file, there, known))) {
+    const mayProve = proofs > 0 && isSmall && there !== undefined && isMd5OnRecord(file, there, known)
+    if (!there || !(mayProve || goesByEtag(file, there, known))) {
       md5s.push(file.md5)
       continue
     }
-    md5s.push(file.size <= smallBytes ? ofSmall(file) : await ofLarge(file, signal))
+    const md5 = isSmall ? ofSmall(file, memory) : await ofLarge(file, signal)
+    md5s.push(md5)
+    if (md5 === there.etag) proofs = 0
+    else if (mayProve) proofs--
     await turn(opening + Math.min(file.size, smallBytes))
   }
   return new Paired(files, md5s, (file, md5) => Object.assign(file, { md5 }))
 }
 
-function ofSmall(file: DigestedFile): string {
+function ofSmall(file: DigestedFile, memory: Buffer): string {
   let bytes = file.content
   try {
-    bytes ??= readSmall(fileOf(file), Buffer.allocUnsafe(file.size + 1))
+    bytes ??= readSmall(fileOf(file), memory)
   } catch (error) {
     throw told(file, error)
   }

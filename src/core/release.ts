@@ -71,7 +71,7 @@ export async function release(input: ReleaseInput): Promise<Released> {
   input.warm?.(first.counts.upload + first.counts.copy)
   const author = await input.author()
   const keeps = survey.folder !== undefined && (await orFail(begin(input, author, first, 1)))
-  // Nobody else has to wait for a file to be sent, but two round trips may go by while the last ones are.
+  // Others needn't wait for what nobody refers to yet, but two round trips may go by while the last of it is on its way.
   const inVain = new AbortController()
   let taking: Promise<Lock> | undefined
   try {
@@ -85,7 +85,13 @@ export async function release(input: ReleaseInput): Promise<Released> {
     throw error
   }
 
-  const lock = taking && (await orFail(taking))
+  const takeAnother = async (lost: Lock) => {
+    await lost.giveUp().catch(() => {})
+    return takeLockOf(input, author, survey, inVain.signal)
+  }
+  const taken = taking && (await orFail(taking))
+  // Nothing was done under it yet: where it was lost meanwhile, another one does as well.
+  const lock = taken && isLost(taken) ? await orFail(takeAnother(taken)) : taken
   try {
     let now = survey
     let last = first
@@ -179,6 +185,15 @@ async function begin(
       `no record of this release can be kept, so that the next one takes longer and two at once may mix: ${plain(error)}`,
     )
     return false
+  }
+}
+
+function isLost(lock: Lock): boolean {
+  try {
+    lock.check()
+    return false
+  } catch {
+    return true
   }
 }
 

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import type { Body, Bucket, Pieces } from './bucket.js'
 import { fileOf } from './built-file.js'
@@ -29,7 +30,7 @@ export interface Upload {
    * Carries out what a plan decides for these groups: one group after the other, each only when the one before is there whole. The first
    * failure stops everything, so that a page is never touched when something that it may refer to is missing.
    *
-   * @param nearlyDone called once nothing is left but small files that are on their way
+   * @param nearlyDone called once, when all that is left is on its way, and little; not where it fails or is stopped before
    * @throws StaticS3Error with what failed and what visitors see now
    */
   run(
@@ -50,6 +51,8 @@ export interface Permit {
 
 /** How many files that aren't small go up at once: they fill a line, and each has a piece of memory of its own. */
 const largeAtOnce = 16
+/** Bytes that are on their way when it is nearly done: on a slow line some seconds. */
+const littleBytes = 1024 ** 2
 
 export function startUpload(
   bucket: Bucket,
@@ -74,6 +77,7 @@ export function startUpload(
     signal: AbortSignal,
     stop: AbortSignal,
     permit: Permit | undefined,
+    begin: () => void,
   ): Promise<string> => {
     if (action === 'copy' && copies) {
       try {
@@ -86,7 +90,7 @@ export function startUpload(
         copies = status === 404 || status === 412
       }
     }
-    return bucket.put(file.key, bodyOf(file, permit), file.parameters, signal)
+    return bucket.put(file.key, bodyOf(file, permit, begin), file.parameters, signal)
   }
 
   const run: Upload['run'] = async (plan, which, permit, nearlyDone) => {
@@ -98,19 +102,41 @@ export function startUpload(
     const all = { files: done.files + files, bytes: done.bytes + bytes }
     planned = all.files
 
+    // How many haven't got their turn, and bytes of those that have and aren't there yet.
+    let waiting = 0
+    let underWay = 0
+    const tell = () => {
+      if (waiting > 0 || underWay > littleBytes || stop.aborted) return
+      nearlyDone?.()
+      nearlyDone = undefined
+    }
+
     const carryOut = async (index: number): Promise<void> => {
       if (stop.aborted) return
       const decision = plan.decisions.at(index) as Decision
       const { group, size } = decision.file
+      let isWaiting = true
+      const begin = () => {
+        if (!isWaiting) return
+        isWaiting = false
+        waiting--
+        underWay += size
+        tell()
+      }
       try {
         permit?.check()
-        const etag = await write(decision, signal, stop, permit)
+        const etag = await write(decision, signal, stop, permit, begin)
         written.set(decision.file.key, etag)
       } catch (error) {
         if (signal.aborted || answerOf(error).unanswered) unknown[group]++
         // The first one: those that it stops are of no interest.
         if (!stop.aborted) failed.abort(error)
         return
+      } finally {
+        // A copy has no body that would be opened.
+        begin()
+        underWay -= size
+        tell()
       }
       known[group]++
       done.files++
@@ -120,13 +146,8 @@ export function startUpload(
 
     const inTurn = groups.filter((each) => which.includes(each))
     const ahead = inTurn.flatMap((group) => waves[group])
-    // Small files that haven't left yet, and large ones that aren't there yet.
-    let left = ahead.reduce((sum, { small, large }) => sum + small.length + large.length, 0)
-    const countDown = (by: 0 | 1) => {
-      left -= by
-      if (left === 0 && !stop.aborted) nearlyDone?.()
-    }
-    countDown(0)
+    waiting = ahead.reduce((sum, { small, large }) => sum + small.length + large.length, 0)
+    tell()
     for (const group of inTurn) {
       for (const { small, large } of waves[group]) {
         // Large ones from the beginning on, beside small ones, so that none is left over for the end.
@@ -134,12 +155,9 @@ export function startUpload(
           eachInParallel(
             largeAtOnce,
             large.sort((a, b) => b.size - a.size),
-            ({ index }) => carryOut(index).then(() => countDown(1)),
+            ({ index }) => carryOut(index),
           ),
-          eachInParallel(concurrency, small, (index) => {
-            countDown(1)
-            return carryOut(index)
-          }),
+          eachInParallel(concurrency, small, carryOut),
         ])
       }
       if (stop.aborted) throw failure(stop.reason)
@@ -212,7 +230,8 @@ function areNew(known: number, unknown: number, one: string, several: string): s
   return known === 0 ? `${unknown} ${unknown === 1 ? one : several} may be new` : `${are} and ${unknown} more may be`
 }
 
-function bodyOf(file: Decision['file'], permit: Permit | undefined): Body {
+/** @param begin called when it is the file's turn to be sent */
+function bodyOf(file: Decision['file'], permit: Permit | undefined, begin: () => void): Body {
   const { path, size, md5, sha256, content: kept } = file
   return {
     size,
@@ -221,8 +240,9 @@ function bodyOf(file: Decision['file'], permit: Permit | undefined): Body {
     async open() {
       // For each attempt: the one before may have been cut by a sleep in which the lock went to somebody else.
       permit?.check()
+      begin()
       if (kept) return kept
-      const content = await read(fileOf(file), size).catch(({ code }: NodeJS.ErrnoException) => {
+      const content = await read(file).catch(({ code }: NodeJS.ErrnoException) => {
         const what = code === 'ENOENT' ? 'vanished before it was uploaded' : `can't be read (${code})`
         throw new StaticS3Error(`static-s3: ${path} ${what}`)
       })
@@ -232,13 +252,15 @@ function bodyOf(file: Decision['file'], permit: Permit | undefined): Body {
   }
 }
 
-/** The file's content, or undefined if it isn't as long as it was. */
-async function read(file: string, size: number): Promise<Uint8Array | Pieces | undefined> {
+/** The file's content; undefined if it isn't what it was, or, of a large one, not as long. */
+async function read(file: Decision['file']): Promise<Uint8Array | Pieces | undefined> {
+  const { size, sha256 } = file
   if (size <= smallBytes) {
-    const bytes = readSmall(file, Buffer.allocUnsafe(size + 1))
-    return bytes?.length === size ? bytes : undefined
+    const bytes = readSmall(fileOf(file), Buffer.allocUnsafe(size + 1))
+    // Not every store minds the hash in the signature.
+    return bytes && hash('sha256', bytes) === sha256 ? bytes : undefined
   }
-  const handle = openSync(file, 'r')
+  const handle = openSync(fileOf(file), 'r')
   let found: number | undefined
   try {
     found = fstatSync(handle).size

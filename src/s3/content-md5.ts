@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Body, ObjectParameters } from '../core/bucket.js'
 import { StaticS3Error } from '../core/error.js'
+import { smallBytes } from '../core/small-file.js'
 import { unreadable } from './body.js'
 import { readAnswer } from './s3-answer.js'
 
@@ -8,10 +9,12 @@ type Send = (body: Body) => Promise<string>
 
 /** Node's names for a connection that the other side has closed. */
 const hungUp = new Set(['ECONNRESET', 'EPIPE'])
+/** S3's codes for an MD5 that is there and wrong. */
+const damaged = new Set(['BadDigest', 'InvalidDigest'])
 
 /**
- * Sends bodies of whose content only the SHA-256 is known. That is enough for what arrives to be checked, but for Object Lock: where it may be
- * at work, the content is read once more for its MD5.
+ * Sends large bodies of whose content only the SHA-256 is known. That is enough for what arrives to be checked, but for Object Lock: where it may be
+ * at work, the content is read once more for its MD5. Small ones have one made of the bytes that are sent (see `putObject`).
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
  */
@@ -25,7 +28,8 @@ export function md5WhereAskedFor() {
     signal: AbortSignal | undefined,
     send: Send,
   ): Promise<string> => {
-    if (body.md5 !== undefined) return send(body)
+    const isSmall = body.sha256 !== undefined && body.size <= smallBytes
+    if (body.md5 !== undefined || isSmall) return send(body)
     const sendWithMd5 = async () => send({ ...body, md5: await md5Of(body, signal) })
     const isLocked = Object.keys(parameters).some((name) => name.startsWith('ObjectLock'))
     if (body.sha256 === undefined || isLocked || asked || cutOff.has(body)) return sendWithMd5()
@@ -36,7 +40,7 @@ export function md5WhereAskedFor() {
       // Who refuses before the body is there may hang up, so that the refusal is lost.
       if (status === undefined && hungUp.has(code)) cutOff.add(body)
       // InvalidRequest with a text about it on AWS, by the bucket's default retention; MissingContentMD5 elsewhere.
-      if (status !== 400 || !/content-?md5/i.test(`${code} ${message}`)) throw error
+      if (status !== 400 || !/content-?md5/i.test(`${code} ${message}`) || damaged.has(code)) throw error
       asked = true
       return sendWithMd5()
     }
