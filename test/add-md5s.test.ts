@@ -148,6 +148,33 @@ describe('an MD5', () => {
     expect(plan(files, of, false).overwritten).toEqual([{ ...fingerprinted, md5 }])
   })
 
+  it('is added for the next one where the first one’s ETag is none, and for no large one', async () => {
+    const named = (path: string, more: Partial<DigestedFile> = {}) => ({
+      ...file,
+      path,
+      key: `static/${path}`,
+      ...more,
+    })
+    const large = named('large.mp4', { size: 90_000_000 })
+    const [encrypted, plain, third] = [named('a.bin'), named('b.bin'), named('c.bin')]
+    const fingerprinted = named('d-1.bin', { group: 'fingerprinted' })
+    for (const each of [encrypted, plain, fingerprinted]) await writeFile(fileOf(each), content)
+    const etags = new Map([large, encrypted, plain, third].map(({ path }) => [path, path === 'a.bin' ? other : md5]))
+    const [[, object] = []] = recordOf(md5)?.objects ?? []
+    const objects = new Map([...etags].map(([path, etag]) => [path, { ...object, etag }]))
+    Object.assign(objects.get('large.mp4') ?? {}, { size: large.size })
+    const of = known({
+      listing: [large, encrypted, plain, third, fingerprinted].map(({ key, path, size }) => ({
+        ...{ key, size, lastModified: 1000 },
+        etag: etags.get(path) ?? other,
+      })),
+      record: { ...recordOf(md5), objects } as Known['record'],
+    })
+    const files = await addMd5s([large, encrypted, plain, third, fingerprinted], of)
+    expect([...files].map((each) => each.md5)).toEqual([undefined, md5, md5, undefined, md5])
+    expect(plan(files, of, false).overwritten.map(({ path }) => path)).toEqual(['d-1.bin'])
+  })
+
   it('is made of the bytes that are in memory', async () => {
     await rm(fileOf(file))
     const files = await addMd5s([{ ...file, content: Buffer.from(content) }], known({ listing: listed(md5) }))

@@ -601,6 +601,34 @@ describe('S3 bucket on the wire', () => {
     }
   })
 
+  describe('of what is small', () => {
+    const small = { sha256: createHash('sha256').update('content').digest('hex'), md5: undefined }
+
+    it.each([{}, { ObjectLockMode: 'x' }])('sends the MD5 of what it sends, read once: %j', async (parameters) => {
+      const body = { ...bodyOf('content'), ...small }
+      let opened = 0
+      const open = async () => {
+        opened++
+        return Buffer.from('content')
+      }
+      await connection.bucket.put('static/app.js', { ...body, open }, parameters).catch(() => {})
+      const [request] = sent('PutObject')
+      expect(request?.headers['content-md5']).toBe(Buffer.from(md5('content'), 'hex').toString('base64'))
+      expect(opened).toBe(1)
+    })
+
+    it('takes damage for no wish for MD5s of what is large', async () => {
+      const message = 'The Content-MD5 or checksum value that you specified did not match what the server received.'
+      refuse('PutObject', 1, { status: 400, code: 'BadDigest', message })
+      await connection.bucket.put('static/app.js', { ...bodyOf('content'), ...small }, {})
+      const content = Buffer.alloc(300_000)
+      const sha256 = createHash('sha256').update(content).digest('hex')
+      const large = { ...bodyOf(content), sha256, md5: undefined }
+      await connection.bucket.put('static/app.wasm', { ...large, open: async () => Readable.from([content]) }, {})
+      expect(sent('PutObject').map(({ headers }) => headers['content-md5'] !== undefined)).toEqual([true, true, false])
+    })
+  })
+
   describe('of what is large', () => {
     const content = Buffer.alloc(300_000, 'large')
     const sha256 = createHash('sha256').update(content).digest('hex')

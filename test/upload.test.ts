@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
+import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type MemoryBucket, type MemoryBucketOptions, memoryBucket } from '../fixtures/memory-bucket.js'
 import type { Bucket, ObjectParameters, Pieces } from '../src/core/bucket.js'
@@ -500,6 +501,73 @@ describe('several runs', () => {
   })
 })
 
+describe('being nearly done', () => {
+  /** What happens, in its order. */
+  async function watch(files: DigestedFile[], bucket: (happens: (what: string) => void) => Bucket) {
+    const events: string[] = []
+    const happens = (what: string) => void events.push(what)
+    const uploading = startUpload(bucket(happens), 8, ignoreProgress)
+    const run = uploading.run(planAll(files), ['fingerprinted'], undefined, () => happens('nearly done'))
+    happens(await messageOf(run))
+    return events
+  }
+
+  /** Has room for one request at a time, and answers later. */
+  const oneByOne = (happens: (what: string) => void): Bucket => {
+    let last = Promise.resolve()
+    const put: Bucket['put'] = async (key, body) => {
+      const before = last
+      let next = () => {}
+      last = new Promise((resolve) => {
+        next = resolve
+      })
+      await before
+      await body.open()
+      happens(`sent ${key}`)
+      setTimeout(next, 1)
+      await wait(20)
+      happens(`there ${key}`)
+      return 'etag'
+    }
+    return { ...memoryBucket(), put }
+  }
+
+  const scripts = (count: number, content?: Buffer) =>
+    Promise.all(Array.from({ length: count }, (_, i) => write(`assets/${i}-1.js`, 'fingerprinted', content)))
+
+  it('is told once, when each file has got its turn, and not when it was asked to wait for it', async () => {
+    const events = await watch(await scripts(8), oneByOne)
+    const at = events.indexOf('nearly done')
+    expect(events.filter((event) => event === 'nearly done')).toHaveLength(1)
+    expect(events.slice(0, at).filter((event) => event.startsWith('sent'))).toHaveLength(7)
+    expect(events.slice(at).filter((event) => event.startsWith('there')).length).toBeGreaterThan(0)
+    expect(events.at(-1)).toBe('no error')
+  })
+
+  it('is told when no more than a MiB is on its way', async () => {
+    const events = await watch(await scripts(8, Buffer.alloc(200_000)), oneByOne)
+    const before = events.slice(0, events.indexOf('nearly done'))
+    expect(before.filter((event) => event.startsWith('sent'))).toHaveLength(8)
+    expect(before.filter((event) => event.startsWith('there'))).toHaveLength(3)
+  })
+
+  it('is told when the large ones are there', async () => {
+    const large = await write('assets/large-1.bin', 'fingerprinted', Buffer.alloc(2_000_000))
+    const events = await watch([...(await scripts(2)), large], oneByOne)
+    expect(events.indexOf('nearly done')).toBeGreaterThan(events.indexOf('there static/assets/large-1.bin'))
+  })
+
+  it('is told at once where there is nothing to do', async () => {
+    expect(await watch([await write('index.html', 'html')], oneByOne)).toEqual(['nearly done', 'no error'])
+  })
+
+  it('is not told where one fails before', async () => {
+    const files = await scripts(20)
+    const events = await watch(files, () => memoryBucket({ fail: failing(files[0]?.key ?? '') }))
+    expect(events).toEqual([expect.stringContaining('AccessDenied')])
+  })
+})
+
 describe('what was done', () => {
   it('is told by key: the ETag of what was written, and nothing of what was left as it is', async () => {
     const bucket = memoryBucket()
@@ -680,9 +748,9 @@ describe('a file that is not what it was', () => {
   const big = 3 * 1024 * 1024
 
   describe.each([
-    ['a small one', 100, 'BadDigest'],
+    ['a small one', 100, 'static-s3: app.js changed while it was being uploaded; build again\n'],
     ['a big one', big, 'XAmzContentSHA256Mismatch'],
-  ])('%s', (_what, size, code) => {
+  ])('%s', (_what, size, says) => {
     it('vanished', async () => {
       const file = await write('app.js', 'asset', Buffer.alloc(size))
       await rm(fileOf(file))
@@ -713,11 +781,11 @@ describe('a file that is not what it was', () => {
       )
     })
 
-    it('has other bytes of the same number: the checksum goes along, and the bucket refuses it', async () => {
+    it('has other bytes of the same number: it stays here, or the checksum goes along, and the bucket refuses it', async () => {
       const file = await write('app.js', 'asset', Buffer.alloc(size, 'a'))
       await writeFile(fileOf(file), Buffer.alloc(size, 'b'))
       const bucket = memoryBucket()
-      expect(await messageOf(upload(planAll([file]), bucket, 8, ignoreProgress))).toContain(code)
+      expect(await messageOf(upload(planAll([file]), bucket, 8, ignoreProgress))).toContain(says)
       expect(bucket.objects.size).toBe(0)
     })
   })

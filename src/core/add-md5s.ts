@@ -52,10 +52,10 @@ function ofSmall(file: DigestedFile, memory: Buffer): string {
   try {
     bytes ??= readSmall(fileOf(file), memory)
   } catch (error) {
-    throw told(file, error)
+    throw unreadable(file, error)
   }
   // The record will say that the two are of the same bytes.
-  if (!bytes || hash('sha256', bytes) !== file.sha256) throw changed(file)
+  if (!bytes || hash('sha256', bytes) !== file.sha256) throw otherBytes(file)
   return hash('md5', bytes)
 }
 
@@ -68,18 +68,18 @@ async function ofLarge(file: DigestedFile, signal: AbortSignal | undefined): Pro
   }
   await readInPieces(fileOf(file), update, signal).catch((error) => {
     signal?.throwIfAborted()
-    throw told(file, error)
+    throw unreadable(file, error)
   })
-  if (again.digest('hex') !== file.sha256) throw changed(file)
+  if (again.digest('hex') !== file.sha256) throw otherBytes(file)
   return md5.digest('hex')
 }
 
-function told({ path }: DigestedFile, error: unknown): StaticS3Error {
+function unreadable({ path }: DigestedFile, error: unknown): StaticS3Error {
   const { code } = error as NodeJS.ErrnoException
   const what = code === 'ENOENT' ? 'vanished after the build' : `can't be read (${code})`
   return new StaticS3Error(`static-s3: ${path} ${what}`)
 }
 
-function changed({ path }: DigestedFile): StaticS3Error {
+function otherBytes({ path }: DigestedFile): StaticS3Error {
   return new StaticS3Error(`static-s3: ${path} changed after it was first read; build again`)
 }
