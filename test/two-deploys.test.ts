@@ -21,7 +21,7 @@ import type { Group } from '../src/core/groups.js'
 import { headersOf } from '../src/core/headers.js'
 import { decodeRelease, type ReleaseRecord } from '../src/core/record.js'
 import { type Released, release } from '../src/core/release.js'
-import { readFolder, releasesFolder } from '../src/core/releases-folder.js'
+import { lockKey, readFolder, releasesFolder } from '../src/core/releases-folder.js'
 import type { Settings } from '../src/core/settings.js'
 import { takeSurvey } from '../src/core/survey.js'
 
@@ -78,6 +78,7 @@ function fileOf(path: string, group: Group, content: string, parameters: ObjectP
     size: bytes.length,
     md5: hash('md5', bytes),
     sha256,
+    content: bytes,
   }
 }
 
@@ -248,9 +249,7 @@ class Scene {
     { ahead = 0, grain = 1 } = {},
   ) {
     this.bucket = memoryBucket({ now: () => Math.floor((Date.now() + ahead) / grain) * grain })
-    this.network = new Interleaving(this.bucket, random, (body) => {
-      return { ...body, open: async () => contents.get(body.sha256 ?? '') ?? body.open() }
-    })
+    this.network = new Interleaving(this.bucket, random)
   }
 
   start(name: string, files: DigestedFile[], options: DeployOptions = {}): Deploy {
@@ -827,6 +826,158 @@ describe('in a bucket whose requests are let through one by one', () => {
         scene.checkSite(await scene.whole('next', siteOf(1, 'max-age=60')))
         await scene.checkEnd()
       })
+    })
+
+    describe('the lock, while the last fingerprinted file is on its way', () => {
+      let first: Deploy
+
+      beforeEach(async () => {
+        first = await scene.whole('first', siteOf(1))
+      })
+
+      const secondLock = lockKey(folder, 2)
+      const isLast = (deploy: Deploy) => isOf(deploy, '/assets/app-')
+      const isLock = (deploy: Deploy) => isOf(deploy, `put ${secondLock}`)
+      const lastIs =
+        (failure: Failure): Fails =>
+        (_number, what) =>
+          what.includes('/assets/app-') ? failure : undefined
+      /** All at once: none waits for its turn. */
+      const begin = (name: string, options: DeployOptions = {}) =>
+        scene.start(name, siteOf(2), { concurrency: 16, ...options })
+      const bytesOf = (key: string) => scene.bucket.objects.get(key)?.bytes
+
+      /** Until nothing but that is left of it. */
+      async function heldBack(isHeldBack: (request: HeldRequest) => boolean): Promise<void> {
+        await scene.until(isHeld(isHeldBack), isHeldBack)
+        await scene.until(() => scene.network.held.every(isHeldBack), isHeldBack)
+      }
+
+      /** Carried out, or refused, and answered. */
+      async function settle(isIt: (request: HeldRequest) => boolean): Promise<void> {
+        for (const request of scene.network.held.filter(isIt)) {
+          while (!request.over) await scene.advance(request)
+        }
+      }
+
+      it.each([
+        ['has not arrived', false],
+        ['has arrived, and is not answered', true],
+      ])('is given up when that is refused, though the lock %s yet', async (_what, arrives) => {
+        const broken = begin('broken', { fails: lastIs('refused') })
+        const isHeldBack = (request: HeldRequest) => isLast(broken)(request) || isLock(broken)(request)
+        await scene.until(isHeld(isLock(broken)), isHeldBack)
+        await heldBack(isHeldBack)
+        for (const request of arrives ? scene.network.held.filter(isLock(broken)) : []) await scene.advance(request)
+        await settle(isLast(broken))
+        expect(`${bytesOf(secondLock)}`.includes('"broken"')).toBe(arrives)
+        await scene.until(() => broken.outcome !== 'under way')
+        expect(broken.problem?.message).toMatch(/app-.*AccessDenied\nThe site stands as it was\./)
+        expect(bytesOf(secondLock)).toEqual(Buffer.alloc(0))
+        const begun = Date.now()
+        scene.checkSite(await scene.whole('next', siteOf(4)))
+        // Not when the lock has expired.
+        expect(Date.now() - begun).toBeLessThan(5000)
+        await scene.checkEnd()
+      })
+
+      it('is no longer waited for when that is refused, and the one of who has it stands', async () => {
+        const other = scene.start('other', siteOf(4))
+        await scene.until(isHeld(isOf(other, '.html')), isOf(other, '.html'))
+        const broken = begin('broken', { fails: lastIs('refused') })
+        const isHeldBack = (request: HeldRequest) => isOf(other, '.html')(request) || isLast(broken)(request)
+        await scene.until(isHeld(isOf(broken, `get ${secondLock}`)), isHeldBack)
+        const seen = Date.now()
+        await scene.until(() => Date.now() - seen > 3000, isHeldBack)
+        const theirs = scene.bucket.objects.get(secondLock)
+        expect(`${theirs?.bytes}`).toContain('"other"')
+        await settle(isLast(broken))
+        const refused = Date.now()
+        await scene.until(() => broken.outcome !== 'under way', isHeldBack)
+        expect(Date.now() - refused).toBeLessThan(500)
+        expect(broken.problem?.message).toMatch(/app-.*AccessDenied\nThe site stands as it was\./)
+        expect(scene.bucket.objects.get(secondLock)).toBe(theirs)
+        expect(bytesOf(lockKey(folder, 3))).toBeUndefined()
+        await scene.until(() => other.outcome !== 'under way')
+        expect(other.released?.release).toBe(2)
+        scene.checkSite(other)
+        await scene.checkEnd()
+      })
+
+      it.each<[how: string, failure: Failure, said: RegExp]>([
+        ['is refused', 'refused', /99999997\.lock: AccessDenied\nThe site stands as it was\. \d/],
+        ['gets no answer', 'no answer', /99999997\.lock: ECONNRESET\nThe site stands as it was\. \d/],
+      ])('that %s does not keep that from going up, and is what is said then', async (_how, failure, said) => {
+        const unhandled = vi.fn()
+        process.on('unhandledRejection', unhandled)
+        try {
+          const fails: Fails = (_number, what) => (what.endsWith('.lock') ? failure : undefined)
+          const broken = begin('broken', { fails })
+          const isHeldBack = (request: HeldRequest) => isLast(broken)(request) || request.cutAt !== undefined
+          await scene.until(() => scene.network.log.some((line) => line.endsWith(secondLock)), isHeldBack)
+          await heldBack(isHeldBack)
+          await scene.pass(1000)
+          expect(broken.outcome).toBe('under way')
+          await scene.until(
+            () => broken.outcome !== 'under way',
+            ({ cutAt }) => cutAt !== undefined,
+          )
+          expect(broken.problem?.message).toMatch(said)
+          for (const { key, group } of broken.files) {
+            if (group === 'fingerprinted') expect(bytesOf(key), key).toBeDefined()
+          }
+          scene.checkSite(first)
+          expect(unhandled).not.toHaveBeenCalled()
+        } finally {
+          process.off('unhandledRejection', unhandled)
+        }
+      })
+
+      it('is not asked for where no record can be kept', async () => {
+        const { name } = begin('alone', { fails: (_number, what) => (what.includes('begun') ? 'refused' : undefined) })
+        // What visitors see: who has no lock may write that, but the scene minds.
+        const isSeen = ({ what }: HeldRequest) => /^(put|copy) static\/(?!assets)/.test(what)
+        await scene.until(isHeld(isSeen), isSeen)
+        expect(scene.network.log.filter((line) => line.includes(name) && line.includes('.lock'))).toEqual([])
+        expect(scene.network.held.filter((request) => !isSeen(request))).toEqual([])
+        expect([...scene.bucket.objects.keys()].filter((key) => key.endsWith('.lock'))).toEqual([])
+      })
+
+      it.each(['is nobody else', 'was a release in between', 'is another deploy at work'])(
+        'is taken anew where it was lost and there %s',
+        async (who) => {
+          const slow = begin('slow')
+          await scene.until(isHeld(isLast(slow)), isLast(slow))
+          await heldBack(isLast(slow))
+          const takenAt = Date.now()
+          expect(`${bytesOf(secondLock)}`).toContain('"slow"')
+          await scene.until(() => Date.now() - takenAt > 31_000, isOf(slow))
+          expect(isHeld(isLock(slow))()).toBe(true)
+          if (who !== 'is nobody else') {
+            const other = scene.start('other', siteOf(4))
+            const isPage = isOf(other, '.html')
+            if (who === 'was a release in between') {
+              await scene.until(() => other.outcome !== 'under way', isOf(slow))
+              expect(other.released?.release).toBe(3)
+              scene.checkSite(other)
+            } else {
+              await scene.until(isHeld(isPage), (request) => isPage(request) || isOf(slow)(request))
+              const isWaiting = isHeld(isOf(slow, `get ${lockKey(folder, 3)}`))
+              await scene.until(isWaiting, isPage)
+              expect([slow.outcome, other.outcome]).toEqual(['under way', 'under way'])
+            }
+          }
+          const resumed = Date.now()
+          await scene.until(() => scene.deploys.every(({ outcome }) => outcome !== 'under way'))
+          // The one that it had, it has given up: it doesn't wait for itself.
+          expect(Date.now() - resumed).toBeLessThan(5000)
+          expect(scene.deploys.map(({ outcome }) => outcome)).not.toContain('failed')
+          expect(slow.released?.release).toBe(who === 'is nobody else' ? 3 : 4)
+          expect((await scene.standing())?.id).toBe('slow')
+          scene.checkSite(slow)
+          await scene.checkEnd()
+        },
+      )
     })
 
     it('a release on top of one that stopped in the middle is whole', async () => {
