@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -503,7 +504,7 @@ describe('in a bucket in memory', () => {
         }
         const page: DigestedFile = {
           ...{ path: 'index.html', dir, key: 'static/index.html', group: 'html' },
-          ...{ parameters: {}, size: 4, md5: '', sha256: '' },
+          ...{ parameters: {}, size: 4, sha256: hash('sha256', 'page') },
         }
         const decisions: Decision[] = [{ file: page, action: 'upload', reason: 'new' }]
         const upload = startUpload(retrying, 8, () => {})

@@ -943,6 +943,27 @@ describe('in a bucket whose requests are let through one by one', () => {
         expect([...scene.bucket.objects.keys()].filter((key) => key.endsWith('.lock'))).toEqual([])
       })
 
+      it('is another one where the lost one can’t be given up: that has expired for all others', async () => {
+        let puts = 0
+        // It is taken, renewed, and to be given up.
+        const slow = begin('slow', {
+          fails: (_number, what) => (what === `put ${secondLock}` && ++puts === 3 ? 'refused' : undefined),
+        })
+        await scene.until(isHeld(isLast(slow)), isLast(slow))
+        await heldBack(isLast(slow))
+        const takenAt = Date.now()
+        await scene.until(() => Date.now() - takenAt > 31_000, isOf(slow))
+        const isSeen = (request: HeldRequest) => isOf(slow)(request) && /^put static\/(?!assets)/.test(request.what)
+        await scene.until(isHeld(isSeen), isSeen)
+        expect(bytesOf(secondLock)).not.toHaveLength(0)
+        const other = scene.start('other', siteOf(4))
+        await scene.until(isHeld(isOf(other, `get ${lockKey(folder, 3)}`)), isSeen)
+        await scene.until(() => scene.deploys.every(({ outcome }) => outcome !== 'under way'))
+        expect([slow.released?.release, other.released?.release]).toEqual([3, 4])
+        scene.checkSite(other)
+        await scene.checkEnd()
+      })
+
       it.each(['is nobody else', 'was a release in between', 'is another deploy at work'])(
         'is taken anew where it was lost and there %s',
         async (who) => {

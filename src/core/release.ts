@@ -87,7 +87,8 @@ export async function release(input: ReleaseInput): Promise<Released> {
 
   const takeAnother = async (lost: Lock) => {
     await lost.giveUp().catch(() => {})
-    return takeLockOf(input, author, survey, inVain.signal)
+    // Not its number again: where it couldn't be given up, it would pass for one whose answer was lost, though it has expired for all others.
+    return takeLockOf(input, author, { ...survey, folder: lost.folder }, inVain.signal)
   }
   const taken = taking && (await orFail(taking))
   // Nothing was done under it yet: where it was lost meanwhile, another one does as well.
