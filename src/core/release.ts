@@ -7,7 +7,7 @@ import { groups } from './groups.js'
 import { headersOf } from './headers.js'
 import { compareKeys } from './key-order.js'
 import { type Lock, takeLock } from './lock.js'
-import { flag, PackedMap, Paired, type Rows } from './packed.js'
+import { finder, Paired, type Rows } from './packed.js'
 import { type Decision, isAsRecorded, type Known, listedIn, type Plan, plan } from './plan.js'
 import { type Author, encodeBegun, encodeRelease, type KnownObject } from './record.js'
 import { begunKey, latestRelease, lockKey, type ReleasesFolder, recordKey, releasesFolder } from './releases-folder.js'
@@ -268,7 +268,7 @@ function recordOfRelease(
   known: Known & Pick<Survey, 'takenAt'>,
 ): Parameters<typeof encodeRelease>[1] {
   const listed = listedIn(known)
-  const ours = new PackedMap(flag)
+  const ours = finder(files, ({ path }) => path)
   const prefix = settings.location === '' ? '' : `${settings.location}/`
   return {
     ...author,
@@ -282,7 +282,6 @@ function recordOfRelease(
 
   function* objects(): Generator<[path: string, object: KnownObject]> {
     for (const file of files) {
-      ours.set(file.path, true)
       const written = known.written.get(file.key)
       yield [
         file.path,
@@ -310,7 +309,7 @@ function recordOfRelease(
 
   function* earlier(): Generator<[path: string, object: KnownObject]> {
     for (const [path, object] of known.record?.objects ?? []) {
-      if (ours.has(path)) continue
+      if (ours(path)) continue
       const there = listed(prefix + path)
       if (there && isAsRecorded(path, object, there, known)) yield [path, object]
     }
