@@ -143,13 +143,14 @@ async function checkTheServer(results: Results, server: BenchServer): Promise<vo
 }
 
 async function buildWithVite(results: Results, server: BenchServer): Promise<void> {
-  for (const latency of flags.quick ? [20] : [0, 20, 60]) {
-    const builds = await runViteBuilds({
-      ...{ server, latency, rounds, timeout, say },
-      folders: foldersOf(workCalled('site')),
-    })
-    results.viteBuilds = merge(results.viteBuilds, builds, 'latency', 'phase')
-    writeResults(flags.json, results)
+  for (const name of ['many-small', 'site'] as const) {
+    const work = workCalled(name)
+    const folders = foldersOf(work)
+    for (const latency of flags.quick ? [20] : [0, 20, 60]) {
+      const builds = await runViteBuilds({ server, work, folders, latency, rounds, timeout, say })
+      results.viteBuilds = merge(results.viteBuilds, builds, 'work', 'latency', 'phase')
+      writeResults(flags.json, results)
+    }
   }
 }
 

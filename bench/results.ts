@@ -79,6 +79,7 @@ export interface ServerCheck {
 
 /** Whole builds in pairs: milliseconds, by round. */
 export interface ViteBuild {
+  work: WorkName
   latency: number
   phase: Phase
   without: number[]

@@ -9,15 +9,16 @@ import { type Phase, phases, type ViteBuild } from './results.js'
 import type { BenchServer } from './server/start.js'
 import { figuresIn, ourSettings } from './tools/ours.js'
 import type { Folder, Folders } from './work/folder.js'
+import type { Work } from './work/works.js'
 
 /*
- * What the plugin adds to a whole `vite build`: the same application built with it and without it, in pairs. The application is the site of the
- * works: its assets are imported by their URLs, and so named by Vite, and what has no fingerprint there is in `public/`.
+ * What the plugin adds to a whole `vite build`: the same application built with it and without it, in pairs. The application is made of the
+ * files of a work: its assets are imported by their URLs, and so named by Vite, and what has no fingerprint there is in `public/`.
  */
 
 interface Input {
   server: BenchServer
-  /** Of the site. */
+  work: Work
   folders: Folders
   latency: number
   rounds: number
@@ -27,6 +28,8 @@ interface Input {
 
 const root = join(cacheFolder, 'vite')
 
+const appOf = ({ name }: Work, phase: Phase) => join(root, name, phase === 'changed' ? 'changed' : 'first')
+
 interface Built {
   milliseconds: number
   /** Of the whole process, and of that until the bundle was written. */
@@ -34,14 +37,15 @@ interface Built {
   cpuUntilWritten: number
 }
 
-export async function runViteBuilds({ server, folders, latency, rounds, timeout, say }: Input): Promise<ViteBuild[]> {
+export async function runViteBuilds(input: Input): Promise<ViteBuild[]> {
+  const { server, work, folders, latency, rounds, timeout, say } = input
   const plugin = await installPlugin()
-  writeApp('first', folders.first)
-  writeApp('changed', folders.changed)
+  writeApp(appOf(work, 'first'), folders.first)
+  writeApp(appOf(work, 'changed'), folders.changed)
   await server.setLatency(latency)
 
   const build = async (phase: Phase, withPlugin: boolean): Promise<Built> => {
-    const app = join(root, phase === 'changed' ? 'changed' : 'first')
+    const app = appOf(work, phase)
     const env = { ...environment(root), ...(withPlugin ? ourSettings({ ...server, bucket, location }) : {}) }
     const script = withPlugin ? 'with-plugin.mjs' : 'without.mjs'
     const argv = [process.execPath, viteCommand(), 'build', '--config', join(app, script), '--logLevel', 'warn']
@@ -52,7 +56,7 @@ export async function runViteBuilds({ server, folders, latency, rounds, timeout,
 
   const results = phases.map(
     (phase): ViteBuild => ({
-      ...{ latency, phase, without: [], with: [], cpuWithout: [], cpuWith: [], importing: [] },
+      ...{ work: work.name, latency, phase, without: [], with: [], cpuWithout: [], cpuWith: [], importing: [] },
       ...{ cpuUntilWrittenWithout: [], cpuUntilWrittenWith: [] },
     }),
   )
@@ -70,7 +74,9 @@ export async function runViteBuilds({ server, folders, latency, rounds, timeout,
       }
       result.importing.push(await importing(plugin))
       const [without, withIt] = [result.without.at(-1), result.with.at(-1)] as [number, number]
-      say(`vite build, ${latency} ms, round ${round + 1}, ${result.phase}: ${Math.round(withIt - without)} ms more`)
+      say(
+        `vite build, ${work.title}, ${latency} ms, round ${round + 1}, ${result.phase}: ${Math.round(withIt - without)} ms more`,
+      )
     }
   }
   return results
@@ -102,8 +108,7 @@ async function installPlugin(): Promise<string> {
   return join(installed, 'main.js')
 }
 
-function writeApp(name: string, folder: Folder): void {
-  const app = join(root, name)
+function writeApp(app: string, folder: Folder): void {
   rmSync(app, { recursive: true, force: true })
   for (const each of ['src/assets', 'public']) mkdirSync(join(app, each), { recursive: true })
   for (const { path, fingerprinted } of folder.files) {

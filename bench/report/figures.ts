@@ -1,4 +1,4 @@
-import type { Phase, Results, Row } from '../results.js'
+import type { Phase, Results, Row, ViteBuild } from '../results.js'
 import type { WorkName } from '../work/works.js'
 
 export function median(values: readonly number[]): number {
@@ -38,6 +38,11 @@ export function rowOf({ rows }: CellRows, tool: string, phase: Phase): Row | und
 export function timeOf(cell: CellRows, tool: string, phase: Phase): number | undefined {
   const row = rowOf(cell, tool, phase)
   return row && row.runs.length > 0 ? median(row.runs.map(({ milliseconds }) => milliseconds)) : undefined
+}
+
+/** Milliseconds by which the builds with the plugin took longer, pair by pair. */
+export function timesMore({ without, with: withIt }: Pick<ViteBuild, 'without' | 'with'>): number[] {
+  return withIt.map((time, i) => time - (without[i] as number))
 }
 
 export const ourName = 'static-s3'

@@ -1,6 +1,17 @@
 import { type Phase, phases, type Results, type Row, type ServerCheck, type ViteBuild } from '../results.js'
 import { works } from '../work/works.js'
-import { type CellRows, cellOf, limitName, median, ourName, rowOf, seconds, short, timeOf } from './figures.js'
+import {
+  type CellRows,
+  cellOf,
+  limitName,
+  median,
+  ourName,
+  rowOf,
+  seconds,
+  short,
+  timeOf,
+  timesMore,
+} from './figures.js'
 import { table } from './markdown.js'
 
 const titles: Record<Phase, string> = { first: 'first deploy', rebuild: 'clean rebuild', changed: '5 changed' }
@@ -105,15 +116,19 @@ export function serverTable(checks: readonly ServerCheck[]): string {
 }
 
 export function viteTable(builds: readonly ViteBuild[]): string {
+  const titled = works.flatMap(({ name, title }) =>
+    builds.filter(({ work }) => work === name).map((build) => ({ title, ...build })),
+  )
   return table(
-    ['a whole `vite build` of the site', 'ms a request', 'without, s', 'with, s', 'more, ms', 'CPU more, ms'],
-    builds.map(({ latency, phase, without, with: withIt, cpuWithout, cpuWith }) => {
-      const more = withIt.map((time, i) => time - (without[i] as number))
+    ['a whole `vite build`', '', 'ms a request', 'without, s', 'with, s', 'more, ms', 'CPU more, ms'],
+    titled.map(({ title, latency, phase, without, with: withIt, cpuWithout, cpuWith }) => {
+      const more = timesMore({ without, with: withIt })
       const spread = `${Math.round(Math.min(...more))}–${Math.round(Math.max(...more))}`
       return [
-        ...[titles[phase], String(latency), seconds(median(without)), seconds(median(withIt))],
+        ...[title, titles[phase], String(latency), seconds(median(without)), seconds(median(withIt))],
         ...[`${Math.round(median(more))} (${spread})`, `${Math.round(1000 * (median(cpuWith) - median(cpuWithout)))}`],
       ]
     }),
+    2,
   )
 }

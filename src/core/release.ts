@@ -5,12 +5,20 @@ import type { DigestedFile } from './digest.js'
 import { answerOf, isForbidden, plain, StaticS3Error } from './error.js'
 import { groups } from './groups.js'
 import { headersOf } from './headers.js'
-import { compareKeys } from './key-order.js'
 import { type Lock, takeLock } from './lock.js'
-import { finder, Paired, type Rows } from './packed.js'
-import { type Decision, isAsRecorded, type Known, listedIn, type Plan, plan } from './plan.js'
-import { type Author, encodeBegun, encodeRelease, type KnownObject } from './record.js'
-import { begunKey, latestRelease, lockKey, type ReleasesFolder, recordKey, releasesFolder } from './releases-folder.js'
+import { Paired, type Rows } from './packed.js'
+import { type Decision, type Known, type Plan, plan } from './plan.js'
+import { type Author, encodeBegun } from './record.js'
+import { draftRecord, type Numbered, type RecordDraft } from './record-draft.js'
+import {
+  begunKey,
+  latestRelease,
+  lockKey,
+  openLock,
+  type ReleasesFolder,
+  recordKey,
+  releasesFolder,
+} from './releases-folder.js'
 import type { Settings } from './settings.js'
 import { type Stop, unstoppable } from './stop.js'
 import { isCurrent, readReleases, type Survey, takeSurvey } from './survey.js'
@@ -40,12 +48,8 @@ export interface Released {
   release: number | undefined
 }
 
-/** Objects of earlier releases that a record still knows; more than that only where the release itself has more. */
-const earlierObjects = 20_000
 /** Milliseconds after which a survey by which nothing is to be done is looked at again: builds may take long. */
 const fresh = 10_000
-/** S3 lists that many keys at a time. */
-const page = 1000
 
 /**
  * Brings the files into the bucket: what nobody refers to yet at once, and what visitors see under the location's lock, by a plan that
@@ -74,6 +78,14 @@ export async function release(input: ReleaseInput): Promise<Released> {
   // Others needn't wait for what nobody refers to yet, but two round trips may go by while the last of it is on its way.
   const inVain = new AbortController()
   let taking: Promise<Lock> | undefined
+  const draft = (plan: Plan, { listing, record, begun, takenAt }: Survey, numbered: Numbered) =>
+    draftRecord({
+      ...{ location: settings.location, author, files: input.files, plan, numbered },
+      known: { listing, record, begun, takenAt, written: upload.written },
+    })
+  // In the hope that nobody comes between.
+  const next = expectedOf(survey)
+  let record = keeps && next ? draft(first, survey, next) : undefined
   try {
     await upload.run(first, ['fingerprinted'], undefined, () => {
       if (keeps) taking = takeLockOf(input, author, survey, inVain.signal)
@@ -104,8 +116,11 @@ export async function release(input: ReleaseInput): Promise<Released> {
       // What it began with is older than the release that came between.
       await orFail(begin(input, author, last, 2))
     }
+    if (lock && (last !== first || record?.conditionalWrites !== lock.conditionalWrites)) {
+      record = draft(last, now, lock)
+    }
     await upload.run(last, last === first ? groups.slice(1) : groups, lock)
-    const done = lock && (await keepRecord(input, author, lock, { ...now, written: upload.written }, survey))
+    const done = lock && record && (await keepRecord(input, author, lock, record, survey))
     return { decisions: carriedOut(first, last), release: done ? lock.release : undefined }
   } catch (error) {
     // What may still be carried out mustn't come after the next deploy: then the lock is left to end by itself.
@@ -114,6 +129,13 @@ export async function release(input: ReleaseInput): Promise<Released> {
   } finally {
     await lock?.letGo()
   }
+}
+
+/** What the lock will be if nobody else takes one before; undefined where somebody has. */
+function expectedOf({ folder, record }: Survey): Numbered | undefined {
+  if (!folder || openLock(folder)) return undefined
+  // Most stores do.
+  return { release: latestRelease(folder) + 1, conditionalWrites: record?.conditionalWrites ?? true }
 }
 
 function isUnchanged({ decisions, counts }: Plan): boolean {
@@ -226,16 +248,15 @@ function takeLockOf(
 
 /** @returns whether the record is there */
 async function keepRecord(
-  input: ReleaseInput,
+  { bucket, settings, stop = unstoppable, warn }: ReleaseInput,
   author: Author,
   lock: Lock,
-  known: Known & Pick<Survey, 'takenAt'>,
+  record: RecordDraft,
   first: Survey,
 ): Promise<boolean> {
-  const { bucket, settings, stop = unstoppable, warn } = input
   const folder = releasesFolder(settings.location)
   try {
-    const body = bodyOfBytes(await encodeRelease(settings.location, recordOfRelease(input, author, lock, known)))
+    const body = bodyOfBytes(await record.complete())
     lock.check()
     await bucket.put(
       recordKey(folder, lock.release),
@@ -259,83 +280,6 @@ async function keepRecord(
     warn(`what the deploy no longer needs stays in the bucket: ${plain(error)}`)
   }
   return true
-}
-
-function recordOfRelease(
-  { files, settings }: ReleaseInput,
-  author: Author,
-  { release, conditionalWrites }: Lock,
-  known: Known & Pick<Survey, 'takenAt'>,
-): Parameters<typeof encodeRelease>[1] {
-  const listed = listedIn(known)
-  const ours = finder(files, ({ path }) => path)
-  const prefix = settings.location === '' ? '' : `${settings.location}/`
-  return {
-    ...author,
-    release,
-    at: new Date(),
-    surveyedAt: new Date(known.takenAt),
-    conditionalWrites,
-    objects: objects(),
-    splitAt: splitsOf(known.listing, files),
-  }
-
-  function* objects(): Generator<[path: string, object: KnownObject]> {
-    for (const file of files) {
-      const written = known.written.get(file.key)
-      yield [
-        file.path,
-        {
-          sha256: file.sha256,
-          size: file.size,
-          etag: written ?? listed(file.key)?.etag ?? '',
-          headers: headersOf(file.parameters),
-          fingerprinted: file.group === 'fingerprinted',
-          release,
-          kept: written === undefined,
-        },
-      ]
-    }
-    // Those of the latest releases.
-    let room = Math.max(earlierObjects, files.length)
-    const mayBeMore = (known.record?.objects.size ?? 0) > room
-    const releases = mayBeMore ? [...earlier()].map(([, object]) => object.release).sort((a, b) => b - a) : []
-    const oldest = releases[room - 1] ?? 0
-    room -= releases.filter((each) => each > oldest).length
-    for (const [path, object] of earlier()) {
-      if (object.release > oldest || (object.release === oldest && room-- > 0)) yield [path, { ...object, kept: true }]
-    }
-  }
-
-  function* earlier(): Generator<[path: string, object: KnownObject]> {
-    for (const [path, object] of known.record?.objects ?? []) {
-      if (ours(path)) continue
-      const there = listed(prefix + path)
-      if (there && isAsRecorded(path, object, there, known)) yield [path, object]
-    }
-  }
-}
-
-/** Where a listing can be split into parts of whole pages: not behind the last key. A few hundred parts are enough. */
-function splitsOf(listing: Survey['listing'], files: ReleaseInput['files']): string[] {
-  const ends: string[] = []
-  let count = 0
-  for (const key of keysOf(listing, files)) if (++count % page === 0) ends.push(key)
-  const pages = Math.ceil(count / page / 250)
-  return ends.filter((_key, i) => (i + 1) % pages === 0 && (i + 1) * page < count)
-}
-
-/** The keys that are there with these files, in order, as both lists are. */
-function* keysOf(listing: Survey['listing'], files: ReleaseInput['files']): Generator<string> {
-  const others = listing[Symbol.iterator]()
-  let there = others.next().value?.key
-  for (const { key } of files) {
-    for (; there !== undefined && compareKeys(there, key) <= 0; there = others.next().value?.key) {
-      if (there !== key) yield there
-    }
-    yield key
-  }
-  for (; there !== undefined; there = others.next().value?.key) yield there
 }
 
 /** What the bucket may ask of every object, and nothing that is for visitors. */
