@@ -90,6 +90,9 @@ export interface ViteBuild {
   /** CPU seconds until the bundle was written: up to then, the plugin waits. */
   cpuUntilWrittenWithout: number[]
   cpuUntilWrittenWith: number[]
+  /** Milliseconds from there to the end. */
+  sinceWrittenWithout: number[]
+  sinceWrittenWith: number[]
   /** Milliseconds to import the plugin and call it, nothing else. */
   importing: number[]
 }

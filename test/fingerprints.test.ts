@@ -95,6 +95,8 @@ describe.each([
   ['vite', () => import('vite')],
 ] as const)('%s', (name, load) => {
   const odd = 'ünï cödé (1) [x] & a+b'
+  // As in a template, and as in what a template is filled with.
+  const template = '$& [name]-[hash].[ext]'
 
   const sources = (content: string): Files => ({
     ...publicFiles(content),
@@ -105,9 +107,10 @@ describe.each([
       "import './style.css'",
       "import logo from './logo.svg'",
       `import odd from './${odd}.svg'`,
+      `import template from './${template}.svg'`,
       "import wasm from './code.wasm?url'",
       "import text from './some.data.txt?url'",
-      `console.log(${JSON.stringify(content)}, logo, odd, wasm, text)`,
+      `console.log(${JSON.stringify(content)}, logo, odd, template, wasm, text)`,
       "import('./lazy.js')",
       "new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })",
     ].join('\n'),
@@ -121,6 +124,7 @@ describe.each([
     'src/bg.svg': svg(`bg ${content}`),
     'src/logo.svg': svg(content),
     [`src/${odd}.svg`]: svg(`odd ${content}`),
+    [`src/${template}.svg`]: svg(`template ${content}`),
     'src/code.wasm': `\0asm\u0001\0\0\0${content}`,
     'src/some.data.txt': content,
   })

@@ -1,4 +1,4 @@
-import type { Phase, Results, Row, ViteBuild } from '../results.js'
+import type { Phase, Results, Row } from '../results.js'
 import type { WorkName } from '../work/works.js'
 
 export function median(values: readonly number[]): number {
@@ -40,8 +40,8 @@ export function timeOf(cell: CellRows, tool: string, phase: Phase): number | und
   return row && row.runs.length > 0 ? median(row.runs.map(({ milliseconds }) => milliseconds)) : undefined
 }
 
-/** Milliseconds by which the builds with the plugin took longer, pair by pair. */
-export function timesMore({ without, with: withIt }: Pick<ViteBuild, 'without' | 'with'>): number[] {
+/** By how much the builds with the plugin took longer, pair by pair. */
+export function timesMore(without: readonly number[], withIt: readonly number[]): number[] {
   return withIt.map((time, i) => time - (without[i] as number))
 }
 

@@ -91,8 +91,26 @@ function isNamedByBundler(
   return same.length > 0 && rivals.filter((other) => isSame(other.file.source, source)).length <= same.length
 }
 
+/** `hashCharacters` may be base64, base36 or hex; a number follows where two names would be equal. */
+const hash = '[\\w-]{6,}'
+const isHash = new RegExp(`^${hash}$`)
+
 function isMade(path: string, template: string, name: string): boolean {
-  return /\[hash(:\d+)?\]/.test(template) && patternOf(template, name).test(path)
+  return (
+    isPlainlyMade(path, template, name) || (/\[hash(:\d+)?\]/.test(template) && patternOf(template, name).test(path))
+  )
+}
+
+/** Whether it fits as it stands, as most do: to make a pattern for each of thousands takes longer than all else here. */
+function isPlainlyMade(path: string, template: string, name: string): boolean {
+  const ending = posix.extname(name)
+  const filled = template
+    .replace('[name]', () => name.slice(0, name.length - ending.length))
+    .replace('[extname]', () => ending)
+    .replace('[ext]', () => ending.slice(1))
+  const [before = '', after] = filled.split('[hash]', 2)
+  if (after === undefined || !path.startsWith(before) || !path.endsWith(after)) return false
+  return isHash.test(path.slice(before.length, path.length - after.length))
 }
 
 function byName<T extends { names: readonly string[] }>(things: readonly T[]): Map<string, T[]> {
@@ -125,8 +143,7 @@ function patternOf(template: string, name: string): RegExp {
   const pattern = template.split(/(\[\w+(?::\d+)?\])/).map((part) => {
     const [, placeholder] = /^\[(\w+)(?::\d+)?\]$/.exec(part) ?? []
     if (placeholder === undefined) return escaped(part)
-    // `hashCharacters` may be base64, base36 or hex; a number follows where two names would be equal.
-    return placeholder === 'hash' ? '[\\w-]{6,}' : (values[placeholder] ?? '.*')
+    return placeholder === 'hash' ? hash : (values[placeholder] ?? '.*')
   })
   return new RegExp(`^${pattern.join('')}$`)
 }
