@@ -5,14 +5,10 @@ import { StaticS3Error } from './error.js'
 import { readInPieces } from './large-file.js'
 import { hex, optional, Packed, Paired, type Rows } from './packed.js'
 import { goesByEtag, isMd5OnRecord, type Known, listedIn } from './plan.js'
-import { readSmall, smallBytes } from './small-file.js'
-import { turnsOf } from './turns.js'
+import { readSmall, smallBytes, turnsOfFiles } from './small-file.js'
 
 /** How many are looked at for a proof: where some are encrypted by KMS, the ETags of those are none. */
 const mostProofs = 16
-/** Bytes after which others get their turn, some five milliseconds, and what opening a file counts as. */
-const turnBytes = 2 * 1024 * 1024
-const opening = 16 * 1024
 
 /**
  * Adds the MD5s that a plan can't do without: those of files that are in the bucket with the same size, of whose bytes nothing but an ETag
@@ -27,7 +23,7 @@ export async function addMd5s(
 ): Promise<Rows<DigestedFile>> {
   const listed = listedIn(known)
   const md5s = new Packed(optional(hex))
-  const turn = turnsOf(turnBytes, signal)
+  const turn = turnsOfFiles(signal)
   const memory = Buffer.allocUnsafe(smallBytes + 1)
   let proofs = mostProofs
   for (const file of files) {
@@ -42,7 +38,7 @@ export async function addMd5s(
     md5s.push(md5)
     if (md5 === there.etag) proofs = 0
     else if (mayProve) proofs--
-    await turn(opening + Math.min(file.size, smallBytes))
+    await turn(Math.min(file.size, smallBytes))
   }
   return new Paired(files, md5s, (file, md5) => Object.assign(file, { md5 }))
 }

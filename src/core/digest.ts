@@ -5,8 +5,7 @@ import type { ClassifiedFile } from './classify.js'
 import { digestLarge, type LargeFile } from './digest-threads.js'
 import { derived, hex, number, Packed, Paired, plainOf, plainRows, type Rows, row } from './packed.js'
 import { searchFor } from './secret-search.js'
-import { readSmall, smallBytes } from './small-file.js'
-import { turnsOf } from './turns.js'
+import { readSmall, smallBytes, turnsOfFiles } from './small-file.js'
 
 export interface DigestedFile extends ClassifiedFile {
   /** Bytes. */
@@ -36,9 +35,6 @@ export interface Secret {
 
 /** Bytes of small files that are kept for their upload. Of many files they would be few. */
 const keptBytes = 8 * 1024 * 1024
-/** Bytes after which others get their turn, some three milliseconds, and what opening a file counts as. */
-const turnBytes = 2 * 1024 * 1024
-const opening = 16 * 1024
 
 /**
  * Reads every file once: its hashes, and whether one of the secrets occurs in it. Whoever is about to publish a file is the last one who can
@@ -74,7 +70,7 @@ export async function digest(
   const large: (LargeFile & { path: string })[] = []
   const scratch = Buffer.allocUnsafe(smallBytes + 1)
   let room = files.length > plainRows ? 0 : keptBytes
-  const turn = turnsOf(turnBytes, signal)
+  const turn = turnsOfFiles(signal)
   for (const each of files) {
     const { path } = each
     let read = 0
@@ -96,7 +92,7 @@ export async function digest(
     } catch (error) {
       tellError(path, error as NodeJS.ErrnoException)
     }
-    await turn(opening + read)
+    await turn(read)
   }
 
   const ofLarge = new Map<string, Content>()

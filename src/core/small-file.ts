@@ -1,7 +1,11 @@
 import { closeSync, openSync, readSync } from 'node:fs'
+import { turnsOf } from './turns.js'
 
 /** Bytes up to which a file is read in one piece. */
 export const smallBytes = 256 * 1024
+/** Bytes after which others get their turn, some four milliseconds, and what opening a file counts as. */
+const turnBytes = 2 * 1024 * 1024
+const opening = 16 * 1024
 
 /**
  * Reads a small file without waiting: that is ten times as fast as Node's pool of threads.
@@ -20,4 +24,10 @@ export function readSmall(file: string, into: Buffer): Buffer | undefined {
   } finally {
     closeSync(handle)
   }
+}
+
+/** What whoever reads one file after the other awaits after each: with the bytes that were read. */
+export function turnsOfFiles(signal?: AbortSignal): (read: number) => Promise<void> | undefined {
+  const turn = turnsOf(turnBytes, signal)
+  return (read) => turn(opening + read)
 }
