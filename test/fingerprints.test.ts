@@ -95,8 +95,9 @@ describe.each([
   ['vite', () => import('vite')],
 ] as const)('%s', (name, load) => {
   const odd = 'ünï cödé (1) [x] & a+b'
-  // As in a template, and as in what a template is filled with.
+  // As in templates, and in what they are filled with. What Rollup makes of the second looks like a hash.
   const template = '$& [name]-[hash].[ext]'
+  const bracketed = 'bracketed[hash]'
 
   const sources = (content: string): Files => ({
     ...publicFiles(content),
@@ -108,9 +109,10 @@ describe.each([
       "import logo from './logo.svg'",
       `import odd from './${odd}.svg'`,
       `import template from './${template}.svg'`,
+      `import bracketed from './${bracketed}.svg'`,
       "import wasm from './code.wasm?url'",
       "import text from './some.data.txt?url'",
-      `console.log(${JSON.stringify(content)}, logo, odd, template, wasm, text)`,
+      `console.log(${JSON.stringify(content)}, logo, odd, template, bracketed, wasm, text)`,
       "import('./lazy.js')",
       "new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })",
     ].join('\n'),
@@ -125,6 +127,7 @@ describe.each([
     'src/logo.svg': svg(content),
     [`src/${odd}.svg`]: svg(`odd ${content}`),
     [`src/${template}.svg`]: svg(`template ${content}`),
+    [`src/${bracketed}.svg`]: svg(`bracketed ${content}`),
     'src/code.wasm': `\0asm\u0001\0\0\0${content}`,
     'src/some.data.txt': content,
   })

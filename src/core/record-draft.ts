@@ -3,7 +3,7 @@ import type { DigestedFile } from './digest.js'
 import { headersOf } from './headers.js'
 import { compareKeys } from './key-order.js'
 import { finder, type Rows } from './packed.js'
-import { type Decision, isAsRecorded, type Known, listedIn, type Plan } from './plan.js'
+import { isAsRecorded, type Known, listedIn, type Plan } from './plan.js'
 import { type Author, encodeRelease, type KnownObject } from './record.js'
 import type { Survey } from './survey.js'
 
@@ -15,7 +15,7 @@ export interface Numbered {
 }
 
 /** The record of a release, begun before that is done. */
-export interface RecordDraft extends Numbered {
+export interface RecordDraft extends Pick<Numbered, 'conditionalWrites'> {
   /** The record, with what was written in the end. */
   complete(): Promise<Buffer>
 }
@@ -25,9 +25,11 @@ interface DraftInput {
   author: Author
   numbered: Numbered
   files: Rows<DigestedFile>
-  plan: Pick<Plan, 'decisions' | 'changes'>
-  /** What is `written` may become more until the record is completed. */
+  changes: Plan['changes']
+  /** As it was when the plan was made. */
   known: Known & Pick<Survey, 'takenAt'>
+  /** All that this run has written once the record is completed. */
+  written: Known['written']
 }
 
 /** Objects of earlier releases that a record still knows; more than that only where the release itself has more. */
@@ -36,7 +38,8 @@ const earlierObjects = 20_000
 const page = 1000
 
 /** Writes down what doesn't change, most of a record, while the bucket is waited for; the rest once it is there. */
-export function draftRecord({ location, author, numbered, files, plan, known }: DraftInput): RecordDraft {
+export function draftRecord(input: DraftInput): RecordDraft {
+  const { location, author, numbered, files, changes, known, written } = input
   const { release, conditionalWrites } = numbered
   let complete = () => {}
   const changed = new Promise<ReturnType<typeof changedObjects>>((resolve) => {
@@ -61,7 +64,6 @@ export function draftRecord({ location, author, numbered, files, plan, known }: 
   // Nobody waits for it where the release fails.
   bytes.catch(() => {})
   return {
-    release,
     conditionalWrites,
     complete() {
       complete()
@@ -74,8 +76,11 @@ export function draftRecord({ location, author, numbered, files, plan, known }: 
     let index = 0
     let change = 0
     for (const file of files) {
-      if (plan.changes[change] === index) change++
-      else yield [file.path, objectOf(file, listed)]
+      if (changes[change] === index) change++
+      else {
+        const etag = listed(file.key)?.etag ?? ''
+        yield [file.path, objectOf(file, etag, known.written.get(file.key) !== etag)]
+      }
       index++
     }
     // Those of the latest releases.
@@ -92,24 +97,15 @@ export function draftRecord({ location, author, numbered, files, plan, known }: 
   }
 
   function* changedObjects(): Generator<[path: string, object: KnownObject]> {
-    const listed = listedIn(known)
-    for (const index of plan.changes) {
-      const { file } = plan.decisions.at(index) as Decision
-      yield [file.path, objectOf(file, listed)]
+    for (const index of changes) {
+      const file = files.at(index) as DigestedFile
+      yield [file.path, objectOf(file, written.get(file.key) as string, false)]
     }
   }
 
-  function objectOf(file: DigestedFile, listed: ReturnType<typeof listedIn>): KnownObject {
-    const written = known.written.get(file.key)
-    return {
-      sha256: file.sha256,
-      size: file.size,
-      etag: written ?? listed(file.key)?.etag ?? '',
-      headers: headersOf(file.parameters),
-      fingerprinted: file.group === 'fingerprinted',
-      release,
-      kept: written === undefined,
-    }
+  function objectOf({ sha256, size, parameters, group }: DigestedFile, etag: string, kept: boolean): KnownObject {
+    const fingerprinted = group === 'fingerprinted'
+    return { sha256, size, etag, headers: headersOf(parameters), fingerprinted, release, kept }
   }
 
   function* othersOnRecord(

@@ -17,7 +17,7 @@ export interface Author {
 type Entries<T> = Iterable<[path: string, value: T]>
 
 /** A map that may make its values when they are asked for. */
-export interface ByPath<T> extends Iterable<[path: string, value: T]> {
+export interface ByPath<T> extends Entries<T> {
   readonly size: number
   get(path: string): T | undefined
   has(path: string): boolean
@@ -43,6 +43,7 @@ export interface KnownObject {
 /** The record of one release, never changed once it is written. Objects go by their path below the location. */
 export interface ReleaseRecord extends Author {
   release: number
+  /** When the record was begun, by the clock of whoever wrote it. */
   at: Date
   /** When the bucket was asked what it holds, by the store's clock. */
   surveyedAt: Date
@@ -225,7 +226,7 @@ async function pack<T>(
   lineOf: (path: string, value: T, headers: number) => BegunLine,
 ): Promise<Buffer> {
   const sets = new Map<string, number>()
-  const lines = ([path, value]: [path: string, value: T]): string => {
+  const linesOf = ([path, value]: [path: string, value: T]): string => {
     const headers = headersOf(value)
     const known = sets.get(headers) ?? sets.size
     const set = known === sets.size ? `{"headers":${headers}}\n` : ''
@@ -236,13 +237,15 @@ async function pack<T>(
     let text = `${JSON.stringify(first)}\n`
     for (const part of parts) {
       for (const entry of await part) {
-        text += lines(entry)
+        text += linesOf(entry)
         if (text.length < atATime) continue
         yield text
         text = ''
       }
+      // It is packed while the next part is waited for.
+      yield text
+      text = ''
     }
-    yield text
   }
   // Level 1 is five times as fast as the default, for a tenth more bytes: most of them are hashes.
   const packed: Buffer[] = []

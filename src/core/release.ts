@@ -6,22 +6,14 @@ import { answerOf, isForbidden, plain, StaticS3Error } from './error.js'
 import { groups } from './groups.js'
 import { headersOf } from './headers.js'
 import { type Lock, takeLock } from './lock.js'
-import { Paired, type Rows } from './packed.js'
+import { hex, PackedMap, Paired, type Rows } from './packed.js'
 import { type Decision, type Known, type Plan, plan } from './plan.js'
 import { type Author, encodeBegun } from './record.js'
 import { draftRecord, type Numbered, type RecordDraft } from './record-draft.js'
-import {
-  begunKey,
-  latestRelease,
-  lockKey,
-  openLock,
-  type ReleasesFolder,
-  recordKey,
-  releasesFolder,
-} from './releases-folder.js'
+import { begunKey, latestRelease, lockKey, type ReleasesFolder, recordKey, releasesFolder } from './releases-folder.js'
 import type { Settings } from './settings.js'
 import { type Stop, unstoppable } from './stop.js'
-import { isCurrent, readReleases, type Survey, takeSurvey } from './survey.js'
+import { isCurrent, nextRelease, readReleases, type Survey, takeSurvey } from './survey.js'
 import { type Done, startUpload } from './upload.js'
 
 export interface ReleaseInput {
@@ -78,14 +70,15 @@ export async function release(input: ReleaseInput): Promise<Released> {
   // Others needn't wait for what nobody refers to yet, but two round trips may go by while the last of it is on its way.
   const inVain = new AbortController()
   let taking: Promise<Lock> | undefined
-  const draft = (plan: Plan, { listing, record, begun, takenAt }: Survey, numbered: Numbered) =>
+  const drafted = (known: Survey & Known, { changes }: Plan, numbered: Numbered) =>
     draftRecord({
-      ...{ location: settings.location, author, files: input.files, plan, numbered },
-      known: { listing, record, begun, takenAt, written: upload.written },
+      ...{ location: settings.location, author, numbered, files: input.files, changes, known },
+      written: upload.written,
     })
-  // In the hope that nobody comes between.
-  const next = expectedOf(survey)
-  let record = keeps && next ? draft(first, survey, next) : undefined
+  // In the hope that nobody comes between, and that the store minds `If-None-Match`, as most do.
+  const next = keeps ? nextRelease(survey) : undefined
+  const hoped = { release: next ?? 0, conditionalWrites: survey.record?.conditionalWrites ?? true }
+  let record = next === undefined ? undefined : drafted({ ...survey, written: new Map() }, first, hoped)
   try {
     await upload.run(first, ['fingerprinted'], undefined, () => {
       if (keeps) taking = takeLockOf(input, author, survey, inVain.signal)
@@ -117,7 +110,7 @@ export async function release(input: ReleaseInput): Promise<Released> {
       await orFail(begin(input, author, last, 2))
     }
     if (lock && (last !== first || record?.conditionalWrites !== lock.conditionalWrites)) {
-      record = draft(last, now, lock)
+      record = drafted({ ...now, written: new PackedMap(hex, upload.written) }, last, lock)
     }
     await upload.run(last, last === first ? groups.slice(1) : groups, lock)
     const done = lock && record && (await keepRecord(input, author, lock, record, survey))
@@ -129,13 +122,6 @@ export async function release(input: ReleaseInput): Promise<Released> {
   } finally {
     await lock?.letGo()
   }
-}
-
-/** What the lock will be if nobody else takes one before; undefined where somebody has. */
-function expectedOf({ folder, record }: Survey): Numbered | undefined {
-  if (!folder || openLock(folder)) return undefined
-  // Most stores do.
-  return { release: latestRelease(folder) + 1, conditionalWrites: record?.conditionalWrites ?? true }
 }
 
 function isUnchanged({ decisions, counts }: Plan): boolean {

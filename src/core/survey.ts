@@ -122,6 +122,11 @@ const lossOfBegun = 'what a deploy that stopped was to write is not known, which
  * Whether a survey still holds for who has taken the lock of this release: nobody had a lock when it was made, or has had one
  * since.
  */
-export function isCurrent({ folder }: Survey, release: number): boolean {
-  return folder !== undefined && openLock(folder) === undefined && release === latestRelease(folder) + 1
+export function isCurrent(survey: Survey, release: number): boolean {
+  return release === nextRelease(survey)
+}
+
+/** The release that is next if a survey still holds; undefined where it can't, since somebody had a lock. */
+export function nextRelease({ folder }: Survey): number | undefined {
+  return folder && openLock(folder) === undefined ? latestRelease(folder) + 1 : undefined
 }

@@ -103,14 +103,20 @@ function isMade(path: string, template: string, name: string): boolean {
 
 /** Whether it fits as it stands, as most do: to make a pattern for each of thousands takes longer than all else here. */
 function isPlainlyMade(path: string, template: string, name: string): boolean {
+  const parts = template.split('[hash]')
+  if (parts.length !== 2) return false
   const ending = posix.extname(name)
-  const filled = template
-    .replace('[name]', () => name.slice(0, name.length - ending.length))
-    .replace('[extname]', () => ending)
-    .replace('[ext]', () => ending.slice(1))
-  const [before = '', after] = filled.split('[hash]', 2)
-  if (after === undefined || !path.startsWith(before) || !path.endsWith(after)) return false
-  return isHash.test(path.slice(before.length, path.length - after.length))
+  const [before, after] = parts.map((part) =>
+    part
+      .replace('[extname]', () => ending)
+      .replace('[ext]', () => ending.slice(1))
+      .replace('[name]', () => name.slice(0, name.length - ending.length)),
+  ) as [string, string]
+  return (
+    path.startsWith(before) &&
+    path.endsWith(after) &&
+    isHash.test(path.slice(before.length, path.length - after.length))
+  )
 }
 
 function byName<T extends { names: readonly string[] }>(things: readonly T[]): Map<string, T[]> {
