@@ -67,9 +67,6 @@ export async function release(input: ReleaseInput): Promise<Released> {
   input.warm?.(first.counts.upload + first.counts.copy)
   const author = await input.author()
   const keeps = survey.folder !== undefined && (await orFail(begin(input, author, first, 1)))
-  // Others needn't wait for what nobody refers to yet, but two round trips may go by while the last of it is on its way.
-  const inVain = new AbortController()
-  let taking: Promise<Lock> | undefined
   const drafted = (known: Survey & Known, { changes }: Plan, numbered: Numbered) =>
     draftRecord({
       ...{ location: settings.location, author, numbered, files: input.files, changes, known },
@@ -79,6 +76,9 @@ export async function release(input: ReleaseInput): Promise<Released> {
   const next = keeps ? nextRelease(survey) : undefined
   const hoped = { release: next ?? 0, conditionalWrites: survey.record?.conditionalWrites ?? true }
   let record = next === undefined ? undefined : drafted({ ...survey, written: new Map() }, first, hoped)
+  // Others needn't wait for what nobody refers to yet, but two round trips may go by while the last of it is on its way.
+  const inVain = new AbortController()
+  let taking: Promise<Lock> | undefined
   try {
     await upload.run(first, ['fingerprinted'], undefined, () => {
       if (keeps) taking = takeLockOf(input, author, survey, inVain.signal)
