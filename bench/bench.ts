@@ -143,8 +143,8 @@ async function checkTheServer(results: Results, server: BenchServer): Promise<vo
 }
 
 async function buildWithVite(results: Results, server: BenchServer): Promise<void> {
-  const built = works.filter(({ name }) => name === 'many-small' || name === 'site')
-  for (const work of chosen('work to build', flags.work, built, ({ name }) => name)) {
+  for (const work of chosen('work', flags.work, works, ({ name }) => name)) {
+    if (work.name !== 'many-small' && work.name !== 'site') continue
     const folders = foldersOf(work)
     for (const latency of flags.quick ? [20] : [0, 20, 60]) {
       const builds = await runViteBuilds({ server, work, folders, latency, rounds, timeout, say })

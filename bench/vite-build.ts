@@ -33,7 +33,7 @@ const appOf = ({ name }: Work, phase: Phase) => join(root, name, phase === 'chan
 interface Built {
   milliseconds: number
   cpuSeconds: number
-  /** Of that, until the bundle was written. */
+  /** Of both, what it took until the bundle was written. */
   untilWritten: { milliseconds: number; cpuSeconds: number }
 }
 

@@ -65,7 +65,7 @@ export function targets(results: Results): Target[] {
   ]
 }
 
-/** What users of the plugin wait for, against what users of a peer do once the build is over. */
+/** What the plugin takes longer once the bundle is written, against a peer, which begins there. */
 function inBuild(what: string, { viteBuilds }: Results, cell: CellRows, phase: Phase, wanted: number): Target {
   const peer = fastestPeer(cell, phase)
   const build = viteBuilds.find(
@@ -99,7 +99,13 @@ function buildTargets({ viteBuilds }: Results): Target[] {
       const [withIt, without] = seconds(build)
       return 1000 * (median(withIt) - median(without))
     })
-    return { what, wanted: 100, unit: 'ms', found: Math.max(...found), against: 'the build without the plugin' }
+    return {
+      what,
+      wanted: 100,
+      unit: 'ms',
+      found: found.length > 0 ? Math.max(...found) : undefined,
+      against: 'the build without the plugin',
+    }
   }
   return [
     { what: 'importing the plugin where it is off', wanted: 10, unit: 'ms', found: importing, against: 'no plugin' },

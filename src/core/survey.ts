@@ -126,7 +126,7 @@ export function isCurrent(survey: Survey, release: number): boolean {
   return release === nextRelease(survey)
 }
 
-/** The release that is next if a survey still holds; undefined where it can't, since somebody had a lock. */
+/** The release that is next if a survey still holds; undefined where it can't, since somebody had a lock, or where nobody can tell. */
 export function nextRelease({ folder }: Survey): number | undefined {
   return folder && openLock(folder) === undefined ? latestRelease(folder) + 1 : undefined
 }
