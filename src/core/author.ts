@@ -3,10 +3,10 @@ import { randomUUID } from 'node:crypto'
 import { hostname, userInfo } from 'node:os'
 import { promisify } from 'node:util'
 import type { Variables } from './environment.js'
-import type { Author } from './record.js'
+import type { Deployer } from './record.js'
 
 /** Who deploys: the CI job, or the user, and the machine; and from which commit. */
-export async function whoDeploys(bundler: string, shell: Variables): Promise<Author> {
+export async function whoDeploys(bundler: string, shell: Variables): Promise<Deployer> {
   return { id: randomUUID(), by: jobOf(shell) ?? `${userName()}@${hostname()}`, commit: await commitOf(shell), bundler }
 }
 

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs'
 import { fileOf } from './built-file.js'
 import type { ClassifiedFile } from './classify.js'
 import { digestLarge, type LargeFile } from './digest-threads.js'
-import { derived, hex, number, Packed, Paired, plainOf, plainRows, type Rows, row } from './packed.js'
+import { derived, hex, number, optional, Packed, Paired, plainOf, plainRows, type Rows, row } from './packed.js'
 import { searchFor } from './secret-search.js'
 import { readSmall, smallBytes, turnsOfFiles } from './small-file.js'
 
@@ -23,6 +23,8 @@ export interface Digested {
   /** Problems that stop the deploy: then there are no files. */
   problems: string[]
 }
+
+export type NeedsMd5 = (file: Pick<ClassifiedFile, 'path' | 'key'>, size: number) => boolean
 
 /** What must be in no file. */
 export interface Secret {
@@ -46,6 +48,7 @@ const keptBytes = 8 * 1024 * 1024
 export async function digest(
   files: Rows<ClassifiedFile>,
   secrets: readonly Secret[],
+  needsMd5: NeedsMd5,
   signal?: AbortSignal,
 ): Promise<Digested> {
   // A short one, as test servers take them, would be found everywhere.
@@ -63,7 +66,7 @@ export async function digest(
     problems.push(code === 'ENOENT' ? `${path} vanished after the build` : `${path} can't be read (${code})`)
 
   const contents = new Packed(
-    row<Content>({ size: number, sha256: hex, content: derived(() => undefined) }),
+    row<Content>({ size: number, md5: optional(hex), sha256: hex, content: derived(() => undefined) }),
     [],
     plainOf(files.length),
   )
@@ -79,7 +82,11 @@ export async function digest(
       const bytes = readSmall(file, scratch)
       const size = bytes?.length ?? statSync(file).size
       if (bytes) {
-        const content = { size, sha256: hash('sha256', bytes) }
+        const content = {
+          size,
+          sha256: hash('sha256', bytes),
+          md5: needsMd5(each, size) ? hash('md5', bytes) : undefined,
+        }
         tell(path, search(bytes))
         const keeps = size <= room
         if (keeps) room -= size
@@ -122,8 +129,9 @@ const withContent = (file: ClassifiedFile, content: Content): DigestedFile => ({
   group: file.group,
   parameters: file.parameters,
   size: content.size,
+  md5: content.md5,
   sha256: content.sha256,
   content: content.content,
 })
 
-type Content = Pick<DigestedFile, 'size' | 'sha256' | 'content'>
+type Content = Pick<DigestedFile, 'size' | 'md5' | 'sha256' | 'content'>

@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Body, Bucket, ObjectParameters } from './bucket.js'
-import { bodyOfBytes } from './bytes.js'
 import { answerOf, StaticS3Error } from './error.js'
-import type { Author } from './record.js'
+import { type HeldLock, type Holder, holderBody, holdLock, term, type WriteLock } from './hold-lock.js'
+import type { Deployer } from './record.js'
 import {
   latestRelease,
   lockKey,
@@ -13,81 +13,58 @@ import {
 } from './releases-folder.js'
 import { unlessAborted } from './stop.js'
 import { readReleases } from './survey.js'
-import type { Permit } from './upload.js'
 
 /*
- * One release at a time changes what visitors see. Its lock is the object of its number, made by a write that fails where there is one already
- * (`If-None-Match: *`). Numbers only go up: no name is used twice, so that a late or repeated request of somebody who was cut off does no
- * harm, and no conditional write but this one is needed, which more stores have than `If-Match`.
+ * One release at a time changes the files that visitors see. Its lock is the object of its number, made by a write that fails if the object is there
+ * already (`If-None-Match: *`). Numbers only go up, and lock objects stay: no number is taken twice, so that a late or repeated request of a
+ * deploy that was cut off does no harm. No other conditional write is needed: more stores support this one than `If-Match`.
  *
- * The lock of a number is over when the release's record is there, or when it is empty: the deploy failed. It has expired when the store's
- * own clock is further than its term from its last writing: then the next number may be taken.
+ * A lock has ended if its release's record is there, or if it is empty: then its deploy failed. It has expired if the store's own clock is
+ * more than its term past its last writing: then the next number may be taken.
  *
- * No lock in S3 can keep back a request that is carried out long after its sender was cut off: its holder stops five seconds before others may
- * begin, and waits for the answers to what it has sent.
+ * No lock in S3 can stop a request that the store carries out long after its sender was cut off: a holder stops five seconds before others may
+ * begin, and waits for the answers to the requests that it has sent.
  *
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
  */
 
-/** Milliseconds that a lock holds after it was written. */
-const term = 30_000
-/** Milliseconds after which it is written again. */
-const renewal = term / 3
-/** Milliseconds before its end at which its holder stops: clocks run apart, and a request takes a while. */
-const margin = 5000
-
-export interface Lock extends Permit {
+export interface Lock extends HeldLock {
   /** The number of the release that it is for. */
   release: number
-  /** The folder as it is under the lock. */
+  /** The folder, as it was last read. */
   folder: ReleasesFolder
-  /** Whether the store minds `If-None-Match`. */
+  /** Whether the store respects `If-None-Match`. */
   conditionalWrites: boolean
-  /** After this, the lock is no longer renewed. */
-  letGo(): Promise<void>
-  /** Ends it where there will be no record of its release. */
-  giveUp(): Promise<void>
 }
 
 export interface LockInput {
   bucket: Bucket
   location: string
-  author: Author
-  /** The folder as it was seen last. */
+  deployer: Deployer
+  /** The folder as the survey read it. */
   folder: ReleasesFolder
-  /** Whether it is known that the store minds `If-None-Match`. */
+  /** Whether an earlier release found that the store respects `If-None-Match`. */
   conditionalWrites: boolean
-  /** What the bucket asks of every object. */
+  /** Parameters that the bucket requires for every object. */
   parameters: ObjectParameters
-  /** Milliseconds to wait for others. */
+  /** How long the deploy has waited for nothing but the lock, in milliseconds, and how long it may. */
+  waited: () => number
   patience: number
   /** Ends the wait. */
   stop: AbortSignal
-  /** Told once for each deploy that is waited for. */
+  /** Called once for each deploy that has the lock meanwhile. */
   onWait: (whom: string) => void
 }
 
-interface Holder {
-  id: string
-  by: string
-  start: string
-  /** When it was written last, and until when it then holds, by its owner's clock. */
-  renewed: string
-  end: string
-}
-
 /**
- * Takes the lock on a location, and waits for others where need be.
+ * Takes the lock of a location, and waits for other deploys if it has to.
  *
- * @throws StaticS3Error when they take too long
+ * @throws StaticS3Error if they take too long
  */
 export async function takeLock(input: LockInput): Promise<Lock> {
-  const { bucket, location, author, parameters, patience, stop, onWait } = input
-  const folder = releasesFolder(location)
-  const start = new Date()
-  const begun = performance.now()
-  let { folder: seen, conditionalWrites } = input
-  // By the store's clock. What was seen before says nothing about now: a lock may have been renewed since.
+  const { bucket, location, patience, waited, stop, onWait } = input
+  let { folder, conditionalWrites } = input
+  // By the store's clock. The survey tells nothing of now: a lock may have been renewed since.
   let seenAt = Number.NEGATIVE_INFINITY
   let told: string | undefined
 
@@ -96,12 +73,12 @@ export async function takeLock(input: LockInput): Promise<Lock> {
     if (attempt > 0) {
       if (attempt > 1) await unlessAborted(stop, wait(Math.min(2000, 50 * 2 ** attempt)))
       seenAt = bucket.now()
-      seen = await readReleases(bucket, location)
+      folder = await readReleases(bucket, location)
     }
-    const isLate = performance.now() - begun >= patience
-    const other = openLock(seen)
+    const isLate = waited() >= patience
+    const other = openLock(folder)
     const isHeld = other !== undefined && !hasExpired(other, seenAt)
-    // What was seen last may be long over.
+    // The survey's lock may have ended long ago.
     const whom = isHeld && attempt > 0 ? await describe(bucket, other) : undefined
     if (whom !== undefined) {
       if (isLate) throw tooLong(whom, location, patience)
@@ -110,26 +87,15 @@ export async function takeLock(input: LockInput): Promise<Lock> {
       continue
     }
     if (!isHeld) {
-      const release = latestRelease(seen) + 1
-      const key = lockKey(folder, release)
-      const write: Write = (body, more, signal) => bucket.put(key, body, { ...parameters, ...more }, signal)
-      const content = () => holderBody(author, start)
-      const sentAt = Date.now()
-      const taken = await create({ bucket, key, author, write, content, conditionalWrites })
-      if (taken !== 'no') {
-        conditionalWrites = taken === 'yes'
-        const lock = hold({ key, release, conditionalWrites, sentAt, write, content })
-        try {
-          seen = await readReleases(bucket, location)
-        } catch (error) {
-          await lock.giveUp().catch(() => {})
-          throw error
-        }
-        if (isMine(seen, release)) return { ...lock, folder: seen }
-        await lock.letGo()
+      const taken = await takeNumber(input, latestRelease(folder) + 1, conditionalWrites)
+      if (taken) {
+        if (taken.isAlone) return { ...taken, folder }
+        conditionalWrites = false
+        const now = await lookAround(bucket, location, taken)
+        if (now) return { ...taken, folder: now }
       }
     }
-    // A store that says now this, now that would be asked for ever.
+    // A store that answers differently each time would be asked for ever.
     if (isLate && attempt > 10) throw tooLong(told ?? 'another deploy', location, patience)
   }
 }
@@ -138,21 +104,42 @@ function hasExpired({ lastModified }: NumberedObject, seenAt: number): boolean {
   return lastModified !== undefined && seenAt - lastModified > term
 }
 
-/** Who saw an old state of the folder can take a number that has been used and put away since: then there is a record of it. */
-function isMine({ records, locks }: ReleasesFolder, release: number): boolean {
-  return (records[0]?.release ?? 0) < release && (locks[0]?.release ?? 0) <= release
+interface Taken extends HeldLock {
+  release: number
+  conditionalWrites: boolean
+  /** True if nobody else can have taken the number before. */
+  isAlone: boolean
 }
 
-/** Whether the lock was made: `yes`; `no`, since it is there already; or that can't be told, because the store ignores conditions. */
-async function create(input: {
+/** Takes the lock of a number; undefined if it is taken already. */
+async function takeNumber(
+  { bucket, location, deployer, parameters }: LockInput,
+  release: number,
+  conditionalWrites: boolean,
+): Promise<Taken | undefined> {
+  const key = lockKey(releasesFolder(location), release)
+  const start = new Date()
+  const write: WriteLock = (body, more, signal) => bucket.put(key, body, { ...parameters, ...more }, signal)
+  const content = () => holderBody(deployer, start)
+  const sentAt = Date.now()
+  const created = await create({ bucket, key, deployer, write, content, conditionalWrites })
+  if (created === 'no') return undefined
+  const isAlone = created === 'yes'
+  return { ...holdLock(key, sentAt, write, content), release, conditionalWrites: isAlone, isAlone }
+}
+
+interface Creation {
   bucket: Bucket
   key: string
-  author: Author
-  write: Write
+  deployer: Deployer
+  write: WriteLock
   content: () => Body
   conditionalWrites: boolean
-}): Promise<'yes' | 'no' | 'unknown'> {
-  const { bucket, key, author, write, content, conditionalWrites } = input
+}
+
+/** Whether the lock was made: `yes`; `no`, since it is there already; or `unknown`, because the store ignores conditions. */
+async function create(input: Creation): Promise<'yes' | 'no' | 'unknown'> {
+  const { bucket, key, deployer, write, content, conditionalWrites } = input
   const once = () =>
     write(content(), { IfNoneMatch: '*' }).then(
       () => 'written' as const,
@@ -171,91 +158,34 @@ async function create(input: {
     await write(content(), {})
     return 'unknown'
   }
-  // An answer may have got lost, and what is there be our own.
-  if (first === 'refused')
-    return (await readHolder(bucket, key).catch(() => undefined))?.id === author.id ? 'yes' : 'no'
+  // The 412 may come from our own write whose answer was lost.
+  if (first === 'refused') {
+    return (await readHolder(bucket, key).catch(() => undefined))?.id === deployer.id ? 'yes' : 'no'
+  }
   if (conditionalWrites) return 'yes'
   return (await once()) === 'refused' ? 'yes' : 'unknown'
 }
 
-type Write = (body: Body, more: ObjectParameters, signal?: AbortSignal) => Promise<unknown>
-
-interface Held {
-  key: string
-  release: number
-  conditionalWrites: boolean
-  /** When the request was sent that took it, by this machine's clock. */
-  sentAt: number
-  write: Write
-  content: () => Body
+/**
+ * Where conditions are ignored, a deploy that saw an old state of the folder can take a number that was used before: then there is a newer record or
+ * lock.
+ *
+ * @returns the folder under the lock; undefined if the lock was let go of
+ */
+async function lookAround(bucket: Bucket, location: string, lock: Taken): Promise<ReleasesFolder | undefined> {
+  try {
+    const folder = await readReleases(bucket, location)
+    const [record, newest] = [folder.records[0]?.release ?? 0, folder.locks[0]?.release ?? 0]
+    if (record < lock.release && newest <= lock.release) return folder
+  } catch (error) {
+    await lock.giveUp().catch(() => {})
+    throw error
+  }
+  await lock.letGo()
+  return undefined
 }
 
-function hold({ key, release, conditionalWrites, sentAt, write, content }: Held): Omit<Lock, 'folder'> {
-  const lost = new AbortController()
-  const over = new AbortController()
-  let until = sentAt + term - margin
-  let renewing: Promise<unknown> = Promise.resolve()
-
-  const lose = () =>
-    lost.abort(
-      new StaticS3Error(
-        `static-s3: ${key} could not be renewed for ${(term - margin) / 1000} seconds: another deploy may begin`,
-      ),
-    )
-  // Not the timer alone: in a machine that slept, it comes after what was waiting.
-  const isHeld = () => {
-    if (Date.now() > until) lose()
-    return !lost.signal.aborted
-  }
-  let end = setTimeout(lose, until - Date.now())
-  const renew = async () => {
-    if (!isHeld()) return
-    const renewedAt = Date.now()
-    await write(content(), {}, over.signal)
-    if (!isHeld()) return
-    until = renewedAt + term - margin
-    clearTimeout(end)
-    end = setTimeout(lose, until - Date.now())
-  }
-  // One that fails may be followed by one that doesn't.
-  const timer = setInterval(() => {
-    renewing = renewing.then(renew).catch(() => {})
-  }, renewal)
-
-  const letGo = async () => {
-    clearInterval(timer)
-    over.abort()
-    await renewing
-    clearTimeout(end)
-  }
-  return {
-    release,
-    conditionalWrites,
-    signal: lost.signal,
-    check() {
-      if (!isHeld()) throw lost.signal.reason
-    },
-    letGo,
-    async giveUp() {
-      await letGo()
-      await write(bodyOfBytes(Buffer.alloc(0)), {})
-    },
-  }
-}
-
-function holderBody({ id, by }: Author, start: Date): Body {
-  const now = Date.now()
-  const holder: Holder = {
-    id,
-    by,
-    start: start.toISOString(),
-    renewed: new Date(now).toISOString(),
-    end: new Date(now + term).toISOString(),
-  }
-  return bodyOfBytes(Buffer.from(JSON.stringify(holder)))
-}
-
-/** Undefined where the lock was put away or given up. */
+/** Undefined if the lock was given up. */
 async function readHolder(bucket: Bucket, key: string): Promise<Partial<Holder> | undefined> {
   const bytes = await bucket.get(key)
   if (!bytes || bytes.length === 0) return undefined
@@ -276,6 +206,6 @@ async function describe(bucket: Bucket, { key }: NumberedObject): Promise<string
 function tooLong(whom: string, location: string, patience: number): StaticS3Error {
   const where = location === '' ? "the bucket's root" : location
   return new StaticS3Error(
-    `static-s3: ${where} is locked by ${whom}. It was waited for ${patience / 1000} seconds (lockTimeout): run it again later, or wait longer. A lock whose deploy has died ends by itself after ${term / 1000} seconds.`,
+    `static-s3: ${where} is locked by ${whom}. This deploy waited ${patience / 1000} seconds (lockTimeout): run it again later, or raise lockTimeout. The lock of a deploy that has died ends by itself after ${term / 1000} seconds.`,
   )
 }

@@ -1,15 +1,14 @@
 import { ask } from './ask.js'
 import type { LeftOut } from './collect.js'
-import type { Rows } from './packed.js'
-import type { Decision } from './plan.js'
-import { readFiles } from './read-files.js'
+import { makePlan } from './make-plan.js'
+import { type Decision, needsMd5 } from './plan.js'
+import { findFiles, hashFound } from './read-files.js'
 import type { ReleaseRecord } from './record.js'
-import { decide } from './release.js'
 import { report } from './report.js'
 import type { Settings } from './settings.js'
 
 export interface Preview {
-  decisions: Rows<Decision>
+  decisions: readonly Decision[]
   leftOut: LeftOut[]
   /** Paths of fingerprinted files whose names stand in the bucket with other bytes. */
   overwritten: string[]
@@ -36,11 +35,13 @@ export async function preview(settings: Settings, dir: string): Promise<Preview>
     const fingerprinted = new Set<string>()
     for (const [path, object] of survey.record?.objects ?? []) if (object.fingerprinted) fingerprinted.add(path)
     const outputs = [{ dir, emitted: new Set<string>(), fingerprinted }]
-    const read = await readFiles({ settings, asked, outputs, before: new Map(), notOurs: [], base: '/' })
-    const { leftOut } = read
-    const warnings = [...settings.warnings, ...read.warnings, ...survey.warnings]
+    const found = await findFiles({ settings, asked, outputs, before: new Map(), notOurs: [], base: '/' })
+    const { leftOut } = found
+    const files = await hashFound(found.files, { settings, asked }, needsMd5(survey))
+    const warnings = [...settings.warnings, ...found.warnings, ...survey.warnings]
     const warn = (message: string) => warnings.push(message)
-    const { decisions, overwritten } = await decide({ files: read.files, settings, warn }, survey)
+    const { bucket } = await asked.connection
+    const { decisions, overwritten } = await makePlan({ files, bucket, settings, warn }, survey)
     const milliseconds = performance.now() - begun
     const text = report({ ...settings, decisions, leftOut, dryRun: true, release: undefined, milliseconds })
     return { decisions, leftOut, overwritten: overwritten.map(({ path }) => path), last: survey.record, warnings, text }

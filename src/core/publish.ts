@@ -1,9 +1,11 @@
 import type { WriteStream } from 'node:tty'
 import { whoDeploys } from './author.js'
 import { debugging, plain, readable, StaticS3Error } from './error.js'
+import { makePlan } from './make-plan.js'
+import { needsMd5 } from './plan.js'
 import { showProgress } from './progress.js'
-import { type FolderInput, readFiles } from './read-files.js'
-import { decide, release } from './release.js'
+import { type FolderInput, findFiles, hashFound } from './read-files.js'
+import { release } from './release.js'
 import { report } from './report.js'
 import { type Stop, stopBySignal, unlessAborted, until } from './stop.js'
 
@@ -57,16 +59,18 @@ function nothingDone(cause: unknown): never {
 async function deploy(input: PublishInput, stop: Stop): Promise<void> {
   const { settings, asked, outputs, logger, terminal } = input
   const begun = performance.now()
-  const { files, leftOut, warnings } = await unlessAborted(stop.begun, readFiles(input, stop.begun)).catch((error) => {
-    throw stop.begun.aborted ? nothingDone(error) : error
-  })
-  for (const warning of new Set([...settings.warnings.splice(0), ...warnings])) logger.warn(warning)
-  if (files.length === 0) {
+  const found = await findFiles(input)
+  for (const warning of new Set([...settings.warnings.splice(0), ...found.warnings])) logger.warn(warning)
+  if (found.files.length === 0) {
     logger.warn(`there is nothing to upload in ${outputs.map(({ dir }) => dir).join(', ')}`)
     return
   }
   const survey = await unlessAborted(stop.begun, asked.survey()).catch(nothingDone)
   for (const warning of survey.warnings) logger.warn(warning)
+  const hashing = hashFound(found.files, input, needsMd5(survey), stop.begun)
+  const files = await unlessAborted(stop.begun, hashing).catch((error) => {
+    throw stop.begun.aborted ? nothingDone(error) : error
+  })
 
   const { bucket, aside, warm } = await asked.connection
   const progress = showProgress(terminal)
@@ -75,16 +79,16 @@ async function deploy(input: PublishInput, stop: Stop): Promise<void> {
     progress.clear()
     logger.warn(message)
   }
-  const released = settings.dryRun
-    ? { ...(await decide({ files, settings, warn, stop }, survey)), release: undefined }
+  const { decisions, release: number } = settings.dryRun
+    ? { ...(await makePlan({ files, bucket: until(stop, bucket), settings, warn }, survey)), release: undefined }
     : await release({
         files,
         survey,
         bucket: until(stop, bucket),
-        aside: until(stop, aside),
+        lockChannel: until(stop, aside),
         stop,
         warm,
-        author: () => whoDeploys(input.bundler, process.env),
+        deployer: () => whoDeploys(input.bundler, process.env),
         settings,
         warn,
         onProgress: (done, all) => stop.begun.aborted || progress.update(done, all),
@@ -94,5 +98,6 @@ async function deploy(input: PublishInput, stop: Stop): Promise<void> {
         },
       }).finally(progress.clear)
 
-  logger.info(report({ ...settings, ...released, leftOut, milliseconds: performance.now() - begun }))
+  const milliseconds = performance.now() - begun
+  logger.info(report({ ...settings, decisions, release: number, leftOut: found.leftOut, milliseconds }))
 }

@@ -2,7 +2,7 @@ import type { Asked } from './ask.js'
 import type { BuiltFile } from './built-file.js'
 import { type Classified, classify } from './classify.js'
 import { collect, type Output, type Snapshot } from './collect.js'
-import { type DigestedFile, digest, type Secret } from './digest.js'
+import { type DigestedFile, digest, type NeedsMd5, type Secret } from './digest.js'
 import { StaticS3Error } from './error.js'
 import type { Rows } from './packed.js'
 import type { Settings } from './settings.js'
@@ -24,32 +24,38 @@ export interface FolderInput {
   prepareFiles?: (files: Rows<BuiltFile>) => Promise<void>
 }
 
-export interface ReadFiles extends Pick<Classified, 'leftOut' | 'warnings'> {
-  files: Rows<DigestedFile>
-}
-
 /**
- * The way of the files up to where the bucket is needed: which there are, what they become, and what is in them.
+ * The files of a build, and what becomes of each.
  *
- * @param signal ends it, with its reason
- * @throws StaticS3Error with all that stops the deploy
+ * @throws StaticS3Error with every problem that stops the deploy
  */
-export async function readFiles(input: FolderInput, signal?: AbortSignal): Promise<ReadFiles> {
-  const { settings, asked } = input
-  const { files, leftOut, problems, warnings } = await findFiles(input)
-  throwProblems(problems)
-  const digested = await digest(files, files.length === 0 ? [] : await secretsOf(settings, asked), signal)
-  throwProblems(digested.problems)
-  return { files: digested.files, leftOut, warnings }
-}
-
-async function findFiles({ settings, outputs, before, notOurs, base, prepareFiles }: FolderInput): Promise<Classified> {
+export async function findFiles(input: FolderInput): Promise<Classified> {
+  const { settings, outputs, before, notOurs, base, prepareFiles } = input
   const collected = await collect(outputs, before, notOurs)
   await prepareFiles?.(collected.files)
   if (settings.rewrite) {
     collected.files = await pointManifestPictures(collected.files, base, urlInBucket(settings))
   }
-  return classify(collected, settings)
+  const classified = classify(collected, settings)
+  throwProblems(classified.problems)
+  return classified
+}
+
+/**
+ * Reads the files that were found.
+ *
+ * @param signal ends it, with its reason
+ * @throws StaticS3Error with every problem that stops the deploy, such as a secret in a file
+ */
+export async function hashFound(
+  found: Classified['files'],
+  { settings, asked }: Pick<FolderInput, 'settings' | 'asked'>,
+  needsMd5: NeedsMd5,
+  signal?: AbortSignal,
+): Promise<readonly DigestedFile[]> {
+  const { files, problems } = await digest(found, await secretsOf(settings, asked), needsMd5, signal)
+  throwProblems(problems)
+  return [...files]
 }
 
 async function secretsOf({ secrets }: Settings, asked: Asked): Promise<Secret[]> {

@@ -1,10 +1,8 @@
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { createGunzip, createGzip, gunzipSync } from 'node:zlib'
-import { flag, hex, number, oneOf, optional, PackedMap, row } from './packed.js'
+import { promisify } from 'node:util'
+import { constants, gunzip, gzip } from 'node:zlib'
 
-/** Who makes a release. */
-export interface Author {
+/** Who deploys, and what. */
+export interface Deployer {
   /** Of this deploy alone. */
   id: string
   /** The person or job, and the machine. */
@@ -14,67 +12,48 @@ export interface Author {
   bundler: string
 }
 
-type Entries<T> = Iterable<[path: string, value: T]>
-
-/** A map that may make its values when they are asked for. */
-export interface ByPath<T> extends Entries<T> {
-  readonly size: number
-  get(path: string): T | undefined
-  has(path: string): boolean
-}
-
 /** What a release knows of an object. */
-export interface KnownObject {
+export interface RecordedObject {
   /** Of the content, hex. */
   sha256: string
   /** Bytes. */
   size: number
-  /** As S3 returned it: whatever it is made of, it changes when the content does. */
+  /** As S3 returned it: however it is made, it changes when the content does. */
   etag: string
+  /**
+   * The latest time at which it can have been written, by the store's clock: milliseconds since 1970. An object that a listing shows as newer was
+   * written by somebody else, and may have other headers.
+   */
+  writtenAt: number
   /** As `headersOf` writes them. */
   headers: string
   fingerprinted: boolean
   /** The last release that the object was a part of. */
   release: number
-  /** Whether the release found it there and left it as it was. */
-  kept?: boolean
 }
 
-/** The record of one release, never changed once it is written. Objects go by their path below the location. */
-export interface ReleaseRecord extends Author {
+/** The record of one release, never changed once it is written. */
+export interface ReleaseRecord extends Deployer {
   release: number
-  /** When the record was begun, by the clock of whoever wrote it. */
+  /** When the record was made, by the clock of the machine that deployed. */
   at: Date
-  /** When the bucket was asked what it holds, by the store's clock. */
-  surveyedAt: Date
-  /** Whether the store minds `If-None-Match`, as was tried. */
+  /** Whether the store respects `If-None-Match`. */
   conditionalWrites: boolean
-  /** The release's own objects, and those of earlier ones that were still there. */
-  objects: ByPath<KnownObject>
+  /** The release's own objects, and those of earlier ones that were still there, by their path below the location. */
+  objects: ReadonlyMap<string, RecordedObject>
   /** Keys of the location between which lie whole pages, where a listing can be split. */
   splitAt: readonly string[]
 }
 
-/** What a deploy began to write, put into the bucket before the rest: whoever comes after a crash can tell what it was. */
-export interface BegunRecord extends Author {
-  at: Date
-  /** The headers of each object that was to be written, as `headersOf` writes them, by path. */
-  headers: ByPath<string>
-}
-
 /*
- * In the bucket a record is gzipped lines of JSON, one after the other so that neither side has all of it in memory: first what it says of
- * itself, then each object, and each set of headers before the first object that has it.
+ * In the bucket a record is gzipped lines of JSON: first what it says of itself, then each object, and each set of headers before the first
+ * object that has it.
  */
 
-/** What a reader of another format has to leave alone. */
-const format = 2
-/** Bytes: what a damaged file could unpack to mustn't take all time. */
+/** A reader leaves a record of another format alone. */
+const format = 3
+/** Bytes: a damaged file mustn't unpack to all of the memory. */
 const longest = 256 * 1024 ** 2
-/** Characters that are packed, and bytes that are unpacked, at a time. */
-const atATime = 256 * 1024
-/** Bytes of a record, of some five thousand objects, that is unpacked at once: ten milliseconds. */
-const atOnce = 512 * 1024
 
 interface Preamble {
   format: number
@@ -84,252 +63,101 @@ interface Preamble {
   by: string
   commit?: string | undefined
   bundler: string
-}
-
-interface ReleasePreamble extends Preamble {
   release: number
-  surveyedAt: string
   conditionalWrites: boolean
-  splitAt: string[]
+  splitAt: readonly string[]
 }
 
-interface HeadersLine {
-  headers: object
-}
-
-/** `headers` is the number of a set. */
-interface BegunLine {
+/** `headers` is the number of a set. `release` is there if it is an earlier one. */
+interface ObjectLine {
   path: string
-  headers: number
-}
-
-/** `release` stands where it is an earlier one. */
-interface ObjectLine extends BegunLine {
   sha256: string
   size: number
   etag: string
+  writtenAt: number
+  headers: number
   fingerprinted?: true
-  kept?: true
   release?: number
 }
 
-/** @param later more objects, where not all that is known of them is known already */
-export async function encodeRelease(
-  location: string,
-  record: Omit<ReleaseRecord, 'objects'> & { objects: Entries<KnownObject> },
-  later?: Promise<Entries<KnownObject>>,
-): Promise<Buffer> {
-  const first: ReleasePreamble = {
-    ...preamble(location, record),
-    release: record.release,
-    surveyedAt: record.surveyedAt.toISOString(),
-    conditionalWrites: record.conditionalWrites,
-    splitAt: [...record.splitAt],
+export async function encodeRecord(location: string, record: ReleaseRecord): Promise<Buffer> {
+  const { release, conditionalWrites, splitAt, at, id, by, commit, bundler } = record
+  const preamble: Preamble = {
+    ...{ format, location, id, at: at.toISOString(), by, commit, bundler },
+    ...{ release, conditionalWrites, splitAt },
   }
-  return pack(
-    first,
-    later ? [record.objects, later] : [record.objects],
-    ({ headers }) => headers,
-    (path, object, headers): ObjectLine => ({
-      path,
-      sha256: object.sha256,
-      size: object.size,
-      etag: object.etag,
-      headers,
-      ...(object.fingerprinted ? { fingerprinted: true } : {}),
-      ...(object.kept ? { kept: true } : {}),
-      ...(object.release === record.release ? {} : { release: object.release }),
-    }),
-  )
-}
-
-export async function encodeBegun(
-  location: string,
-  record: Omit<BegunRecord, 'headers'> & { headers: Entries<string> },
-): Promise<Buffer> {
-  return pack(
-    preamble(location, record),
-    [record.headers],
-    (headers) => headers,
-    (path, _, headers): BegunLine => ({ path, headers }),
-  )
+  const lines = [JSON.stringify(preamble)]
+  const sets = new Map<string, number>()
+  for (const [path, object] of record.objects) {
+    let set = sets.get(object.headers)
+    if (set === undefined) {
+      set = sets.size
+      sets.set(object.headers, set)
+      lines.push(`{"headers":${object.headers}}`)
+    }
+    const { sha256, size, etag, writtenAt } = object
+    const line: ObjectLine = { path, sha256, size, etag, writtenAt, headers: set }
+    if (object.fingerprinted) line.fingerprinted = true
+    if (object.release !== release) line.release = object.release
+    lines.push(JSON.stringify(line))
+  }
+  // Level 1 is five times as fast as the default, for a tenth more bytes: most of them are hashes.
+  return promisify(gzip)(lines.join('\n'), { level: constants.Z_BEST_SPEED })
 }
 
 /** @throws Error that says what is wrong with it, in words that go on from "the record" */
-export async function decodeRelease(location: string, bytes: Uint8Array): Promise<ReleaseRecord> {
-  const objects = new PackedMap(
-    row<KnownObject>({
-      sha256: hex,
-      size: number,
-      etag: hex,
-      headers: oneOf(),
-      fingerprinted: flag,
-      release: number,
-      kept: optional(flag),
-    }),
-    [],
-    bytes.length > atOnce ? 0 : undefined,
-  )
-  const first = await unpack<ReleasePreamble, ObjectLine>(location, bytes, ({ release }, object, headers) =>
-    objects.set(expect(object.path, isText), {
-      sha256: expect(object.sha256, isSha256),
-      size: expect(object.size, isCount),
-      etag: expect(object.etag, isText),
-      headers,
-      fingerprinted: object.fingerprinted === true,
-      ...(object.kept === true ? { kept: true } : {}),
-      release: expect(object.release === undefined ? release : object.release, isCount),
-    }),
-  )
-  return {
-    ...authorIn(first),
-    release: expect(first.release, isCount),
-    surveyedAt: dateOf(first.surveyedAt),
-    conditionalWrites: first.conditionalWrites === true,
-    objects,
-    splitAt: expect(first.splitAt, (value) => Array.isArray(value) && value.every(isText)),
-  }
-}
-
-/** @throws the same */
-export async function decodeBegun(location: string, bytes: Uint8Array): Promise<BegunRecord> {
-  const headers = new PackedMap(oneOf<string>())
-  const first = await unpack<Preamble, BegunLine>(location, bytes, (_, { path }, set) =>
-    headers.set(expect(path, isText), set),
-  )
-  if ('release' in first) throw damaged()
-  return { ...authorIn(first), headers }
-}
-
-function preamble(location: string, { at, id, by, commit, bundler }: Author & { at: Date }) {
-  return { format, location, id, at: at.toISOString(), by, commit, bundler }
-}
-
-function authorIn({ at, id, by, commit, bundler }: Partial<Preamble>): Author & { at: Date } {
-  return {
-    id: expect(id, isText),
-    at: dateOf(at),
-    by: expect(by, isText),
-    commit: commit === undefined ? undefined : expect(commit, isText),
-    bundler: expect(bundler, isText),
-  }
-}
-
-function dateOf(text: string | undefined): Date {
-  return new Date(expect(text, (value) => isText(value) && !Number.isNaN(Date.parse(value))))
-}
-
-async function pack<T>(
-  first: Preamble,
-  parts: readonly (Entries<T> | Promise<Entries<T>>)[],
-  headersOf: (value: T) => string,
-  lineOf: (path: string, value: T, headers: number) => BegunLine,
-): Promise<Buffer> {
-  const sets = new Map<string, number>()
-  const linesOf = ([path, value]: [path: string, value: T]): string => {
-    const headers = headersOf(value)
-    const known = sets.get(headers) ?? sets.size
-    const set = known === sets.size ? `{"headers":${headers}}\n` : ''
-    sets.set(headers, known)
-    return `${set}${JSON.stringify(lineOf(path, value, known))}\n`
-  }
-  async function* pieces(): AsyncGenerator<string> {
-    let text = `${JSON.stringify(first)}\n`
-    for (const part of parts) {
-      for (const entry of await part) {
-        text += linesOf(entry)
-        if (text.length < atATime) continue
-        yield text
-        text = ''
-      }
-      // It is packed while the next part is waited for.
-      yield text
-      text = ''
-    }
-  }
-  // Level 1 is five times as fast as the default, for a tenth more bytes: most of them are hashes.
-  const packed: Buffer[] = []
-  await pipeline(pieces, createGzip({ level: 1, chunkSize: atATime }), async (chunks: AsyncIterable<Buffer>) => {
-    for await (const chunk of chunks) packed.push(chunk)
-  })
-  return Buffer.concat(packed)
-}
-
-async function unpack<First extends Preamble, Line extends BegunLine>(
-  location: string,
-  bytes: Uint8Array,
-  take: (first: Partial<First>, line: Partial<Line>, headers: string) => void,
-): Promise<Partial<First>> {
-  let first: Partial<First> | undefined
+export async function decodeRecord(location: string, bytes: Uint8Array): Promise<ReleaseRecord> {
+  const [first = '', ...lines] = (await unpack(bytes)).split('\n')
+  const preamble = checked(parsed(first), location)
+  const release = expect(preamble.release, isCount)
+  const objects = new Map<string, RecordedObject>()
   const sets: string[] = []
-  const read = (text: string) => {
-    const line = parsed(text)
-    if (!isObject(line)) throw damaged()
-    if (!first) first = checked(line, location)
-    else if ('path' in line) take(first, line, expect(sets[(line as Partial<Line>).headers as number], isText))
-    else sets.push(rewritten((line as Partial<HeadersLine>).headers))
-  }
-  try {
-    await eachLine(bytes, read)
-  } catch (error) {
-    // A gzip that isn't one.
-    throw error instanceof Unusable ? error : damaged()
-  }
-  return expect(first, isObject)
-}
-
-/** Reads line after line. The last one needs no end. */
-async function eachLine(bytes: Uint8Array, read: (line: string) => void): Promise<void> {
-  const lines = splitLines(read)
-  if (bytes.length <= atOnce) {
-    // At once: a stream would wait for its turn again and again while the files are read, and the rest of the listing for the stream.
-    lines.take(gunzipSync(bytes, { maxOutputLength: longest }))
-    return lines.end()
-  }
-  await pipeline(
-    Readable.from([bytes]),
-    createGunzip({ chunkSize: atATime }),
-    async (chunks: AsyncIterable<Buffer>) => {
-      let length = 0
-      for await (const chunk of chunks) {
-        length += chunk.length
-        if (length > longest) throw damaged()
-        lines.take(chunk)
-      }
-    },
-  )
-  lines.end()
-}
-
-function splitLines(read: (line: string) => void) {
-  let begun: Buffer[] = []
-  const endOf = (end: Buffer) => {
-    const line = Buffer.concat([...begun, end]).toString()
-    begun = []
-    return line
+  for (const text of lines) {
+    const line = parsed(text) as Partial<ObjectLine>
+    if (!('path' in line)) {
+      sets.push(rewritten(line.headers))
+      continue
+    }
+    objects.set(expect(line.path, isText), {
+      sha256: expect(line.sha256, isSha256),
+      size: expect(line.size, isCount),
+      etag: expect(line.etag, isText),
+      writtenAt: expect(line.writtenAt, isCount),
+      headers: expect(sets[line.headers as number], isText),
+      fingerprinted: line.fingerprinted === true,
+      release: expect(line.release === undefined ? release : line.release, isCount),
+    })
   }
   return {
-    take(chunk: Buffer): void {
-      let from = 0
-      for (let end = chunk.indexOf('\n'); end >= 0; end = chunk.indexOf('\n', from)) {
-        read(begun.length === 0 ? chunk.toString('utf8', from, end) : endOf(chunk.subarray(from, end)))
-        from = end + 1
-      }
-      if (from < chunk.length) begun.push(chunk.subarray(from))
-    },
-    end(): void {
-      const last = endOf(Buffer.alloc(0))
-      if (last !== '') read(last)
-    },
+    id: expect(preamble.id, isText),
+    at: new Date(expect(preamble.at, (value) => isText(value) && !Number.isNaN(Date.parse(value)))),
+    by: expect(preamble.by, isText),
+    commit: preamble.commit === undefined ? undefined : expect(preamble.commit, isText),
+    bundler: expect(preamble.bundler, isText),
+    release,
+    conditionalWrites: preamble.conditionalWrites === true,
+    objects,
+    splitAt: expect(preamble.splitAt, (value) => Array.isArray(value) && value.every(isText)),
   }
 }
 
-function parsed(line: string): unknown {
+async function unpack(bytes: Uint8Array): Promise<string> {
   try {
-    return JSON.parse(line)
+    const unpacked = await promisify(gunzip)(bytes, { maxOutputLength: longest })
+    return unpacked.toString()
   } catch {
     throw damaged()
   }
+}
+
+function parsed(line: string): object {
+  let value: unknown
+  try {
+    value = JSON.parse(line)
+  } catch {
+    throw damaged()
+  }
+  return expect(value as object, isObject)
 }
 
 /** As `headersOf` writes them. */
@@ -337,20 +165,22 @@ function rewritten(headers: unknown): string {
   try {
     return JSON.stringify(expect(headers, isObject))
   } catch {
-    // What is parsed at any depth is not written at any.
+    // JSON.parse takes any depth, JSON.stringify doesn't.
     throw damaged()
   }
 }
 
-function checked<First extends Preamble>(value: object, location: string): Partial<First> {
-  const { format: theirs, location: place } = value as Partial<First>
+function checked(preamble: Partial<Preamble>, location: string): Partial<Preamble> {
+  const { format: theirs, location: place } = preamble
   if (theirs !== format) {
     throw new Unusable(isCount(theirs) && theirs > format ? 'was written by a newer static-s3' : 'is damaged')
   }
   if (place !== location) {
-    throw new Unusable(`is another location's (${isText(place) ? JSON.stringify(place.slice(0, 100)) : typeof place})`)
+    throw new Unusable(
+      `belongs to another location (${isText(place) ? JSON.stringify(place.slice(0, 100)) : typeof place})`,
+    )
   }
-  return value as Partial<First>
+  return preamble
 }
 
 class Unusable extends Error {}

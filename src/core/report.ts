@@ -1,9 +1,8 @@
 import pc from 'picocolors'
-import type { Rows } from './packed.js'
-import type { Decision } from './upload.js'
+import type { Decision } from './plan.js'
 
 export interface ReportInput {
-  decisions: Rows<Decision>
+  decisions: readonly Decision[]
   /** Its number, where one was made. */
   release: number | undefined
   /** Each with its reason, a noun. */

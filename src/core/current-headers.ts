@@ -1,0 +1,27 @@
+import type { Bucket, StoredObject } from './bucket.js'
+import { answerOf, isForbidden } from './error.js'
+import { eachInParallel } from './parallel.js'
+
+/**
+ * Asks for the headers of objects that no record describes, as many at the same time as uploads. An object that can't be asked for is left out: then
+ * its headers are written anew.
+ */
+export async function currentHeaders(
+  bucket: Bucket,
+  keys: readonly string[],
+  concurrency: number,
+): Promise<Map<string, StoredObject>> {
+  const heads = new Map<string, StoredObject>()
+  let isAllowed = true
+  await eachInParallel(concurrency, keys, async (key) => {
+    if (!isAllowed) return
+    try {
+      const shown = await bucket.head(key)
+      if (shown) heads.set(key, shown)
+    } catch (error) {
+      if (!isForbidden(error) && answerOf(error).status !== 501) throw error
+      isAllowed = false
+    }
+  })
+  return heads
+}
