@@ -110,10 +110,12 @@ describe('the examples', () => {
     expect(() => JSON.parse(code)).not.toThrow()
   })
 
-  test('AWS_S3_OBJECT_PARAMETERS is JSON', () => {
-    const values = blocks.flatMap(({ code }) => [...code.matchAll(/^AWS_S3_OBJECT_PARAMETERS='(.*)'$/gm)])
-    expect(values.length).toBeGreaterThan(0)
-    for (const [, value = ''] of values) expect(() => JSON.parse(value)).not.toThrow()
+  const quoted = blocks
+    .filter(({ language }) => language === 'sh')
+    .flatMap(({ file, code }) => [...code.matchAll(/'(\{[^']*\})'/g)].map(([, json = '']) => ({ file, json })))
+
+  test.each(quoted)('$file, JSON in a shell command: $json', ({ json }) => {
+    expect(() => JSON.parse(json)).not.toThrow()
   })
 
   test('TypeScript and JavaScript compile, with the types that the package has', () => {
