@@ -1,14 +1,23 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import ts from 'typescript'
 import { describe, expect, test } from 'vitest'
 import { optionNames } from '../src/core/options.js'
 
-// The README's settings and examples are those of the sources.
+// Settings, examples, paths and links in the README and in docs/ fit the sources.
 
 const root = join(import.meta.dirname, '..')
-const readme = readFileSync(join(root, 'README.md'), 'utf8')
-const options = readFileSync(join(root, 'src/core/options.ts'), 'utf8')
+const read = (file: string) => readFileSync(join(root, file), 'utf8')
+const readme = read('README.md')
+const options = read('src/core/options.ts')
+
+/** Every page with its path, except the one that the bench writes. */
+const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...docs()].map((file) => ({ file, text: read(file) }))
+
+function docs(): string[] {
+  const names = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md') && name !== 'performance.md')
+  return names.map((name) => `docs/${name}`)
+}
 
 /** The first two cells of each row of the settings' table. */
 const rows = readme
@@ -16,13 +25,14 @@ const rows = readme
   .filter((line) => line.startsWith('| ') && line.split('|').length === 5)
   .map((line) => line.split('|').map((cell) => cell.trim()))
 
+const variables = (text: string) => new Set(text.match(/\b(USE_S3|AWS_[A-Z0-9_]+|STATIC_S3_[A-Z0-9_]+)\b/g))
+
 describe('the table of settings', () => {
   test.each(optionNames)('has `%s`', (name) => {
     expect(rows.some(([, option]) => new RegExp(`\`${name}\\b`).test(option as string))).toBe(true)
   })
 
   test('has every variable that the options name, and the options every one that it has', () => {
-    const variables = (text: string) => new Set(text.match(/\b(USE_S3|AWS_[A-Z0-9_]+)\b/g))
     const documented = variables([...options.matchAll(/@env.*/g)].join('\n'))
     expect(documented.size).toBeGreaterThan(10)
     const listed = variables(
@@ -35,21 +45,87 @@ describe('the table of settings', () => {
   })
 })
 
-describe('the examples', () => {
-  const blocks = [...readme.matchAll(/^```(\w+)\n([\s\S]*?)^```/gm)].map(([, language, code]) => ({ language, code }))
+describe('the pages in docs/', () => {
+  test('the README links to each', () => {
+    const missing = docs().filter((file) => !readme.includes(`](${file})`))
+    expect(missing).toEqual([])
+  })
 
-  test.each(blocks.filter(({ language }) => language === 'json'))('$language: $code', ({ code }) => {
-    expect(() => JSON.parse(code as string)).not.toThrow()
+  test('name only variables that the sources read', () => {
+    const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    const sources = files.filter((file) => file.endsWith('.ts')).map((file) => read(join('src', file)))
+    // Read by Laravel; by the AWS SDK for Python.
+    const foreign = ['AWS_BUCKET', 'AWS_CA_BUNDLE']
+    const known = new Set([...variables(sources.join('\n')), ...variables(readme), ...foreign])
+    const named = pages.flatMap(({ text }) => [...variables(text)])
+    expect(named.filter((name) => !known.has(name))).toEqual([])
+  })
+
+  test('caching.md names every header that a rule can set', () => {
+    const rule = /export interface Rule \{([\s\S]*?)^\}/m.exec(options)?.[1] ?? ''
+    const settable = [...rule.matchAll(/^ {2}(\w+)\??:/gm)].map(([, name]) => name).filter((name) => name !== 'match')
+    expect(settable.length).toBeGreaterThan(5)
+    const listed = /A rule can set ([\s\S]*?)\. /.exec(read('docs/caching.md'))?.[1] ?? ''
+    expect([...listed.matchAll(/`(\w+)`/g)].map(([, name]) => name).sort()).toEqual(settable.sort())
+  })
+})
+
+describe.each(pages)('$file', ({ file, text }) => {
+  test('its links lead to pages and headings that exist', () => {
+    const broken = [...text.matchAll(/\]\(([^)\s]+)\)/g)]
+      .map(([, target = '']) => target)
+      .filter((target) => !/^https?:/.test(target) && !leadsSomewhere(file, target))
+    expect(broken).toEqual([])
+  })
+
+  test('its paths of tests and scripts exist', () => {
+    const paths = text.match(/\b(test|scripts)\/[\w/-]+\.(test\.ts|sh)\b/g) ?? []
+    expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([])
+  })
+})
+
+function leadsSomewhere(from: string, target: string): boolean {
+  const [path = '', heading] = target.split('#')
+  const file = path === '' ? from : relative(root, join(root, dirname(from), path))
+  if (!existsSync(join(root, file))) return false
+  return heading === undefined || headingsOf(read(file)).includes(heading)
+}
+
+/** As GitHub makes them. */
+function headingsOf(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replace(/[^\w\s-]/g, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
+describe('the examples', () => {
+  const blocks = pages.flatMap(({ file, text }) =>
+    [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```/gm)].map(([, language, code = '']) => ({ file, language, code })),
+  )
+
+  test.each(blocks.filter(({ language }) => language === 'json'))('$file, $language: $code', ({ code }) => {
+    expect(() => JSON.parse(code)).not.toThrow()
+  })
+
+  const quoted = blocks
+    .filter(({ language }) => language === 'sh')
+    .flatMap(({ file, code }) => [...code.matchAll(/'(\{[^']*\})'/g)].map(([, json = '']) => ({ file, json })))
+
+  test.each(quoted)('$file, JSON in a shell command: $json', ({ json }) => {
+    expect(() => JSON.parse(json)).not.toThrow()
   })
 
   test('TypeScript and JavaScript compile, with the types that the package has', () => {
     const code = blocks.filter(({ language }) => language === 'ts' || language === 'js')
-    expect(code.length).toBeGreaterThan(3)
+    expect(code.length).toBeGreaterThan(5)
     const declared = `import { staticS3 } from './src/vite.js'\ndeclare const image: HTMLImageElement\n`
     const files = new Map(
       code.map((block, index) => {
-        const own = /^import/m.test(block.code as string)
-        const text = own ? (block.code as string) : declared + block.code
+        const own = /^import/m.test(block.code)
+        const text = own ? block.code : declared + block.code
         const file = join(root, `example-${index}.ts`)
         return [
           file,

@@ -169,8 +169,18 @@ describe('an option beats the environment', () => {
     ],
     ['fileOverwrite', true, 'AWS_S3_FILE_OVERWRITE', 'False', 'fileOverwrite', true],
     ['fileOverwrite', false, 'AWS_S3_FILE_OVERWRITE', 'True', 'fileOverwrite', false],
+    ['concurrency', 8, 'STATIC_S3_CONCURRENCY', '4', 'concurrency', 8],
   ])('%s: %j over %s=%s', async (option, value, variable, other, setting, is) => {
     expect((await resolve({ options: { [option]: value }, shell: { [variable]: other } }))[setting]).toEqual(is)
+  })
+
+  it('STATIC_S3_CONCURRENCY is read where the option is not set', async () => {
+    expect(await resolve({ shell: { STATIC_S3_CONCURRENCY: '16' } })).toMatchObject({ concurrency: 16 })
+    for (const value of ['0', '257', '1.5', '0x10', 'many']) {
+      expect(await messageOf(resolve({ shell: { STATIC_S3_CONCURRENCY: value } }))).toContain(
+        `STATIC_S3_CONCURRENCY has to be a whole number from 1 to 256, and is "${value}"`,
+      )
+    }
   })
 
   it('undefined and null are as good as left out', async () => {

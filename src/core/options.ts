@@ -123,7 +123,8 @@ export interface Options {
    */
   fileOverwrite?: boolean
   /**
-   * How many requests may be under way at once, 1 to 256. How many are depends on what the store and the line to it bear.
+   * The most requests at once, 1 to 256. How many there are depends on the store and the line to it.
+   * @env `STATIC_S3_CONCURRENCY`
    * @default 192
    */
   concurrency?: number

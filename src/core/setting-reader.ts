@@ -73,10 +73,11 @@ export class SettingReader {
     return fallback
   }
 
-  wholeNumber(option: keyof Options, from: number, to: number, fallback: number): number {
-    const found = this.find(option, [])
+  wholeNumber(option: keyof Options, variables: readonly string[], from: number, to: number, fallback: number): number {
+    const found = this.find(option, variables)
     if (!found) return fallback
-    const { value } = found
+    const isDigits = typeof found.value === 'string' && /^\d+$/.test(found.value) && variables.includes(found.name)
+    const value = isDigits ? Number(found.value) : found.value
     if (typeof value === 'number' && Number.isInteger(value) && value >= from && value <= to) return value
     this.problem(found, `has to be a whole number from ${from} to ${to}`)
     return fallback
