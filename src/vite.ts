@@ -45,6 +45,7 @@ export function staticS3(options: Options = {}): VitePlugin {
   const runs = new Map<string, Run>()
   const fingerprints = new Map<string, Fingerprints>()
   const ambiguous = new Set<string>()
+  const namedDotfiles = new Set<string>()
   let home: (path: string) => string | undefined = () => undefined
   // Loaded where the plugin is on: elsewhere it costs next to nothing.
   let beforeBuild: typeof import('./core/before-build.js') | undefined
@@ -61,6 +62,7 @@ export function staticS3(options: Options = {}): VitePlugin {
     // In `srcset` and in a style attribute, Vite hands public files in with a slash.
     const path = file.replace(/^\//, '')
     const bare = path.replace(/[?#].*$/, '')
+    if (type === 'asset' && isNamedDotfile(bare)) namedDotfiles.add(bare)
     if (type === 'public' ? staysOnPageOrigin(bare) : hostType === 'html' && isWebAppManifest(bare)) return undefined
     // What isn't uploaded is on the page's origin. A stylesheet is in the bucket, and can't name that.
     if (hostType !== 'css' && home(bare) !== undefined) return undefined
@@ -73,6 +75,11 @@ export function staticS3(options: Options = {}): VitePlugin {
     // Not percent-encoded: Vite does that to the answer, and hands the query of `logo.svg?x` in as part of the path.
     return publicUrl + path
   }
+
+  /** One that a build's page asks for, and not a file that a plugin emits under a name of its own. */
+  const isNamedDotfile = (path: string): boolean =>
+    home(path) === 'dotfile' &&
+    (/\.([cm]?js|css)$/.test(path) || [...fingerprints.values()].some(({ mayHaveMade }) => mayHaveMade(path)))
 
   const stayOnDisk = (resolved: ResolvedConfig) => {
     const why = notProduction('NODE_ENV is development')
@@ -92,6 +99,7 @@ export function staticS3(options: Options = {}): VitePlugin {
       settings = undefined
       offBecause = undefined
       ambiguous.clear()
+      namedDotfiles.clear()
       // A dev server has nothing to decide, and is told of no problem.
       if (command === 'serve') return defineStaticUrl(ordinaryBase(userConfig))
       const { prepare } = await import('./core/prepare.js')
@@ -107,7 +115,7 @@ export function staticS3(options: Options = {}): VitePlugin {
       }
       settings = resolved.settings
       beforeBuild = await import('./core/before-build.js')
-      home = beforeBuild.staysHome(settings)
+      home = beforeBuild.staysHome(settings, [{ namedDotfiles }])
       const { rewrite, publicUrl } = settings
       return {
         ...defineStaticUrl(publicUrl),
@@ -188,10 +196,15 @@ export function staticS3(options: Options = {}): VitePlugin {
       handler(outputOptions, bundle) {
         const environment = environmentOf(this, config)
         const named = fingerprints.get(environment.name)?.of(bundle) ?? []
+        const fingerprinted = new Set([...named, ...workers.fingerprinted])
+        for (const [path, { type }] of Object.entries(bundle)) {
+          if ((type === 'chunk' || fingerprinted.has(path)) && home(path) === 'dotfile') namedDotfiles.add(path)
+        }
         runOf(environment)?.outputs.push({
           dir: resolve(config.root, outputOptions.dir ?? dirname(outputOptions.file as string)),
           emitted: new Set(Object.keys(bundle)),
-          fingerprinted: new Set([...named, ...workers.fingerprinted]),
+          fingerprinted,
+          namedDotfiles,
         })
       },
     },
@@ -219,7 +232,12 @@ export function staticS3(options: Options = {}): VitePlugin {
             import('./core/after-build.js'),
             import('./vite/pwa.js'),
           ])
-          const site = { plugins, base, publicUrl: urlInBucket(settings), parse: (code: string) => this.parse(code) }
+          const site = {
+            plugins,
+            base,
+            publicUrl: urlInBucket(settings, run.outputs),
+            parse: (code: string) => this.parse(code),
+          }
           await publish({
             settings,
             asked: run.asked,

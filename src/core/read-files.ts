@@ -47,9 +47,9 @@ async function findFiles({ settings, outputs, before, notOurs, base, prepareFile
   const collected = await collect(outputs, before, notOurs)
   await prepareFiles?.(collected.files)
   if (settings.rewrite) {
-    collected.files = await pointManifestPictures(collected.files, base, urlInBucket(settings))
+    collected.files = await pointManifestPictures(collected.files, base, urlInBucket(settings, outputs))
   }
-  return classify(collected, settings)
+  return classify(collected, settings, outputs)
 }
 
 async function secretsOf({ secrets }: Settings, asked: Asked): Promise<Secret[]> {

@@ -32,6 +32,8 @@ export interface Fingerprints {
   outputOptions: <T extends { assetFileNames?: unknown }>(options: T) => T
   /** For `generateBundle` or `writeBundle`. */
   of: (bundle: Readonly<Record<string, BundleFile>>) => string[]
+  /** Whether an asset's name may be made from its content, by what the bundler has named so far. */
+  mayHaveMade: (path: string) => boolean
 }
 
 /**
@@ -70,6 +72,7 @@ export function watchFingerprints(): Fingerprints {
         return fingerprinted && !path.endsWith('.map') ? [path] : []
       })
     },
+    mayHaveMade: (path) => namings.some(({ names, template }) => names.some((name) => isMade(path, template, name))),
   }
 }
 
