@@ -12,6 +12,7 @@ import { workerBlobUrl } from './core/worker-body.js'
 import { type BuildEnvironment, environmentOf } from './vite/environment.js'
 import { type Fingerprints, watchFingerprints } from './vite/fingerprints.js'
 import { frameworkOwning } from './vite/frameworks.js'
+import { findSprites } from './vite/sprites.js'
 import { watchWorkerBuilds } from './vite/workers.js'
 
 export type { Options, Rule } from './core/options.js'
@@ -50,6 +51,10 @@ export function staticS3(options: Options = {}): VitePlugin {
   // Loaded where the plugin is on: elsewhere it costs next to nothing.
   let beforeBuild: typeof import('./core/before-build.js') | undefined
   const workers = watchWorkerBuilds()
+  const sprites = findSprites(() => ({
+    publicDir: config.publicDir,
+    assetSources: (path) => [...fingerprints.values()].flatMap(({ sourcesOf }) => sourcesOf(path)),
+  }))
 
   const runOf = ({ name, identity }: BuildEnvironment): Run | undefined => {
     const run = runs.get(name)
@@ -64,6 +69,10 @@ export function staticS3(options: Options = {}): VitePlugin {
     const bare = path.replace(/[?#].*$/, '')
     if (type === 'asset' && isNamedDotfile(bare)) namedDotfiles.add(bare)
     if (type === 'public' ? staysOnPageOrigin(bare) : hostType === 'html' && isWebAppManifest(bare)) return undefined
+    // A stylesheet may draw a sprite from any origin.
+    if (hostType !== 'css' && sprites.isSprite(bare, type)) {
+      return hostType === 'js' && !ssr ? relativeToPage(path, config.base) : undefined
+    }
     // What isn't uploaded is on the page's origin. A stylesheet is in the bucket, and can't name that.
     if (hostType !== 'css' && home(bare) !== undefined) return undefined
     const { publicUrl, rewrite } = settings
@@ -100,6 +109,7 @@ export function staticS3(options: Options = {}): VitePlugin {
       offBecause = undefined
       ambiguous.clear()
       namedDotfiles.clear()
+      sprites.clear()
       // A dev server has nothing to decide, and is told of no problem.
       if (command === 'serve') return defineStaticUrl(ordinaryBase(userConfig))
       const { prepare } = await import('./core/prepare.js')
@@ -232,12 +242,10 @@ export function staticS3(options: Options = {}): VitePlugin {
             import('./core/after-build.js'),
             import('./vite/pwa.js'),
           ])
-          const site = {
-            plugins,
-            base,
-            publicUrl: urlInBucket(settings, run.outputs),
-            parse: (code: string) => this.parse(code),
-          }
+          const inBucket = urlInBucket(settings, run.outputs)
+          const isSprite = (path: string) => sprites.isSprite(path, 'public') || sprites.isSprite(path, 'asset')
+          const publicUrl = (path: string) => (isSprite(path) ? undefined : inBucket(path))
+          const site = { plugins, base, publicUrl, parse: (code: string) => this.parse(code) }
           await publish({
             settings,
             asked: run.asked,
@@ -281,6 +289,14 @@ function bundlerOf({ viteVersion }: { viteVersion?: string }): string {
 }
 
 type RenderBuiltUrl = NonNullable<NonNullable<UserConfig['experimental']>['renderBuiltUrl']>
+
+/** With a relative base, Vite makes a script's URLs relative to the script, which the bucket has. Undefined with any other base. */
+function relativeToPage(path: string, base: string): { runtime: string } | undefined {
+  if (base !== '' && base !== './') return undefined
+  return {
+    runtime: `new URL(${JSON.stringify(encodeURI(path))}, self.document ? document.baseURI : self.location).href`,
+  }
+}
 
 function defineStaticUrl(url: string) {
   return { define: { 'import.meta.env.STATIC_URL': JSON.stringify(url) } }

@@ -34,6 +34,8 @@ export interface Fingerprints {
   of: (bundle: Readonly<Record<string, BundleFile>>) => string[]
   /** Whether an asset's name may be made from its content, by what the bundler has named so far. */
   mayHaveMade: (path: string) => boolean
+  /** The contents of the assets that may have got this name so far: several of one name can't be told apart. */
+  sourcesOf: (path: string) => (string | Uint8Array)[]
 }
 
 /**
@@ -73,6 +75,10 @@ export function watchFingerprints(): Fingerprints {
       })
     },
     mayHaveMade: (path) => namings.some(({ names, template }) => names.some((name) => isMade(path, template, name))),
+    sourcesOf: (path) =>
+      namings
+        .filter(({ names, template }) => names.some((name) => patternOf(template, name).test(path)))
+        .map(({ source }) => source),
   }
 }
 
