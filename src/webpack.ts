@@ -34,6 +34,7 @@ export interface Compiler {
 interface Compilation {
   errors: unknown[]
   getAssets(): readonly Asset[]
+  chunks: Iterable<{ files: Iterable<string> }>
   /** Fills in a template such as `dist/[fullhash]`. */
   getPath(template: string, data: object): string
 }
@@ -147,10 +148,12 @@ export class StaticS3Plugin {
       if (stats.hasErrors()) return asked.stop()
       const { compilation } = stats
       const assets = compilation.getAssets()
+      const fingerprinted = new Set(assets.filter(isFingerprinted).map(pathOf))
       const output = {
         dir: resolve(compilation.getPath(compiler.outputPath, {})),
         emitted: new Set(assets.map(pathOf)),
-        fingerprinted: new Set(assets.filter(isFingerprinted).map(pathOf)),
+        fingerprinted,
+        namedDotfiles: new Set([...fingerprinted, ...scriptsAndStyles(compilation)].filter(hasDot)),
         emittedOnly: isOneOfSeveral(compiler),
       }
       if (output.emittedOnly) settings.warnings.push(...claim(settings, output))
@@ -180,6 +183,14 @@ export class StaticS3Plugin {
       }
     })
   }
+}
+
+function scriptsAndStyles({ chunks }: Compilation): string[] {
+  return [...chunks].flatMap(({ files }) => [...files].map((file) => pathOf({ name: file })))
+}
+
+function hasDot(path: string): boolean {
+  return /(^|\/)\./.test(path)
 }
 
 type CompilerOptions = Compiler['options']

@@ -6,7 +6,7 @@ import { PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { deployEnv } from '../fixtures/build/environment.js'
 import { writeFiles } from '../fixtures/build/in-process.js'
-import { type App, buildAgain, copyApp } from '../fixtures/build/index.js'
+import { type App, buildAgain, copyApp, packageFile } from '../fixtures/build/index.js'
 import { siteObjects } from '../fixtures/build/site.js'
 import type { EmbeddedS3, LoggedRequest } from '../fixtures/s3/index.js'
 import { withBucket } from '../fixtures/s3/with-bucket.js'
@@ -23,13 +23,12 @@ afterEach(() => {
   for (const { child } of started.splice(0)) child.kill('SIGKILL')
 })
 
-const root = join(import.meta.dirname, '..')
 const releases = '.static-s3/static/releases/'
 const patience = { timeout: 20_000, interval: 5 }
 const commands = {
-  legacy: ['node_modules/vite/bin/vite.js', 'build'],
-  webpack: ['node_modules/webpack-cli/bin/cli.js', 'build'],
-  rspack: ['node_modules/@rspack/cli/bin/rspack.js', 'build'],
+  legacy: [packageFile('vite/bin/vite.js'), 'build'],
+  webpack: [packageFile('webpack-cli/bin/cli.js'), 'build'],
+  rspack: [packageFile('@rspack/cli/bin/rspack.js'), 'build'],
   script: ['build.mjs'],
 } as const
 type Stopped = keyof typeof commands
@@ -37,6 +36,7 @@ type Stopped = keyof typeof commands
 interface Started {
   child: ChildProcess
   output(): string
+  send(signal: NodeJS.Signals): void
   /** Sends the signal, and returns how many milliseconds it took to end. */
   stop(signal: NodeJS.Signals): Promise<number>
 }
@@ -47,7 +47,7 @@ const started: Started[] = []
 function start(app: Stopped, dir: string): Started {
   const [script, ...args] = commands[app]
   const command = 'node "$@" & echo "pid $!"; wait $!; echo "exit code $?"'
-  const child = spawn('sh', ['-c', command, 'sh', app === 'script' ? script : join(root, script), ...args], {
+  const child = spawn('sh', ['-c', command, 'sh', script, ...args], {
     cwd: dir,
     env: { PATH: process.env.PATH, HOME: dir, NO_COLOR: '1', NODE_ENV: 'production', ...deployEnv(s3, bucket) },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -55,13 +55,14 @@ function start(app: Stopped, dir: string): Started {
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += text))
   const ended = new Promise<string>((resolve) => child.once('close', () => resolve(output)))
+  const send = (signal: NodeJS.Signals) => process.kill(Number(/^pid (\d+)$/m.exec(output)?.[1]), signal)
   const stop = async (signal: NodeJS.Signals) => {
     const sent = performance.now()
-    process.kill(Number(/^pid (\d+)$/m.exec(output)?.[1]), signal)
+    send(signal)
     await ended
     return performance.now() - sent
   }
-  const build = { child, stop, output: () => output }
+  const build = { child, send, stop, output: () => output }
   started.push(build)
   return build
 }
@@ -296,4 +297,67 @@ await build().catch((error) => {
   expect(build.output()).toMatch(/^theirs$/m)
   expect(build.output()).toMatch(/failed: .*stopped by SIGINT/)
   expect(build.output()).toMatch(/^exit code 7$/m)
+})
+
+/** Tools that send a signal to their own process again, as Vite's command line does from 8.4 on. */
+const resending = {
+  'listened before us': 'listen()',
+  'listened after us': `process.on('newListener', (name) => {
+  if (name === 'SIGINT' && process.listenerCount(name) === 0) setImmediate(listen)
+})`,
+  'keeps the process busy in between': `process.once('SIGINT', () => {
+  const until = Date.now() + 400
+  while (Date.now() < until);
+})
+listen()`,
+}
+test.each(Object.entries(resending))(
+  'a tool that sends SIGINT again and %s: the lock is given up',
+  async (_how, tool) => {
+    const dir = await copyApp('legacy')
+    await writeFiles(dir, {
+      'build.mjs': `import { build } from 'vite'
+const listen = () => process.once('SIGINT', () => {
+  console.log('again')
+  process.kill(process.pid, 'SIGINT')
+})
+${tool}
+await build()`,
+    })
+    const { arrived, letGo } = hold(isPutOf(/\.html$/))
+    const build = start('script', dir)
+    await arrived()
+    const stopped = build.stop('SIGINT')
+    setTimeout(letGo, 200)
+    await stopped
+    expect(build.output()).toMatch(/^again$/m)
+    expect(build.output()).toMatch(/^exit code 130$/m)
+    expect(build.output()).toMatch(/stopped by SIGINT\. 1 page is new/)
+    expect(lockState()).toBe('given up')
+  },
+)
+
+describe('a second SIGINT', () => {
+  const stopTwice = async (milliseconds: number) => {
+    const dir = await copyApp('legacy')
+    const { arrived, letGo } = hold(isPutOf(/\.html$/))
+    const build = start('legacy', dir)
+    await arrived()
+    const stopped = build.stop('SIGINT')
+    setTimeout(() => build.send('SIGINT'), milliseconds)
+    setTimeout(letGo, milliseconds + 100)
+    await stopped
+    expect(build.output()).toMatch(/^exit code 130$/m)
+    return build.output()
+  }
+
+  test('that npm passes on: the lock is given up', async () => {
+    expect(await stopTwice(50)).toMatch(/stopped by SIGINT\. 1 page is new/)
+    expect(lockState()).toBe('given up')
+  })
+
+  test('by the user ends the process at once', async () => {
+    expect(await stopTwice(450)).not.toMatch(/stopped by/)
+    expect(lockState()).toBe('left')
+  })
 })

@@ -1,6 +1,6 @@
 import type { ObjectParameters } from './bucket.js'
 import type { BuiltFile } from './built-file.js'
-import type { Collected, LeftOut } from './collect.js'
+import type { Collected, LeftOut, Output } from './collect.js'
 import { contentType } from './content-type.js'
 import type { Group } from './groups.js'
 import { derived, oneOf, Packed, plainOf, type Rows, row, text } from './packed.js'
@@ -28,8 +28,12 @@ type Policy = Pick<
 >
 
 /** Which file becomes which object, with which headers, and which files stay home. */
-export function classify(collected: Collected, policy: Policy): Classified {
-  const whyHome = staysHome(policy)
+export function classify(
+  collected: Collected,
+  policy: Policy,
+  outputs: readonly Pick<Output, 'namedDotfiles'>[] = [],
+): Classified {
+  const whyHome = staysHome(policy, outputs)
   const parametersOf = parametersBy(policy)
   const prefix = policy.location === '' ? '' : `${policy.location}/`
   const keyOf = ({ path }: Pick<BuiltFile, 'path'>) => prefix + path

@@ -12,6 +12,8 @@ export interface Output {
   emitted: ReadonlySet<string>
   /** Those whose names the bundler made from their content. */
   fingerprinted: ReadonlySet<string>
+  /** Dotfiles that the bundler named, such as the chunk `assets/.pnpm-….js`: they belong to the application. */
+  namedDotfiles?: ReadonlySet<string>
   /** Whether all else that lies there belongs to other builds. */
   emittedOnly?: boolean
 }

@@ -34,7 +34,7 @@ export async function findFiles(input: FolderInput): Promise<Classified> {
   const collected = await collect(outputs, before, notOurs)
   await prepareFiles?.(collected.files)
   if (settings.rewrite) {
-    collected.files = await pointManifestPictures(collected.files, base, urlInBucket(settings))
+    collected.files = await pointManifestPictures(collected.files, base, urlInBucket(settings, outputs))
   }
   const classified = classify(collected, settings)
   throwProblems(classified.problems)

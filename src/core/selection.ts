@@ -1,15 +1,24 @@
 import picomatch from 'picomatch'
+import type { Output } from './collect.js'
 import type { Settings } from './settings.js'
 
 type Selection = Pick<Settings, 'include' | 'exclude' | 'sourceMaps'>
 
-/** Why a file isn't uploaded, or undefined for one that is. */
-export function staysHome({ include, exclude, sourceMaps }: Selection): (path: string) => string | undefined {
+/**
+ * Why a file isn't uploaded, or undefined for one that is.
+ *
+ * @param outputs say which dotfiles the bundler named
+ */
+export function staysHome(
+  { include, exclude, sourceMaps }: Selection,
+  outputs: readonly Pick<Output, 'namedDotfiles'>[] = [],
+): (path: string) => string | undefined {
+  const isNamed = (path: string) => outputs.some(({ namedDotfiles }) => namedDotfiles?.has(path))
   const included = include.length > 0 ? matcher(include) : () => true
   const excluded = matcher(exclude)
   return (path) => {
     if (!included(path)) return 'not included'
-    return reasonToStayHome(path, sourceMaps) ?? (excluded(path) ? 'excluded' : undefined)
+    return reasonToStayHome(path, sourceMaps, isNamed) ?? (excluded(path) ? 'excluded' : undefined)
   }
 }
 
@@ -28,9 +37,14 @@ export function matcher(globs: readonly string[]): (path: string) => boolean {
   return (path) => matchers.some((matches) => matches(path))
 }
 
-function reasonToStayHome(path: string, sourceMaps: Selection['sourceMaps']): string | undefined {
+function reasonToStayHome(
+  path: string,
+  sourceMaps: Selection['sourceMaps'],
+  isNamed: (path: string) => boolean,
+): string | undefined {
   const hidden = path.split('/').find((segment) => segment.startsWith('.') && segment !== '.well-known')
-  if (hidden !== undefined) return 'dotfile'
+  // A source map or a compressed twin goes with its file.
+  if (hidden !== undefined && !isNamed(path.replace(/(\.(map|gz|br|zst))+$/, ''))) return 'dotfile'
   const name = fileName(path)
   if (/\.(pem|key|p8|p12|pfx|jks|keystore|ppk)$/i.test(name)) return 'private key'
   if (/^id_(rsa|dsa|ecdsa|ed25519)(?![a-z0-9])(?!.*\.pub$)/.test(name)) return 'private key'

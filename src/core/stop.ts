@@ -22,6 +22,11 @@ export interface SignalStop extends Stop {
 /** Milliseconds after the signal. A process that doesn't end within a second is killed by impatient people. */
 const cutAfter = 600
 const endAfter = 900
+/**
+ * One Ctrl-C may arrive twice: Vite's command line sends the signal to itself again, and npm passes on what the terminal has sent to
+ * both already. No user presses twice this fast.
+ */
+const sameWithin = 300
 
 const numbers = { SIGINT: 2, SIGTERM: 15 } as const
 type Signal = keyof typeof numbers
@@ -30,15 +35,18 @@ const signals = Object.keys(numbers) as Signal[]
 /** The deploys at work in this process: with several compilers there are several. It ends when all of them have. */
 const atWork = new Set<(signal: Signal) => void>()
 let received: Signal | undefined
+let nextEnds = false
+let sameUntil: NodeJS.Timeout | undefined
 
 // Listened to until the end: others that clean up, such as signal-exit, end the process where nobody else listens.
 function onSignal(signal: Signal): void {
   if (received !== undefined) {
-    // The second one.
-    endProcess(signal)
+    if (nextEnds) endProcess(signal)
     return
   }
   received = signal
+  // After a long task, timers run before signals are read, and immediates after that.
+  sameUntil = setTimeout(() => setImmediate(() => (nextEnds = received !== undefined)), sameWithin)
   for (const begin of atWork) begin(signal)
 }
 
@@ -58,7 +66,7 @@ function endProcess(signal: Signal): void {
   setTimeout(() => process.exit(128 + numbers[signal]), process.platform === 'win32' ? 0 : 50)
 }
 
-/** Listens to the signals that stop a process. A second one ends it at once. */
+/** Listens to the signals that stop a process. The user's second one ends it at once. */
 export function stopBySignal(): SignalStop {
   const begun = new AbortController()
   const cut = new AbortController()
@@ -89,6 +97,8 @@ export function stopBySignal(): SignalStop {
       unlisten()
       const signal = received
       received = undefined
+      nextEnds = false
+      clearTimeout(sameUntil)
       if (signal === undefined || process.listenerCount(signal) > 0) return
       endProcess(signal)
       await new Promise(() => {})
