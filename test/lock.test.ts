@@ -12,9 +12,10 @@ import type { DigestedFile } from '../src/core/digest.js'
 import { StaticS3Error } from '../src/core/error.js'
 import { compareKeys } from '../src/core/key-order.js'
 import { type Lock, type LockInput, takeLock } from '../src/core/lock.js'
-import type { Author } from '../src/core/record.js'
+import { type LockRequest, requestLock } from '../src/core/lock-request.js'
+import type { Decision } from '../src/core/plan.js'
+import type { Deployer } from '../src/core/record.js'
 import {
-  begunKey,
   latestRelease,
   lockKey,
   openLock,
@@ -24,7 +25,7 @@ import {
   releasesFolder,
 } from '../src/core/releases-folder.js'
 import { readReleases } from '../src/core/survey.js'
-import { type Decision, startUpload } from '../src/core/upload.js'
+import { startUpload } from '../src/core/upload.js'
 import { openBucket, type S3Connection } from '../src/s3/s3-bucket.js'
 
 // Waits that Vitest's timers turn forward, and that are short where time is real.
@@ -34,19 +35,21 @@ vi.mock('node:timers/promises', async (original) => ({
 }))
 
 const folder = releasesFolder('static')
-const noReleases: ReleasesFolder = { records: [], locks: [], begun: [] }
+const noReleases: ReleasesFolder = { records: [], locks: [] }
 
-const author = (id: string): Author => ({ id, by: `${id}@machine`, commit: undefined, bundler: 'vite 8.0.0' })
+const deployer = (id: string): Deployer => ({ id, by: `${id}@machine`, commit: undefined, bundler: 'vite 8.0.0' })
 
 function take(bucket: Bucket, id: string, more: Partial<LockInput> = {}): Promise<Lock> {
+  const begunAt = performance.now()
   return takeLock({
     stop: new AbortController().signal,
     bucket,
     location: 'static',
-    author: author(id),
+    deployer: deployer(id),
     folder: noReleases,
     conditionalWrites: true,
     parameters: {},
+    waited: () => performance.now() - begunAt,
     patience: 0,
     onWait: () => {},
     ...more,
@@ -66,11 +69,10 @@ const messageOf = (promise: Promise<unknown>): Promise<string> =>
     (error: Error) => error.message,
   )
 
-/** As `release` ends a release: its record, and then its lock is put away. */
+/** As `release` ends a release: with its record. */
 async function end(bucket: Bucket, lock: Lock): Promise<void> {
-  await lock.letGo()
   await put(bucket, recordKey(folder, lock.release), 'a record')
-  await bucket.delete([lockKey(folder, lock.release)])
+  await lock.letGo()
 }
 
 describe("the releases' folder", () => {
@@ -82,9 +84,8 @@ describe("the releases' folder", () => {
     expect(releasesFolder(location)).toBe(expected)
   })
 
-  it('lists what has begun first, and then the newest release first', () => {
+  it('lists the newest release first, and its record before its lock', () => {
     const keys = [
-      begunKey(folder, 'some-id'),
       recordKey(folder, 1000),
       lockKey(folder, 1000),
       recordKey(folder, 42),
@@ -105,9 +106,7 @@ describe("the releases' folder", () => {
     )
 
   it('is read by its names', () => {
-    const keys = [begunKey(folder, 'a'), lockKey(folder, 3), recordKey(folder, 2), lockKey(folder, 2)]
-    const read = folderWith(...keys)
-    expect(read.begun.map(({ key }) => key)).toEqual([keys[0]])
+    const read = folderWith(lockKey(folder, 3), recordKey(folder, 2), lockKey(folder, 2))
     expect(read.locks.map(({ release }) => release)).toEqual([3, 2])
     expect(read.records).toEqual([{ ...object(recordKey(folder, 2)), release: 2 }])
   })
@@ -120,8 +119,7 @@ describe("the releases' folder", () => {
     `${folder}99999998.lock.bak`,
     `${folder}99999998.json`,
     `${folder}more/99999998.lock`,
-    `${folder}0-begun-a/b.json.gz`,
-    `${folder}0-begun-.json.gz`,
+    `${folder}0-begun-a.1.json.gz`,
     // The folder of a location `static/releases` lies inside.
     `${releasesFolder('static/releases')}99999998.lock`,
   ])('minds no other names: %s', (key) => {
@@ -133,7 +131,6 @@ describe("the releases' folder", () => {
     ['a record', [recordKey(folder, 4)], 4],
     ['a lock above the newest record', [recordKey(folder, 4), lockKey(folder, 5)], 5],
     ['a lock below the newest record', [recordKey(folder, 4), lockKey(folder, 3)], 4],
-    ['only what has begun', [begunKey(folder, 'a')], 0],
   ])('with %s', (_what, keys, latest) => {
     expect(latestRelease(folderWith(...keys))).toBe(latest)
   })
@@ -209,10 +206,19 @@ describe('in a bucket in memory', () => {
       await lock.letGo()
     })
 
-    it('shows the folder as it is under the lock', async () => {
-      await soon(put(bucket, begunKey(folder, 'b'), 'since the survey'))
+    it('costs one write, and the folder is the one of the survey', async () => {
+      const list = vi.spyOn(bucket, 'list')
       const lock = await soon(take(bucket, 'a'))
-      expect(lock.folder.begun.map(({ key }) => key)).toEqual([begunKey(folder, 'b')])
+      expect(lock.folder).toBe(noReleases)
+      expect(bucket.log).toEqual([`begin put ${first}`, `end put ${first}`])
+      expect(list).not.toHaveBeenCalled()
+      await lock.letGo()
+    })
+
+    it('shows the folder as it was read last, if the survey was too old', async () => {
+      await soon(end(bucket, await soon(take(bucket, 'b'))))
+      const lock = await soon(take(bucket, 'a'))
+      expect(lock.folder.records.map(({ key }) => key)).toEqual([recordKey(folder, 1)])
       expect(lock.folder.locks.map(({ key }) => key)).toEqual([first])
       await lock.letGo()
     })
@@ -221,7 +227,7 @@ describe('in a bucket in memory', () => {
       ['the first', [], 1],
       ['the one after the newest record', [[recordKey(folder, 4), 'a record']], 5],
       [
-        "the one after a record whose lock wasn't put away",
+        "the one after a record and its lock",
         [
           [recordKey(folder, 4), 'a record'],
           [lockKey(folder, 4), '{}'],
@@ -244,17 +250,12 @@ describe('in a bucket in memory', () => {
       await lock.letGo()
     })
 
-    it('takes the next number where its view is old, and that one was used and put away', async () => {
-      const old = await folderNow()
-      await soon(put(bucket, recordKey(folder, 1), 'a record'))
-      await soon(put(bucket, recordKey(folder, 2), 'a record'))
-      const lock = await soon(take(bucket, 'a', { folder: old }))
-      expect(lock.release).toBe(3)
-      expect(openLock(await folderNow())).toMatchObject({ release: 3 })
+    it('takes the number after all that have ended since its survey', async () => {
+      for (const id of ['b', 'c', 'd']) await soon(end(bucket, await soon(take(bucket, id, { folder: await folderNow() }))))
+      const lock = await soon(take(bucket, 'a'))
+      expect(lock.release).toBe(4)
+      expect(openLock(await folderNow())).toMatchObject({ release: 4 })
       await lock.letGo()
-      // What it wrote before it knew is in nobody's way.
-      await soon(put(bucket, recordKey(folder, 3), 'a record'))
-      expect(openLock(await folderNow())).toBeUndefined()
     })
 
     it('does not take one whose release failed without a record, in an old view', async () => {
@@ -263,14 +264,6 @@ describe('in a bucket in memory', () => {
       const lock = await soon(take(bucket, 'a', { folder: old }))
       expect(lock.release).toBe(2)
       await lock.letGo()
-    })
-
-    it('leaves nothing behind that holds others up, where it can not see the folder then', async () => {
-      const broken: Bucket = { ...bucket, list: () => Promise.reject(new StaticS3Error('static-s3: LIST: SlowDown')) }
-      expect(await messageOf(soon(take(broken, 'a')))).toContain('SlowDown')
-      const next = await soon(take(bucket, 'b', { folder: await folderNow() }))
-      expect(next.release).toBe(2)
-      await next.letGo()
     })
 
     it('does not go on where the lock can not be written', async () => {
@@ -330,6 +323,33 @@ describe('in a bucket in memory', () => {
       expect(lock.signal.aborted).toBe(false)
       await soon(end(store, lock))
       const next = await soon(take(store, 'b', { folder: await folderNow(), conditionalWrites: false }))
+      expect(next.release).toBe(2)
+      await next.letGo()
+    })
+
+    it('ignores conditions does not give a number again that was used before, even to an old survey', async () => {
+      const store = ignoring()
+      const old = await folderNow()
+      for (const id of ['b', 'c']) {
+        const folder = await folderNow()
+        await soon(end(store, await soon(take(store, id, { folder, conditionalWrites: false }))))
+      }
+      const lock = await soon(take(store, 'a', { folder: old, conditionalWrites: false }))
+      expect(lock).toMatchObject({ release: 3, conditionalWrites: false })
+      expect(openLock(await folderNow())).toMatchObject({ release: 3 })
+      await soon(end(store, lock))
+      // The lock that it wrote by the old survey is in nobody's way.
+      expect(openLock(await folderNow())).toBeUndefined()
+    })
+
+    it('ignores conditions, and does not show the folder under the lock: nothing is left behind that holds others up', async () => {
+      const broken: Bucket = {
+        ...ignoring(),
+        list: () => Promise.reject(new StaticS3Error('static-s3: LIST: SlowDown')),
+      }
+      expect(await messageOf(soon(take(broken, 'a', { conditionalWrites: false })))).toContain('SlowDown')
+      expect(vi.getTimerCount()).toBe(0)
+      const next = await soon(take(bucket, 'b', { folder: await folderNow() }))
       expect(next.release).toBe(2)
       await next.letGo()
     })
@@ -492,12 +512,13 @@ describe('in a bucket in memory', () => {
         await writeFile(join(dir, 'index.html'), 'page')
         const lock = await soon(take(bucket, 'a'))
         let attempts = 0
-        // As the bucket tries again: with the body opened anew.
+        // As the bucket tries again: with the body opened anew, and the check immediately before the first byte.
         const retrying: Bucket = {
           ...bucket,
-          put: async (_key, body) => {
+          put: async (_key, body, _parameters, _signal, check) => {
             for (; ; sleepFor(60_000)) {
               await body.open()
+              check?.()
               if (++attempts === 2) return { etag: 'etag', writtenAt: 0 }
             }
           },
@@ -508,7 +529,7 @@ describe('in a bucket in memory', () => {
         }
         const decisions: Decision[] = [{ file: page, action: 'upload', reason: 'new' }]
         const upload = startUpload(retrying, 8, () => {})
-        const message = await messageOf(soon(upload.run({ decisions, changes: [0] }, ['html'], lock)))
+        const message = await messageOf(soon(upload.run({ decisions, overwritten: [] }, ['html'], lock)))
         expect({ attempts, message }).toEqual({ attempts: 1, message: expect.stringContaining('could not be renewed') })
         await lock.letGo()
         await rm(dir, { recursive: true })
@@ -626,7 +647,7 @@ describe('in a bucket in memory', () => {
       await lock.letGo()
     })
 
-    it('tells nobody new where a lock is put away while it is looked at', async () => {
+    it('tells nobody new if a release ends while its lock is looked at', async () => {
       const told: string[] = []
       const theirs = await soon(take(bucket, 'b'))
       let ended = false
@@ -716,7 +737,6 @@ describe('in a bucket in memory', () => {
     const late: [what: string, send: (content: string) => Promise<unknown>][] = [
       ['a renewal', (content) => put(bucket, first, content)],
       ['giving up', () => put(bucket, first, '')],
-      ['putting away', () => bucket.delete([first])],
       ['its record, once more', () => put(bucket, recordKey(folder, 1), 'a record')],
     ]
 
@@ -771,7 +791,7 @@ describe.each(s3Servers)('$title', ({ available, start }) => {
     afterEach(() => connection.close())
     afterAll(() => s3?.close())
 
-    it('is taken, refused to others, and put away', async () => {
+    it('is taken, refused to others, and ended by a record or by giving up', async () => {
       const lock = await take(bucket, 'a', { conditionalWrites: false })
       expect(lock).toMatchObject({ release: 1, conditionalWrites: true })
       expect(JSON.parse((await contentOf(bucket, lockKey(folder, 1))) ?? '')).toMatchObject({
@@ -803,8 +823,7 @@ describe.each(s3Servers)('$title', ({ available, start }) => {
         expect(JSON.parse(content).id).toBe(id)
         // What those before might still have on its way.
         const [late, lateContent] = ended.at(-1) ?? []
-        if (late && index % 3 === 0) await put(bucket, late, lateContent ?? '')
-        else if (late) await bucket.delete([late])
+        if (late) await put(bucket, late, index % 3 === 0 ? (lateContent ?? '') : '')
         expect([...inside]).toEqual([id])
         inside.delete(id)
         if (index % 4 === 0) await lock.giveUp()
