@@ -34,6 +34,9 @@ vi.mock('node:timers/promises', async (original) => ({
   setTimeout: (ms: number) => new Promise<void>((done) => setTimeout(done, vi.isFakeTimers() ? ms : ms / 20)),
 }))
 
+// Vitest's timers have one of their own.
+const realImmediate = setImmediate
+
 const folder = releasesFolder('static')
 const noReleases: ReleasesFolder = { records: [], locks: [] }
 
@@ -227,7 +230,7 @@ describe('in a bucket in memory', () => {
       ['the first', [], 1],
       ['the one after the newest record', [[recordKey(folder, 4), 'a record']], 5],
       [
-        "the one after a record and its lock",
+        'the one after a record and its lock',
         [
           [recordKey(folder, 4), 'a record'],
           [lockKey(folder, 4), '{}'],
@@ -251,7 +254,8 @@ describe('in a bucket in memory', () => {
     })
 
     it('takes the number after all that have ended since its survey', async () => {
-      for (const id of ['b', 'c', 'd']) await soon(end(bucket, await soon(take(bucket, id, { folder: await folderNow() }))))
+      for (const id of ['b', 'c', 'd'])
+        await soon(end(bucket, await soon(take(bucket, id, { folder: await folderNow() }))))
       const lock = await soon(take(bucket, 'a'))
       expect(lock.release).toBe(4)
       expect(openLock(await folderNow())).toMatchObject({ release: 4 })
@@ -733,9 +737,231 @@ describe('in a bucket in memory', () => {
     })
   })
 
+  describe('requested beside the first uploads', () => {
+    let warnings: string[]
+    let unhandled: ReturnType<typeof vi.fn>
+
+    beforeEach(() => {
+      warnings = []
+      unhandled = vi.fn()
+      process.on('unhandledRejection', unhandled)
+    })
+    afterEach(async () => {
+      await new Promise((done) => realImmediate(done))
+      process.off('unhandledRejection', unhandled)
+      expect(unhandled).not.toHaveBeenCalled()
+    })
+
+    const request = (from: Bucket, id: string, more: Partial<Parameters<typeof requestLock>[0]> = {}): LockRequest =>
+      requestLock({
+        bucket: from,
+        location: 'static',
+        deployer: deployer(id),
+        folder: noReleases,
+        conditionalWrites: true,
+        parameters: {},
+        patience: 0,
+        stop: new AbortController().signal,
+        onWait: () => {},
+        warn: (message) => warnings.push(message),
+        ...more,
+      })
+
+    const failsWith = (status: number | undefined, name: string) => {
+      failing = (key) =>
+        key.endsWith('.lock')
+          ? Object.assign(new Error(name), { name, $metadata: { httpStatusCode: status } })
+          : undefined
+    }
+
+    it('it is taken and renewed before anybody awaits it', async () => {
+      const requested = request(bucket, 'a')
+      await pass(95_000)
+      expect(putsOf(first)).toBe(10)
+      const lock = await soon(requested.held())
+      expect(lock).toMatchObject({ release: 1, conditionalWrites: true })
+      lock?.check()
+      expect(await requested.held()).toBe(lock)
+      await requested.letGo()
+      await pass(100_000)
+      expect(putsOf(first)).toBe(10)
+      expect((await holder()).id).toBe('a')
+      expect(vi.getTimerCount()).toBe(0)
+      expect(warnings).toEqual([])
+    })
+
+    it.each([0, 45])('the patience of %i seconds begins when it is awaited', async (seconds) => {
+      const theirs = await soon(take(bucket, 'b'))
+      const told: string[] = []
+      const requested = request(bucket, 'a', { patience: seconds * 1000, onWait: (whom) => told.push(whom) })
+      await pass(120_000)
+      expect(told).toEqual([expect.stringContaining('b@machine')])
+      const awaitedAt = Date.now()
+      expect(await messageOf(soon(requested.held()))).toContain(`waited ${seconds} seconds (lockTimeout)`)
+      expect(Date.now() - awaitedAt).toBeGreaterThanOrEqual(seconds * 1000)
+      expect(Date.now() - awaitedAt).toBeLessThan(seconds * 1000 + 5000)
+      await requested.letGo()
+      await theirs.letGo()
+    })
+
+    it('the patience does not begin again when it is awaited once more', async () => {
+      const theirs = await soon(take(bucket, 'b'))
+      const requested = request(bucket, 'a', { patience: 20_000 })
+      const awaitedAt = Date.now()
+      const held = messageOf(requested.held())
+      await pass(15_000)
+      expect(await messageOf(soon(requested.held()))).toContain('waited 20 seconds')
+      expect(await held).toContain('waited 20 seconds')
+      expect(Date.now() - awaitedAt).toBeLessThan(25_000)
+      await theirs.letGo()
+    })
+
+    it.each([0, 45])(
+      'another deploy that ends before it is awaited costs none of %i seconds of patience',
+      async (seconds) => {
+        const theirs = await soon(take(bucket, 'b'))
+        const requested = request(bucket, 'a', { patience: seconds * 1000 })
+        await pass(100_000)
+        await soon(end(bucket, theirs))
+        await pass(5000)
+        expect(await soon(requested.held())).toMatchObject({ release: 2 })
+        await requested.letGo()
+      },
+    )
+
+    it.each(['giveUp', 'letGo'] as const)('%s ends the wait for another deploy, whose lock stands', async (how) => {
+      const theirs = await soon(take(bucket, 'b'))
+      const requested = request(bucket, 'a', { patience: day })
+      await pass(10_000)
+      const before = Date.now()
+      await soon(requested[how]())
+      expect(Date.now() - before).toBeLessThan(100)
+      await soon(end(bucket, theirs))
+      await pass(60_000)
+      expect([...bucket.objects.keys()].sort()).toEqual([recordKey(folder, 1), first])
+      expect((await holder()).id).toBe('b')
+      expect(vi.getTimerCount()).toBe(0)
+    })
+
+    it.each<[how: 'giveUp' | 'letGo', what: string, isEmpty: boolean]>([
+      ['giveUp', 'empties', true],
+      ['letGo', 'leaves', false],
+    ])('%s %s the lock that is on its way', async (how, _what, isEmpty) => {
+      let arrive = () => {}
+      const arrived = new Promise<void>((resolve) => {
+        arrive = resolve
+      })
+      const slow: Bucket = {
+        ...bucket,
+        put: async (...sent) => {
+          await arrived
+          return bucket.put(...sent)
+        },
+      }
+      const requested = request(slow, 'a')
+      const ending = requested[how]()
+      await pass(1000)
+      expect(bucket.objects.size).toBe(0)
+      arrive()
+      await soon(ending)
+      expect(bucket.objects.get(first)?.bytes.length === 0).toBe(isEmpty)
+      await pass(60_000)
+      expect(putsOf(first)).toBe(isEmpty ? 2 : 1)
+      expect(vi.getTimerCount()).toBe(0)
+    })
+
+    it('giving up empties a lock that is held, and letting go afterwards changes nothing', async () => {
+      const requested = request(bucket, 'a')
+      await soon(requested.held())
+      await soon(requested.giveUp())
+      await soon(requested.letGo())
+      expect(bucket.objects.get(first)?.bytes).toHaveLength(0)
+      expect(putsOf(first)).toBe(2)
+    })
+
+    it.each(['giveUp', 'letGo'] as const)('%s does not fail where the lock can not be written', async (how) => {
+      failsWith(500, 'InternalError')
+      const requested = request(bucket, 'a')
+      await soon(requested[how]())
+      expect(bucket.objects.size).toBe(0)
+    })
+
+    it.each([403, 405])(
+      'one that is forbidden with %i is none: a warning, once, and the deploy goes on',
+      async (status) => {
+        failsWith(status, 'AccessDenied')
+        const requested = request(bucket, 'a')
+        expect(await soon(requested.held())).toBeUndefined()
+        expect(await soon(requested.held())).toBeUndefined()
+        expect(warnings).toEqual([
+          expect.stringMatching(
+            /^\.static-s3\/ can't be written, .* two at the same time may mix: PUT .*99999998\.lock/,
+          ),
+        ])
+        await soon(requested.giveUp())
+        await soon(requested.letGo())
+        expect(bucket.objects.size).toBe(0)
+        expect(vi.getTimerCount()).toBe(0)
+      },
+    )
+
+    it.each<[status: number | undefined, name: string]>([
+      [500, 'InternalError'],
+      [503, 'SlowDown'],
+      [undefined, 'ECONNRESET'],
+    ])('any other error, such as %s %s, is what awaiting it says', async (status, name) => {
+      failsWith(status, name)
+      const requested = request(bucket, 'a')
+      await pass(1000)
+      expect(await messageOf(requested.held())).toContain(name)
+      expect(warnings).toEqual([])
+      await requested.giveUp()
+    })
+
+    it('an error that nobody awaits is no unhandled rejection', async () => {
+      failsWith(500, 'InternalError')
+      request(bucket, 'a')
+      await pass(1000)
+      expect(bucket.log.at(-1)).toBe(`fail put ${first}`)
+    })
+
+    it('the stop of the deploy ends the wait, with its reason', async () => {
+      const theirs = await soon(take(bucket, 'b'))
+      const stop = new AbortController()
+      const requested = request(bucket, 'a', { patience: day, stop: stop.signal })
+      const held = messageOf(requested.held())
+      await pass(10_000)
+      stop.abort(new StaticS3Error('static-s3: stopped by SIGINT.'))
+      expect(await soon(held)).toBe('static-s3: stopped by SIGINT.')
+      await requested.giveUp()
+      expect((await holder()).id).toBe('b')
+      await theirs.letGo()
+      // The pause between two looks.
+      await pass(2000)
+      expect(vi.getTimerCount()).toBe(0)
+    })
+
+    it('a store that ignores conditions is told of when the lock is awaited', async () => {
+      const ignoring: Bucket = {
+        ...bucket,
+        put: (key, body, { IfNoneMatch, ...parameters }, signal) => bucket.put(key, body, parameters, signal),
+      }
+      const requested = request(ignoring, 'a', { conditionalWrites: false })
+      await pass(1000)
+      expect(warnings).toEqual([])
+      expect(await soon(requested.held())).toMatchObject({ release: 1, conditionalWrites: false })
+      expect(warnings).toEqual([expect.stringContaining('ignores conditional writes (If-None-Match)')])
+      await requested.letGo()
+    })
+  })
+
   describe('late and doubled requests of a release that has ended', () => {
     const late: [what: string, send: (content: string) => Promise<unknown>][] = [
       ['a renewal', (content) => put(bucket, first, content)],
+      [
+        'taking its lock, once more',
+        (content) => messageOf(bucket.put(first, bodyOfBytes(Buffer.from(content)), { IfNoneMatch: '*' })),
+      ],
       ['giving up', () => put(bucket, first, '')],
       ['its record, once more', () => put(bucket, recordKey(folder, 1), 'a record')],
     ]
