@@ -12,9 +12,10 @@ import type { DigestedFile } from '../src/core/digest.js'
 import { StaticS3Error } from '../src/core/error.js'
 import { compareKeys } from '../src/core/key-order.js'
 import { type Lock, type LockInput, takeLock } from '../src/core/lock.js'
-import type { Author } from '../src/core/record.js'
+import { type LockRequest, requestLock } from '../src/core/lock-request.js'
+import type { Decision } from '../src/core/plan.js'
+import type { Deployer } from '../src/core/record.js'
 import {
-  begunKey,
   latestRelease,
   lockKey,
   openLock,
@@ -24,7 +25,7 @@ import {
   releasesFolder,
 } from '../src/core/releases-folder.js'
 import { readReleases } from '../src/core/survey.js'
-import { type Decision, startUpload } from '../src/core/upload.js'
+import { startUpload } from '../src/core/upload.js'
 import { openBucket, type S3Connection } from '../src/s3/s3-bucket.js'
 
 // Waits that Vitest's timers turn forward, and that are short where time is real.
@@ -33,20 +34,25 @@ vi.mock('node:timers/promises', async (original) => ({
   setTimeout: (ms: number) => new Promise<void>((done) => setTimeout(done, vi.isFakeTimers() ? ms : ms / 20)),
 }))
 
-const folder = releasesFolder('static')
-const noReleases: ReleasesFolder = { records: [], locks: [], begun: [] }
+// Vitest's timers have one of their own.
+const realImmediate = setImmediate
 
-const author = (id: string): Author => ({ id, by: `${id}@machine`, commit: undefined, bundler: 'vite 8.0.0' })
+const folder = releasesFolder('static')
+const noReleases: ReleasesFolder = { records: [], locks: [] }
+
+const deployer = (id: string): Deployer => ({ id, by: `${id}@machine`, commit: undefined, bundler: 'vite 8.0.0' })
 
 function take(bucket: Bucket, id: string, more: Partial<LockInput> = {}): Promise<Lock> {
+  const begunAt = performance.now()
   return takeLock({
     stop: new AbortController().signal,
     bucket,
     location: 'static',
-    author: author(id),
+    deployer: deployer(id),
     folder: noReleases,
     conditionalWrites: true,
     parameters: {},
+    waited: () => performance.now() - begunAt,
     patience: 0,
     onWait: () => {},
     ...more,
@@ -66,11 +72,10 @@ const messageOf = (promise: Promise<unknown>): Promise<string> =>
     (error: Error) => error.message,
   )
 
-/** As `release` ends a release: its record, and then its lock is put away. */
+/** As `release` ends a release: with its record. */
 async function end(bucket: Bucket, lock: Lock): Promise<void> {
-  await lock.letGo()
   await put(bucket, recordKey(folder, lock.release), 'a record')
-  await bucket.delete([lockKey(folder, lock.release)])
+  await lock.letGo()
 }
 
 describe("the releases' folder", () => {
@@ -82,9 +87,8 @@ describe("the releases' folder", () => {
     expect(releasesFolder(location)).toBe(expected)
   })
 
-  it('lists what has begun first, and then the newest release first', () => {
+  it('lists the newest release first, and its record before its lock', () => {
     const keys = [
-      begunKey(folder, 'some-id'),
       recordKey(folder, 1000),
       lockKey(folder, 1000),
       recordKey(folder, 42),
@@ -105,9 +109,7 @@ describe("the releases' folder", () => {
     )
 
   it('is read by its names', () => {
-    const keys = [begunKey(folder, 'a'), lockKey(folder, 3), recordKey(folder, 2), lockKey(folder, 2)]
-    const read = folderWith(...keys)
-    expect(read.begun.map(({ key }) => key)).toEqual([keys[0]])
+    const read = folderWith(lockKey(folder, 3), recordKey(folder, 2), lockKey(folder, 2))
     expect(read.locks.map(({ release }) => release)).toEqual([3, 2])
     expect(read.records).toEqual([{ ...object(recordKey(folder, 2)), release: 2 }])
   })
@@ -120,8 +122,7 @@ describe("the releases' folder", () => {
     `${folder}99999998.lock.bak`,
     `${folder}99999998.json`,
     `${folder}more/99999998.lock`,
-    `${folder}0-begun-a/b.json.gz`,
-    `${folder}0-begun-.json.gz`,
+    `${folder}0-begun-a.1.json.gz`,
     // The folder of a location `static/releases` lies inside.
     `${releasesFolder('static/releases')}99999998.lock`,
   ])('minds no other names: %s', (key) => {
@@ -133,7 +134,6 @@ describe("the releases' folder", () => {
     ['a record', [recordKey(folder, 4)], 4],
     ['a lock above the newest record', [recordKey(folder, 4), lockKey(folder, 5)], 5],
     ['a lock below the newest record', [recordKey(folder, 4), lockKey(folder, 3)], 4],
-    ['only what has begun', [begunKey(folder, 'a')], 0],
   ])('with %s', (_what, keys, latest) => {
     expect(latestRelease(folderWith(...keys))).toBe(latest)
   })
@@ -209,10 +209,19 @@ describe('in a bucket in memory', () => {
       await lock.letGo()
     })
 
-    it('shows the folder as it is under the lock', async () => {
-      await soon(put(bucket, begunKey(folder, 'b'), 'since the survey'))
+    it('costs one write, and the folder is the one of the survey', async () => {
+      const list = vi.spyOn(bucket, 'list')
       const lock = await soon(take(bucket, 'a'))
-      expect(lock.folder.begun.map(({ key }) => key)).toEqual([begunKey(folder, 'b')])
+      expect(lock.folder).toBe(noReleases)
+      expect(bucket.log).toEqual([`begin put ${first}`, `end put ${first}`])
+      expect(list).not.toHaveBeenCalled()
+      await lock.letGo()
+    })
+
+    it('shows the folder as it was read last, if the survey was too old', async () => {
+      await soon(end(bucket, await soon(take(bucket, 'b'))))
+      const lock = await soon(take(bucket, 'a'))
+      expect(lock.folder.records.map(({ key }) => key)).toEqual([recordKey(folder, 1)])
       expect(lock.folder.locks.map(({ key }) => key)).toEqual([first])
       await lock.letGo()
     })
@@ -221,7 +230,7 @@ describe('in a bucket in memory', () => {
       ['the first', [], 1],
       ['the one after the newest record', [[recordKey(folder, 4), 'a record']], 5],
       [
-        "the one after a record whose lock wasn't put away",
+        'the one after a record and its lock',
         [
           [recordKey(folder, 4), 'a record'],
           [lockKey(folder, 4), '{}'],
@@ -244,17 +253,13 @@ describe('in a bucket in memory', () => {
       await lock.letGo()
     })
 
-    it('takes the next number where its view is old, and that one was used and put away', async () => {
-      const old = await folderNow()
-      await soon(put(bucket, recordKey(folder, 1), 'a record'))
-      await soon(put(bucket, recordKey(folder, 2), 'a record'))
-      const lock = await soon(take(bucket, 'a', { folder: old }))
-      expect(lock.release).toBe(3)
-      expect(openLock(await folderNow())).toMatchObject({ release: 3 })
+    it('takes the number after all that have ended since its survey', async () => {
+      for (const id of ['b', 'c', 'd'])
+        await soon(end(bucket, await soon(take(bucket, id, { folder: await folderNow() }))))
+      const lock = await soon(take(bucket, 'a'))
+      expect(lock.release).toBe(4)
+      expect(openLock(await folderNow())).toMatchObject({ release: 4 })
       await lock.letGo()
-      // What it wrote before it knew is in nobody's way.
-      await soon(put(bucket, recordKey(folder, 3), 'a record'))
-      expect(openLock(await folderNow())).toBeUndefined()
     })
 
     it('does not take one whose release failed without a record, in an old view', async () => {
@@ -263,14 +268,6 @@ describe('in a bucket in memory', () => {
       const lock = await soon(take(bucket, 'a', { folder: old }))
       expect(lock.release).toBe(2)
       await lock.letGo()
-    })
-
-    it('leaves nothing behind that holds others up, where it can not see the folder then', async () => {
-      const broken: Bucket = { ...bucket, list: () => Promise.reject(new StaticS3Error('static-s3: LIST: SlowDown')) }
-      expect(await messageOf(soon(take(broken, 'a')))).toContain('SlowDown')
-      const next = await soon(take(bucket, 'b', { folder: await folderNow() }))
-      expect(next.release).toBe(2)
-      await next.letGo()
     })
 
     it('does not go on where the lock can not be written', async () => {
@@ -330,6 +327,33 @@ describe('in a bucket in memory', () => {
       expect(lock.signal.aborted).toBe(false)
       await soon(end(store, lock))
       const next = await soon(take(store, 'b', { folder: await folderNow(), conditionalWrites: false }))
+      expect(next.release).toBe(2)
+      await next.letGo()
+    })
+
+    it('ignores conditions does not give a number again that was used before, even to an old survey', async () => {
+      const store = ignoring()
+      const old = await folderNow()
+      for (const id of ['b', 'c']) {
+        const folder = await folderNow()
+        await soon(end(store, await soon(take(store, id, { folder, conditionalWrites: false }))))
+      }
+      const lock = await soon(take(store, 'a', { folder: old, conditionalWrites: false }))
+      expect(lock).toMatchObject({ release: 3, conditionalWrites: false })
+      expect(openLock(await folderNow())).toMatchObject({ release: 3 })
+      await soon(end(store, lock))
+      // The lock that it wrote by the old survey is in nobody's way.
+      expect(openLock(await folderNow())).toBeUndefined()
+    })
+
+    it('ignores conditions, and does not show the folder under the lock: nothing is left behind that holds others up', async () => {
+      const broken: Bucket = {
+        ...ignoring(),
+        list: () => Promise.reject(new StaticS3Error('static-s3: LIST: SlowDown')),
+      }
+      expect(await messageOf(soon(take(broken, 'a', { conditionalWrites: false })))).toContain('SlowDown')
+      expect(vi.getTimerCount()).toBe(0)
+      const next = await soon(take(bucket, 'b', { folder: await folderNow() }))
       expect(next.release).toBe(2)
       await next.letGo()
     })
@@ -492,12 +516,13 @@ describe('in a bucket in memory', () => {
         await writeFile(join(dir, 'index.html'), 'page')
         const lock = await soon(take(bucket, 'a'))
         let attempts = 0
-        // As the bucket tries again: with the body opened anew.
+        // As the bucket tries again: with the body opened anew, and the check immediately before the first byte.
         const retrying: Bucket = {
           ...bucket,
-          put: async (_key, body) => {
+          put: async (_key, body, _parameters, _signal, check) => {
             for (; ; sleepFor(60_000)) {
               await body.open()
+              check?.()
               if (++attempts === 2) return { etag: 'etag', writtenAt: 0 }
             }
           },
@@ -508,7 +533,7 @@ describe('in a bucket in memory', () => {
         }
         const decisions: Decision[] = [{ file: page, action: 'upload', reason: 'new' }]
         const upload = startUpload(retrying, 8, () => {})
-        const message = await messageOf(soon(upload.run({ decisions, changes: [0] }, ['html'], lock)))
+        const message = await messageOf(soon(upload.run({ decisions, overwritten: [] }, ['html'], lock)))
         expect({ attempts, message }).toEqual({ attempts: 1, message: expect.stringContaining('could not be renewed') })
         await lock.letGo()
         await rm(dir, { recursive: true })
@@ -626,7 +651,7 @@ describe('in a bucket in memory', () => {
       await lock.letGo()
     })
 
-    it('tells nobody new where a lock is put away while it is looked at', async () => {
+    it('tells nobody new if a release ends while its lock is looked at', async () => {
       const told: string[] = []
       const theirs = await soon(take(bucket, 'b'))
       let ended = false
@@ -712,11 +737,232 @@ describe('in a bucket in memory', () => {
     })
   })
 
+  describe('requested beside the first uploads', () => {
+    let warnings: string[]
+    let unhandled: ReturnType<typeof vi.fn>
+
+    beforeEach(() => {
+      warnings = []
+      unhandled = vi.fn()
+      process.on('unhandledRejection', unhandled)
+    })
+    afterEach(async () => {
+      await new Promise((done) => realImmediate(done))
+      process.off('unhandledRejection', unhandled)
+      expect(unhandled).not.toHaveBeenCalled()
+    })
+
+    const request = (from: Bucket, id: string, more: Partial<Parameters<typeof requestLock>[0]> = {}): LockRequest =>
+      requestLock({
+        bucket: from,
+        location: 'static',
+        deployer: deployer(id),
+        folder: noReleases,
+        conditionalWrites: true,
+        parameters: {},
+        patience: 0,
+        stop: new AbortController().signal,
+        onWait: () => {},
+        warn: (message) => warnings.push(message),
+        ...more,
+      })
+
+    const failsWith = (status: number | undefined, name: string) => {
+      failing = (key) =>
+        key.endsWith('.lock')
+          ? Object.assign(new Error(name), { name, $metadata: { httpStatusCode: status } })
+          : undefined
+    }
+
+    it('it is taken and renewed before anybody awaits it', async () => {
+      const requested = request(bucket, 'a')
+      await pass(95_000)
+      expect(putsOf(first)).toBe(10)
+      const lock = await soon(requested.held())
+      expect(lock).toMatchObject({ release: 1, conditionalWrites: true })
+      lock?.check()
+      expect(await requested.held()).toBe(lock)
+      await requested.letGo()
+      await pass(100_000)
+      expect(putsOf(first)).toBe(10)
+      expect((await holder()).id).toBe('a')
+      expect(vi.getTimerCount()).toBe(0)
+      expect(warnings).toEqual([])
+    })
+
+    it.each([0, 45])('the patience of %i seconds begins when it is awaited', async (seconds) => {
+      const theirs = await soon(take(bucket, 'b'))
+      const told: string[] = []
+      const requested = request(bucket, 'a', { patience: seconds * 1000, onWait: (whom) => told.push(whom) })
+      await pass(120_000)
+      expect(told).toEqual([expect.stringContaining('b@machine')])
+      const awaitedAt = Date.now()
+      expect(await messageOf(soon(requested.held()))).toContain(`waited ${seconds} seconds (lockTimeout)`)
+      expect(Date.now() - awaitedAt).toBeGreaterThanOrEqual(seconds * 1000)
+      expect(Date.now() - awaitedAt).toBeLessThan(seconds * 1000 + 5000)
+      await requested.letGo()
+      await theirs.letGo()
+    })
+
+    it('the patience does not begin again when it is awaited once more', async () => {
+      const theirs = await soon(take(bucket, 'b'))
+      const requested = request(bucket, 'a', { patience: 20_000 })
+      const awaitedAt = Date.now()
+      const held = messageOf(requested.held())
+      await pass(15_000)
+      expect(await messageOf(soon(requested.held()))).toContain('waited 20 seconds')
+      expect(await held).toContain('waited 20 seconds')
+      expect(Date.now() - awaitedAt).toBeLessThan(25_000)
+      await theirs.letGo()
+    })
+
+    it.each([0, 45])(
+      'another deploy that ends before it is awaited costs none of %i seconds of patience',
+      async (seconds) => {
+        const theirs = await soon(take(bucket, 'b'))
+        const requested = request(bucket, 'a', { patience: seconds * 1000 })
+        await pass(100_000)
+        await soon(end(bucket, theirs))
+        await pass(5000)
+        expect(await soon(requested.held())).toMatchObject({ release: 2 })
+        await requested.letGo()
+      },
+    )
+
+    it.each(['giveUp', 'letGo'] as const)('%s ends the wait for another deploy, whose lock stands', async (how) => {
+      const theirs = await soon(take(bucket, 'b'))
+      const requested = request(bucket, 'a', { patience: day })
+      await pass(10_000)
+      const before = Date.now()
+      await soon(requested[how]())
+      expect(Date.now() - before).toBeLessThan(100)
+      await soon(end(bucket, theirs))
+      await pass(60_000)
+      expect([...bucket.objects.keys()].sort()).toEqual([recordKey(folder, 1), first])
+      expect((await holder()).id).toBe('b')
+      expect(vi.getTimerCount()).toBe(0)
+    })
+
+    it.each<[how: 'giveUp' | 'letGo', what: string, isEmpty: boolean]>([
+      ['giveUp', 'empties', true],
+      ['letGo', 'leaves', false],
+    ])('%s %s the lock that is on its way', async (how, _what, isEmpty) => {
+      let arrive = () => {}
+      const arrived = new Promise<void>((resolve) => {
+        arrive = resolve
+      })
+      const slow: Bucket = {
+        ...bucket,
+        put: async (...sent) => {
+          await arrived
+          return bucket.put(...sent)
+        },
+      }
+      const requested = request(slow, 'a')
+      const ending = requested[how]()
+      await pass(1000)
+      expect(bucket.objects.size).toBe(0)
+      arrive()
+      await soon(ending)
+      expect(bucket.objects.get(first)?.bytes.length === 0).toBe(isEmpty)
+      await pass(60_000)
+      expect(putsOf(first)).toBe(isEmpty ? 2 : 1)
+      expect(vi.getTimerCount()).toBe(0)
+    })
+
+    it('giving up empties a lock that is held, and letting go afterwards changes nothing', async () => {
+      const requested = request(bucket, 'a')
+      await soon(requested.held())
+      await soon(requested.giveUp())
+      await soon(requested.letGo())
+      expect(bucket.objects.get(first)?.bytes).toHaveLength(0)
+      expect(putsOf(first)).toBe(2)
+    })
+
+    it.each(['giveUp', 'letGo'] as const)('%s does not fail where the lock can not be written', async (how) => {
+      failsWith(500, 'InternalError')
+      const requested = request(bucket, 'a')
+      await soon(requested[how]())
+      expect(bucket.objects.size).toBe(0)
+    })
+
+    it.each([403, 405])(
+      'one that is forbidden with %i is none: a warning, once, and the deploy goes on',
+      async (status) => {
+        failsWith(status, 'AccessDenied')
+        const requested = request(bucket, 'a')
+        expect(await soon(requested.held())).toBeUndefined()
+        expect(await soon(requested.held())).toBeUndefined()
+        expect(warnings).toEqual([
+          expect.stringMatching(
+            /^\.static-s3\/ can't be written, .* two at the same time may mix: PUT .*99999998\.lock/,
+          ),
+        ])
+        await soon(requested.giveUp())
+        await soon(requested.letGo())
+        expect(bucket.objects.size).toBe(0)
+        expect(vi.getTimerCount()).toBe(0)
+      },
+    )
+
+    it.each<[status: number | undefined, name: string]>([
+      [500, 'InternalError'],
+      [503, 'SlowDown'],
+      [undefined, 'ECONNRESET'],
+    ])('any other error, such as %s %s, is what awaiting it says', async (status, name) => {
+      failsWith(status, name)
+      const requested = request(bucket, 'a')
+      await pass(1000)
+      expect(await messageOf(requested.held())).toContain(name)
+      expect(warnings).toEqual([])
+      await requested.giveUp()
+    })
+
+    it('an error that nobody awaits is no unhandled rejection', async () => {
+      failsWith(500, 'InternalError')
+      request(bucket, 'a')
+      await pass(1000)
+      expect(bucket.log.at(-1)).toBe(`fail put ${first}`)
+    })
+
+    it('the stop of the deploy ends the wait, with its reason', async () => {
+      const theirs = await soon(take(bucket, 'b'))
+      const stop = new AbortController()
+      const requested = request(bucket, 'a', { patience: day, stop: stop.signal })
+      const held = messageOf(requested.held())
+      await pass(10_000)
+      stop.abort(new StaticS3Error('static-s3: stopped by SIGINT.'))
+      expect(await soon(held)).toBe('static-s3: stopped by SIGINT.')
+      await requested.giveUp()
+      expect((await holder()).id).toBe('b')
+      await theirs.letGo()
+      // The pause between two looks.
+      await pass(2000)
+      expect(vi.getTimerCount()).toBe(0)
+    })
+
+    it('a store that ignores conditions is told of when the lock is awaited', async () => {
+      const ignoring: Bucket = {
+        ...bucket,
+        put: (key, body, { IfNoneMatch, ...parameters }, signal) => bucket.put(key, body, parameters, signal),
+      }
+      const requested = request(ignoring, 'a', { conditionalWrites: false })
+      await pass(1000)
+      expect(warnings).toEqual([])
+      expect(await soon(requested.held())).toMatchObject({ release: 1, conditionalWrites: false })
+      expect(warnings).toEqual([expect.stringContaining('ignores conditional writes (If-None-Match)')])
+      await requested.letGo()
+    })
+  })
+
   describe('late and doubled requests of a release that has ended', () => {
     const late: [what: string, send: (content: string) => Promise<unknown>][] = [
       ['a renewal', (content) => put(bucket, first, content)],
+      [
+        'taking its lock, once more',
+        (content) => messageOf(bucket.put(first, bodyOfBytes(Buffer.from(content)), { IfNoneMatch: '*' })),
+      ],
       ['giving up', () => put(bucket, first, '')],
-      ['putting away', () => bucket.delete([first])],
       ['its record, once more', () => put(bucket, recordKey(folder, 1), 'a record')],
     ]
 
@@ -771,7 +1017,7 @@ describe.each(s3Servers)('$title', ({ available, start }) => {
     afterEach(() => connection.close())
     afterAll(() => s3?.close())
 
-    it('is taken, refused to others, and put away', async () => {
+    it('is taken, refused to others, and ended by a record or by giving up', async () => {
       const lock = await take(bucket, 'a', { conditionalWrites: false })
       expect(lock).toMatchObject({ release: 1, conditionalWrites: true })
       expect(JSON.parse((await contentOf(bucket, lockKey(folder, 1))) ?? '')).toMatchObject({
@@ -803,8 +1049,7 @@ describe.each(s3Servers)('$title', ({ available, start }) => {
         expect(JSON.parse(content).id).toBe(id)
         // What those before might still have on its way.
         const [late, lateContent] = ended.at(-1) ?? []
-        if (late && index % 3 === 0) await put(bucket, late, lateContent ?? '')
-        else if (late) await bucket.delete([late])
+        if (late) await put(bucket, late, index % 3 === 0 ? (lateContent ?? '') : '')
         expect([...inside]).toEqual([id])
         inside.delete(id)
         if (index % 4 === 0) await lock.giveUp()

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { memoryBucket } from '../fixtures/memory-bucket.js'
 import type { Bucket } from '../src/core/bucket.js'
 import type { DigestedFile } from '../src/core/digest.js'
-import { decodeRelease } from '../src/core/record.js'
+import { decodeRecord } from '../src/core/record.js'
 import { release } from '../src/core/release.js'
 import { recordKey, releasesFolder } from '../src/core/releases-folder.js'
 import type { Settings } from '../src/core/settings.js'
@@ -27,14 +27,14 @@ async function deploy(bucket: Bucket, text: string) {
     files: [page(text)],
     survey: await takeSurvey(bucket, location),
     bucket,
-    author: async () => ({ id: text, by: 'somebody', commit: undefined, bundler: 'none' }),
+    deployer: async () => ({ id: text, by: 'somebody', commit: undefined, bundler: 'none' }),
     settings: settings as unknown as Settings,
     warn: (message) => warnings.push(message),
     onProgress: () => {},
     onWait: () => {},
   })
   const key = recordKey(releasesFolder(location), released.release ?? 0)
-  const { conditionalWrites } = await decodeRelease(location, (await bucket.get(key)) ?? Buffer.alloc(0))
+  const { conditionalWrites } = await decodeRecord(location, (await bucket.get(key)) ?? Buffer.alloc(0))
   return { release: released.release, conditionalWrites, warnings }
 }
 

@@ -3,17 +3,16 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type MemoryBucket, type MemoryBucketOptions, memoryBucket } from '../fixtures/memory-bucket.js'
-import type { Bucket, ObjectParameters, Pieces } from '../src/core/bucket.js'
+import type { Bucket, ObjectParameters, Pieces, StoredObject } from '../src/core/bucket.js'
 import { fileOf } from '../src/core/built-file.js'
 import type { DigestedFile } from '../src/core/digest.js'
 import { StaticS3Error } from '../src/core/error.js'
 import { type Group, groups } from '../src/core/groups.js'
-import { headersOf } from '../src/core/headers.js'
+import type { Permit } from '../src/core/hold-lock.js'
 import { type Known, type Plan, plan } from '../src/core/plan.js'
-import { type Done, type Permit, startUpload, type Upload } from '../src/core/upload.js'
+import { type Done, startUpload, type Upload } from '../src/core/upload.js'
 
 let dir: string
 
@@ -53,10 +52,19 @@ const site = () =>
 
 const planAll = (files: DigestedFile[]) => planFor(files, {})
 
-const planFor = (files: DigestedFile[], known: Partial<Known>) => {
-  const planned = plan(files, { listing: [], record: undefined, begun: [], written: new Map(), ...known }, false)
-  return { ...planned, decisions: [...planned.decisions] }
+const planFor = (files: DigestedFile[], known: Partial<Known>) =>
+  plan(files, { listing: new Map(), record: undefined, heads: new Map(), written: new Map(), ...known }, false)
+
+const listingOf = async (bucket: Bucket): Promise<Known['listing']> =>
+  new Map([...(await bucket.list('static/'))].map((object) => [object.key, object]))
+
+/** The objects as HEAD requests show them. */
+const headsOf = async (bucket: MemoryBucket): Promise<Known['heads']> => {
+  const heads = [...bucket.objects.keys()].map(async (key) => [key, (await bucket.head(key)) as StoredObject] as const)
+  return new Map(await Promise.all(heads))
 }
+
+const known = async (bucket: MemoryBucket) => ({ listing: await listingOf(bucket), heads: await headsOf(bucket) })
 
 const keysOf = ({ written }: Upload) => [...written].map(([key]) => key)
 
@@ -65,13 +73,6 @@ const ignoreProgress = () => {}
 /** Carries out a whole plan. */
 const upload = (planned: Plan, bucket: Bucket, concurrency: number, onProgress: (done: Done, all: Done) => void) =>
   startUpload(bucket, concurrency, onProgress).run(planned, groups)
-
-/** What a deploy says of itself before it writes these files. */
-const begunWith = (files: DigestedFile[]): Known['begun'][number] => ({
-  id: 'begun',
-  writtenAt: 0,
-  headers: new Map(files.map(({ path, parameters }) => [path, headersOf(parameters)])),
-})
 
 const failing = (...keys: string[]): MemoryBucketOptions['fail'] => {
   return (key) => (keys.includes(key) ? new StaticS3Error(`static-s3: AccessDenied: ${key}`) : undefined)
@@ -111,7 +112,7 @@ describe('what is uploaded', () => {
     const files = await site()
     await upload(planAll(files), bucket, 8, ignoreProgress)
     const again = memoryBucket()
-    const planned = planFor(files, { listing: [...(await bucket.list('static/'))], begun: [begunWith(files)] })
+    const planned = planFor(files, await known(bucket))
     expect(planned.decisions).toHaveLength(8)
     await upload(planned, again, 8, ignoreProgress)
     expect(again.log).toEqual([])
@@ -275,7 +276,7 @@ describe('a failure', () => {
     const bucket = memoryBucket({ fail: failing('static/sw.js'), delay: (key) => (key === 'static/sw.js' ? 20 : 0) })
     await messageOf(upload(planAll(files), bucket, 8, ignoreProgress))
     const next = memoryBucket()
-    const planned = planFor(files, { listing: [...(await bucket.list('static/'))], begun: [begunWith(files)] })
+    const planned = planFor(files, await known(bucket))
     await upload(planned, next, 8, ignoreProgress)
     expect(begun(next).sort()).toEqual(['static/about.html', 'static/index.html', 'static/sw.js'])
   })
@@ -288,7 +289,7 @@ describe('new headers', () => {
     const bucket = memoryBucket()
     const before = files.map((file) => ({ ...file, parameters: { CacheControl: 'old', Metadata: { by: 'old' } } }))
     await upload(planAll(before), bucket, 8, ignoreProgress)
-    const planned = planFor(files, { listing: [...(await bucket.list('static/'))] })
+    const planned = planFor(files, { listing: await listingOf(bucket) })
     expect(new Set(planned.decisions.map(({ action }) => action))).toEqual(new Set(['copy']))
     const asked: string[] = []
     const refusing: Bucket = {
@@ -327,7 +328,7 @@ describe('new headers', () => {
     expect(asked).toEqual(inOrder.map((key) => `copy ${key}`))
     for (const { key, path, group, md5 } of files) {
       expect(objects.get(key)).toEqual({ bytes: Buffer.from(path), parameters: { CacheControl: group } })
-      expect(uploading.written.get(key)).toBe(md5)
+      expect(uploading.written.get(key)?.etag).toBe(md5)
     }
   })
 
@@ -335,7 +336,7 @@ describe('new headers', () => {
     const { bucket, asked, planned } = await stale()
     const added = await write('assets/c-1.js', 'fingerprinted')
     const decisions = [...planned.decisions, ...planAll([added]).decisions]
-    await upload({ ...planned, decisions, changes: [...decisions.keys()] }, bucket, 1, () => {})
+    await upload({ ...planned, decisions }, bucket, 1, () => {})
     expect(asked.slice(0, 4)).toEqual([
       // New names first: nobody refers to them yet.
       'put static/assets/c-1.js',
@@ -458,7 +459,7 @@ describe('several runs', () => {
     const uploading = startUpload(bucket, 8, ignoreProgress)
     await uploading.run(planAll(files), ['fingerprinted'])
     bucket.objects.set('static/assets/b-1.js', { bytes: Buffer.from('theirs'), parameters: {} })
-    const later = planFor(files, { listing: [...(await bucket.list('static/'))], written: uploading.written })
+    const later = planFor(files, { ...(await known(bucket)), written: uploading.written })
     await uploading.run(later, groups)
     expect(
       begun(bucket)
@@ -474,7 +475,7 @@ describe('several runs', () => {
     const files = await site()
     const uploading = startUpload(bucket, 8, onProgress)
     await uploading.run(planAll(files), ['fingerprinted', 'asset', 'manifest'])
-    const later = planFor(files, { listing: [...(await bucket.list('static/'))], written: uploading.written })
+    const later = planFor(files, { ...(await known(bucket)), written: uploading.written })
     await uploading.run(later, groups)
   }
 
@@ -501,87 +502,20 @@ describe('several runs', () => {
   })
 })
 
-describe('being nearly done', () => {
-  /** What happens, in its order. */
-  async function watch(files: DigestedFile[], bucket: (happens: (what: string) => void) => Bucket) {
-    const events: string[] = []
-    const happens = (what: string) => void events.push(what)
-    const uploading = startUpload(bucket(happens), 8, ignoreProgress)
-    const run = uploading.run(planAll(files), ['fingerprinted'], undefined, () => happens('nearly done'))
-    happens(await messageOf(run))
-    return events
-  }
-
-  /** Has room for one request at a time, and answers later. */
-  const oneByOne = (happens: (what: string) => void): Bucket => {
-    let last = Promise.resolve()
-    const put: Bucket['put'] = async (key, body) => {
-      const before = last
-      let next = () => {}
-      last = new Promise((resolve) => {
-        next = resolve
-      })
-      await before
-      await body.open()
-      happens(`sent ${key}`)
-      setTimeout(next, 1)
-      await wait(20)
-      happens(`there ${key}`)
-      return { etag: 'etag', writtenAt: 0 }
-    }
-    return { ...memoryBucket(), put }
-  }
-
-  const scripts = (count: number, content?: Buffer) =>
-    Promise.all(Array.from({ length: count }, (_, i) => write(`assets/${i}-1.js`, 'fingerprinted', content)))
-
-  it('is told once, when each file has got its turn, and not when it was asked to wait for it', async () => {
-    const events = await watch(await scripts(8), oneByOne)
-    const at = events.indexOf('nearly done')
-    expect(events.filter((event) => event === 'nearly done')).toHaveLength(1)
-    expect(events.slice(0, at).filter((event) => event.startsWith('sent'))).toHaveLength(7)
-    expect(events.slice(at).filter((event) => event.startsWith('there')).length).toBeGreaterThan(0)
-    expect(events.at(-1)).toBe('no error')
-  })
-
-  it('is told when no more than a MiB is on its way', async () => {
-    const events = await watch(await scripts(8, Buffer.alloc(200_000)), oneByOne)
-    const before = events.slice(0, events.indexOf('nearly done'))
-    expect(before.filter((event) => event.startsWith('sent'))).toHaveLength(8)
-    expect(before.filter((event) => event.startsWith('there'))).toHaveLength(3)
-  })
-
-  it('is told when the large ones are there', async () => {
-    const large = await write('assets/large-1.bin', 'fingerprinted', Buffer.alloc(2_000_000))
-    const events = await watch([...(await scripts(2)), large], oneByOne)
-    expect(events.indexOf('nearly done')).toBeGreaterThan(events.indexOf('there static/assets/large-1.bin'))
-  })
-
-  it('is told at once where there is nothing to do', async () => {
-    expect(await watch([await write('index.html', 'html')], oneByOne)).toEqual(['nearly done', 'no error'])
-  })
-
-  it('is not told where one fails before', async () => {
-    const files = await scripts(20)
-    const events = await watch(files, () => memoryBucket({ fail: failing(files[0]?.key ?? '') }))
-    expect(events).toEqual([expect.stringContaining('AccessDenied')])
-  })
-})
-
 describe('what was done', () => {
-  it('is told by key: the ETag of what was written, and nothing of what was left as it is', async () => {
+  it('is told by key: ETag and time of what was written, and nothing of what was left as it is', async () => {
     const bucket = memoryBucket()
     const there = await write('logo.png', 'asset')
     await upload(planAll([there]), bucket, 8, ignoreProgress)
     const files = [there, await write('index.html', 'html'), await write('data.json', 'asset')]
-    const planned = planFor(files, { listing: [...(await bucket.list('static/'))], begun: [begunWith([there])] })
+    const planned = planFor(files, await known(bucket))
     const uploading = startUpload(bucket, 8, ignoreProgress)
     expect([...uploading.written]).toEqual([])
     await uploading.run(planned, groups)
     expect(planned.decisions[0]?.action).toBe('skip')
     expect([...uploading.written]).toEqual([
-      ['static/data.json', files[2]?.md5],
-      ['static/index.html', files[1]?.md5],
+      ['static/data.json', { etag: files[2]?.md5, writtenAt: bucket.written.get('static/data.json') }],
+      ['static/index.html', { etag: files[1]?.md5, writtenAt: bucket.written.get('static/index.html') }],
     ])
   })
 
@@ -593,18 +527,20 @@ describe('what was done', () => {
     expect(keysOf(uploading).sort()).toEqual(up)
   })
 
-  it('has the ETag that the bucket gave, whatever it is made of', async () => {
+  it('is what the bucket answered, whatever the ETag is made of', async () => {
     const uploading: Upload = startUpload(
-      { ...memoryBucket(), put: async () => ({ etag: 'opaque-2', writtenAt: 0 }) },
+      { ...memoryBucket(), put: async () => ({ etag: 'opaque-2', writtenAt: 42 }) },
       8,
       ignoreProgress,
     )
     await uploading.run(planAll([await write('a.js', 'asset')]), groups)
-    expect([...uploading.written]).toEqual([['static/a.js', 'opaque-2']])
+    expect([...uploading.written]).toEqual([['static/a.js', { etag: 'opaque-2', writtenAt: 42 }]])
   })
 })
 
-describe('what was sent and not answered', () => {
+describe('what was sent under a permit and not answered', () => {
+  const permit: Permit = { signal: new AbortController().signal, check() {} }
+
   it.each<[what: string, error: Error, left: boolean]>([
     ['a refusal', answer(403, 'AccessDenied'), false],
     ['trouble that the store told of', answer(500, 'InternalError'), false],
@@ -614,13 +550,20 @@ describe('what was sent and not answered', () => {
   ])('%s', async (_what, error, left) => {
     const uploading = startUpload(memoryBucket({ fail: () => error }), 8, ignoreProgress)
     expect(uploading.leftUnanswered()).toBe(false)
-    await messageOf(uploading.run(planAll([await write('a.js', 'asset')]), groups))
+    await messageOf(uploading.run(planAll([await write('a.js', 'asset')]), groups, permit))
     expect(uploading.leftUnanswered()).toBe(left)
   })
 
   it('nothing, where all was written', async () => {
     const uploading = startUpload(memoryBucket(), 8, ignoreProgress)
-    await uploading.run(planAll(await site()), groups)
+    await uploading.run(planAll(await site()), groups, permit)
+    expect(uploading.leftUnanswered()).toBe(false)
+  })
+
+  it('nothing of what went up without a permit, since the next deploy needs no protection from it', async () => {
+    const cut = answer(undefined, 'ECONNRESET')
+    const uploading = startUpload(memoryBucket({ fail: () => cut }), 8, ignoreProgress)
+    await messageOf(uploading.run(planAll([await write('assets/a-1.js', 'fingerprinted')]), groups))
     expect(uploading.leftUnanswered()).toBe(false)
   })
 })
@@ -648,12 +591,12 @@ describe('a permit', () => {
     return held
   }
 
-  it('that is held lets everything through, and is looked at before each write and when its file is opened', async () => {
+  it('that is held lets everything through, and is checked once for each attempt', async () => {
     const bucket = memoryBucket()
     const held = permit()
     await startUpload(bucket, 8, ignoreProgress).run(planAll(await site()), groups, held)
     expect(bucket.objects.size).toBe(8)
-    expect(held.checked).toBe(2 * 8)
+    expect(held.checked).toBe(8)
   })
 
   it.each(['lose', 'expire'] as const)('that was lost before (%s) lets nothing through', async (how) => {
@@ -670,7 +613,7 @@ describe('a permit', () => {
       `${reason.message}\nThe site stands as it was. 0 of 8 files are up, and the next run carries on from there.`,
     )
     expect(error?.cause).toBe(reason)
-    expect(bucket.log).toEqual([])
+    expect(bucket.objects.size).toBe(0)
   })
 
   it.each(['lose', 'expire'] as const)(
@@ -684,7 +627,7 @@ describe('a permit', () => {
       expect(await messageOf(uploading.run(planAll(await site()), groups, held))).toBe(
         `${reason.message}\nThe old pages stand; 1 file without a fingerprint is new. 3 of 8 files are up, and the next run carries on from there.`,
       )
-      expect(begun(bucket)).toEqual(['static/assets/a-1.js', 'static/assets/b-1.js', 'static/logo.png'])
+      expect([...bucket.objects.keys()]).toEqual(['static/assets/a-1.js', 'static/assets/b-1.js', 'static/logo.png'])
     },
   )
 

@@ -17,8 +17,9 @@ type RequestInput = Omit<LockInput, 'waited'> & { warn: (message: string) => voi
 export function requestLock(input: RequestInput): LockRequest {
   const { stop, warn } = input
   const over = new AbortController()
-  let awaitedSince: number | undefined
-  const waited = () => (awaitedSince === undefined ? 0 : performance.now() - awaitedSince)
+  let awaitedSince = Number.POSITIVE_INFINITY
+  // Below any patience until then, even one of 0.
+  const waited = () => performance.now() - awaitedSince
   const taking = takeLock({ ...input, waited, stop: AbortSignal.any([stop, over.signal]) }).catch((error) => {
     if (!isForbidden(error)) throw error
     warn(
@@ -33,7 +34,7 @@ export function requestLock(input: RequestInput): LockRequest {
   taking.catch(() => {})
   return {
     async held() {
-      awaitedSince ??= performance.now()
+      awaitedSince = Math.min(awaitedSince, performance.now())
       const lock = await taking
       if (lock && !lock.conditionalWrites) {
         warn(
