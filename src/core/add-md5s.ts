@@ -5,7 +5,7 @@ import { StaticS3Error } from './error.js'
 import { readInPieces } from './large-file.js'
 import { hex, optional, Packed, Paired, type Rows } from './packed.js'
 import { goesByEtag, isMd5OnRecord, type Known, listedIn } from './plan.js'
-import { readSmall, smallBytes, turnsOfFiles } from './small-file.js'
+import { readSmall, smallBytes, yieldBetweenFiles } from './small-file.js'
 
 /** How many are looked at for a proof: where some are encrypted by KMS, the ETags of those are none. */
 const mostProofs = 16
@@ -23,7 +23,7 @@ export async function addMd5s(
 ): Promise<Rows<DigestedFile>> {
   const listed = listedIn(known)
   const md5s = new Packed(optional(hex))
-  const turn = turnsOfFiles(signal)
+  const pause = yieldBetweenFiles(signal)
   const memory = Buffer.allocUnsafe(smallBytes + 1)
   let proofs = mostProofs
   for (const file of files) {
@@ -38,7 +38,7 @@ export async function addMd5s(
     md5s.push(md5)
     if (md5 === there.etag) proofs = 0
     else if (mayProve) proofs--
-    await turn(Math.min(file.size, smallBytes))
+    await pause(Math.min(file.size, smallBytes))
   }
   return new Paired(files, md5s, (file, md5) => Object.assign(file, { md5 }))
 }

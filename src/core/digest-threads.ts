@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { digesterHere, type LargeDigest, largeDigester } from './large-digest.js'
-import { turnBytes } from './large-file.js'
+import { yieldBytes } from './large-file.js'
 import { eachInParallel } from './parallel.js'
 import { searchFor } from './secret-search.js'
 import { smallBytes } from './small-file.js'
@@ -60,7 +60,7 @@ export async function digestLarge(
   threads = threadsFor(files),
 ): Promise<Digestion[]> {
   signal?.throwIfAborted()
-  const here = digesterHere(values, threads > 0 ? answersBytes : turnBytes, signal)
+  const here = digesterHere(values, threads > 0 ? answersBytes : yieldBytes, signal)
   const digestHere = (file: string): Promise<Digestion> =>
     here(file).then(
       (digest) => ({ digest }),

@@ -5,7 +5,7 @@ import type { ClassifiedFile } from './classify.js'
 import { digestLarge, type LargeFile } from './digest-threads.js'
 import { derived, hex, number, Packed, Paired, plainOf, plainRows, type Rows, row } from './packed.js'
 import { searchFor } from './secret-search.js'
-import { readSmall, smallBytes, turnsOfFiles } from './small-file.js'
+import { readSmall, smallBytes, yieldBetweenFiles } from './small-file.js'
 
 export interface DigestedFile extends ClassifiedFile {
   /** Bytes. */
@@ -70,7 +70,7 @@ export async function digest(
   const large: (LargeFile & { path: string })[] = []
   const scratch = Buffer.allocUnsafe(smallBytes + 1)
   let room = files.length > plainRows ? 0 : keptBytes
-  const turn = turnsOfFiles(signal)
+  const pause = yieldBetweenFiles(signal)
   for (const each of files) {
     const { path } = each
     let read = 0
@@ -92,7 +92,7 @@ export async function digest(
     } catch (error) {
       tellError(path, error as NodeJS.ErrnoException)
     }
-    await turn(read)
+    await pause(read)
   }
 
   const ofLarge = new Map<string, Content>()

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readSync } from 'node:fs'
+import { yieldEvery } from './parallel.js'
 import { searchFor } from './secret-search.js'
 import { smallBytes } from './small-file.js'
-import { turnsOf } from './turns.js'
 
 export interface LargeDigest {
   /** Bytes. */
@@ -66,7 +66,7 @@ export function largeDigester(
 export function digesterHere(values: readonly Uint8Array[], turnBytes: number, signal?: AbortSignal) {
   const digester = largeDigester(tools, values, smallBytes)
   return async (file: string): Promise<LargeDigest> => {
-    const turn = turnsOf(turnBytes, signal)
+    const turn = yieldEvery(turnBytes, signal)
     const steps = digester(file)
     for (let step = steps.next(); ; step = steps.next()) {
       if (step.done) return step.value
