@@ -2,8 +2,8 @@ import type { Asked } from './ask.js'
 import type { BuiltFile } from './built-file.js'
 import { type Classified, classify } from './classify.js'
 import { collect, type Output, type Snapshot } from './collect.js'
-import { type DigestedFile, digest, type Secret } from './digest.js'
 import { StaticS3Error } from './error.js'
+import { type HashedFile, hashFiles, type Secret } from './hash.js'
 import type { Rows } from './packed.js'
 import type { Settings } from './settings.js'
 import { urlInBucket } from './url-in-bucket.js'
@@ -25,7 +25,7 @@ export interface FolderInput {
 }
 
 export interface ReadFiles extends Pick<Classified, 'leftOut' | 'warnings'> {
-  files: Rows<DigestedFile>
+  files: Rows<HashedFile>
 }
 
 /**
@@ -38,9 +38,9 @@ export async function readFiles(input: FolderInput, signal?: AbortSignal): Promi
   const { settings, asked } = input
   const { files, leftOut, problems, warnings } = await findFiles(input)
   throwProblems(problems)
-  const digested = await digest(files, files.length === 0 ? [] : await secretsOf(settings, asked), signal)
-  throwProblems(digested.problems)
-  return { files: digested.files, leftOut, warnings }
+  const hashed = await hashFiles(files, files.length === 0 ? [] : await secretsOf(settings, asked), signal)
+  throwProblems(hashed.problems)
+  return { files: hashed.files, leftOut, warnings }
 }
 
 async function findFiles({ settings, outputs, before, notOurs, base, prepareFiles }: FolderInput): Promise<Classified> {
