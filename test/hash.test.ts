@@ -23,6 +23,8 @@ const chunk = 256 * 1024
 /** Bytes up to which a larger file is read whole. */
 const whole = 8 * 1024 * 1024
 
+const noMd5 = () => false
+
 let dir: string
 
 beforeEach(async () => {
@@ -47,6 +49,8 @@ const hashes = (content: string | Buffer) => ({
   sha256: createHash('sha256').update(content).digest('hex'),
 })
 
+const md5Of = (content: string | Buffer) => createHash('md5').update(content).digest('hex')
+
 describe('size and hashes', () => {
   it.each<[what: string, content: string | Buffer]>([
     ['an empty file', ''],
@@ -60,7 +64,7 @@ describe('size and hashes', () => {
   ])('of %s', async (_what, content) => {
     const file = await write('file', content)
     for (const needles of [[], secrets]) {
-      const { files, problems } = await hashFiles([file], needles)
+      const { files, problems } = await hashFiles([file], needles, noMd5)
       const [{ content: kept, ...hashed } = { content: undefined }] = files
       expect(hashed).toEqual({ ...file, size: Buffer.byteLength(content), ...hashes(content) })
       expect(kept?.equals(Buffer.from(content))).toBe(Buffer.byteLength(content) <= chunk ? true : undefined)
@@ -71,9 +75,31 @@ describe('size and hashes', () => {
   it('of many files, in the order they came in', async () => {
     const names = Array.from({ length: 500 }, (_, i) => `f${(i * 7919) % 500}`)
     const files = await Promise.all(names.map((name, i) => write(name, 'x'.repeat(i))))
-    const { files: hashed } = await hashFiles(files, secrets)
+    const { files: hashed } = await hashFiles(files, secrets, noMd5)
     expect([...hashed].map(({ path, size }) => `${path} ${size}`)).toEqual(names.map((name, i) => `${name} ${i}`))
   })
+})
+
+it('an MD5 is made of those files alone that need it, by their key, path and size', async () => {
+  const contents = [
+    '',
+    'small',
+    'b',
+    Buffer.alloc(chunk + 9, 'w'),
+    Buffer.alloc(chunk + 8),
+    Buffer.alloc(whole + 7, 'p'),
+  ]
+  const files = await Promise.all(contents.map((content, i) => write(`${i}.bin`, content)))
+  const asked: string[] = []
+  const { files: hashed } = await hashFiles(files, secrets, ({ key, path }, size) => {
+    asked.push(`${key} ${path} ${size}`)
+    return path !== '2.bin' && path !== '4.bin'
+  })
+  expect([...hashed].map(({ md5 }) => md5)).toEqual(
+    contents.map((content, i) => (i === 2 || i === 4 ? undefined : md5Of(content))),
+  )
+  const sizes = contents.map((content) => Buffer.byteLength(content))
+  expect(asked.sort()).toEqual(sizes.map((size, i) => `static/${i}.bin ${i}.bin ${size}`))
 })
 
 it.each<[what: string, count: number, size: number]>([
@@ -89,7 +115,7 @@ it.each<[what: string, count: number, size: number]>([
     }),
   )
   const stop = new AbortController()
-  const hashing = hashFiles(files, [], stop.signal)
+  const hashing = hashFiles(files, [], noMd5, stop.signal)
   setImmediate(() => stop.abort(new Error('enough')))
   await expect(hashing).rejects.toThrow('enough')
 })
@@ -102,6 +128,7 @@ describe('files that are not small', () => {
     largeHasher({ search: searchFor(values), longest: Math.max(...values.map(({ length }) => length)) })(
       fileOf(file),
       size,
+      true,
     )
 
   describe.each<[how: string, size: number]>([
@@ -118,7 +145,12 @@ describe('files that are not small', () => {
       ['one twice', Buffer.concat([needles[0] as Buffer, zeros(chunk), needles[0] as Buffer]), [0]],
     ])('with %s', async (_what, content, found) => {
       const { found: indices, ...rest } = await hashLarge(await write('file', content), size)
-      expect({ ...rest, found: [...indices].sort() }).toEqual({ size: content.length, ...hashes(content), found })
+      expect({ ...rest, found: [...indices].sort() }).toEqual({
+        size: content.length,
+        ...hashes(content),
+        md5: md5Of(content),
+        found,
+      })
     })
 
     it('with a value at each place where two pieces meet', async () => {
@@ -145,7 +177,12 @@ describe('files that are not small', () => {
   it('are read to their end if they have grown since', async () => {
     const content = Buffer.concat([zeros(whole + 1), needles[0] as Buffer])
     const { found, ...rest } = await hashLarge(await write('file', content), chunk + 1)
-    expect({ ...rest, found: [...found] }).toEqual({ size: content.length, ...hashes(content), found: [0] })
+    expect({ ...rest, found: [...found] }).toEqual({
+      size: content.length,
+      ...hashes(content),
+      md5: md5Of(content),
+      found: [0],
+    })
   })
 
   it('are hashed in Node’s pool, at most four at a time, if they are read whole', async () => {
@@ -158,7 +195,7 @@ describe('files that are not small', () => {
     })
     const sizes = [1, chunk, ...Array.from({ length: 12 }, (_, i) => chunk + 1 + i), whole + 1]
     const files = await Promise.all(sizes.map((size, i) => write(`${i}.bin`, Buffer.alloc(size, i))))
-    const { files: hashed } = await hashFiles(files, [])
+    const { files: hashed } = await hashFiles(files, [], noMd5)
     spy.mockRestore()
     expect([...hashed].map(({ sha256 }) => sha256)).toEqual(
       sizes.map((size, i) => hashes(Buffer.alloc(size, i)).sha256),
@@ -170,14 +207,14 @@ describe('files that are not small', () => {
 
 it('keeps no bytes of more than 5,000 files', async () => {
   const files = await Promise.all(Array.from({ length: 5001 }, (_, i) => write(`${i}.js`, 'x')))
-  const { files: hashed } = await hashFiles(files, [])
+  const { files: hashed } = await hashFiles(files, [], noMd5)
   expect(hashed).toHaveLength(5001)
   expect([...hashed].every(({ content, size }) => content === undefined && size === 1)).toBe(true)
 })
 
 it('keeps the bytes of small files for their upload, 8 MiB in all', async () => {
   const files = await Promise.all(Array.from({ length: 70 }, (_, i) => write(`${i}.js`, Buffer.alloc(128 * 1024, i))))
-  const { files: hashed } = await hashFiles(files, [])
+  const { files: hashed } = await hashFiles(files, [], noMd5)
   const kept = [...hashed].filter(({ content }) => content !== undefined)
   expect(kept.map(({ path }) => path)).toEqual(files.slice(0, 64).map(({ path }) => path))
   for (const [i, { content }] of kept.entries()) expect(content?.every((byte) => byte === i)).toBe(true)
@@ -196,7 +233,7 @@ describe('a secret', () => {
     ['in a file that is read whole', Buffer.concat([before(5 * chunk - 7), Buffer.from(secret), before(3 * chunk)])],
     ['late in a file that is read in pieces', Buffer.concat([before(whole - 7), Buffer.from(secret), before(chunk)])],
   ])('%s', async (_where, content) => {
-    const { problems } = await hashFiles([await write('app.js', content)], secrets)
+    const { problems } = await hashFiles([await write('app.js', content)], secrets, noMd5)
     expect(problems).toEqual([`app.js contains the secret access key in use: ${advice}`])
   })
 
@@ -205,25 +242,25 @@ describe('a secret', () => {
     ['it in pieces', `${secret.slice(0, 20)} ${secret.slice(20)}`],
     ['it in other letters', secret.toLowerCase()],
   ])('is not %s', async (_what, content) => {
-    expect((await hashFiles([await write('app.js', content)], secrets)).problems).toEqual([])
+    expect((await hashFiles([await write('app.js', content)], secrets, noMd5)).problems).toEqual([])
   })
 
   it('that is too short to mean anything is not looked for', async () => {
     const short = (value: string) => [{ name: 'the secret access key in use', value, remedy: advice }]
     const file = await write('app.js', 'a test of 1234567')
-    expect((await hashFiles([file], short('test'))).problems).toEqual([])
-    expect((await hashFiles([file], short('1234567'))).problems).toEqual([])
-    expect((await hashFiles([file], short(' 1234567'))).problems).toHaveLength(1)
+    expect((await hashFiles([file], short('test'), noMd5)).problems).toEqual([])
+    expect((await hashFiles([file], short('1234567'), noMd5)).problems).toEqual([])
+    expect((await hashFiles([file], short(' 1234567'), noMd5)).problems).toHaveLength(1)
   })
 
   it('is told with its own remedy, once for each file', async () => {
     const more = [...secrets, { name: 'the value of A_TOKEN', value: 'abcdefgh', remedy: 'do this' }]
     const files = [await write('a.js', 'abcdefgh abcdefgh'), await write('b.js', 'abcdefg h')]
-    expect((await hashFiles(files, more)).problems).toEqual(['a.js contains the value of A_TOKEN: do this'])
+    expect((await hashFiles(files, more, noMd5)).problems).toEqual(['a.js contains the value of A_TOKEN: do this'])
   })
 
   it('is in no problem', async () => {
-    const { problems } = await hashFiles([await write('app.js', secret + keyId)], secrets)
+    const { problems } = await hashFiles([await write('app.js', secret + keyId)], secrets, noMd5)
     expect(problems).toHaveLength(2)
     expect(problems.join()).not.toContain(secret)
     expect(problems.join()).not.toContain(keyId)
@@ -232,7 +269,7 @@ describe('a secret', () => {
 
 describe('problems', () => {
   it('of a file that vanished', async () => {
-    expect(await hashFiles([classified('gone.js'), await write('here.js', 'x')], secrets)).toMatchObject({
+    expect(await hashFiles([classified('gone.js'), await write('here.js', 'x')], secrets, noMd5)).toMatchObject({
       files: [],
       problems: ['gone.js vanished after the build'],
     })
@@ -248,7 +285,7 @@ describe('problems', () => {
     'none with a file that %s while it is read: what was read is told, and the upload will know',
     async (_what, change, size) => {
       const file = await write('large.bin', Buffer.alloc(20 * MB, 'a'))
-      const hashing = hashFiles([file], secrets)
+      const hashing = hashFiles([file], secrets, noMd5)
       // The event loop runs after 8 MB.
       await new Promise(process.nextTick)
       change(fileOf(file))
@@ -261,7 +298,9 @@ describe('problems', () => {
 
   it('of what is no file any more', async () => {
     await mkdir(join(dir, 'folder.js'))
-    expect((await hashFiles([classified('folder.js')], secrets)).problems).toEqual(["folder.js can't be read (EISDIR)"])
+    expect((await hashFiles([classified('folder.js')], secrets, noMd5)).problems).toEqual([
+      "folder.js can't be read (EISDIR)",
+    ])
   })
 
   it('all of them, sorted, however long each file takes', async () => {
@@ -271,7 +310,7 @@ describe('problems', () => {
       await write('b.js', keyId + secret),
       classified('a.js'),
     ]
-    expect((await hashFiles(files, secrets)).problems).toEqual([
+    expect((await hashFiles(files, secrets, noMd5)).problems).toEqual([
       'a.js vanished after the build',
       `b.js contains the access key id in use: ${advice}`,
       `b.js contains the secret access key in use: ${advice}`,

@@ -10,7 +10,7 @@ import { readSmall, smallBytes, yieldBetweenFiles } from './small-file.js'
 export interface HashedFile extends ClassifiedFile {
   /** Bytes. */
   size: number
-  /** Hex; what S3 compares content by. Only where nothing else will do (see `addMd5s`): it takes longer than the SHA-256. */
+  /** Hex; what S3 compares content by. Only if `needsMd5` asks for it: it takes longer than the SHA-256. */
   md5?: string | undefined
   /** Hex; what records compare content by. */
   sha256: string
@@ -33,6 +33,9 @@ export interface Secret {
   remedy: string
 }
 
+/** Whether a file of this size needs its MD5, too. */
+export type NeedsMd5 = (file: Pick<ClassifiedFile, 'key' | 'path'>, size: number) => boolean
+
 /** Bytes of small files that are kept for their upload. */
 const keptBytes = 8 * 1024 * 1024
 /** More files than this keep none: a Buffer takes more memory than the few bytes it would keep. */
@@ -49,6 +52,7 @@ const largeAtOnce = 4
 export async function hashFiles(
   files: Rows<ClassifiedFile>,
   secrets: readonly Secret[],
+  needsMd5: NeedsMd5,
   signal?: AbortSignal,
 ): Promise<Hashed> {
   // A value of a few characters, as test servers take them, would be found everywhere.
@@ -59,9 +63,10 @@ export async function hashFiles(
     longest: Math.max(0, ...bytesOfValues.map(({ length }) => length)),
   }
   const problems: string[] = []
-  const fill = (file: HashedFile, { size, sha256, found }: Content) => {
+  const fill = (file: HashedFile, { size, sha256, md5, found }: Content) => {
     file.size = size
     file.sha256 = sha256
+    file.md5 = md5
     for (const index of found) {
       const { name, remedy } = sought[index] as Secret
       problems.push(`${file.path} contains ${name}: ${remedy}`)
@@ -79,7 +84,7 @@ export async function hashFiles(
     try {
       const bytes = readSmall(fileOf(file), memory)
       if (bytes) {
-        fill(file, hashSmall(bytes, values))
+        fill(file, hashSmall(bytes, values, needsMd5(file, bytes.length)))
         if (file.size <= room) {
           room -= file.size
           file.content = Buffer.from(bytes)
@@ -96,7 +101,7 @@ export async function hashFiles(
   const hashLarge = largeHasher(values, signal)
   await eachInParallel(largeAtOnce, large, async (file) => {
     try {
-      fill(file, await hashLarge(fileOf(file), file.size))
+      fill(file, await hashLarge(fileOf(file), file.size, needsMd5(file, file.size)))
     } catch (error) {
       signal?.throwIfAborted()
       tellError(file, error as NodeJS.ErrnoException)

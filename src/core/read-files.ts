@@ -38,7 +38,7 @@ export async function readFiles(input: FolderInput, signal?: AbortSignal): Promi
   const { settings, asked } = input
   const { files, leftOut, problems, warnings } = await findFiles(input)
   throwProblems(problems)
-  const hashed = await hashFiles(files, files.length === 0 ? [] : await secretsOf(settings, asked), signal)
+  const hashed = await hashFiles(files, files.length === 0 ? [] : await secretsOf(settings, asked), () => false, signal)
   throwProblems(hashed.problems)
   return { files: hashed.files, leftOut, warnings }
 }
