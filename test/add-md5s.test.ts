@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { addMd5s } from '../src/core/add-md5s.js'
 import type { ListedObject } from '../src/core/bucket.js'
 import { fileOf } from '../src/core/built-file.js'
-import type { DigestedFile } from '../src/core/digest.js'
 import { StaticS3Error } from '../src/core/error.js'
+import type { HashedFile } from '../src/core/hash.js'
 import { headersOf } from '../src/core/headers.js'
 import type { Rows } from '../src/core/packed.js'
 import { type Known, plan } from '../src/core/plan.js'
@@ -19,7 +19,7 @@ const md5 = hash('md5', content)
 const other = '2'.repeat(32)
 
 let dir: string
-let file: DigestedFile
+let file: HashedFile
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'static-s3-'))
@@ -58,7 +58,7 @@ const recordOf = (etag: string): Known['record'] => ({
   ]),
 })
 
-const decided = (files: Rows<DigestedFile>, of: Known) =>
+const decided = (files: Rows<HashedFile>, of: Known) =>
   [...plan(files, of, false).decisions].map(({ action, reason }) => `${action} ${reason}`)
 
 describe('an MD5', () => {
@@ -131,7 +131,7 @@ describe('an MD5', () => {
 
   it('is added for one file that the record knows, which shows whether ETags are MD5s here', async () => {
     const two = { ...file, path: 'two.bin', key: 'static/two.bin' }
-    const fingerprinted: DigestedFile = { ...file, path: 'a-1.bin', key: 'static/a-1.bin', group: 'fingerprinted' }
+    const fingerprinted: HashedFile = { ...file, path: 'a-1.bin', key: 'static/a-1.bin', group: 'fingerprinted' }
     await writeFile(fileOf(fingerprinted), content)
     const objects = [...(recordOf(md5)?.objects ?? [])]
     const record = { ...recordOf(md5), objects: new Map([...objects, ['two.bin', objects[0]?.[1]]]) } as Known['record']
@@ -149,7 +149,7 @@ describe('an MD5', () => {
   })
 
   it('is added for the next one where the first one’s ETag is none, and for no large one', async () => {
-    const named = (path: string, more: Partial<DigestedFile> = {}) => ({
+    const named = (path: string, more: Partial<HashedFile> = {}) => ({
       ...file,
       path,
       key: `static/${path}`,

@@ -94,7 +94,7 @@ const offences = (files: readonly Source[], isOffence: (of: Import, from: Source
     from.imports.filter((each) => isOffence(each, from)).map(({ of, kind }) => `${from.name} imports ${of} (${kind})`),
   )
 
-const stages = ['collect', 'classify', 'digest', 'plan', 'upload', 'report']
+const stages = ['collect', 'classify', 'hash', 'plan', 'upload', 'report']
 const isBundled = (of: string) => bundled.noExternal.some((pattern) => pattern.test(of))
 const bundlers = /^(vite\d?|rollup|rolldown|webpack|@rspack\/.+)(\/|$)/
 const isStage = (of: string) => stages.some((stage) => of === `core/${stage}`)
@@ -190,8 +190,8 @@ describe('an asset flows one way', () => {
   )
 
   it.each<[what: string, files: string[], stages: string[]]>([
-    ['read-files has those up to the hashes', ['read-files'], ['collect', 'classify', 'digest']],
-    ['release has those from the plan on', ['release'], ['digest', 'plan', 'upload']],
+    ['read-files has those up to the hashes', ['read-files'], ['collect', 'classify', 'hash']],
+    ['release has those from the plan on', ['release'], ['plan', 'upload']],
     ['publish has the report alone', ['publish'], ['report']],
     ['what is asked of the bucket is no matter of the files', ['ask', 'survey'], []],
     ['the formats of what lies in the bucket are nobody’s', ['record', 'releases-folder', 'headers', 'key-order'], []],
@@ -319,7 +319,7 @@ describe('what is pure', () => {
     ['the network', network],
     ['globals', /\bglobalThis\b/],
   ]
-  const stageFiles = ['collect', 'classify', 'digest', 'plan'].map((stage) => source(`core/${stage}`))
+  const stageFiles = ['collect', 'classify', 'hash', 'plan'].map((stage) => source(`core/${stage}`))
   const formats = ['headers', 'key-order', 'record', 'releases-folder'].map((name) => source(`core/${name}`))
   const pure = [...stageFiles, ...formats]
 

@@ -1,10 +1,29 @@
 import mime from 'mime-types'
 import { expect, it } from 'vitest'
-import { commonTypes, contentType } from '../src/core/content-type.js'
+import { contentType } from '../src/core/content-type.js'
 
-it.each([...commonTypes])('%s is %s, as mime-types has it', (ending, type) => {
-  expect(mime.contentType(ending) || 'application/octet-stream').toBe(type)
-  expect(contentType(`assets/name${ending.toUpperCase()}`)).toBe(type)
+it.each([
+  ['index.html', 'text/html; charset=utf-8'],
+  ['assets/app-aB3dE5fG.js', 'text/javascript; charset=utf-8'],
+  ['app.mjs', 'text/javascript; charset=utf-8'],
+  ['app.cjs', 'text/javascript; charset=utf-8'],
+  ['app.css', 'text/css; charset=utf-8'],
+  ['app.js.map', 'application/json; charset=utf-8'],
+  ['data.json', 'application/json; charset=utf-8'],
+  ['app.webmanifest', 'application/manifest+json; charset=utf-8'],
+  ['LOGO.SVG', 'image/svg+xml'],
+  ['logo.avif', 'image/avif'],
+  ['favicon.ico', 'image/vnd.microsoft.icon'],
+  ['font.woff2', 'font/woff2'],
+  ['app.wasm', 'application/wasm'],
+  ['app.js.br', 'application/octet-stream'],
+  ['app.js.gz', 'application/gzip'],
+  ['.well-known/apple-app-site-association', 'application/json; charset=utf-8'],
+  ['CNAME', 'application/octet-stream'],
+  ['name.', 'application/octet-stream'],
+  ['name.unheard-of', 'application/octet-stream'],
+])('%s is %s', (path, type) => {
+  expect(contentType(path)).toBe(type)
 })
 
 it('any other ending is what mime-types says', () => {

@@ -8,8 +8,8 @@ import { patient, settingsFor } from '../fixtures/s3/connection.js'
 import { type EmbeddedS3, type LoggedRequest, s3Servers, startEmbedded, type TestS3 } from '../fixtures/s3/index.js'
 import type { Bucket, WrittenObject } from '../src/core/bucket.js'
 import { bodyOfBytes } from '../src/core/bytes.js'
-import type { DigestedFile } from '../src/core/digest.js'
 import { StaticS3Error } from '../src/core/error.js'
+import type { HashedFile } from '../src/core/hash.js'
 import { compareKeys } from '../src/core/key-order.js'
 import { type Lock, type LockInput, takeLock } from '../src/core/lock.js'
 import { type LockRequest, requestLock } from '../src/core/lock-request.js'
@@ -527,7 +527,7 @@ describe('in a bucket in memory', () => {
             }
           },
         }
-        const page: DigestedFile = {
+        const page: HashedFile = {
           ...{ path: 'index.html', dir, key: 'static/index.html', group: 'html' },
           ...{ parameters: {}, size: 4, sha256: hash('sha256', 'page') },
         }

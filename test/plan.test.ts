@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ListedObject } from '../src/core/bucket.js'
-import type { DigestedFile } from '../src/core/digest.js'
 import type { Group } from '../src/core/groups.js'
+import type { HashedFile } from '../src/core/hash.js'
 import { headersOf } from '../src/core/headers.js'
 import { type Known, type Plan, plan } from '../src/core/plan.js'
 import type { KnownObject } from '../src/core/record.js'
@@ -21,7 +21,7 @@ const hour = { CacheControl: 'max-age=3600' }
 const file = (
   path: string,
   { md5 = one, group = 'asset' as Group, size = 10, parameters = year } = {},
-): DigestedFile => ({
+): HashedFile => ({
   path,
   dir: '/dist',
   key: `static/${path}`,
@@ -393,7 +393,7 @@ describe('fingerprinted names that stand in the bucket with other bytes', () => 
   const proven = listed('proof-1.js')
   const hashed = (md5 = one) => file('a-1.js', { md5, group: 'fingerprinted' })
 
-  it.each<[what: string, files: DigestedFile[], known: Partial<Known>, overwritten: string[]]>([
+  it.each<[what: string, files: HashedFile[], known: Partial<Known>, overwritten: string[]]>([
     ['the same bytes', [proof, hashed()], { listing: [proven, listed('a-1.js')] }, []],
     ['not there', [proof, hashed()], { listing: [proven] }, []],
     ['other bytes', [proof, hashed()], { listing: [proven, listed('a-1.js', { etag: two })] }, ['a-1.js']],

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ListedObject } from '../src/core/bucket.js'
-import type { DigestedFile } from '../src/core/digest.js'
+import type { HashedFile } from '../src/core/hash.js'
 import { headersOf } from '../src/core/headers.js'
 import { compareKeys } from '../src/core/key-order.js'
 import { type Known, plan } from '../src/core/plan.js'
@@ -19,7 +19,7 @@ const takenAt = recordedAt + 60_000
 const sha256 = (text: string) => hash('sha256', text)
 const md5 = (text: string) => hash('md5', text)
 
-const file = (path: string, content: string): DigestedFile => ({
+const file = (path: string, content: string): HashedFile => ({
   ...{ path, dir: '/dist', key: `static/${path}`, group: 'fingerprinted', parameters: year },
   ...{ size: content.length, md5: md5(content), sha256: sha256(content) },
 })
@@ -65,7 +65,7 @@ function draft({ files, there, known = {}, before = {}, releaseOf = () => 6 }: S
     ...{ location: 'static', author, files: all, changes, known: survey, written },
     numbered: { release: 7, conditionalWrites: false },
   })
-  return { made, all, written, changed: changes.map((index) => (all[index] as DigestedFile).path) }
+  return { made, all, written, changed: changes.map((index) => (all[index] as HashedFile).path) }
 }
 
 const read = async (bytes: Promise<Buffer>) => decodeRelease('static', await bytes)

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { memoryBucket } from '../fixtures/memory-bucket.js'
 import type { Bucket } from '../src/core/bucket.js'
-import type { DigestedFile } from '../src/core/digest.js'
+import type { HashedFile } from '../src/core/hash.js'
 import { decodeRecord } from '../src/core/record.js'
 import { release } from '../src/core/release.js'
 import { recordKey, releasesFolder } from '../src/core/releases-folder.js'
@@ -12,7 +12,7 @@ import { takeSurvey } from '../src/core/survey.js'
 const location = 'static'
 const settings = { location, concurrency: 4, lockTimeout: 10, objectParameters: {}, force: false, fileOverwrite: true }
 
-function page(text: string): DigestedFile {
+function page(text: string): HashedFile {
   const content = Buffer.from(text)
   return {
     ...{ path: 'index.html', dir: '/nowhere', key: 'static/index.html', group: 'html', parameters: {}, content },

@@ -1,6 +1,6 @@
 import pc from 'picocolors'
 import { describe, expect, it } from 'vitest'
-import type { DigestedFile } from '../src/core/digest.js'
+import type { HashedFile } from '../src/core/hash.js'
 import type { Decision, Reason } from '../src/core/plan.js'
 import { formatBytes, type ReportInput, report } from '../src/core/report.js'
 
@@ -14,7 +14,7 @@ const actions: { [reason in Reason]?: Decision['action'] } = {
 }
 
 const decision = (path: string, reason: Reason, size = 1000): Decision => ({
-  file: { path, size } as DigestedFile,
+  file: { path, size } as HashedFile,
   action: actions[reason] ?? 'upload',
   reason,
 })

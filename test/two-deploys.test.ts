@@ -16,8 +16,8 @@ import {
 import { type MemoryBucket, memoryBucket, type StoredObject } from '../fixtures/memory-bucket.js'
 import { type EmbeddedS3, startEmbedded } from '../fixtures/s3/index.js'
 import type { ObjectParameters } from '../src/core/bucket.js'
-import type { DigestedFile } from '../src/core/digest.js'
 import type { Group } from '../src/core/groups.js'
+import type { HashedFile } from '../src/core/hash.js'
 import { headersOf } from '../src/core/headers.js'
 import { decodeRecord, type ReleaseRecord } from '../src/core/record.js'
 import { type Released, release } from '../src/core/release.js'
@@ -55,7 +55,7 @@ const folder = releasesFolder(location)
 /** By SHA-256. */
 const contents = new Map<string, Buffer>()
 
-function fileOf(path: string, group: Group, content: string, parameters: ObjectParameters): DigestedFile {
+function fileOf(path: string, group: Group, content: string, parameters: ObjectParameters): HashedFile {
   const bytes = Buffer.from(content)
   const sha256 = hash('sha256', bytes)
   contents.set(sha256, bytes)
@@ -88,8 +88,8 @@ interface Source {
 }
 
 /** As a bundler does it: page → script → chunk → data → picture, and each name says what the whole chain behind it is. */
-function build({ pages, routes, library, style, logo, pictures, cacheControl }: Source): DigestedFile[] {
-  const files = new Map<string, DigestedFile>()
+function build({ pages, routes, library, style, logo, pictures, cacheControl }: Source): HashedFile[] {
+  const files = new Map<string, HashedFile>()
   const plain = (path: string, group: Group, content: string) =>
     files.set(path, fileOf(path, group, content, { CacheControl: cacheControl }))
   const hashed = (name: string, content: string): string => {
@@ -133,7 +133,7 @@ function build({ pages, routes, library, style, logo, pictures, cacheControl }: 
 const pageNames = ['index', 'about', 'news', 'shop', 'docs/start']
 
 /** Versions have a library, a logo or nothing but old names in common. */
-function siteOf(version: number, cacheControl = 'no-cache'): DigestedFile[] {
+function siteOf(version: number, cacheControl = 'no-cache'): HashedFile[] {
   const pages = pageNames.slice(0, version === 3 ? 2 : 3)
   return build({
     pages: Object.fromEntries(pages.map((name) => [name, version])),
@@ -181,7 +181,7 @@ function changed(source: Source, random: Random): Source {
 
 interface Deploy {
   name: string
-  files: DigestedFile[]
+  files: HashedFile[]
   client: Client
   outcome: 'under way' | 'ended' | 'failed' | 'died'
   problem?: Error
@@ -224,7 +224,7 @@ class Scene {
   /** Of what stands there, by key. */
   readonly #writes = new Map<string, Write>()
   /** What each deploy was to bring, by key. */
-  readonly #built = new Map<string, Map<string, DigestedFile>>()
+  readonly #built = new Map<string, Map<string, HashedFile>>()
   readonly #references = new WeakMap<Buffer, string[]>()
   readonly counted = { requests: 0, pages: 0, files: 0, depth: 0 }
   /** The chance of a straggler, each second, to arrive. */
@@ -242,7 +242,7 @@ class Scene {
     this.network = new Interleaving(this.bucket, random)
   }
 
-  start(name: string, files: DigestedFile[], options: DeployOptions = {}): Deploy {
+  start(name: string, files: HashedFile[], options: DeployOptions = {}): Deploy {
     const client = this.network.connect(name, options.fails)
     const deploy: Deploy = { name, files, client, outcome: 'under way' }
     this.deploys.push(deploy)
@@ -277,7 +277,7 @@ class Scene {
   }
 
   /** A deploy alone, from its beginning to its end. */
-  async whole(name: string, files: DigestedFile[], options?: DeployOptions): Promise<Deploy> {
+  async whole(name: string, files: HashedFile[], options?: DeployOptions): Promise<Deploy> {
     const deploy = this.start(name, files, options)
     await this.until(() => deploy.outcome !== 'under way')
     return deploy
@@ -548,12 +548,7 @@ describe('in a bucket whose requests are let through one by one', () => {
     }
 
     /** One, two or three at once, with steps of random lengths in random order. */
-    async function compete(
-      scene: Scene,
-      weather: Weather,
-      anySite: () => DigestedFile[],
-      suffix: string,
-    ): Promise<void> {
+    async function compete(scene: Scene, weather: Weather, anySite: () => HashedFile[], suffix: string): Promise<void> {
       const { random, network } = scene
       const rivals = new Map<string, { deploy: Deploy; stepsToLive: number }>()
       for (let count = random.between(1, 3); count > 0; count--) {

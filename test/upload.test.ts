@@ -7,9 +7,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type MemoryBucket, type MemoryBucketOptions, memoryBucket } from '../fixtures/memory-bucket.js'
 import type { Bucket, ObjectParameters, Pieces, StoredObject } from '../src/core/bucket.js'
 import { fileOf } from '../src/core/built-file.js'
-import type { DigestedFile } from '../src/core/digest.js'
 import { StaticS3Error } from '../src/core/error.js'
 import { type Group, groups } from '../src/core/groups.js'
+import type { HashedFile } from '../src/core/hash.js'
 import type { Permit } from '../src/core/hold-lock.js'
 import { type Known, type Plan, plan } from '../src/core/plan.js'
 import { type Done, startUpload, type Upload } from '../src/core/upload.js'
@@ -21,7 +21,7 @@ beforeEach(async () => {
 })
 afterEach(() => rm(dir, { recursive: true, force: true }))
 
-async function write(path: string, group: Group, content: string | Buffer = path): Promise<DigestedFile> {
+async function write(path: string, group: Group, content: string | Buffer = path): Promise<HashedFile> {
   const file = join(dir, path)
   await mkdir(dirname(file), { recursive: true })
   await writeFile(file, content)
@@ -50,9 +50,9 @@ const site = () =>
     write('sw.js', 'manifest'),
   ])
 
-const planAll = (files: DigestedFile[]) => planFor(files, {})
+const planAll = (files: HashedFile[]) => planFor(files, {})
 
-const planFor = (files: DigestedFile[], known: Partial<Known>) =>
+const planFor = (files: HashedFile[], known: Partial<Known>) =>
   plan(files, { listing: new Map(), record: undefined, heads: new Map(), written: new Map(), ...known }, false)
 
 const listingOf = async (bucket: Bucket): Promise<Known['listing']> =>

@@ -3,7 +3,7 @@ import { join, sep } from 'node:path'
 import type { BuiltFile } from './built-file.js'
 import { compareKeys } from './key-order.js'
 import { finder, flag, oneOf, Packed, PackedMap, type Rows, row, text } from './packed.js'
-import { turnsOf } from './turns.js'
+import { yieldEvery } from './parallel.js'
 
 /** An output folder and what the bundler knows of it. Paths in the sets are relative to it, with `/`. */
 export interface Output {
@@ -107,8 +107,8 @@ function mergeByFolder(outputs: readonly Output[]): Output[] {
   return [...byFolder.values()]
 }
 
-/** Files after which whatever else the process does gets its turn. */
-const turnFiles = 500
+/** Files after which the event loop runs. */
+const yieldFiles = 500
 
 /**
  * Without waiting for each file: that is ten times as fast as Node's pool of threads.
@@ -126,7 +126,7 @@ async function walk(
   const foreign = skipped
     .map((folder) => orUndefined(() => realpathSync(folder)) ?? folder)
     .filter((folder) => folder.startsWith(base + sep))
-  const turn = turnsOf(turnFiles)
+  const pause = yieldEvery(yieldFiles)
   const walkFolder = async (folder: string, above: string): Promise<void> => {
     const entries = readdirSync(folder, { withFileTypes: true })
     for (const entry of entries.sort((a, b) => compareKeys(inPath(a), inPath(b)))) {
@@ -138,7 +138,7 @@ async function walk(
       }
       if (!entry.isSymbolicLink() && !entry.isFile()) continue
       found(path, entry.isFile() || leadsToFile(file, base, foreign) ? file : undefined)
-      await turn(1)
+      await pause(1)
     }
   }
   await walkFolder(root, '')

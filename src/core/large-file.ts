@@ -1,14 +1,14 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import type { Pieces } from './bucket.js'
+import { yieldEvery } from './parallel.js'
 import { smallBytes } from './small-file.js'
-import { turnsOf } from './turns.js'
 
 /** Bytes that are sent in one piece. */
 const sentBytes = 256 * 1024
-/** Bytes after which whatever else the process does gets its turn, about ten milliseconds. */
-export const turnBytes = 8 * 1024 * 1024
-/** The same for what is sent: several files are at a time. */
-const sendingTurnBytes = 1024 * 1024
+/** Bytes after which the event loop runs, about ten milliseconds. */
+export const yieldBytes = 8 * 1024 * 1024
+/** Fewer while sending: several files are sent at a time. */
+const sendingYieldBytes = 1024 * 1024
 
 /**
  * Reads a file of any size piece by piece, as fast as small ones are read. All pieces are in the same memory: none is there any more when the
@@ -18,14 +18,14 @@ const sendingTurnBytes = 1024 * 1024
  */
 export async function readInPieces(file: string, take: (piece: Buffer) => void, signal?: AbortSignal): Promise<void> {
   const memory = Buffer.allocUnsafe(smallBytes)
-  const turn = turnsOf(turnBytes, signal)
+  const pause = yieldEvery(yieldBytes, signal)
   const handle = openSync(file, 'r')
   try {
     for (;;) {
       const length = readSync(handle, memory)
       if (length === 0) return
       take(memory.subarray(0, length))
-      await turn(length)
+      await pause(length)
     }
   } finally {
     closeSync(handle)
@@ -41,14 +41,14 @@ export function piecesOf(handle: number): Pieces {
   }
   async function* read() {
     const memory = Buffer.allocUnsafeSlow(sentBytes)
-    const turn = turnsOf(sendingTurnBytes)
+    const pause = yieldEvery(sendingYieldBytes)
     try {
       // Closed meanwhile, its number may be another file's.
       while (isOpen) {
         const length = readSync(handle, memory)
         if (length === 0) return
         yield memory.subarray(0, length)
-        await turn(length)
+        await pause(length)
       }
     } finally {
       close()

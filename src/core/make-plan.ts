@@ -1,13 +1,13 @@
 import type { Bucket, WrittenObject } from './bucket.js'
 import { currentHeaders } from './current-headers.js'
-import type { DigestedFile } from './digest.js'
 import { StaticS3Error } from './error.js'
+import type { HashedFile } from './hash.js'
 import { type Plan, plan, undescribed } from './plan.js'
 import type { Settings } from './settings.js'
 import type { Survey } from './survey.js'
 
 export interface PlanInput {
-  files: readonly DigestedFile[]
+  files: readonly HashedFile[]
   bucket: Bucket
   settings: Pick<Settings, 'force' | 'concurrency' | 'fileOverwrite'>
   warn: (message: string) => void

@@ -1,5 +1,5 @@
 import type { ListedObject, StoredObject, WrittenObject } from './bucket.js'
-import type { DigestedFile } from './digest.js'
+import type { HashedFile } from './hash.js'
 import { headersOf, showsHeaders } from './headers.js'
 import type { RecordedObject } from './record.js'
 import { smallBytes } from './small-file.js'
@@ -19,7 +19,7 @@ export type Reason =
 
 /** What a deploy does to a file, and why. */
 export interface Decision {
-  file: DigestedFile
+  file: HashedFile
   action: 'upload' | 'copy' | 'skip'
   reason: Reason
   /** Of the object that is copied. */
@@ -30,7 +30,7 @@ export interface Plan {
   /** In the order of the files. */
   decisions: readonly Decision[]
   /** Fingerprinted files whose names stand in the bucket with other bytes: somebody may have the old ones cached for a year. */
-  overwritten: readonly DigestedFile[]
+  overwritten: readonly HashedFile[]
 }
 
 /** What a plan goes by. */
@@ -66,7 +66,7 @@ const longestCopy = 5 * 1024 ** 3
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html on when an ETag is an MD5
  */
-export function plan(files: readonly DigestedFile[], known: Known, force: boolean): Plan {
+export function plan(files: readonly HashedFile[], known: Known, force: boolean): Plan {
   const decisions = files.map((file) => decide(file, known, force))
   // Under SSE-KMS an ETag looks like an MD5 and isn't. One match proves that this bucket's ETags are MD5s, so that another
   // fingerprinted name's other ETag means other bytes.
@@ -81,7 +81,7 @@ export function plan(files: readonly DigestedFile[], known: Known, force: boolea
   return { decisions, overwritten }
 }
 
-function decide(file: DigestedFile, known: Known, force: boolean): Decision {
+function decide(file: HashedFile, known: Known, force: boolean): Decision {
   const there = known.listing.get(file.key)
   if (!there) return { file, action: 'upload', reason: 'new' }
   if (force && !isOurs(there, known)) return { file, action: 'upload', reason: 'forced' }
@@ -101,14 +101,14 @@ function decide(file: DigestedFile, known: Known, force: boolean): Decision {
   return replaceHeaders(file, there, 'headers', hadTags(file, known))
 }
 
-function replaceHeaders(file: DigestedFile, { etag }: ListedObject, reason: Reason, hasTags: boolean): Decision {
+function replaceHeaders(file: HashedFile, { etag }: ListedObject, reason: Reason, hasTags: boolean): Decision {
   // A copy removes all headers that aren't sent, except tags.
   const keepsTags = hasTags && file.parameters.Tagging === undefined
   if (file.size > longestCopy || keepsTags) return { file, action: 'upload', reason }
   return { file, action: 'copy', reason, etag }
 }
 
-function hadTags({ path }: DigestedFile, { record }: Known): boolean {
+function hadTags({ path }: HashedFile, { record }: Known): boolean {
   return record?.objects.get(path)?.headers.includes('"Tagging"') ?? false
 }
 
@@ -118,7 +118,7 @@ function isOurs({ key, etag }: ListedObject, { written }: Known): boolean {
 }
 
 /** How an object's bytes compare with a file of the same size. */
-function bytesOf(file: DigestedFile, there: ListedObject, known: Known) {
+function bytesOf(file: HashedFile, there: ListedObject, known: Known) {
   if (isOurs(there, known)) return 'same'
   const recorded = withBytesOf(known.record, file.path, there)
   if (recorded) return recorded.sha256 === file.sha256 ? 'same' : 'other by the record'
@@ -139,7 +139,7 @@ export function describedBy(record: Survey['record'], path: string, there: Liste
 }
 
 /** The keys whose headers a plan can't know without a HEAD request: the bytes are the file's, and no record describes the object. */
-export function undescribed(files: readonly DigestedFile[], known: Omit<Known, 'heads'>, force: boolean): string[] {
+export function undescribed(files: readonly HashedFile[], known: Omit<Known, 'heads'>, force: boolean): string[] {
   const complete = { ...known, heads: new Map() }
   return files.flatMap((file) => {
     const there = known.listing.get(file.key)
@@ -160,7 +160,7 @@ const mostProofs = 16
  */
 export function needsMd5({ listing, record }: Pick<Survey, 'listing' | 'record'>) {
   let proofs = 0
-  return ({ path, key }: Pick<DigestedFile, 'path' | 'key'>, size: number): boolean => {
+  return ({ path, key }: Pick<HashedFile, 'path' | 'key'>, size: number): boolean => {
     const there = listing.get(key)
     if (there?.size !== size || !isMd5(there.etag)) return false
     if (!withBytesOf(record, path, there)) return true

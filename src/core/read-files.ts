@@ -2,8 +2,8 @@ import type { Asked } from './ask.js'
 import type { BuiltFile } from './built-file.js'
 import { type Classified, classify } from './classify.js'
 import { collect, type Output, type Snapshot } from './collect.js'
-import { type DigestedFile, digest, type NeedsMd5, type Secret } from './digest.js'
 import { StaticS3Error } from './error.js'
+import { type HashedFile, hashFiles, type NeedsMd5, type Secret } from './hash.js'
 import type { Rows } from './packed.js'
 import type { Settings } from './settings.js'
 import { urlInBucket } from './url-in-bucket.js'
@@ -52,8 +52,8 @@ export async function hashFound(
   { settings, asked }: Pick<FolderInput, 'settings' | 'asked'>,
   needsMd5: NeedsMd5,
   signal?: AbortSignal,
-): Promise<readonly DigestedFile[]> {
-  const { files, problems } = await digest(found, await secretsOf(settings, asked), needsMd5, signal)
+): Promise<readonly HashedFile[]> {
+  const { files, problems } = await hashFiles(found, await secretsOf(settings, asked), needsMd5, signal)
   throwProblems(problems)
   return [...files]
 }

@@ -1,7 +1,7 @@
 import type { Bucket } from './bucket.js'
-import type { DigestedFile } from './digest.js'
 import { answerOf, plain } from './error.js'
 import { groups } from './groups.js'
+import type { HashedFile } from './hash.js'
 import type { Lock } from './lock.js'
 import { type LockRequest, requestLock } from './lock-request.js'
 import { makePlan } from './make-plan.js'
@@ -15,7 +15,7 @@ import { type Done, startUpload, type Upload } from './upload.js'
 import { recordParameters, writeRecord } from './write-record.js'
 
 export interface ReleaseInput {
-  files: readonly DigestedFile[]
+  files: readonly HashedFile[]
   survey: Survey
   bucket: Bucket
   /** The same bucket on a channel of its own, so that the lock is renewed in time. */

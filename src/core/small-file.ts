@@ -1,10 +1,10 @@
 import { closeSync, openSync, readSync } from 'node:fs'
-import { turnsOf } from './turns.js'
+import { yieldEvery } from './parallel.js'
 
 /** Bytes up to which a file is read in one piece. */
 export const smallBytes = 256 * 1024
-/** Bytes after which others get their turn, some four milliseconds, and what opening a file counts as. */
-const turnBytes = 2 * 1024 * 1024
+/** Bytes after which the event loop runs, some four milliseconds, and the bytes that opening a file counts as. */
+const yieldBytes = 2 * 1024 * 1024
 const opening = 16 * 1024
 
 /**
@@ -26,8 +26,8 @@ export function readSmall(file: string, into: Buffer): Buffer | undefined {
   }
 }
 
-/** What whoever reads one file after the other awaits after each: with the bytes that were read. */
-export function turnsOfFiles(signal?: AbortSignal): (read: number) => Promise<void> | undefined {
-  const turn = turnsOf(turnBytes, signal)
-  return (read) => turn(opening + read)
+/** A loop that reads small files awaits the returned function after each, with the bytes it read. */
+export function yieldBetweenFiles(signal?: AbortSignal): (read: number) => Promise<void> | undefined {
+  const pause = yieldEvery(yieldBytes, signal)
+  return (read) => pause(opening + read)
 }

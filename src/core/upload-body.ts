@@ -2,13 +2,13 @@ import { hash } from 'node:crypto'
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import type { Body, Pieces } from './bucket.js'
 import { fileOf } from './built-file.js'
-import type { DigestedFile } from './digest.js'
 import { StaticS3Error } from './error.js'
+import type { HashedFile } from './hash.js'
 import { piecesOf } from './large-file.js'
 import { readSmall, smallBytes } from './small-file.js'
 
 /** A file's content for its upload, read anew for each attempt unless it is in memory. It is refused if it has changed since it was hashed. */
-export function bodyOfFile(file: DigestedFile): Body {
+export function bodyOfFile(file: HashedFile): Body {
   const { path, size, md5, sha256, content } = file
   return {
     size,
@@ -27,7 +27,7 @@ export function bodyOfFile(file: DigestedFile): Body {
 }
 
 /** Undefined if the content isn't the hashed one, or, of a large file, has another length. */
-async function read(file: DigestedFile): Promise<Uint8Array | Pieces | undefined> {
+async function read(file: HashedFile): Promise<Uint8Array | Pieces | undefined> {
   const { size, sha256 } = file
   if (size <= smallBytes) {
     const bytes = readSmall(fileOf(file), Buffer.allocUnsafe(size + 1))
