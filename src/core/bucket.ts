@@ -1,5 +1,3 @@
-import type { Rows } from './packed.js'
-
 /** PutObject parameters beside bucket, key and body, under S3's own names (`CacheControl`, `ContentType`, `Metadata`, …). */
 export type ObjectParameters = Record<string, unknown>
 
@@ -67,7 +65,7 @@ export interface ListOptions {
  */
 export interface Bucket {
   /** All objects whose key begins with `prefix`, in S3's order (UTF-8 bytes). An empty prefix is the whole bucket. */
-  list(prefix: string, options?: ListOptions): Promise<Rows<ListedObject>>
+  list(prefix: string, options?: ListOptions): Promise<readonly ListedObject[]>
   /** The object's bytes, or undefined where there is no such key. */
   get(key: string, signal?: AbortSignal): Promise<Uint8Array | undefined>
   /** The object's ETag and headers, or undefined where there is no such key. */

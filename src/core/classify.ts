@@ -3,7 +3,6 @@ import type { BuiltFile } from './built-file.js'
 import type { Collected, LeftOut, Output } from './collect.js'
 import { contentType } from './content-type.js'
 import type { Group } from './groups.js'
-import { derived, oneOf, Packed, plainOf, type Rows, row, text } from './packed.js'
 import { staysOnPageOrigin } from './same-origin.js'
 import { isChoice, matcher, staysHome } from './selection.js'
 import type { Settings } from './settings.js'
@@ -15,7 +14,7 @@ export interface ClassifiedFile extends Pick<BuiltFile, 'path' | 'dir'> {
 }
 
 export interface Classified {
-  files: Rows<ClassifiedFile>
+  files: readonly ClassifiedFile[]
   leftOut: LeftOut[]
   /** Problems that stop the deploy. */
   problems: string[]
@@ -36,12 +35,7 @@ export function classify(
   const whyHome = staysHome(policy, outputs)
   const parametersOf = parametersBy(policy)
   const prefix = policy.location === '' ? '' : `${policy.location}/`
-  const keyOf = ({ path }: Pick<BuiltFile, 'path'>) => prefix + path
-  const files = new Packed(
-    row<ClassifiedFile>({ path: text, dir: oneOf(), key: derived(keyOf), group: oneOf(), parameters: oneOf() }),
-    [],
-    plainOf(collected.files.length),
-  )
+  const files: ClassifiedFile[] = []
   const result: Classified = { files, leftOut: [...collected.leftOut], problems: [], warnings: [] }
   const keptFresh: string[] = []
   const missed: string[] = []
@@ -53,7 +47,7 @@ export function classify(
       continue
     }
     const { path, dir } = file
-    const key = keyOf(file)
+    const key = prefix + path
     if (leadsOut(file.path)) result.problems.push(`${file.path}: its name leads out of the location on some servers`)
     const bytes = Buffer.byteLength(key)
     // https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html

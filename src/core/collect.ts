@@ -2,7 +2,6 @@ import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import type { BuiltFile } from './built-file.js'
 import { compareKeys } from './key-order.js'
-import { finder, flag, oneOf, Packed, PackedMap, type Rows, row, text } from './packed.js'
 import { yieldEvery } from './parallel.js'
 
 /** An output folder and what the bundler knows of it. Paths in the sets are relative to it, with `/`. */
@@ -19,7 +18,7 @@ export interface Output {
 }
 
 /** What stood in an output folder before the build: path → a mark that changes whenever the file is written. */
-export type Snapshot = { get(path: string): string | undefined }
+export type Snapshot = ReadonlyMap<string, string>
 
 export interface LeftOut {
   path: string
@@ -28,7 +27,7 @@ export interface LeftOut {
 }
 
 export interface Collected {
-  files: Rows<BuiltFile>
+  files: readonly BuiltFile[]
   leftOut: LeftOut[]
 }
 
@@ -48,14 +47,14 @@ export async function collect(
   notOurs: readonly string[],
 ): Promise<Collected> {
   const merged = mergeByFolder(outputs)
-  const files = packedFiles()
+  const files: BuiltFile[] = []
   const leftOut: LeftOut[] = []
   for (const { dir, emitted, fingerprinted, emittedOnly } of merged) {
     // A folder inside this one that is an output of its own has its own URLs: its files are collected from there.
     const skipped = [...notOurs, ...merged.map((other) => other.dir)].filter((folder) => folder !== dir)
     const old = before.get(dir)
     before.delete(dir)
-    const ofAnother = finder(files, ({ path }) => path)
+    const taken = new Set(files.map(({ path }) => path))
     // Where a bundler is told to write a page for the server: it has no place in the location.
     for (const path of emitted) {
       if (/^\.\.[\\/]/.test(path)) leftOut.push({ path, reason: 'outside of the output folder' })
@@ -64,17 +63,14 @@ export async function collect(
       if (file === undefined) return leftOut.push({ path, reason: 'link that is not followed' })
       if (emittedOnly && !emitted.has(path)) return
       const stood = emitted.has(path) ? undefined : old?.get(path)
-      if (ofAnother(path)) leftOut.push({ path, reason: 'name taken by another output' })
+      if (taken.has(path)) leftOut.push({ path, reason: 'name taken by another output' })
       else if (stood !== undefined && stood === markOf(file))
         leftOut.push({ path, reason: 'left over from an earlier build' })
       else files.push({ path, dir, emitted: emitted.has(path), fingerprinted: fingerprinted.has(path) })
     })
   }
-  return { files: merged.length > 1 ? packedFiles([...files].sort(byPath)) : files, leftOut: leftOut.sort(byPath) }
-}
-
-export function packedFiles(files: Iterable<BuiltFile> = []): Packed<BuiltFile> {
-  return new Packed(row<BuiltFile>({ path: text, dir: oneOf(), emitted: flag, fingerprinted: flag }), files)
+  if (merged.length > 1) files.sort(byPath)
+  return { files, leftOut: leftOut.sort(byPath) }
 }
 
 function byPath(a: { path: string }, b: { path: string }): number {
@@ -85,7 +81,7 @@ function byPath(a: { path: string }, b: { path: string }): number {
 export async function takeSnapshots(dirs: readonly string[]): Promise<Map<string, Snapshot>> {
   const snapshots = new Map<string, Snapshot>()
   for (const dir of new Set(dirs)) {
-    const marks = new PackedMap(text)
+    const marks = new Map<string, string>()
     await walk(dir, [], (path, file) => file !== undefined && marks.set(path, markOf(file) ?? ''))
     snapshots.set(dir, marks)
   }

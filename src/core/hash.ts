@@ -2,7 +2,6 @@ import { statSync } from 'node:fs'
 import { fileOf } from './built-file.js'
 import type { ClassifiedFile } from './classify.js'
 import { type Content, hashSmall, largeHasher } from './hash-content.js'
-import type { Rows } from './packed.js'
 import { eachInParallel } from './parallel.js'
 import { searchFor } from './secret-search.js'
 import { readSmall, smallBytes, yieldBetweenFiles } from './small-file.js'
@@ -19,7 +18,7 @@ export interface HashedFile extends ClassifiedFile {
 }
 
 export interface Hashed {
-  files: Rows<HashedFile>
+  files: readonly HashedFile[]
   /** Problems that stop the deploy: then there are no files. */
   problems: string[]
 }
@@ -50,7 +49,7 @@ const largeAtOnce = 4
  * @param signal ends it, with its reason
  */
 export async function hashFiles(
-  files: Rows<ClassifiedFile>,
+  files: readonly ClassifiedFile[],
   secrets: readonly Secret[],
   needsMd5: NeedsMd5,
   signal?: AbortSignal,
@@ -75,7 +74,7 @@ export async function hashFiles(
   const tellError = ({ path }: HashedFile, { code }: NodeJS.ErrnoException) =>
     problems.push(code === 'ENOENT' ? `${path} vanished after the build` : `${path} can't be read (${code})`)
 
-  const hashed = Array.from(files, unread)
+  const hashed = files.map(unread)
   const large: HashedFile[] = []
   const memory = Buffer.allocUnsafe(smallBytes + 1)
   let room = files.length > mostKeeping ? 0 : keptBytes

@@ -4,7 +4,6 @@ import { type Classified, classify } from './classify.js'
 import { collect, type Output, type Snapshot } from './collect.js'
 import { StaticS3Error } from './error.js'
 import { type HashedFile, hashFiles, type NeedsMd5, type Secret } from './hash.js'
-import type { Rows } from './packed.js'
 import type { Settings } from './settings.js'
 import { urlInBucket } from './url-in-bucket.js'
 import { pointManifestPictures } from './web-app-manifest.js'
@@ -21,7 +20,7 @@ export interface FolderInput {
   /** Where the page's own origin has them: a URL or a path with a slash at its end. */
   base: string
   /** What there is to do to the files first. */
-  prepareFiles?: (files: Rows<BuiltFile>) => Promise<void>
+  prepareFiles?: (files: readonly BuiltFile[]) => Promise<void>
 }
 
 /**
@@ -55,7 +54,7 @@ export async function hashFound(
 ): Promise<readonly HashedFile[]> {
   const { files, problems } = await hashFiles(found, await secretsOf(settings, asked), needsMd5, signal)
   throwProblems(problems)
-  return [...files]
+  return files
 }
 
 async function secretsOf({ secrets }: Settings, asked: Asked): Promise<Secret[]> {

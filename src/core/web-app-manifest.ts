@@ -1,8 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { posix } from 'node:path'
 import { type BuiltFile, fileOf } from './built-file.js'
-import { packedFiles } from './collect.js'
-import { finder, type Rows } from './packed.js'
 import { rewriteFile } from './rewrite-file.js'
 import { isWebAppManifest } from './same-origin.js'
 
@@ -16,14 +14,13 @@ import { isWebAppManifest } from './same-origin.js'
  * @see https://www.w3.org/TR/appmanifest/#icons-member
  */
 export async function pointManifestPictures(
-  files: Rows<BuiltFile>,
+  files: readonly BuiltFile[],
   base: string,
   publicUrl: (path: string) => string | undefined,
-): Promise<Rows<BuiltFile>> {
-  const manifests: BuiltFile[] = []
-  for (const each of files) if (isWebAppManifest(each.path)) manifests.push(each)
+): Promise<readonly BuiltFile[]> {
+  const manifests = files.filter(({ path }) => isWebAppManifest(path))
   if (manifests.length === 0) return files
-  const built = finder(files, ({ path }) => path)
+  const built = new Set(files.map(({ path }) => path))
   const pointed = new Set<string>()
   for (const each of manifests) {
     const { path } = each
@@ -36,7 +33,7 @@ export async function pointManifestPictures(
     let changed = false
     for (const picture of picturesOf(manifest)) {
       const target = builtFile(picture.src, posix.dirname(path), base)
-      const url = target !== undefined && built(target) ? publicUrl(target) : undefined
+      const url = target !== undefined && built.has(target) ? publicUrl(target) : undefined
       if (url === undefined) continue
       picture.src = url
       changed = true
@@ -46,10 +43,8 @@ export async function pointManifestPictures(
     pointed.add(path)
   }
   if (pointed.size === 0) return files
-  const now = packedFiles()
-  // A name that was made from the content before isn't made from this.
-  for (const each of files) now.push(pointed.has(each.path) ? { ...each, fingerprinted: false } : each)
-  return now
+  // The bundler made the name from the content as it was before.
+  return files.map((each) => (pointed.has(each.path) ? { ...each, fingerprinted: false } : each))
 }
 
 type Fields = Record<string, unknown>

@@ -1,13 +1,11 @@
 import type { ListedObject, ListOptions } from '../core/bucket.js'
 import { compareKeys } from '../core/key-order.js'
-import { hex, Joined, number, optional, Packed, plainOf, plainRows, type Rows, row, text } from '../core/packed.js'
 import { eachInParallel } from '../core/parallel.js'
 import { noListing, type Page, type PageStart } from './list-page.js'
 
 type AskForPage = (start: PageStart, signal: AbortSignal | undefined) => Promise<Page>
 
-/** Puts what a page brought into a form in which it can stay in memory. */
-type Keep = (objects: readonly ListedObject[]) => Rows<ListedObject>
+type Objects = readonly ListedObject[]
 
 /** How many ranges are listed at a time: each page of an answer is a third of a megabyte. */
 const atOnce = 6
@@ -29,34 +27,18 @@ export async function listObjects(
   prefix: string,
   { first, splitAt, signal }: ListOptions,
   ask: AskForPage,
-): Promise<Rows<ListedObject>> {
+): Promise<Objects> {
   // Nobody may come to await it, and Node ends a process for a rejection that is left alone.
   splitAt?.catch(() => {})
   const page = await ask(first === undefined ? {} : { 'max-keys': String(first) }, signal)
   // Out of order, the first page doesn't have the first keys.
   const enough = page.next === undefined || (first !== undefined && page.inOrder)
-  if (enough) return upTo(first, whole([page.objects], page.inOrder))
+  if (enough) return whole([page.objects], page.inOrder).slice(0, first)
 
   const splits = splitAt && page.inOrder ? usable(await orNone(splitAt, signal), prefix, page.last ?? '') : []
-  const keep = keeper(plainOf(page.objects.length * (splits.length + 1)))
-  const begin = keep(page.objects)
-  const ranges = splits.length > 0 ? await listRanges(rangesBehind(page, splits), ask, keep, signal) : undefined
-  const rest = ranges ? { pages: ranges, inOrder: true } : await listSerially(page, ask, keep, signal)
-  return upTo(first, whole([begin, ...rest.pages], page.inOrder && rest.inOrder))
-}
-
-/** As they are, while they are few. Of many, each text would keep the whole page in memory that it was a part of. */
-function keeper(most: number): Keep {
-  let count = 0
-  const kind = row<ListedObject>({ key: text, size: number, etag: hex, lastModified: optional(number) })
-  return (objects) => {
-    count += objects.length
-    return count <= most ? objects : new Packed(kind, objects, 0)
-  }
-}
-
-function upTo(first: number | undefined, objects: Rows<ListedObject>): Rows<ListedObject> {
-  return first === undefined || objects.length <= first ? objects : [...objects].slice(0, first)
+  const ranges = splits.length > 0 ? await listRanges(rangesBehind(page, splits), ask, signal) : undefined
+  const rest = ranges ? { pages: ranges, inOrder: true } : await listSerially(page, ask, signal)
+  return whole([page.objects, ...rest.pages], page.inOrder && rest.inOrder).slice(0, first)
 }
 
 /** The splits; none where they can't be had, and when the listing is stopped meanwhile. */
@@ -94,15 +76,14 @@ function rangesBehind({ last = '', next }: Page, splits: readonly string[]): Ran
 async function listRanges(
   ranges: readonly Range[],
   ask: AskForPage,
-  keep: Keep,
   signal: AbortSignal | undefined,
-): Promise<Rows<ListedObject>[] | undefined> {
+): Promise<Objects[] | undefined> {
   const stop = new AbortController()
   const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
   try {
-    const listed: Rows<ListedObject>[][] = []
+    const listed: Objects[][] = []
     await eachInParallel(atOnce, [...ranges.keys()], async (i) => {
-      listed[i] = await listRange(ranges[i] as Range, ask, keep, either)
+      listed[i] = await listRange(ranges[i] as Range, ask, either)
     })
     return listed.flat()
   } catch (error) {
@@ -114,18 +95,13 @@ async function listRanges(
 
 class OutOfOrder extends Error {}
 
-async function listRange(
-  { start, after, end }: Range,
-  ask: AskForPage,
-  keep: Keep,
-  signal: AbortSignal,
-): Promise<Rows<ListedObject>[]> {
-  const pages: Rows<ListedObject>[] = []
+async function listRange({ start, after, end }: Range, ask: AskForPage, signal: AbortSignal): Promise<Objects[]> {
+  const pages: Objects[] = []
   let last = after
   for await (const page of pagesFrom(start, ask, signal)) {
     if (!page.inOrder || (page.first !== undefined && compareKeys(page.first, last) <= 0)) throw new OutOfOrder()
     const isWhole = end === undefined || compareKeys(page.last ?? '', end) <= 0
-    pages.push(keep(isWhole ? page.objects : page.objects.filter(({ key }) => compareKeys(key, end) <= 0)))
+    pages.push(isWhole ? page.objects : page.objects.filter(({ key }) => compareKeys(key, end) <= 0))
     last = page.last ?? last
     // With its last key at the end it is complete: what follows is the next range's.
     if (end !== undefined && compareKeys(last, end) >= 0) break
@@ -136,14 +112,13 @@ async function listRange(
 async function listSerially(
   { last = '', next }: Page,
   ask: AskForPage,
-  keep: Keep,
   signal: AbortSignal | undefined,
-): Promise<{ pages: Rows<ListedObject>[]; inOrder: boolean }> {
-  const pages: Rows<ListedObject>[] = []
+): Promise<{ pages: Objects[]; inOrder: boolean }> {
+  const pages: Objects[] = []
   let before = last
   let inOrder = true
   for await (const page of pagesFrom({ 'continuation-token': next }, ask, signal)) {
-    pages.push(keep(page.objects))
+    pages.push(page.objects)
     inOrder &&= page.inOrder && (page.first === undefined || compareKeys(before, page.first) < 0)
     before = page.last ?? before
   }
@@ -164,10 +139,9 @@ async function* pagesFrom(start: PageStart, ask: AskForPage, signal: AbortSignal
 }
 
 /** In S3's order, which not every store lists in: https://github.com/storj/roadmap/issues/62. */
-function whole(pages: readonly Rows<ListedObject>[], inOrder: boolean): Rows<ListedObject> {
-  const all = new Joined(pages)
-  const objects = all.length <= plainRows ? [...all] : all
+function whole(pages: readonly Objects[], inOrder: boolean): Objects {
+  const objects = pages.flat()
   if (inOrder) return objects
-  const byKey = new Map([...objects].map((object) => [object.key, object]))
+  const byKey = new Map(objects.map((object) => [object.key, object]))
   return [...byKey.values()].sort((one, other) => compareKeys(one.key, other.key))
 }
