@@ -9,7 +9,7 @@ const plain = pc.createColors(false)
 const actions: { [reason in Reason]?: Decision['action'] } = {
   headers: 'copy',
   'headers unknown': 'copy',
-  resumed: 'skip',
+  'already there': 'skip',
   unchanged: 'skip',
 }
 
@@ -41,7 +41,7 @@ const deploy: ReportInput = {
     decision('big.bin', 'etag is no md5', 20_000_000),
     decision('fonts/a.woff2', 'headers', 30_000),
     decision('robots.txt', 'headers unknown', 100),
-    decision('assets/lazy-DxYz1234.js', 'resumed', 1_000),
+    decision('assets/lazy-DxYz1234.js', 'already there', 1_000),
     decision('favicon.ico', 'unchanged', 15_086),
     decision('index.html', 'content', 455),
   ],
@@ -136,14 +136,14 @@ describe('its parts', () => {
     ['forced', false, 'updated'],
     ['headers', false, 'headers'],
     ['headers unknown', false, 'headers'],
-    ['resumed', false, 'unchanged'],
+    ['already there', false, 'unchanged'],
     ['unchanged', false, 'unchanged'],
     ['new', true, 'to upload'],
     ['size', true, 'to update'],
     ['content', true, 'to update'],
     ['forced', true, 'to update'],
     ['headers', true, 'headers'],
-    ['resumed', true, 'unchanged'],
+    ['already there', true, 'unchanged'],
     ['unchanged', true, 'unchanged'],
   ])('%s (dry run %s) is %s', (reason, dryRun, label) => {
     const rows = linesOf({ decisions: [decision('a.js', reason)], dryRun }).filter((line) =>
@@ -164,7 +164,7 @@ describe('its parts', () => {
     ['new headers alone', ['headers', 'unchanged'], 7, '✓ release 7 live in 12ms'],
     ['uploads that no record could be kept of', ['new'], undefined, '✓ live in 12ms'],
     ['nothing', ['unchanged'], undefined, '✓ nothing to upload in 12ms'],
-    ['nothing, a release that was begun being brought to its end', ['resumed'], 7, '✓ release 7 live in 12ms'],
+    ['nothing, and a record of what was there already', ['already there'], 7, '✓ release 7 live in 12ms'],
   ])('the end of a deploy of %s', (_what, reasons, release, last) => {
     const decisions = reasons.map((reason, i) => decision(`f${i}`, reason))
     expect(linesOf({ decisions, release }).at(-1)).toBe(last)

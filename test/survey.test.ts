@@ -6,21 +6,24 @@ import type { Bucket } from '../src/core/bucket.js'
 import { bodyOfBytes } from '../src/core/bytes.js'
 import { StaticS3Error } from '../src/core/error.js'
 import { headersOf } from '../src/core/headers.js'
-import { encodeBegun, encodeRelease, type KnownObject } from '../src/core/record.js'
-import { begunKey, lockKey, readFolder, recordKey, releasesFolder } from '../src/core/releases-folder.js'
-import { isCurrent, readReleases, type Survey, takeSurvey } from '../src/core/survey.js'
+import { encodeRecord, type RecordedObject } from '../src/core/record.js'
+import { lockKey, readFolder, recordKey, releasesFolder } from '../src/core/releases-folder.js'
+import { isCurrent, readReleases, takeSurvey } from '../src/core/survey.js'
 import { openBucket } from '../src/s3/s3-bucket.js'
 
-const headers = headersOf({ CacheControl: 'no-cache' })
-const known: KnownObject = {
+const recorded: RecordedObject = {
   sha256: 'ab'.repeat(32),
   size: 1,
   etag: '0cc175b9c0f1b6a831c399e269772661',
-  headers,
+  writtenAt: 0,
+  headers: headersOf({ CacheControl: 'no-cache' }),
   fingerprinted: false,
   release: 1,
 }
-const authorOf = (id: string) => ({ id, by: 'ada', commit: undefined, bundler: 'vite', at: new Date(0) })
+const recordOf = (release: number, splitAt: string[] = []) => ({
+  ...{ id: `of ${release}`, by: 'ada', commit: undefined, bundler: 'vite', at: new Date(0) },
+  ...{ release, conditionalWrites: true, splitAt, objects: new Map([['a', recorded]]) },
+})
 
 /** A bucket in memory whose clock is moved by hand, and which tells what it is asked. */
 function makeBucket() {
@@ -56,21 +59,8 @@ function makeBucket() {
     put,
     /** What was asked, without its ends. */
     asked: () => log.filter((line) => !line.startsWith('end ')),
-    release: async (location: string, release: number, { id = `of ${release}`, splitAt = [] as string[] } = {}) => {
-      const content = {
-        ...authorOf(id),
-        release,
-        surveyedAt: new Date(0),
-        conditionalWrites: true,
-        splitAt,
-        objects: new Map([['a', known]]),
-      }
-      return put(recordKey(releasesFolder(location), release), await encodeRelease(location, content))
-    },
-    begin: async (location: string, id: string) => {
-      const content = { ...authorOf(id), headers: new Map([['a', headers]]) }
-      return put(begunKey(releasesFolder(location), id), await encodeBegun(location, content))
-    },
+    release: async (location: string, release: number, splitAt: string[] = []) =>
+      put(recordKey(releasesFolder(location), release), await encodeRecord(location, recordOf(release, splitAt))),
     lock: (location: string, release: number, content = '{}') =>
       put(lockKey(releasesFolder(location), release), content),
   }
@@ -82,7 +72,6 @@ beforeEach(() => {
 })
 
 const folder = '.static-s3/static/releases/'
-const begunIds = ({ begun }: Survey) => begun.map(({ id }) => id)
 
 describe('what is asked', () => {
   it('of a bucket without a release: the head of the folder, then the location', async () => {
@@ -95,34 +84,41 @@ describe('what is asked', () => {
       'end list static/',
     ])
     expect(survey).toMatchObject({
-      listing: [{ key: 'static/a', size: 1, etag: known.etag }],
       record: undefined,
-      begun: [],
-      folder: { records: [], locks: [], begun: [] },
+      folder: { records: [], locks: [] },
       warnings: [],
     })
+    expect([...survey.listing]).toMatchObject([['static/a', { key: 'static/a', size: 1, etag: recorded.etag }]])
   })
 
-  it('the head of the folder before all else, then newest record, begun records and listing at the same time', async () => {
+  it('the head of the folder before all else, then the newest record and the listing at the same time', async () => {
     await made.release('static', 1)
     await made.release('static', 2)
-    await made.begin('static', 'one')
     await made.put('static/a')
     await takeSurvey(made.watched, 'static')
     const ends = made.log.findIndex((line, i) => i > 1 && line.startsWith('end '))
     expect(made.log.slice(0, 2)).toEqual([`list ${folder} first 20`, `end list ${folder} first 20`])
-    expect(made.log.slice(2, ends).sort()).toEqual(
-      [`get ${recordKey(folder, 2)}`, `get ${begunKey(folder, 'one')}`, 'list static/'].sort(),
-    )
+    expect(made.log.slice(2, ends)).toEqual([`get ${recordKey(folder, 2)}`, 'list static/'])
   })
 
-  it('the newest record alone, with the time of its writing by the store’s clock', async () => {
-    for (let release = 1; release < 30; release++) await made.release('static', release)
-    const writtenAt = await made.release('static', 30)
+  it('the newest record alone', async () => {
+    for (let release = 1; release <= 30; release++) await made.release('static', release)
     const { record, folder: seen } = await takeSurvey(made.watched, 'static')
-    expect(record).toMatchObject({ release: 30, id: 'of 30', writtenAt })
+    expect(record).toEqual(recordOf(30))
     expect(seen?.records[0]).toMatchObject({ key: recordKey(folder, 30), release: 30 })
     expect(made.asked()).toEqual([`list ${folder} first 20`, `get ${recordKey(folder, 30)}`, 'list static/'])
+  })
+
+  it('the time, when the folder has been read and before the rest is', async () => {
+    const { list } = made.watched
+    made.watched.list = async (prefix, options) => {
+      const listed = await list(prefix, options)
+      await made.put('static/other')
+      return listed
+    }
+    const before = made.memory.now()
+    const { takenAt } = await takeSurvey(made.watched, 'static')
+    expect([takenAt, made.memory.now()]).toEqual([before + 1000, before + 2000])
   })
 
   it('not the folder, where it was read already', async () => {
@@ -135,7 +131,7 @@ describe('what is asked', () => {
   })
 
   it('gets the record’s splits for the listing', async () => {
-    await made.release('static', 1, { splitAt: ['static/k', 'static/p'] })
+    await made.release('static', 1, ['static/k', 'static/p'])
     const list = vi.spyOn(made.watched, 'list')
     await takeSurvey(made.watched, 'static')
     const [, [prefix, options] = []] = list.mock.calls
@@ -144,93 +140,51 @@ describe('what is asked', () => {
   })
 })
 
-describe('what deploys began', () => {
-  it('before the newest record was written is of no interest', async () => {
-    await made.begin('static', 'before')
-    await made.release('static', 1)
-    await made.begin('static', 'after')
-    expect(begunIds(await takeSurvey(made.watched, 'static'))).toEqual(['after'])
-    expect(made.asked()).not.toContain(`get ${begunKey(folder, 'before')}`)
-  })
-
-  it('is used with the time of its writing, where there is no record too', async () => {
-    const writtenAt = await made.begin('static', 'one')
-    const { begun } = await takeSurvey(made.watched, 'static')
-    expect(begun).toMatchObject([{ id: 'one', writtenAt }])
-    expect(begun[0]?.headers?.get('a')).toBe(headers)
-    expect(begun[0]?.headers?.has('b')).toBe(false)
-  })
-
-  it('in the same instant as the record counts, unless it is the record’s own', async () => {
-    const time = await made.release('static', 1, { id: 'own' })
-    for (const id of ['own', 'other']) {
-      await made.begin('static', id)
-      made.memory.written.set(begunKey(folder, id), time)
-    }
-    expect(begunIds(await takeSurvey(made.watched, 'static'))).toEqual(['other'])
-  })
-
-  it('counts the newest first, and of more than twenty it isn’t known what they were to write', async () => {
-    await made.release('static', 1)
-    // Their names say nothing of their order.
-    const ids = ['c', 'a', 'e', 'b', 'd', ...Array.from({ length: 18 }, (_, i) => `more-${i}`)]
-    for (const id of ids) await made.begin('static', id)
-    const survey = await takeSurvey(made.watched, 'static')
-    expect(begunIds(survey)).toEqual(ids.toReversed())
-    expect(survey.begun.map(({ headers }) => headers !== undefined)).toEqual(ids.map((_, i) => i < 20))
-    expect(made.asked().filter((line) => line.startsWith('get '))).toHaveLength(21)
-  })
-
-  it('and put away while it was asked for may have written anything, without a warning', async () => {
-    await made.release('static', 1)
-    await made.begin('static', 'gone')
-    const get = made.watched.get
-    made.watched.get = (key, signal) => (key.includes('begun') ? Promise.resolve(undefined) : get(key, signal))
-    expect(await takeSurvey(made.watched, 'static')).toMatchObject({
-      begun: [{ id: 'gone', headers: undefined }],
-      warnings: [],
-      record: { release: 1 },
-    })
+describe('a listing by key', () => {
+  it('has S3’s order, and names that every object has', async () => {
+    for (const key of ['static/__proto__', 'static/b', 'static/constructor', 'static/a', 'static/ä'])
+      await made.put(key)
+    const { listing } = await takeSurvey(made.watched, 'static')
+    expect([...listing.keys()]).toEqual(['__proto__', 'a', 'b', 'constructor', 'ä'].map((path) => `static/${path}`))
+    expect(listing.get('static/toString')).toBeUndefined()
   })
 })
 
-describe('more than the first 20 entries before the newest record', () => {
-  it.each([19, 20, 21, 150])('%i that deploys began', async (count) => {
+describe('locks of releases that failed, before the newest record', () => {
+  it.each([19, 20, 21, 150])('%i of them', async (count) => {
     await made.release('static', 3)
-    for (let i = 0; i < count; i++) await made.put(begunKey(folder, `${i}`))
-    const { record, folder: seen } = await takeSurvey(made.watched, 'static')
-    expect(record?.release).toBe(3)
-    expect(seen?.begun).toHaveLength(count)
+    for (let release = 4; release < 4 + count; release++) await made.lock('static', release, '')
+    const survey = await takeSurvey(made.watched, 'static')
+    expect(survey.record?.release).toBe(3)
+    expect(survey.folder?.locks).toHaveLength(count)
+    expect(isCurrent(survey, 4 + count)).toBe(true)
     const lists = [`list ${folder} first 20`, ...(count < 20 ? [] : [`list ${folder}`]), 'list static/']
     expect(made.asked().filter((line) => line.startsWith('list '))).toEqual(lists)
   })
 
-  it('locks of releases that failed', async () => {
-    await made.release('static', 3)
-    for (let release = 4; release < 40; release++) await made.lock('static', release, '')
-    const survey = await takeSurvey(made.watched, 'static')
-    expect(survey.record?.release).toBe(3)
-    expect(isCurrent(survey, 40)).toBe(true)
-  })
-
   it('and no record at all', async () => {
-    for (let i = 0; i < 25; i++) await made.put(begunKey(folder, `${i}`), await encodeBegun('static', begun(`${i}`)))
-    const { record, folder: seen, begun: used, warnings } = await takeSurvey(made.watched, 'static')
-    expect({ record, count: seen?.begun.length, used: used.length, warnings }).toEqual({
-      record: undefined,
-      count: 25,
-      used: 25,
-      warnings: [],
-    })
+    for (let release = 1; release <= 25; release++) await made.lock('static', release, '')
+    const survey = await takeSurvey(made.watched, 'static')
+    expect(survey).toMatchObject({ record: undefined, warnings: [] })
+    expect(isCurrent(survey, 26)).toBe(true)
   })
 
-  const begun = (id: string) => ({ ...authorOf(id), headers: new Map<string, string>() })
+  it('not those after it: they are older', async () => {
+    for (let release = 1; release <= 30; release++) {
+      await made.lock('static', release)
+      await made.release('static', release)
+    }
+    const survey = await takeSurvey(made.watched, 'static')
+    expect(survey.folder?.locks.map(({ release }) => release)).toEqual([30, 29, 28, 27, 26, 25, 24, 23, 22, 21])
+    expect(isCurrent(survey, 31)).toBe(true)
+    expect(made.asked().filter((line) => line.startsWith('list '))).toEqual([`list ${folder} first 20`, 'list static/'])
+  })
 })
 
 describe('other locations do not disturb', () => {
   it.each<[location: string, others: string[]]>([
     ['static', ['', 'static-admin', 'static/releases', 'static/releases/releases', 'stati', 'STATIC', 'other']],
-    ['static', ['static/releases/0', 'static/releases/0-begun-1.json.gz', 'static/releases/99999998.json.gz']],
+    ['static', ['static/releases/0', 'static/releases/99999998.json.gz']],
     ['static/releases', ['', 'static', 'releases', 'static/releases/releases']],
     ['', ['static', 'releases', 'releases/releases', 'r']],
     ['releases', ['', 'releases/releases', 'static']],
@@ -241,33 +195,31 @@ describe('other locations do not disturb', () => {
     for (const other of others) {
       await made.release(other, 40)
       // Enough of them to fill the head of the folder.
-      for (let i = 0; i < 25; i++) await made.begin(other, `${i}`)
-      await made.lock(other, 41)
+      for (let release = 41; release < 66; release++) await made.lock(other, release)
     }
     const survey = await takeSurvey(made.watched, location)
     expect(survey.record?.release).toBe(1)
     expect(survey.warnings).toEqual([])
-    expect(survey.begun).toEqual([])
-    expect(survey.folder).toMatchObject({ records: [{ release: 1 }], locks: [], begun: [] })
+    expect(survey.folder).toMatchObject({ records: [{ release: 1 }], locks: [] })
     expect(isCurrent(survey, 2)).toBe(true)
-    expect([...survey.listing].map(({ key }) => key)).toContain(`${prefix}page.html`)
-    if (location !== '') expect(survey.listing).toHaveLength(1)
+    expect([...survey.listing.keys()]).toContain(`${prefix}page.html`)
+    if (location !== '') expect(survey.listing.size).toBe(1)
   })
 
   it('the listing ends with the location’s slash', async () => {
     for (const key of ['static', 'static-admin/a', 'static/a', 'static0', 'other/static/a']) await made.put(key)
-    expect([...(await takeSurvey(made.watched, 'static')).listing].map(({ key }) => key)).toEqual(['static/a'])
+    expect([...(await takeSurvey(made.watched, 'static')).listing.keys()]).toEqual(['static/a'])
   })
 
   it('what has another name in the folder is nobody’s', () => {
-    const names = ['9999999.json.gz', '999999998.json.gz', '99999998.json', '99999998.lock.bak', '0-begun-.json.gz']
-    const objects = [...names, '', 'x/99999998.json.gz', '0-begun-a/b.json.gz'].map((name) => ({
+    const names = ['9999999.json.gz', '999999998.json.gz', '99999998.json', '99999998.lock.bak', '99999998.lock/']
+    const objects = [...names, '', 'x/99999998.json.gz', '0-begun-1.json.gz'].map((name) => ({
       key: folder + name,
       size: 1,
       etag: '',
       lastModified: 0,
     }))
-    expect(readFolder(folder, objects)).toEqual({ records: [], locks: [], begun: [] })
+    expect(readFolder(folder, objects)).toEqual({ records: [], locks: [] })
   })
 })
 
@@ -322,45 +274,27 @@ describe('what goes wrong', () => {
   const refused = new StaticS3Error('static-s3: GET x in s3://memory: S3 said no (AccessDenied)', {
     cause: { name: 'AccessDenied', status: 403 },
   })
-  const unused = 'the record of the last release is not used, which costs time and nothing else: '
+  const unused = 'the record of the last release is not used, so this deploy takes longer: '
 
   it.each<[what: string, content: () => Promise<Buffer> | Buffer, says: string]>([
     ['damaged', () => Buffer.from('x'), 'is damaged'],
     ['empty', () => Buffer.alloc(0), 'is damaged'],
-    [
-      'of another location',
-      () =>
-        encodeRelease('other', {
-          ...authorOf('x'),
-          release: 2,
-          surveyedAt: new Date(0),
-          conditionalWrites: true,
-          objects: new Map(),
-          splitAt: [],
-        }),
-      `is another location's ("other")`,
-    ],
+    ['of another location', () => encodeRecord('other', recordOf(2)), 'belongs to another location ("other")'],
   ])('a record that is %s is a warning, and no older one stands in', async (_what, content, says) => {
     await made.release('static', 1)
     await made.put(recordKey(folder, 2), await content())
-    await made.begin('static', 'one')
     await made.put('static/a')
     const survey = await takeSurvey(made.watched, 'static')
     expect(survey.warnings).toEqual([`${unused}${recordKey(folder, 2)} ${says}`])
     expect(survey.record).toBeUndefined()
-    expect(begunIds(survey)).toEqual(['one'])
-    expect(survey.listing).toHaveLength(1)
+    expect(survey.listing.size).toBe(1)
     expect(isCurrent(survey, 3)).toBe(true)
   })
 
-  it('what was begun and is damaged is a warning, and may have been about anything', async () => {
+  it('a record that is gone when it is asked for is none, without a warning', async () => {
     await made.release('static', 1)
-    await made.put(begunKey(folder, 'one'), 'x')
-    await made.begin('static', 'two')
-    const survey = await takeSurvey(made.watched, 'static')
-    expect(survey.warnings).toEqual([expect.stringContaining(`${begunKey(folder, 'one')} is damaged`)])
-    expect(survey.begun).toMatchObject([{ id: 'two' }, { id: 'one', headers: undefined }])
-    expect(survey.record?.release).toBe(1)
+    made.watched.get = () => Promise.resolve(undefined)
+    expect(await takeSurvey(made.watched, 'static')).toMatchObject({ record: undefined, warnings: [] })
   })
 
   it('a record that can’t be had is a warning', async () => {
@@ -368,7 +302,8 @@ describe('what goes wrong', () => {
     await made.put('static/a')
     made.watched.get = () => Promise.reject(refused)
     const survey = await takeSurvey(made.watched, 'static')
-    expect(survey).toMatchObject({ record: undefined, listing: [{ key: 'static/a' }], folder: { records: [{}] } })
+    expect(survey).toMatchObject({ record: undefined, folder: { records: [{}] } })
+    expect([...survey.listing.keys()]).toEqual(['static/a'])
     expect(survey.warnings).toEqual([`${unused}${refused.message.replace('static-s3: ', '')}`])
   })
 
@@ -378,9 +313,10 @@ describe('what goes wrong', () => {
     const list = made.watched.list
     made.watched.list = (prefix, options) => (prefix === folder ? Promise.reject(refused) : list(prefix, options))
     const survey = await takeSurvey(made.watched, 'static')
-    expect(survey).toMatchObject({ record: undefined, begun: [], folder: undefined, listing: [{ key: 'static/a' }] })
+    expect(survey).toMatchObject({ record: undefined, folder: undefined })
+    expect([...survey.listing.keys()]).toEqual(['static/a'])
     expect(survey.warnings).toEqual([
-      `no records can be kept, so that deploys take longer and two at once may mix: ${refused.message.replace('static-s3: ', '')}`,
+      `.static-s3/ can't be read, so deploys take longer and two at the same time may mix: ${refused.message.replace('static-s3: ', '')}`,
     ])
     expect(made.asked()).toEqual(['list static/'])
   })
@@ -407,7 +343,6 @@ describe('what goes wrong', () => {
 
   it('an error beside a failing record is an error, and no rejection is left over', async () => {
     await made.release('static', 1)
-    await made.begin('static', 'one')
     const { list } = made.watched
     made.watched.list = (prefix, options) => (prefix === 'static/' ? Promise.reject(refused) : list(prefix, options))
     made.watched.get = () => Promise.reject(refused)
@@ -432,8 +367,7 @@ describe('an abort ends everything that was asked', () => {
     const { endpoint, region, credentials } = s3
     const settings = { bucket: name, endpoint, region, credentials, addressingStyle: 'path' as const, concurrency: 8 }
     connection = await openBucket(settings)
-    await made.release('static', 1, { splitAt: ['static/2500', 'static/3500'] })
-    await made.begin('static', 'one')
+    await made.release('static', 1, ['static/2500', 'static/3500'])
     const entries = [...made.memory.objects].map(([key, { bytes }]) => ({ key, body: bytes }))
     const body = Buffer.from('a')
     s3.server.seed(name, [...entries, ...Array.from({ length: 3000 }, (_, i) => ({ key: `static/${1000 + i}`, body }))])
@@ -449,10 +383,9 @@ describe('an abort ends everything that was asked', () => {
   })
 
   it('is the whole of it without one', async () => {
-    const { record, begun, listing, warnings } = await takeSurvey(connection.bucket, 'static')
-    expect({ release: record?.release, begun: begun.length, listed: listing.length, warnings }).toEqual({
+    const { record, listing, warnings } = await takeSurvey(connection.bucket, 'static')
+    expect({ release: record?.release, listed: listing.size, warnings }).toEqual({
       release: 1,
-      begun: 1,
       listed: 3000,
       warnings: [],
     })
@@ -462,8 +395,8 @@ describe('an abort ends everything that was asked', () => {
   const isFolder = ({ query }: LoggedRequest) => query.prefix === folder
   it.each<[when: string, holds: (request: LoggedRequest) => boolean, count: number]>([
     ['while the folder is listed', isFolder, 1],
-    ['while record and listing are on their way', (request) => !isFolder(request), 3],
-    ['while the record is on its way', ({ operation }) => operation === 'GetObject', 2],
+    ['while record and listing are on their way', (request) => !isFolder(request), 2],
+    ['while the record is on its way', ({ operation }) => operation === 'GetObject', 1],
     [
       'while the parts of the listing are on their way',
       ({ query }) => Boolean(query['continuation-token'] ?? query['start-after']),
