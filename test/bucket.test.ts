@@ -285,7 +285,7 @@ function bucketContract(open: () => Promise<Opened>): void {
     })
 
     it('stores the headers as they are given, and returns the ETag', async () => {
-      const etag = await bucket.put('static/app.js', bodyOf('content'), {
+      const { etag } = await bucket.put('static/app.js', bodyOf('content'), {
         CacheControl: 'public, max-age=31536000, immutable',
         ContentType: 'text/javascript; charset=utf-8',
         ContentEncoding: 'gzip',
@@ -322,9 +322,9 @@ function bucketContract(open: () => Promise<Opened>): void {
     })
 
     it('stores an empty body, from bytes and from a stream', async () => {
-      expect(await bucket.put('static/empty', bodyOf(''), { ContentType: 'text/plain' })).toBe(md5(''))
+      expect((await bucket.put('static/empty', bodyOf(''), { ContentType: 'text/plain' })).etag).toBe(md5(''))
       const stream = bodyOf('', { open: async () => Readable.from([]) })
-      expect(await bucket.put('static/empty-stream', stream, {})).toBe(md5(''))
+      expect((await bucket.put('static/empty-stream', stream, {})).etag).toBe(md5(''))
       expect(await head('static/empty')).toMatchObject({ ContentLength: 0, ContentType: 'text/plain' })
       expect(await head('static/empty-stream')).toMatchObject({ ContentLength: 0 })
     })
@@ -333,7 +333,7 @@ function bucketContract(open: () => Promise<Opened>): void {
       const bytes = Buffer.alloc(6 * 1024 * 1024, 'static-s3 ')
       const chunks = Array.from({ length: 96 }, (_, n) => bytes.subarray(n * 65536, (n + 1) * 65536))
       const body = bodyOf(bytes, { open: async () => Readable.from(chunks) })
-      expect(await bucket.put('static/large.wasm', body, { ContentEncoding: 'br' })).toBe(md5(bytes))
+      expect((await bucket.put('static/large.wasm', body, { ContentEncoding: 'br' })).etag).toBe(md5(bytes))
       expect(await head('static/large.wasm')).toMatchObject({ ContentLength: bytes.length, ContentEncoding: 'br' })
       expect(md5((await bucket.get('static/large.wasm')) ?? '')).toBe(md5(bytes))
     })
@@ -349,7 +349,7 @@ function bucketContract(open: () => Promise<Opened>): void {
       }
       const open = async () => ({ [Symbol.asyncIterator]: read, destroy() {} })
       const bytes = Buffer.concat(Array.from({ length: count }, (_, n) => Buffer.alloc(memory.length, n + 1)))
-      expect(await bucket.put('static/pieces', bodyOf(bytes, { open }), {})).toBe(md5(bytes))
+      expect((await bucket.put('static/pieces', bodyOf(bytes, { open }), {})).etag).toBe(md5(bytes))
       expect(md5((await bucket.get('static/pieces')) ?? '')).toBe(md5(bytes))
     })
 
@@ -442,7 +442,7 @@ function bucketContract(open: () => Promise<Opened>): void {
     it('copies in place: other headers, the same content', async () => {
       const before = { CacheControl: 'no-cache', ContentType: 'text/plain', Metadata: { a: '1' } }
       await bucket.put('static/in place.js', bodyOf('same'), before)
-      const etag = await bucket.copy('static/in place.js', 'static/in place.js', {
+      const { etag } = await bucket.copy('static/in place.js', 'static/in place.js', {
         CacheControl: 'public, max-age=60',
         ContentType: 'text/javascript',
       })
@@ -459,7 +459,7 @@ function bucketContract(open: () => Promise<Opened>): void {
     it.each(oddNames)('copies and deletes %j', async (key) => {
       const copied = key.replace('static/', 'copies/')
       await bucket.put(key, bodyOf(key), {})
-      expect(await bucket.copy(key, copied, { ContentType: 'text/plain' })).toBe(md5(key))
+      expect((await bucket.copy(key, copied, { ContentType: 'text/plain' })).etag).toBe(md5(key))
       expect(Buffer.from((await bucket.get(copied)) ?? '').toString()).toBe(key)
       await bucket.delete([copied])
       expect(await bucket.get(copied)).toBeUndefined()
@@ -468,13 +468,13 @@ function bucketContract(open: () => Promise<Opened>): void {
 
     it('creates, and never replaces, with IfNoneMatch: *', async () => {
       const condition = { IfNoneMatch: '*', CacheControl: 'no-cache' }
-      expect(await bucket.put('static/once.json', bodyOf('first'), condition)).toBe(md5('first'))
+      expect((await bucket.put('static/once.json', bodyOf('first'), condition)).etag).toBe(md5('first'))
       const second: unknown = await bucket.put('static/once.json', bodyOf('second'), condition).catch((error) => error)
       expect(second).toBeInstanceOf(StaticS3Error)
       expect(second).toMatchObject({ cause: { name: 'PreconditionFailed', status: 412 } })
       expect(Buffer.from((await bucket.get('static/once.json')) ?? '').toString()).toBe('first')
       await bucket.delete(['static/once.json'])
-      expect(await bucket.put('static/once.json', bodyOf('third'), condition)).toBe(md5('third'))
+      expect((await bucket.put('static/once.json', bodyOf('third'), condition)).etag).toBe(md5('third'))
     })
 
     it('lets one of many create an object with IfNoneMatch: *', async () => {
@@ -497,6 +497,60 @@ function bucketContract(open: () => Promise<Opened>): void {
       await sleep(1100)
       await bucket.copy('static/dated', 'static/dated', { CacheControl: 'no-cache' })
       expect(await lastModified()).toBeGreaterThan(second)
+    })
+
+    it('says of a write the latest time at which a listing may show it', async () => {
+      const listed = async (key: string) => (await bucket.list(key)).at(0)?.lastModified ?? 0
+      const { writtenAt } = await bucket.put('static/timed', bodyOf('one'), {})
+      const first = await listed('static/timed')
+      expect(first).toBeLessThanOrEqual(writtenAt)
+      expect(writtenAt - first).toBeLessThan(2000)
+      await sleep(1100)
+      const copied = await bucket.copy('static/timed', 'static/timed', { CacheControl: 'no-cache' })
+      expect(await listed('static/timed')).toBeLessThanOrEqual(copied.writtenAt)
+    })
+
+    it('shows the parameters of an object as it stands', async () => {
+      const parameters = {
+        CacheControl: 'public, max-age=31536000, immutable',
+        ContentType: 'text/javascript; charset=utf-8',
+        ContentEncoding: 'gzip',
+        ContentDisposition: 'attachment; filename="app.js"',
+        ContentLanguage: 'de',
+        Expires: new Date('2031-01-01T00:00:00Z'),
+        Metadata: { 'built-by': 'static-s3 1+1' },
+      }
+      for (const key of ['static/shown.js', ...oddNames]) {
+        await bucket.put(key, bodyOf(key), parameters)
+        expect(await bucket.head(key), key).toMatchObject({ etag: md5(key), parameters })
+      }
+      await bucket.copy('static/shown.js', 'static/shown.js', { ContentType: 'text/plain' })
+      const { parameters: shown } = (await bucket.head('static/shown.js')) ?? {}
+      expect(shown).toMatchObject({ ContentType: 'text/plain' })
+      for (const name of ['CacheControl', 'Expires', 'Metadata', 'ContentEncoding'])
+        expect(shown).not.toHaveProperty(name)
+    })
+
+    it('shows nothing of a key that is not there', async () => {
+      expect(await bucket.head('static/never written.js')).toBeUndefined()
+      await expect(bucket.head('static/shown.js', AbortSignal.abort())).rejects.toThrow(StaticS3Error)
+    })
+
+    it('writes nothing after a check that throws', async () => {
+      const lost = new StaticS3Error('the lock is lost')
+      let checks = 0
+      const lose = () => {
+        checks++
+        throw lost
+      }
+      await bucket.put('static/kept.js', bodyOf('kept'), { CacheControl: 'no-cache' })
+      await expect(bucket.put('static/kept.js', bodyOf('other'), {}, undefined, lose)).rejects.toBe(lost)
+      await expect(bucket.copy('static/kept.js', 'static/kept.js', {}, undefined, lose)).rejects.toBe(lost)
+      await expect(bucket.copy('static/kept.js', 'static/copy.js', {}, undefined, lose)).rejects.toBe(lost)
+      expect(checks).toBe(3)
+      expect(Buffer.from((await bucket.get('static/kept.js')) ?? []).toString()).toBe('kept')
+      expect((await bucket.head('static/kept.js'))?.parameters.CacheControl).toBe('no-cache')
+      expect(await bucket.get('static/copy.js')).toBeUndefined()
     })
 
     it('tells that the source of a copy is missing', async () => {
@@ -651,7 +705,7 @@ describe('S3 bucket on the wire', () => {
 
     it('sends the SHA-256 alone, and reads it once', async () => {
       const body = large()
-      expect(await connection.bucket.put('static/app.wasm', body, {})).toBe(md5(content))
+      expect((await connection.bucket.put('static/app.wasm', body, {})).etag).toBe(md5(content))
       expect(body.opened).toBe(1)
       const [request] = sent('PutObject')
       expect(request?.headers['x-amz-content-sha256']).toBe(sha256)
@@ -661,7 +715,7 @@ describe('S3 bucket on the wire', () => {
     it('sends it again where it arrived damaged', async () => {
       const damaged = Buffer.from(content)
       damaged[150_000] = 0
-      expect(await connection.bucket.put('static/app.wasm', large(damaged), {})).toBe(md5(content))
+      expect((await connection.bucket.put('static/app.wasm', large(damaged), {})).etag).toBe(md5(content))
       expect(sent('PutObject').map(({ code }) => code)).toEqual(['XAmzContentSHA256Mismatch', undefined])
       expect(md5Sent()).toEqual([false, false])
     })
@@ -686,14 +740,14 @@ describe('S3 bucket on the wire', () => {
       ['MissingContentMD5', 'Missing required header for this request.'],
     ])('sends the MD5 where the store has asked for it (%s), from then on', async (code, message) => {
       server.server.intercept = (request) => (isWithout(request) ? { status: 400, code, message } : undefined)
-      expect(await connection.bucket.put('static/app.wasm', large(), {})).toBe(md5(content))
-      expect(await connection.bucket.put('static/other.wasm', large(), {})).toBe(md5(content))
+      expect((await connection.bucket.put('static/app.wasm', large(), {})).etag).toBe(md5(content))
+      expect((await connection.bucket.put('static/other.wasm', large(), {})).etag).toBe(md5(content))
       expect(md5Sent()).toEqual([false, true, true])
     })
 
     it('sends the MD5 after the connection was cut: that may have been such a refusal', async () => {
       server.server.intercept = (request) => (isWithout(request) ? { destroy: 'midBody' } : undefined)
-      expect(await connection.bucket.put('static/app.wasm', large(), {})).toBe(md5(content))
+      expect((await connection.bucket.put('static/app.wasm', large(), {})).etag).toBe(md5(content))
       expect(md5Sent()).toEqual([false, true])
     })
 
@@ -767,7 +821,7 @@ describe('S3 bucket on the wire', () => {
     refuse('PutObject', 2, fault)
     const streamed = Buffer.alloc(300_000, 'x')
     const body = bodyOf(streamed, { open: async () => Readable.from([streamed]) })
-    expect(await connection.bucket.put('static/app.js', body, {})).toBe(md5(streamed))
+    expect((await connection.bucket.put('static/app.js', body, {})).etag).toBe(md5(streamed))
     expect(body.opened).toBe(3)
     expect(md5((await connection.bucket.get('static/app.js')) ?? '')).toBe(md5(streamed))
   })
@@ -834,7 +888,7 @@ describe('S3 bucket on the wire', () => {
     }
     expect(streams.every(({ destroyed }) => destroyed)).toBe(true)
     server.server.intercept = undefined
-    expect(await small.bucket.put('static/small', bodyOf('x'), {})).toBe(md5('x'))
+    expect((await small.bucket.put('static/small', bodyOf('x'), {})).etag).toBe(md5('x'))
     small.close()
   })
 

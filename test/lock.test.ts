@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { type MemoryBucket, memoryBucket } from '../fixtures/memory-bucket.js'
 import { patient, settingsFor } from '../fixtures/s3/connection.js'
 import { type EmbeddedS3, type LoggedRequest, s3Servers, startEmbedded, type TestS3 } from '../fixtures/s3/index.js'
-import type { Bucket } from '../src/core/bucket.js'
+import type { Bucket, WrittenObject } from '../src/core/bucket.js'
 import { bodyOfBytes } from '../src/core/bytes.js'
 import type { DigestedFile } from '../src/core/digest.js'
 import { StaticS3Error } from '../src/core/error.js'
@@ -477,11 +477,11 @@ describe('in a bucket in memory', () => {
 
       it('is not taken back by a renewal that was on its way', async () => {
         const lock = await soon(take(bucket, 'a'))
-        let answer: (etag: string) => void = () => {}
+        let answer: (written: WrittenObject) => void = () => {}
         vi.spyOn(bucket, 'put').mockImplementationOnce(() => new Promise((resolve) => (answer = resolve)))
         await pass(10_100)
         sleepFor(20_000)
-        answer('etag')
+        answer({ etag: 'etag', writtenAt: 0 })
         await vi.advanceTimersByTimeAsync(0)
         expect(() => lock.check()).toThrow('could not be renewed')
         await lock.letGo()
@@ -498,7 +498,7 @@ describe('in a bucket in memory', () => {
           put: async (_key, body) => {
             for (; ; sleepFor(60_000)) {
               await body.open()
-              if (++attempts === 2) return 'etag'
+              if (++attempts === 2) return { etag: 'etag', writtenAt: 0 }
             }
           },
         }

@@ -72,7 +72,7 @@ for (const { title, available, start } of s3Servers) {
     connect(start)
 
     it('arrives whole, with its headers, and is listed with the ETag that was returned', async () => {
-      const etag = await connection.bucket.put(key, body, parameters)
+      const { etag } = await connection.bucket.put(key, body, parameters)
       expect(etag).toMatch(new RegExp(`^[0-9a-f]{32}-${partsOfIt}$`))
       expect([...(await connection.bucket.list('static/'))]).toEqual([
         { key, size, etag, lastModified: expect.any(Number) },
@@ -176,7 +176,7 @@ describe('what the embedded server shows', () => {
       const at = left.findIndex(([each]) => each === operation)
       return at < 0 ? undefined : left.splice(at, 1)[0]?.[1]
     }
-    const etag = await connection.bucket.put(key, body, parameters)
+    const { etag } = await connection.bucket.put(key, body, parameters)
     expect(left).toEqual([])
     expect(digestOf('sha256', [embedded().objects(name).get(key)?.body as Buffer])).toBe(sha256)
     expect([...(await connection.bucket.list('static/'))]).toMatchObject([{ key, size, etag }])

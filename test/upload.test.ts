@@ -527,7 +527,7 @@ describe('being nearly done', () => {
       setTimeout(next, 1)
       await wait(20)
       happens(`there ${key}`)
-      return 'etag'
+      return { etag: 'etag', writtenAt: 0 }
     }
     return { ...memoryBucket(), put }
   }
@@ -594,7 +594,11 @@ describe('what was done', () => {
   })
 
   it('has the ETag that the bucket gave, whatever it is made of', async () => {
-    const uploading: Upload = startUpload({ ...memoryBucket(), put: async () => 'opaque-2' }, 8, ignoreProgress)
+    const uploading: Upload = startUpload(
+      { ...memoryBucket(), put: async () => ({ etag: 'opaque-2', writtenAt: 0 }) },
+      8,
+      ignoreProgress,
+    )
     await uploading.run(planAll([await write('a.js', 'asset')]), groups)
     expect([...uploading.written]).toEqual([['static/a.js', 'opaque-2']])
   })
@@ -799,7 +803,7 @@ describe('a body', () => {
     const bucket = memoryBucket()
     bucket.put = async (_key, body) => {
       bodies.push(body)
-      return ''
+      return { etag: '', writtenAt: 0 }
     }
     await upload(planAll([file]), bucket, 8, ignoreProgress)
     return bodies[0] as (typeof bodies)[0]

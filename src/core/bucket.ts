@@ -31,6 +31,25 @@ export interface ListedObject {
   lastModified: number | undefined
 }
 
+/** What a write returned. */
+export interface WrittenObject {
+  /** As S3 gave it, without the quotes. */
+  etag: string
+  /**
+   * The latest time at which it can have been written, by the store's clock: milliseconds since 1970. A listing that shows a later time shows
+   * somebody else's write.
+   */
+  writtenAt: number
+}
+
+/** An object as it stands, without its bytes. */
+export interface StoredObject {
+  /** As S3 gave it, without the quotes. */
+  etag: string
+  /** PutObject parameters that an object shows: no ACL, grants, tags or encryption context. */
+  parameters: ObjectParameters
+}
+
 export interface ListOptions {
   /** Not all of them, but this many at most, the first in S3's order (1 to 1,000): one request. */
   first?: number
@@ -51,17 +70,35 @@ export interface Bucket {
   list(prefix: string, options?: ListOptions): Promise<Rows<ListedObject>>
   /** The object's bytes, or undefined where there is no such key. */
   get(key: string, signal?: AbortSignal): Promise<Uint8Array | undefined>
+  /** The object's ETag and headers, or undefined where there is no such key. */
+  head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined>
   /**
-   * Writes the object, whole or not at all, and returns its ETag without the quotes. With the parameter
+   * Writes the object, whole or not at all. With the parameter
    * `IfNoneMatch: '*'` it rejects where the key is there already, with a `cause` named `PreconditionFailed`: also where
    * an attempt of this very call wrote it, and the answer was lost.
+   *
+   * @param check called immediately before the first byte of each attempt: what it throws ends the call
    */
-  put(key: string, body: Body, parameters: ObjectParameters, signal?: AbortSignal): Promise<string>
+  put(
+    key: string,
+    body: Body,
+    parameters: ObjectParameters,
+    signal?: AbortSignal,
+    check?: () => void,
+  ): Promise<WrittenObject>
   /**
-   * Copies inside the bucket, on the server, replacing all parameters, and returns the ETag. `from` and `to` may be the same. With the
+   * Copies inside the bucket, on the server, replacing all parameters. `from` and `to` may be the same. With the
    * parameter `CopySourceIfMatch` it rejects where the source's ETag is another one, as `put` does.
+   *
+   * @param check as for `put`
    */
-  copy(from: string, to: string, parameters: ObjectParameters, signal?: AbortSignal): Promise<string>
+  copy(
+    from: string,
+    to: string,
+    parameters: ObjectParameters,
+    signal?: AbortSignal,
+    check?: () => void,
+  ): Promise<WrittenObject>
   /** Deletes these keys; a key that isn't there is no error. */
   delete(keys: readonly string[], signal?: AbortSignal): Promise<void>
   /** What time it is by the store's clock, as far as its last answer told: milliseconds since 1970. */

@@ -178,7 +178,7 @@ async function create(input: {
   return (await once()) === 'refused' ? 'yes' : 'unknown'
 }
 
-type Write = (body: Body, more: ObjectParameters, signal?: AbortSignal) => Promise<string>
+type Write = (body: Body, more: ObjectParameters, signal?: AbortSignal) => Promise<unknown>
 
 interface Held {
   key: string

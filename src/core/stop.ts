@@ -116,8 +116,9 @@ export function until({ begun, cut }: Stop, bucket: Bucket): Bucket {
   return {
     list: (prefix, options) => bucket.list(prefix, { ...options, signal: options?.signal ?? begun }),
     get: (key, signal = begun) => bucket.get(key, signal),
-    put: (key, body, parameters, signal = cut) => bucket.put(key, body, parameters, signal),
-    copy: (from, to, parameters, signal = cut) => bucket.copy(from, to, parameters, signal),
+    head: (key, signal = begun) => bucket.head(key, signal),
+    put: (key, body, parameters, signal = cut, check?) => bucket.put(key, body, parameters, signal, check),
+    copy: (from, to, parameters, signal = cut, check?) => bucket.copy(from, to, parameters, signal, check),
     delete: (keys, signal = cut) => bucket.delete(keys, signal),
     now: () => bucket.now(),
   }

@@ -82,7 +82,7 @@ export function startUpload(
     if (action === 'copy' && copies) {
       try {
         const parameters = { ...file.parameters, CopySourceIfMatch: `"${etag}"` }
-        return await bucket.copy(file.key, file.key, parameters, signal)
+        return (await bucket.copy(file.key, file.key, parameters, signal)).etag
       } catch (error) {
         if (stop.aborted || !isRefusal(error)) throw error
         // The bytes are at hand. Somebody may have changed or deleted this one; else the right to read is missing, or the store knows no copies.
@@ -90,7 +90,7 @@ export function startUpload(
         copies = status === 404 || status === 412
       }
     }
-    return bucket.put(file.key, bodyOf(file, permit, begin), file.parameters, signal)
+    return (await bucket.put(file.key, bodyOf(file, permit, begin), file.parameters, signal)).etag
   }
 
   const run: Upload['run'] = async (plan, which, permit, nearlyDone) => {

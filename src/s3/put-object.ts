@@ -45,6 +45,7 @@ export async function putObject(
   { size, md5, sha256 }: Body,
   parameters: ObjectParameters,
   signal: AbortSignal | undefined,
+  check?: () => void,
 ): Promise<string | undefined> {
   // Not spread: a literal that begins with a spread takes fifty times as long.
   const headers: Record<string, string> = Object.assign({ 'content-length': String(size) }, headersOf(parameters))
@@ -52,7 +53,32 @@ export async function putObject(
   else if (Buffer.isBuffer(content)) headers['content-md5'] = hash('md5', content, 'base64')
   // Where it is known, the signature covers it, of a stream too.
   if (sha256 !== undefined) headers['x-amz-content-sha256'] = sha256
-  return (await transport.send({ method: 'PUT', key, headers, body: content }, signal)).headers.etag
+  return (await transport.send({ method: 'PUT', key, headers, body: content, check }, signal)).headers.etag
+}
+
+/**
+ * The parameters that an object was written with, as far as the headers of its answer show them: the reverse of what `putObject` sends.
+ *
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+ */
+export function parametersOf(headers: Readonly<Record<string, string>>): ObjectParameters {
+  const metadata = Object.entries(headers).flatMap(([name, text]) =>
+    name.startsWith('x-amz-meta-') ? [[name.slice('x-amz-meta-'.length), text]] : [],
+  )
+  return Object.fromEntries([
+    ...Object.entries(headerNames).flatMap(([parameter, name]) => {
+      const value = headers[name]
+      return value === undefined ? [] : [[parameter, readValue(parameter, value)]]
+    }),
+    ...(metadata.length > 0 ? [['Metadata', Object.fromEntries(metadata)]] : []),
+  ])
+}
+
+function readValue(parameter: string, value: string): unknown {
+  if (parameter === 'BucketKeyEnabled') return value === 'true'
+  if (parameter !== 'Expires' && parameter !== 'ObjectLockRetainUntilDate') return value
+  const date = new Date(value)
+  return Number.isNaN(date.getTime()) ? value : date
 }
 
 /** Many objects share one set of parameters. */

@@ -3,7 +3,7 @@ import type { ObjectParameters } from '../core/bucket.js'
 /** What was being asked of S3 when it failed. */
 export type Request =
   | { verb: 'LIST'; prefix: string }
-  | { verb: 'GET'; key: string }
+  | { verb: 'GET' | 'HEAD'; key: string }
   | { verb: 'PUT'; key: string; parameters: ObjectParameters }
   | { verb: 'COPY'; from: string; key: string; parameters: ObjectParameters }
   | { verb: 'DELETE'; keys: readonly string[] }
@@ -33,7 +33,8 @@ export function describeRequest({ request, bucket }: ExplainContext): string {
     case 'LIST':
       return `LIST ${there}/${request.prefix}`
     case 'GET':
-      return `GET ${there}/${request.key}`
+    case 'HEAD':
+      return `${request.verb} ${there}/${request.key}`
     case 'PUT':
       return `PUT ${request.key} to ${there}`
     case 'COPY':
@@ -53,7 +54,7 @@ export function permissionsOf(context: ExplainContext): string {
   const actions =
     verb === 'LIST'
       ? ['s3:ListBucket']
-      : verb === 'GET'
+      : verb === 'GET' || verb === 'HEAD'
         ? ['s3:GetObject']
         : verb === 'DELETE'
           ? ['s3:DeleteObject']

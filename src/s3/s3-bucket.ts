@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import type { CopyObjectCommandInput } from '@aws-sdk/client-s3'
-import type { Body, Bucket, ObjectParameters } from '../core/bucket.js'
+import type { Body, Bucket, ObjectParameters, WrittenObject } from '../core/bucket.js'
 import type { Credentials } from '../core/settings.js'
 import { withBody } from './body.js'
 import { createClient, withSignal } from './client.js'
@@ -10,7 +10,7 @@ import { explain, explainAbort } from './explain.js'
 import { listObjects } from './list-objects.js'
 import { pageQuery, readPage, unquote } from './list-page.js'
 import { type Multipart, multipartBytes, PartBuffers, putInParts } from './multipart.js'
-import { putObject } from './put-object.js'
+import { parametersOf, putObject } from './put-object.js'
 import type { Call, ExplainContext, Request } from './request.js'
 import { asksForLess, type Clock, classifyFailure, type Failure, retry, systemClock } from './retry.js'
 import { readAnswer } from './s3-answer.js'
@@ -113,13 +113,18 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     body: Body,
     parameters: ObjectParameters,
     signal: AbortSignal | undefined,
+    check: (() => void) | undefined,
   ): Promise<string> => {
     const request = { verb: 'PUT' as const, key, parameters }
     const multipart: Multipart = {
       ...loadClient(),
       bucket: name,
       buffers,
-      call: (ending, attempt) => callIn(inTurn, request, ending, attempt),
+      call: (ending, attempt) =>
+        callIn(inTurn, request, ending, () => {
+          check?.()
+          return attempt()
+        }),
       etagOf: async (key) => {
         const { body } = await transport.send({ method: 'GET', query: pageQuery(key, { 'max-keys': '1' }) }, signal)
         return [...readPage(body.toString(), key).objects].find((object) => object.key === key)?.etag
@@ -129,6 +134,9 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
       throw explain(error, { ...situation, request, attempts: 1, secrets: [] })
     })
   }
+
+  // An answer's Date has no milliseconds: the object may have been written up to the end of that second.
+  const written = (etag: string): WrittenObject => ({ etag, writtenAt: now() + 999 })
 
   const bucketIn = (inTurn: Slots): Bucket => {
     const call: Call = (request, signal, attempt) => callIn(inTurn, request, signal, attempt)
@@ -151,20 +159,34 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
           }
         }),
 
-      put: (key, body, parameters, signal) =>
-        body.size > multipartBytes
-          ? putLarge(inTurn, key, body, parameters, signal)
-          : call({ verb: 'PUT', key, parameters }, signal, () =>
-              withMd5(body, parameters, signal, (guarded) =>
-                withBody(guarded, signal, async (content, ending) =>
-                  etagOf(await putObject(transport, key, content, guarded, parameters, ending)),
+      head: (key, signal) =>
+        call({ verb: 'HEAD', key }, signal, async () => {
+          try {
+            const { headers } = await transport.send({ method: 'HEAD', key }, signal)
+            return { etag: etagOf(headers.etag), parameters: parametersOf(headers) }
+          } catch (error) {
+            if (readAnswer(error).status === 404) return undefined
+            throw error
+          }
+        }),
+
+      put: async (key, body, parameters, signal, check) =>
+        written(
+          body.size > multipartBytes
+            ? await putLarge(inTurn, key, body, parameters, signal, check)
+            : await call({ verb: 'PUT', key, parameters }, signal, () =>
+                withMd5(body, parameters, signal, (guarded) =>
+                  withBody(guarded, signal, async (content, ending) =>
+                    etagOf(await putObject(transport, key, content, guarded, parameters, ending, check)),
+                  ),
                 ),
               ),
-            ),
+        ),
 
-      copy: (from, key, parameters, signal) =>
+      copy: (from, key, parameters, signal, check) =>
         call({ verb: 'COPY', from, key, parameters }, signal, async () => {
           const { sdk, client } = loadClient()
+          check?.()
           const input: CopyObjectCommandInput = {
             ...parameters,
             Bucket: name,
@@ -175,7 +197,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
             ...(parameters.Tagging === undefined ? {} : { TaggingDirective: 'REPLACE' }),
           }
           const { CopyObjectResult } = await client.send(new sdk.CopyObjectCommand(withSignal(input, signal)))
-          return etagOf(CopyObjectResult?.ETag)
+          return written(etagOf(CopyObjectResult?.ETag))
         }),
 
       delete: (keys, signal) => deleteObjects(transport, call, keys, signal),

@@ -19,7 +19,9 @@ export type S3Settings = Pick<
 type Identity = Awaited<ReturnType<ReturnType<typeof defaultProvider>>>
 
 export interface HttpCall {
-  method: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'
+  /** Called immediately before it is sent. */
+  check?: (() => void) | undefined
   /** Undefined for the bucket itself. */
   key?: string
   query?: Record<string, string>
@@ -91,7 +93,10 @@ export function openTransport(settings: S3Settings, clock: Pick<Clock, 'now'>): 
   })
   const now = keepStoreTime(handler, clock)
   let place: Promise<Place> | undefined
-  const send: Transport['send'] = async ({ method, key = '', query = {}, headers = {}, body: content }, signal) => {
+  const send: Transport['send'] = async (
+    { method, key = '', query = {}, headers = {}, body: content, check },
+    signal,
+  ) => {
     place ??= bucketUrl(settings).then(placeOf)
     const { protocol, hostname, port, host, root } = await place
     const request = new HttpRequest({
@@ -107,6 +112,7 @@ export function openTransport(settings: S3Settings, clock: Pick<Clock, 'now'>): 
     })
     const signed = await signer.sign(request, { signingDate: new Date(now()) })
     return underShared(signal, async (ending) => {
+      check?.()
       const { response } = await handler.handle(signed as typeof request, ending ? { abortSignal: ending } : {})
       const body = await read(response.body as Readable)
       if (response.statusCode >= 300)
