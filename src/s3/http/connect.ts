@@ -96,11 +96,7 @@ async function encrypt(socket: Socket, { host }: Origin, tls: TlsState): Promise
 }
 
 /** @see https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6 */
-async function openTunnel(
-  socket: Socket,
-  origin: Origin,
-  { origin: { host, port }, authorization }: ProxyServer,
-): Promise<void> {
+async function openTunnel(socket: Socket, origin: Origin, { authorization }: ProxyServer): Promise<void> {
   const target = nameOf(origin)
   const credentials = authorization === undefined ? '' : `Proxy-Authorization: ${authorization}\r\n`
   const reader = new ResponseReader('CONNECT', 0)
@@ -113,15 +109,15 @@ async function openTunnel(
         reject(error)
       }
     })
-    socket.once('error', reject).once('close', () => reject(refusal(`${host}:${port}`, 'closed the connection')))
+    socket.once('error', reject).once('close', () => reject(refusal('it closed the connection')))
     socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${credentials}\r\n`, 'latin1')
   })
   socket.pause().removeAllListeners('data')
-  if (status < 200 || status > 299) throw refusal(`${host}:${port}`, `status ${status}`)
+  if (status < 200 || status > 299) throw refusal(`status ${status}`)
 }
 
-function refusal(proxy: string, reason: string): Error {
-  return Object.assign(new Error(`the proxy ${proxy}: ${reason}`), { code: 'ProxyRefused' })
+function refusal(reason: string): Error {
+  return Object.assign(new Error(reason), { code: 'ProxyRefused' })
 }
 
 export function nameOf({ host, port }: Origin): string {

@@ -9,6 +9,7 @@ export interface HttpResponse {
 const MOST_IN_HEAD = 64 * 1024
 
 const nothing = Buffer.alloc(0)
+const start = 'HTTP/1.'
 
 type Step = 'head' | 'data' | 'size of a chunk' | 'end of a chunk' | 'trailer' | 'over'
 
@@ -61,6 +62,9 @@ export class ResponseReader {
       const end = input.indexOf(mark, 0, 'latin1')
       if (Math.max(end, input.length * +(end < 0)) > MOST_IN_HEAD) throw tooLarge('a head', MOST_IN_HEAD)
       if (end < 0) {
+        // Such as the greeting of another protocol, after which nothing else may come.
+        const isHttp = this.#step !== 'head' || start.startsWith(input.toString('latin1', 0, start.length))
+        if (!isHttp) throw malformed('it does not begin with a status line')
         this.#rest = input
         return undefined
       }
