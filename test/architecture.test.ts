@@ -2,7 +2,6 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
-import { bundled } from '../tsup.config.js'
 
 // Holds what design.md and CONTRIBUTING say of the sources: who may import whom, and what the pure stages may touch.
 
@@ -95,7 +94,6 @@ const offences = (files: readonly Source[], isOffence: (of: Import, from: Source
   )
 
 const stages = ['collect', 'classify', 'hash', 'plan', 'upload', 'report']
-const isBundled = (of: string) => bundled.noExternal.some((pattern) => pattern.test(of))
 const bundlers = /^(vite\d?|rollup|rolldown|webpack|@rspack\/.+)(\/|$)/
 const isStage = (of: string) => stages.some((stage) => of === `core/${stage}`)
 
@@ -278,12 +276,10 @@ describe('who may import what', () => {
     ).toEqual([])
   })
 
-  it('only src/s3 imports the AWS SDK, and nobody in a way that loads it with the file, but for its bundled parts', () => {
+  it('only src/s3 imports the AWS SDK, and nobody in a way that loads it with the file', () => {
     const isSdk = (of: string) => /^@(aws-sdk|smithy)\//.test(of)
     expect(offences(sources, ({ of }, { name }) => isSdk(of) && !name.startsWith('s3/'))).toEqual([])
-    const loads = ({ of, kind }: Import, { name }: Source) =>
-      isSdk(of) && kind === 'static' && !(isBundled(of) && name === 's3/sdk-parts')
-    expect(offences(inFolder('s3'), loads)).toEqual([])
+    expect(offences(inFolder('s3'), ({ of, kind }) => isSdk(of) && kind === 'static')).toEqual([])
     expect(offences(inFolder('s3'), ({ of, kind }) => isSdk(of) && kind === 'dynamic')).not.toEqual([])
   })
 
@@ -295,12 +291,8 @@ describe('who may import what', () => {
     const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
     const named = Object.keys({ ...dependencies, ...peerDependencies })
     expect(
-      offences(
-        sources,
-        ({ of, ours }) => !ours && !of.startsWith('node:') && !isBundled(of) && !named.includes(packageOf(of)),
-      ),
+      offences(sources, ({ of, ours }) => !ours && !of.startsWith('node:') && !named.includes(packageOf(of))),
     ).toEqual([])
-    expect(named.filter(isBundled)).toEqual([])
     const used = new Set(sources.flatMap(({ imports }) => imports.map(({ of }) => packageOf(of))))
     expect(Object.keys(dependencies).filter((name) => !used.has(name))).toEqual([])
   })

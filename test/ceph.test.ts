@@ -429,12 +429,14 @@ describe.skipIf(!cephAvailable())(title, () => {
       const { bucket, close } = await openBucket(settingsFor(s3, name), patient)
       const body: Body = {
         size: 13,
-        md5: Buffer.from(md5('what was sent'), 'base64').toString('hex'),
+        sha256: createHash('sha256').update('what was sent').digest('hex'),
         open: async () => Buffer.from('what arrived.'),
       }
       const error = await errorOf(bucket.put(`${location}/index.html`, body, {}))
       close()
-      expect(error?.message).toMatch(/what arrived was not what was sent, after 3 attempts; .*stands \(BadDigest\)/)
+      expect(error?.message).toMatch(
+        /what arrived was not what was sent, after 3 attempts; .*stands \(XAmzContentSHA256Mismatch\)/,
+      )
       expect(await published()).toEqual(siteOf(1))
     })
   })

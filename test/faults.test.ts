@@ -34,14 +34,11 @@ vi.mock('../src/s3/s3-bucket.js', async (original) => {
   }
   return { ...real, openBucket }
 })
-vi.mock('../src/s3/sdk-parts.js', async (original) => {
-  const real = await original<typeof import('../src/s3/sdk-parts.js')>()
-  class NodeHttpHandler extends real.NodeHttpHandler {
-    constructor(options: object) {
-      super(silence === undefined ? options : { ...options, socketTimeout: silence })
-    }
-  }
-  return { ...real, NodeHttpHandler }
+vi.mock('../src/s3/http/connections.js', async (original) => {
+  const real = await original<typeof import('../src/s3/http/connections.js')>()
+  const openConnections = (most: number) =>
+    real.openConnections(most, silence === undefined ? {} : { idleTimeout: silence })
+  return { ...real, openConnections }
 })
 
 // It would ask git, which takes longer than the rest of a deploy here.

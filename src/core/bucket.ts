@@ -13,8 +13,8 @@ export interface Body {
   size: number
   /** MD5 of the content, hex, where it is known. Goes along as Content-MD5, so that S3 refuses what arrived damaged. */
   md5?: string | undefined
-  /** SHA-256 of the content, hex, where it is known: then the request's signature covers it, to the same end. */
-  sha256?: string
+  /** SHA-256 of the content, hex. The request's signature covers it, so that S3 refuses any other content. */
+  sha256: string
   /** Called once for each attempt: pieces that were read can't be sent again. */
   open(): Promise<Uint8Array | Pieces>
 }

@@ -3,8 +3,14 @@ import { usesPathStyle } from '../core/public-url.js'
 import { createSdkClient, type Sdk } from './sdk.js'
 import { type S3Settings, SILENT, type Transport } from './transport.js'
 
-/** Where a command's input carries the signal that ends it. */
-const SIGNAL = Symbol('signal')
+/** Where a command's input carries the options of its request. */
+const OPTIONS = Symbol('options')
+
+export interface RequestOptions {
+  signal?: AbortSignal | undefined
+  /** Called immediately before the first byte is sent. When it throws, nothing is. */
+  check?: (() => void) | undefined
+}
 
 /**
  * The SDK's client, for copies and for what goes up in parts. It tries once, since a body has to be opened anew for each attempt. It
@@ -22,35 +28,37 @@ export function createClient(sdk: Sdk, settings: S3Settings, transport: Transpor
     maxAttempts: 1,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    // With agents of our own the SDK sends that header for files over 2 MB, but doesn't wait for the answer.
+    // Our connections wait for no answer to that header.
     expectContinueHeader: false,
     cacheMiddleware: true,
     logger: SILENT,
     requestHandler: transport.handler,
     systemClockOffset: transport.now() - Date.now(),
   })
-  endBySignalOfInput(client)
+  takeOptionsFromInput(client)
   return client
 }
 
-/** Puts the signal where a cached middleware stack finds it. */
-export function withSignal<Input extends object>(input: Input, signal: AbortSignal | undefined): Input {
-  return signal ? Object.assign(input, { [SIGNAL]: signal }) : input
+/** Puts a request's options where a cached middleware stack finds them. */
+export function withOptions<Input extends object>(input: Input, options: RequestOptions): Input {
+  return Object.assign(input, { [OPTIONS]: options })
 }
 
 /**
  * `client.send(command, { abortSignal })` would drop the cached middleware stack for every request, a fifth of its CPU
- * time. So the signal goes along with the input, and this middleware, the last one, calls the request handler with it.
+ * time. So the options go along with the input, and this middleware, the last one, calls the request handler with them.
  */
-function endBySignalOfInput(client: S3Client): void {
+function takeOptionsFromInput(client: S3Client): void {
   client.middlewareStack.add(
     (next) => async (args) => {
-      const abortSignal = (args.input as { [SIGNAL]?: AbortSignal })[SIGNAL]
-      if (!abortSignal) return next(args)
-      const { response } = await client.config.requestHandler.handle(args.request as never, { abortSignal })
+      const options = (args.input as { [OPTIONS]?: RequestOptions })[OPTIONS]
+      if (!options) return next(args)
+      const { signal: abortSignal, check: beforeFirstByte } = options
+      const handlerOptions = { abortSignal, beforeFirstByte } as object
+      const { response } = await client.config.requestHandler.handle(args.request as never, handlerOptions)
       // The SDK's own last step returns no output either: the deserializer, further out, makes it.
       return { response } as Awaited<ReturnType<typeof next>>
     },
-    { name: 'endBySignalOfInput', step: 'deserialize', priority: 'low' },
+    { name: 'takeOptionsFromInput', step: 'deserialize', priority: 'low' },
   )
 }

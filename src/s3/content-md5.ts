@@ -28,11 +28,10 @@ export function md5WhereAskedFor() {
     signal: AbortSignal | undefined,
     send: Send,
   ): Promise<string> => {
-    const isSmall = body.sha256 !== undefined && body.size <= smallBytes
-    if (body.md5 !== undefined || isSmall) return send(body)
+    if (body.md5 !== undefined || body.size <= smallBytes) return send(body)
     const sendWithMd5 = async () => send({ ...body, md5: await md5Of(body, signal) })
     const isLocked = Object.keys(parameters).some((name) => name.startsWith('ObjectLock'))
-    if (body.sha256 === undefined || isLocked || asked || cutOff.has(body)) return sendWithMd5()
+    if (isLocked || asked || cutOff.has(body)) return sendWithMd5()
     try {
       return await send(body)
     } catch (error) {

@@ -1,11 +1,6 @@
 import { awsDomain, bucketUrlAt } from '../core/public-url.js'
 import type { Settings } from '../core/settings.js'
-import {
-  loadConfig,
-  NODE_USE_DUALSTACK_ENDPOINT_CONFIG_OPTIONS,
-  NODE_USE_FIPS_ENDPOINT_CONFIG_OPTIONS,
-  resolveRegionConfig,
-} from './sdk-parts.js'
+import { loadConfigReader } from './sdk.js'
 
 export type Endpoint = Pick<Settings, 'bucket' | 'region' | 'endpoint' | 'addressingStyle' | 'credentials'>
 
@@ -16,8 +11,7 @@ export type Endpoint = Pick<Settings, 'bucket' | 'region' | 'endpoint' | 'addres
  * @see https://docs.aws.amazon.com/general/latest/gr/s3.html
  */
 export async function bucketUrl({ bucket, region, endpoint, addressingStyle, credentials }: Endpoint): Promise<URL> {
-  // Refuses what can't be one.
-  await resolveRegionConfig({ region, useFipsEndpoint: false }).region()
+  if (!/^(?!-)[a-z\d-]{1,63}(?<!-)$/i.test(region)) throw Object.assign(new Error(region), { code: 'InvalidRegion' })
   const store = endpoint ?? `https://${await awsHost(region, credentials)}`
   // As the SDK has it, whatever style was asked for: no certificate covers names with dots.
   const style = bucket.includes('.') ? 'path' : addressingStyle
@@ -26,6 +20,8 @@ export async function bucketUrl({ bucket, region, endpoint, addressingStyle, cre
 
 async function awsHost(region: string, credentials: Endpoint['credentials']): Promise<string> {
   const source = credentials && 'profile' in credentials ? { profile: credentials.profile } : {}
+  const { loadConfig, NODE_USE_DUALSTACK_ENDPOINT_CONFIG_OPTIONS, NODE_USE_FIPS_ENDPOINT_CONFIG_OPTIONS } =
+    loadConfigReader()
   const [fips, dualStack] = await Promise.all([
     loadConfig(NODE_USE_FIPS_ENDPOINT_CONFIG_OPTIONS, source)(),
     loadConfig(NODE_USE_DUALSTACK_ENDPOINT_CONFIG_OPTIONS, source)(),

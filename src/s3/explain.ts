@@ -30,7 +30,7 @@ export function explainAbort(reason: unknown, context: ExplainContext): StaticS3
   return new StaticS3Error(`static-s3: ${describeRequest(context)}: stopped`, { cause: reason })
 }
 
-const OUR_OWN = new Set(['BodyChanged', 'BodyUnreadable', 'NoS3Answer'])
+const OUR_OWN = new Set(['BadProxy', 'BodyChanged', 'BodyUnreadable', 'InvalidRegion', 'NoS3Answer'])
 
 /** Node prints an error's cause with all its fields, and the SDK keeps there what S3 repeats of the signed request. */
 function copyWithoutSecrets(thrown: unknown, answer: S3Answer, { secrets }: ExplainContext): Error {

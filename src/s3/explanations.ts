@@ -17,8 +17,9 @@ export function explanationFor(answer: S3Answer, context: ExplainContext): Expla
   if (known) return known(answer, context)
   if (/^KMS\./.test(answer.code)) return keyUnusable(answer, context)
   if (/CERT|SIGNATURE/.test(answer.code) && answer.status === undefined) return untrustedCertificate(answer, context)
-  if (/^(HPE_|ERR_SSL_)/.test(answer.code)) return noS3(answer, context)
+  if (/^ERR_SSL_/.test(answer.code)) return noS3(answer, context)
   if (/not a valid hostname component/.test(answer.message)) return badRegion(answer, context)
+  if (answer.status === 407) return proxyRefused(answer, context)
   if (answer.status === 301 || answer.status === 307) return otherRegion(answer, context)
   if (answer.status === 403 && answer.code === '') return refusedWithoutCode(answer, context)
   if (answer.status === 429 || answer.status === 503) return tooMany(answer, context)
@@ -129,6 +130,7 @@ const noCredentials: Explain = (answer, context) => {
 
 const unreachable: Explain = (answer, context) => {
   if (context.request.verb === 'CREDENTIALS') return credentialsUnreachable(answer)
+  if (answer.field('proxy') !== '') return proxyUnreachable(answer)
   const host = answer.field('hostname') || answer.field('address')
   const what = answer.code === 'ECONNREFUSED' ? 'nothing listens there' : 'there is no such host, or no network'
   const virtual = context.endpoint && host.startsWith(`${context.bucket}.`)
@@ -144,6 +146,7 @@ const unreachable: Explain = (answer, context) => {
 
 const timedOut: Explain = (answer, context) => {
   if (context.request.verb === 'CREDENTIALS') return credentialsUnreachable(answer)
+  if (answer.field('proxy') !== '') return proxyUnreachable(answer)
   return {
     fact: `${storeOf(context)} did not answer in time${afterAttempts(context)}`,
     remedy: `Check the network, a firewall or proxy on the way${context.endpoint ? ', and AWS_S3_ENDPOINT_URL' : ''}; fewer uploads at once (concurrency) help a slow line.`,
@@ -191,6 +194,26 @@ const noS3: Explain = (answer, context) => ({
   remedy: context.endpoint
     ? 'Check AWS_S3_ENDPOINT_URL: http or https, the port, and that it is the S3 address and not a web console.'
     : 'A proxy or firewall on the way may have answered.',
+})
+
+const malformed: Explain = (answer, context) => ({
+  fact: `${storeOf(context)} gives an answer that is not S3's, since it is no HTTP${quoteMessage(answer, context)}`,
+  remedy: noS3(answer, context).remedy,
+})
+
+const tooLarge: Explain = (answer, context) => ({
+  fact: `${storeOf(context)} gives an answer that is not S3's${quoteMessage(answer, context)}`,
+  remedy: noS3(answer, context).remedy,
+})
+
+const proxyRefused: Explain = (answer, context) => ({
+  fact: `${answer.field('proxy') === '' ? 'the proxy' : `the proxy ${answer.field('proxy')}`} does not let the request through to ${storeOf(context)}${quoteMessage(answer, context)}`,
+  remedy: `Check HTTPS_PROXY and HTTP_PROXY, with user and password where it asks for them; NO_PROXY names the hosts that are reached without it.`,
+})
+
+const proxyUnreachable = (answer: S3Answer) => ({
+  fact: `the proxy ${answer.field('proxy')} can't be reached`,
+  remedy: 'Check HTTPS_PROXY and HTTP_PROXY; NO_PROXY names the hosts that are reached without a proxy.',
 })
 
 const badRegion: Explain = (_answer, context) => ({
@@ -380,6 +403,14 @@ const EXPLANATIONS: Record<string, Explain> = {
     remedy: 'Build again, and let nothing delete from the output folder meanwhile.',
   }),
   NoS3Answer: noS3,
+  MalformedResponse: malformed,
+  ResponseTooLarge: tooLarge,
+  ProxyRefused: proxyRefused,
+  BadProxy: (answer) => ({
+    fact: `${answer.message} is no URL of a proxy`,
+    remedy: 'Set it with its scheme, such as http://proxy.example.com:3128; http and https are known.',
+  }),
+  InvalidRegion: badRegion,
 
   ENOTFOUND: unreachable,
   EAI_AGAIN: unreachable,

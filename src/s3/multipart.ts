@@ -3,7 +3,7 @@ import type { CreateMultipartUploadCommandInput, S3Client } from '@aws-sdk/clien
 import type { Body, ObjectParameters } from '../core/bucket.js'
 import { answerOf, StaticS3Error } from '../core/error.js'
 import { changed, unreadable } from './body.js'
-import { withSignal } from './client.js'
+import { type RequestOptions, withOptions } from './client.js'
 import { unquote } from './list-page.js'
 import type { Sdk } from './sdk.js'
 
@@ -48,14 +48,15 @@ export async function putInParts(
   key: string,
   body: Body,
   parameters: ObjectParameters,
-  signal: AbortSignal | undefined,
+  options: RequestOptions,
 ): Promise<string> {
+  const { signal } = options
   await abortUploadsOf(multipart, key, signal)
   for (let tried = 1; ; tried++) {
-    const uploadId = await create(multipart, key, parameters, signal)
+    const uploadId = await create(multipart, key, parameters, options)
     try {
-      const parts = await sendParts(multipart, { key, uploadId, body, signal })
-      return await complete(multipart, { key, uploadId, parts, signal })
+      const parts = await sendParts(multipart, { ...options, key, uploadId, body })
+      return await complete(multipart, { ...options, key, uploadId, parts })
     } catch (error) {
       await abort(multipart, key, uploadId, signal).catch(() => {})
       // Another deploy that writes the same name took it for one that had died.
@@ -90,7 +91,7 @@ export class PartBuffers {
 async function abortUploadsOf(multipart: Multipart, key: string, signal: AbortSignal | undefined): Promise<void> {
   const { sdk, client, bucket } = multipart
   try {
-    const input = withSignal({ Bucket: bucket, Prefix: key }, signal)
+    const input = withOptions({ Bucket: bucket, Prefix: key }, { signal })
     const { Uploads = [] } = await client.send(new sdk.ListMultipartUploadsCommand(input))
     const left = Uploads.filter(({ Key }) => Key === key)
     await Promise.all(left.map(({ UploadId = '' }) => abort(multipart, key, UploadId, signal)))
@@ -103,24 +104,23 @@ async function create(
   { sdk, client, bucket, call }: Multipart,
   key: string,
   parameters: ObjectParameters,
-  signal: AbortSignal | undefined,
+  options: RequestOptions,
 ): Promise<string> {
   const input: CreateMultipartUploadCommandInput = { ...parameters, Bucket: bucket, Key: key }
-  const send = () => client.send(new sdk.CreateMultipartUploadCommand(withSignal(input, signal)))
-  const { UploadId } = await call(signal, send)
+  const send = () => client.send(new sdk.CreateMultipartUploadCommand(withOptions(input, options)))
+  const { UploadId } = await call(options.signal, send)
   if (!UploadId) throw Object.assign(new Error('no upload id'), { name: 'NoS3Answer' })
   return UploadId
 }
 
-interface Sending {
+interface Sending extends RequestOptions {
   key: string
   uploadId: string
   body: Body
-  signal: AbortSignal | undefined
 }
 
 /** Reads the file once, from beginning to end, and sends each part when it is full. */
-async function sendParts(multipart: Multipart, { key, uploadId, body, signal }: Sending): Promise<Part[]> {
+async function sendParts(multipart: Multipart, { key, uploadId, body, signal, check }: Sending): Promise<Part[]> {
   const { sdk, client, bucket, buffers, call } = multipart
   const partBytes = Math.max(usualPart, Math.ceil(body.size / mostParts / MB) * MB)
   const failed = new AbortController()
@@ -142,7 +142,8 @@ async function sendParts(multipart: Multipart, { key, uploadId, body, signal }: 
         ContentLength: length,
         ContentMD5,
       }
-      const { ETag } = await call(ending, () => client.send(new sdk.UploadPartCommand(withSignal(input, ending))))
+      const options = { signal: ending, check }
+      const { ETag } = await call(ending, () => client.send(new sdk.UploadPartCommand(withOptions(input, options))))
       if (!ETag) throw Object.assign(new Error('no ETag'), { name: 'NoS3Answer' })
       parts[PartNumber - 1] = { PartNumber, ETag, md5 }
     } catch (error) {
@@ -178,8 +179,7 @@ async function sendParts(multipart: Multipart, { key, uploadId, body, signal }: 
     } finally {
       if (!(content instanceof Uint8Array)) content.destroy()
     }
-    const isOther = body.sha256 !== undefined && whole.digest('hex') !== body.sha256
-    if (size !== body.size || isOther) throw changed(body.size, size)
+    if (size !== body.size || whole.digest('hex') !== body.sha256) throw changed(body.size, size)
     if (buffer) sending.push(send(sending.length + 1, buffer, length))
     buffer = undefined
   } catch (error) {
@@ -195,12 +195,12 @@ async function sendParts(multipart: Multipart, { key, uploadId, body, signal }: 
 
 async function complete(
   { sdk, client, bucket, call, etagOf }: Multipart,
-  { key, uploadId, parts, signal }: Omit<Sending, 'body'> & { parts: Part[] },
+  { key, uploadId, parts, signal, check }: Omit<Sending, 'body'> & { parts: Part[] },
 ): Promise<string> {
   const Parts = parts.map(({ PartNumber, ETag }) => ({ PartNumber, ETag }))
   const input = { Bucket: bucket, Key: key, UploadId: uploadId, MultipartUpload: { Parts } }
   try {
-    const send = () => client.send(new sdk.CompleteMultipartUploadCommand(withSignal(input, signal)))
+    const send = () => client.send(new sdk.CompleteMultipartUploadCommand(withOptions(input, { signal, check })))
     const { ETag } = await call(signal, send)
     // Ceph 16 leaves it empty.
     const etag = ETag ? unquote(ETag) : await call(signal, () => etagOf(key))

@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto'
-import type { Readable } from 'node:stream'
 import type { Body, ObjectParameters } from '../core/bucket.js'
 import type { Transport } from './transport.js'
 
@@ -41,7 +40,7 @@ export const headerNames: Readonly<Record<string, string>> = {
 export async function putObject(
   transport: Transport,
   key: string,
-  content: Buffer | Readable,
+  content: Buffer | AsyncIterable<Buffer>,
   { size, md5, sha256 }: Body,
   parameters: ObjectParameters,
   signal: AbortSignal | undefined,
@@ -51,8 +50,7 @@ export async function putObject(
   const headers: Record<string, string> = Object.assign({ 'content-length': String(size) }, headersOf(parameters))
   if (md5 !== undefined) headers['content-md5'] = Buffer.from(md5, 'hex').toString('base64')
   else if (Buffer.isBuffer(content)) headers['content-md5'] = hash('md5', content, 'base64')
-  // Where it is known, the signature covers it, of a stream too.
-  if (sha256 !== undefined) headers['x-amz-content-sha256'] = sha256
+  headers['x-amz-content-sha256'] = sha256
   return (await transport.send({ method: 'PUT', key, headers, body: content, check }, signal)).headers.etag
 }
 

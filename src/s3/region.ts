@@ -1,10 +1,5 @@
 import { StaticS3Error } from '../core/error.js'
-import {
-  loadConfig,
-  NODE_REGION_CONFIG_FILE_OPTIONS,
-  NODE_REGION_CONFIG_OPTIONS,
-  resolveRegionConfig,
-} from './sdk-parts.js'
+import { loadConfigReader } from './sdk.js'
 
 /**
  * The region that the SDK finds: `AWS_REGION`, the profile's in the shared config files, the EC2 instance's own. Where
@@ -15,6 +10,8 @@ import {
  * @throws StaticS3Error for a region that can't be one
  */
 export async function findRegion(profile?: string): Promise<string> {
+  const { loadConfig, NODE_REGION_CONFIG_FILE_OPTIONS, NODE_REGION_CONFIG_OPTIONS, resolveRegionConfig } =
+    loadConfigReader()
   const region = loadConfig(NODE_REGION_CONFIG_OPTIONS, { ...NODE_REGION_CONFIG_FILE_OPTIONS, profile })
   try {
     return await resolveRegionConfig({ region, useFipsEndpoint: false }).region()

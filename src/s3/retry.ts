@@ -25,7 +25,7 @@ export type Failure = 'final' | 'unreachable' | 'skewed' | 'damaged' | 'stalled'
  *
  * - final: S3 said no, and will say no again.
  * - unreachable: no answer yet from this endpoint and no such host, or nobody listening: no network, or a typing error.
- * - skewed: S3 says that the clock is wrong. The SDK has read S3's clock off that answer, and signs the next one by it.
+ * - skewed: S3 says that the clock is wrong. The next one is signed by S3's clock, as that answer tells it.
  * - damaged: what arrived isn't what was sent: by accident on the way (again is fine), or the file is changing (it
  * never will be).
  * - stalled: nothing went either way for so long that each try costs minutes.
@@ -63,10 +63,17 @@ const PASSING_CODES = new Set([
   'ECONNRESET',
   'EPIPE',
   'ERR_STREAM_PREMATURE_CLOSE',
-  'HPE_INVALID_EOF_STATE',
 ])
 const DAMAGED_CODES = new Set(['BadDigest', 'IncompleteBody', 'XAmzContentSHA256Mismatch'])
-const UNREACHABLE_CODES = new Set(['EAI_AGAIN', 'EAI_FAIL', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND'])
+const UNREACHABLE_CODES = new Set([
+  'EAI_AGAIN',
+  'EAI_FAIL',
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'ProxyRefused',
+])
 const STALLED_CODES = new Set(['ETIMEDOUT', 'TimeoutError'])
 /** 5xx that mean "never", not "not now". */
 const FINAL_5XX = new Set([501, 505])

@@ -3,7 +3,7 @@ import type { CopyObjectCommandInput } from '@aws-sdk/client-s3'
 import type { Body, Bucket, ObjectParameters, WrittenObject } from '../core/bucket.js'
 import type { Credentials } from '../core/settings.js'
 import { withBody } from './body.js'
-import { createClient, withSignal } from './client.js'
+import { createClient, type RequestOptions, withOptions } from './client.js'
 import { md5WhereAskedFor } from './content-md5.js'
 import { deleteObjects } from './delete-objects.js'
 import { explain, explainAbort } from './explain.js'
@@ -112,25 +112,21 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     key: string,
     body: Body,
     parameters: ObjectParameters,
-    signal: AbortSignal | undefined,
-    check: (() => void) | undefined,
+    options: RequestOptions,
   ): Promise<string> => {
     const request = { verb: 'PUT' as const, key, parameters }
     const multipart: Multipart = {
       ...loadClient(),
       bucket: name,
       buffers,
-      call: (ending, attempt) =>
-        callIn(inTurn, request, ending, () => {
-          check?.()
-          return attempt()
-        }),
+      call: (ending, attempt) => callIn(inTurn, request, ending, attempt),
       etagOf: async (key) => {
-        const { body } = await transport.send({ method: 'GET', query: pageQuery(key, { 'max-keys': '1' }) }, signal)
+        const query = pageQuery(key, { 'max-keys': '1' })
+        const { body } = await transport.send({ method: 'GET', query }, options.signal)
         return [...readPage(body.toString(), key).objects].find((object) => object.key === key)?.etag
       },
     }
-    return putInParts(multipart, key, body, parameters, signal).catch((error: unknown) => {
+    return putInParts(multipart, key, body, parameters, options).catch((error: unknown) => {
       throw explain(error, { ...situation, request, attempts: 1, secrets: [] })
     })
   }
@@ -173,11 +169,11 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
       put: async (key, body, parameters, signal, check) =>
         written(
           body.size > multipartBytes
-            ? await putLarge(inTurn, key, body, parameters, signal, check)
+            ? await putLarge(inTurn, key, body, parameters, { signal, check })
             : await call({ verb: 'PUT', key, parameters }, signal, () =>
                 withMd5(body, parameters, signal, (guarded) =>
-                  withBody(guarded, signal, async (content, ending) =>
-                    etagOf(await putObject(transport, key, content, guarded, parameters, ending, check)),
+                  withBody(guarded, async (content) =>
+                    etagOf(await putObject(transport, key, content, guarded, parameters, signal, check)),
                   ),
                 ),
               ),
@@ -186,7 +182,6 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
       copy: (from, key, parameters, signal, check) =>
         call({ verb: 'COPY', from, key, parameters }, signal, async () => {
           const { sdk, client } = loadClient()
-          check?.()
           const input: CopyObjectCommandInput = {
             ...parameters,
             Bucket: name,
@@ -196,7 +191,9 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
             // Only with tags: R2 and others refuse the header.
             ...(parameters.Tagging === undefined ? {} : { TaggingDirective: 'REPLACE' }),
           }
-          const { CopyObjectResult } = await client.send(new sdk.CopyObjectCommand(withSignal(input, signal)))
+          const { CopyObjectResult } = await client.send(
+            new sdk.CopyObjectCommand(withOptions(input, { signal, check })),
+          )
           return written(etagOf(CopyObjectResult?.ETag))
         }),
 

@@ -16,6 +16,11 @@ export function loadCredentialChain() {
   return require('@aws-sdk/credential-provider-node') as typeof import('@aws-sdk/credential-provider-node')
 }
 
+/** The part of the SDK that reads its environment variables and shared config files. */
+export function loadConfigReader() {
+  return require('@smithy/core/config') as typeof import('@smithy/core/config')
+}
+
 const NODE_NOTICE = 'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'
 
 /**

@@ -2,10 +2,8 @@ import { hash } from 'node:crypto'
 import { createReadStream, readdirSync, readFileSync, statSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { join, relative } from 'node:path'
-import { HttpRequest } from '@smithy/core/protocols'
-import { SignatureV4 } from '@smithy/signature-v4'
 import { lookup } from 'mime-types'
-import { Sha256 } from '../../../src/s3/sha256.js'
+import { sign } from '../../../src/s3/http/sign.js'
 
 /*
  * Sends a folder's files as plain PUTs: `send-folder.js FOLDER URL SOCKETS`. Names, sizes, hashes and signatures are made before the time begins;
@@ -24,18 +22,12 @@ interface Put {
 }
 
 const { hostname, port, pathname } = new URL(url)
-const signer = new SignatureV4({
-  service: 's3',
-  region: 'us-east-1',
-  credentials: {
-    accessKeyId: process.env.AWS_ACCESS_KEY_ID ?? '',
-    secretAccessKey: process.env.AWS_SECRET_ACCESS_KEY ?? '',
-  },
-  sha256: Sha256,
-  uriEscapePath: false,
-})
+const credentials = {
+  accessKeyId: process.env.AWS_ACCESS_KEY_ID ?? '',
+  secretAccessKey: process.env.AWS_SECRET_ACCESS_KEY ?? '',
+}
 
-async function sign(file: string): Promise<Put> {
+function signed(file: string): Put {
   const bytes = readFileSync(file)
   const name = relative(dir, file)
   const path = pathname + name.split('/').map(encodeURIComponent).join('/')
@@ -45,17 +37,15 @@ async function sign(file: string): Promise<Put> {
     'cache-control': 'public, max-age=31536000, immutable',
     'content-length': String(bytes.length),
     'content-md5': hash('md5', bytes, 'base64'),
-    'x-amz-content-sha256': hash('sha256', bytes),
   }
-  const unsigned = new HttpRequest({ method: 'PUT', protocol: 'http:', hostname, port: Number(port), path, headers })
-  const signed = await signer.sign(unsigned)
-  return { file, size: statSync(file).size, path, headers: signed.headers }
+  const request = { method: 'PUT', path, query: {}, headers, payloadHash: hash('sha256', bytes) }
+  const signature = sign(request, { date: new Date(), region: 'us-east-1', credentials })
+  return { file, size: statSync(file).size, path, headers: { ...headers, ...signature } }
 }
 
 const names = readdirSync(dir, { recursive: true, withFileTypes: true })
 const files = names.filter((each) => each.isFile()).map((each) => join(each.parentPath, each.name))
-const puts: Put[] = []
-for (const file of files) puts.push(await sign(file))
+const puts = files.map(signed)
 
 const agent = new Agent({ keepAlive: true, maxSockets: Number(sockets) })
 

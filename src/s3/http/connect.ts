@@ -1,0 +1,167 @@
+import { BlockList, connect as connectTcp, isIP, isIPv6, type Socket } from 'node:net'
+import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls'
+import { ResponseReader } from './response.js'
+
+/** Where connections lead. */
+export interface Origin {
+  isSecure: boolean
+  /** Without the brackets of an IPv6 address. */
+  host: string
+  port: number
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export interface ProxyServer {
+  origin: Origin
+  /** The value of the header Proxy-Authorization. */
+  authorization: string | undefined
+}
+
+/** What TLS connections to one origin share. */
+export interface TlsState {
+  session?: Buffer | undefined
+}
+
+/** Milliseconds until a connection has to stand: TCP, the proxy's tunnel and TLS. */
+const CONNECT_TIMEOUT = 10_000
+
+export function originOf({ protocol, hostname, port }: Pick<URL, 'protocol' | 'hostname' | 'port'>): Origin {
+  const isSecure = protocol === 'https:'
+  return { isSecure, host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || (isSecure ? 443 : 80)) }
+}
+
+/**
+ * Opens a connection that does not keep the process alive: whoever waits for a response does that.
+ *
+ * @param opening takes the socket before it is connected, so that it can be destroyed meanwhile
+ */
+export async function connect(
+  origin: Origin,
+  proxy: ProxyServer | undefined,
+  tls: TlsState,
+  opening: (socket: Socket) => void,
+): Promise<Socket> {
+  const { host, port } = proxy?.origin ?? origin
+  const socket = connectTcp({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 1000 })
+  socket.unref()
+  opening(socket)
+  const late = () => socket.destroy(Object.assign(new Error(`no connection to ${host}`), { name: 'TimeoutError' }))
+  const timer = setTimeout(late, CONNECT_TIMEOUT).unref()
+  try {
+    await connected(socket, 'connect')
+    const stream = proxy?.origin.isSecure ? await encrypt(socket, proxy.origin, {}) : socket
+    if (!origin.isSecure) return stream
+    if (proxy) await openTunnel(stream, origin, proxy)
+    return await encrypt(stream, origin, tls)
+  } catch (error) {
+    socket.destroy()
+    // Without its own message, an error that two addresses have in common names neither.
+    throw proxy ? Object.assign(error as Error, { proxy: nameOf(proxy.origin) }) : error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function connected(socket: Socket, event: 'connect' | 'secureConnect'): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once(event, resolve).once('error', reject)
+    socket.once('close', () => reject(Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })))
+  })
+}
+
+let context: SecureContext | undefined
+
+async function encrypt(socket: Socket, { host }: Origin, tls: TlsState): Promise<Socket> {
+  // Shared: each has the certificates of all authorities read anew.
+  context ??= createSecureContext()
+  const secured = connectTls({
+    socket,
+    host,
+    secureContext: context,
+    ALPNProtocols: ['http/1.1'],
+    ...(isIP(host) ? {} : { servername: host }),
+    ...(tls.session ? { session: tls.session } : {}),
+  })
+  secured.on('session', (session) => {
+    tls.session = session
+  })
+  try {
+    await connected(secured, 'secureConnect')
+  } catch (error) {
+    tls.session = undefined
+    throw error
+  }
+  return secured
+}
+
+/** @see https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6 */
+async function openTunnel(socket: Socket, origin: Origin, { authorization }: ProxyServer): Promise<void> {
+  const target = nameOf(origin)
+  const credentials = authorization === undefined ? '' : `Proxy-Authorization: ${authorization}\r\n`
+  const reader = new ResponseReader('CONNECT', 0)
+  const { status } = await new Promise<{ status: number }>((resolve, reject) => {
+    socket.on('data', (piece) => {
+      try {
+        const response = reader.push(piece)
+        if (response) resolve(response)
+      } catch (error) {
+        reject(error)
+      }
+    })
+    socket.once('error', reject).once('close', () => reject(refusal('it closed the connection')))
+    socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${credentials}\r\n`, 'latin1')
+  })
+  socket.pause().removeAllListeners('data')
+  if (status < 200 || status > 299) throw refusal(`status ${status}`)
+}
+
+function refusal(reason: string): Error {
+  return Object.assign(new Error(reason), { code: 'ProxyRefused' })
+}
+
+export function nameOf({ host, port }: Origin): string {
+  return `${isIPv6(host) ? `[${host}]` : host}:${port}`
+}
+
+/**
+ * The proxy that the environment names for an origin, by the rules of curl: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, of which the lower-case name
+ * counts first.
+ *
+ * @throws Error with the code `BadProxy`
+ * @see https://everything.curl.dev/usingcurl/proxies/env.html
+ */
+export function proxyFor(origin: Origin, env: Environment): ProxyServer | undefined {
+  const read = (name: string) => env[name] || env[name.toUpperCase()] || ''
+  const name = origin.isSecure ? 'https_proxy' : 'http_proxy'
+  const value = read(name)
+  if (value === '' || isExcepted(origin, read('no_proxy'))) return undefined
+  const text = value.includes('://') ? value : `http://${value}`
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
+    throw Object.assign(new Error(name.toUpperCase()), { code: 'BadProxy' })
+  }
+  const { username, password } = url
+  const user = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')
+  return { origin: originOf(url), authorization: username === '' && password === '' ? undefined : `Basic ${user}` }
+}
+
+/** Whether NO_PROXY names the host, a domain above it, its network (`10.0.0.0/8`), or everything (`*`). */
+function isExcepted({ host, port }: Origin, list: string): boolean {
+  return list.split(/[\s,]+/).some((entry) => {
+    const [, network, bits] = /^([\d.:a-f]+)\/(\d+)$/i.exec(entry) ?? []
+    if (network !== undefined) return isInNetwork(host, network, Number(bits))
+    const [, name, itsPort] = isIP(entry) ? [entry, entry] : (/^(?:\*?\.)?\[?(.+?)\]?(?::(\d+))?$/.exec(entry) ?? [])
+    if (entry === '*' || name === undefined) return entry === '*'
+    const isNamed = `.${host}`.toLowerCase().endsWith(`.${name.toLowerCase()}`)
+    return isNamed && (itsPort === undefined || Number(itsPort) === port)
+  })
+}
+
+function isInNetwork(host: string, network: string, bits: number): boolean {
+  const family = isIPv6(network) ? 'ipv6' : 'ipv4'
+  if (isIP(host) === 0 || isIP(network) === 0 || bits > (family === 'ipv6' ? 128 : 32)) return false
+  const list = new BlockList()
+  list.addSubnet(network, bits, family)
+  return list.check(host, isIPv6(host) ? 'ipv6' : 'ipv4')
+}

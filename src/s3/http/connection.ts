@@ -1,0 +1,231 @@
+import type { Socket } from 'node:net'
+import { performance } from 'node:perf_hooks'
+import { nameOf, type Origin, type ProxyServer } from './connect.js'
+import { type HttpResponse, ResponseReader } from './response.js'
+
+export interface HttpRequest {
+  origin: Origin
+  method: string
+  /** With the query, encoded as it is sent. */
+  path: string
+  headers: Readonly<Record<string, string>>
+  /** Of pieces, `content-length` is given in the headers. The memory of each may be used again for the next. */
+  body?: Buffer | AsyncIterable<Buffer> | undefined
+  signal?: AbortSignal | undefined
+  /** Called immediately before the first byte is sent. When it throws, nothing is. */
+  beforeFirstByte?: (() => void) | undefined
+  /** How many bytes the body of the response may have. */
+  mostBytes?: number
+}
+
+/** Milliseconds from the first byte of a response to its last: a server that sends a byte now and then is never idle. */
+const LONGEST_RESPONSE = 600_000
+
+/** Bytes. The longest that is asked for is the record of a release. */
+const MOST_BYTES = 256 * 1024 ** 2
+
+/** Bytes of a body that are copied, to leave together with the head: one system call, and one packet where they fit. */
+const COPIED = 64 * 1024
+
+/** A request that waits for a connection, or for its response on one. */
+export interface Job {
+  request: HttpRequest
+  head: string
+  resolve(response: HttpResponse): void
+  reject(error: unknown): void
+  /** Called when it no longer waits for a connection. */
+  leaveQueue?: () => void
+}
+
+/** One connection, and the request that it is busy with. */
+export class Connection {
+  readonly #socket: Socket
+  readonly #onIdle: (connection: Connection) => void
+  #job: Job | undefined
+  #reader: ResponseReader | undefined
+  /** When the first byte of the response came. */
+  #since = 0
+  #isSent = false
+  /** Ends the wait for a piece of a body to leave. */
+  #goOn = () => {}
+  /** Until when the server keeps it, as it said. */
+  #usableUntil = Number.POSITIVE_INFINITY
+  #signal: AbortSignal | undefined
+  readonly #onAbort = () => {
+    if (this.#job && this.#job.request.signal === this.#signal) this.#break(this.#signal?.reason)
+  }
+
+  constructor(
+    socket: Socket,
+    idleTimeout: number,
+    onIdle: (connection: Connection) => void,
+    onGone: (connection: Connection) => void,
+  ) {
+    this.#socket = socket
+    this.#onIdle = onIdle
+    // Nobody reads errors of a connection that is idle; `close` follows.
+    socket.on('error', (error) => this.#break(error))
+    socket.on('data', (piece) => this.#read(piece))
+    socket.once('end', () => this.#finish(this.#reader?.end()))
+    socket.once('close', () => {
+      this.#break(hangUp())
+      this.#goOn()
+      this.#watch(undefined)
+      onGone(this)
+    })
+    socket.setTimeout(idleTimeout, () => {
+      this.#break(timeout(`silent for ${idleTimeout} ms`))
+    })
+  }
+
+  isUsable(): boolean {
+    if (this.#socket.destroyed || !this.#socket.writable) return false
+    if (performance.now() < this.#usableUntil) return true
+    this.#socket.destroy()
+    return false
+  }
+
+  run(job: Job): void {
+    const { request, head } = job
+    try {
+      request.beforeFirstByte?.()
+    } catch (error) {
+      job.reject(error)
+      this.#onIdle(this)
+      return
+    }
+    this.#job = job
+    this.#reader = new ResponseReader(request.method, request.mostBytes ?? MOST_BYTES)
+    this.#since = 0
+    this.#watch(request.signal)
+    const { body } = request
+    if (body === undefined || Buffer.isBuffer(body)) this.#send(head, body)
+    else void this.#sendPieces(job, body)
+  }
+
+  #send(head: string, body: Buffer | undefined): void {
+    this.#isSent = true
+    const socket = this.#socket
+    if (!body?.length) {
+      socket.write(head, 'latin1')
+    } else if (body.length <= COPIED) {
+      const whole = Buffer.allocUnsafe(head.length + body.length)
+      whole.write(head, 'latin1')
+      body.copy(whole, head.length)
+      socket.write(whole)
+    } else {
+      socket.cork()
+      socket.write(head, 'latin1')
+      socket.write(body)
+      socket.uncork()
+    }
+  }
+
+  async #sendPieces(job: Job, pieces: AsyncIterable<Buffer>): Promise<void> {
+    this.#isSent = false
+    try {
+      this.#socket.write(job.head, 'latin1')
+      for await (const piece of pieces) {
+        if (this.#job !== job) return
+        await new Promise<void>((resolve) => {
+          // Node never calls back for a piece that is still queued when the socket closes.
+          this.#goOn = resolve
+          this.#socket.write(piece, () => resolve())
+        })
+      }
+      if (this.#job === job) this.#isSent = true
+    } catch (error) {
+      if (this.#job === job) this.#break(error)
+    }
+  }
+
+  #read(piece: Buffer): void {
+    // Such as a 408, after which the server closes: it is no answer to the next request.
+    if (!this.#reader) {
+      this.#socket.destroy()
+      return
+    }
+    this.#since ||= performance.now()
+    try {
+      const response = this.#reader.push(piece)
+      if (response) this.#finish(response)
+      else if (performance.now() - this.#since > LONGEST_RESPONSE) throw timeout('the response does not end')
+    } catch (error) {
+      this.#break(error)
+    }
+  }
+
+  #finish(response: HttpResponse | undefined): void {
+    const job = this.#job
+    if (!response || !job) {
+      this.#break(hangUp())
+      return
+    }
+    // A refusal may come before the body is sent; what was not sent must not reach the server as the next request.
+    const isReusable = this.#reader?.keepsAlive && this.#isSent && this.#socket.writableLength === 0
+    this.#job = this.#reader = undefined
+    job.resolve(response)
+    if (!isReusable) {
+      this.#socket.destroy()
+      return
+    }
+    const seconds = /\btimeout=(\d+)/.exec(response.headers['keep-alive'] ?? '')?.[1]
+    // A second less: a request that is on its way when the server closes is lost.
+    if (seconds !== undefined) this.#usableUntil = performance.now() + (Number(seconds) - 1) * 1000
+    this.#onIdle(this)
+  }
+
+  #break(error: unknown): void {
+    const job = this.#job
+    this.#job = this.#reader = undefined
+    this.#socket.destroy()
+    job?.reject(error)
+  }
+
+  /** Listens to one signal until another one comes: to add and remove a listener for each request would leave the lists of its links in memory. */
+  #watch(signal: AbortSignal | undefined): void {
+    if (signal === this.#signal) return
+    this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#signal = signal
+    signal?.addEventListener('abort', this.#onAbort)
+  }
+}
+
+/** What goes before the body. */
+export function headOf(
+  { method, path, headers, body }: HttpRequest,
+  origin: Origin,
+  proxy: ProxyServer | undefined,
+): string {
+  if (!/^[\x21-\x7e]+$/.test(path))
+    throw invalid('ERR_UNESCAPED_CHARACTERS', 'Request path contains unescaped characters')
+  // Through a tunnel, the proxy is not seen.
+  const seen = origin.isSecure ? undefined : proxy
+  let head = `${method} ${seen ? `http://${nameOf(origin)}` : ''}${path} HTTP/1.1\r\n`
+  for (const name in headers) {
+    const value = headers[name] as string
+    if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name) || /[^\t\x20-\x7e\x80-\xff]/.test(value)) {
+      throw invalid('ERR_INVALID_CHAR', `Invalid character in header content ["${name}"]`)
+    }
+    head += `${name}: ${value}\r\n`
+  }
+  if (headers.host === undefined) head += `host: ${nameOf(origin)}\r\n`
+  if (seen?.authorization !== undefined) head += `proxy-authorization: ${seen.authorization}\r\n`
+  if (headers['content-length'] === undefined && (body !== undefined || /^P/.test(method))) {
+    if (body !== undefined && !Buffer.isBuffer(body)) throw new TypeError('pieces of unknown length')
+    head += `content-length: ${body?.length ?? 0}\r\n`
+  }
+  return `${head}\r\n`
+}
+
+function invalid(code: string, message: string): Error {
+  return Object.assign(new TypeError(message), { code })
+}
+
+function hangUp(): Error {
+  return Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })
+}
+
+function timeout(message: string): Error {
+  return Object.assign(new Error(message), { name: 'TimeoutError' })
+}

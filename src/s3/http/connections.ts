@@ -1,0 +1,152 @@
+import type { Socket } from 'node:net'
+import { connect, type Environment, type Origin, type ProxyServer, proxyFor, type TlsState } from './connect.js'
+import { Connection, type HttpRequest, headOf, type Job } from './connection.js'
+import type { HttpResponse } from './response.js'
+
+export interface Connections {
+  /** Sends a request, on a connection that is kept alive where one is free. */
+  send(request: HttpRequest): Promise<HttpResponse>
+  /** Opens what is missing to so many connections, busy ones included. */
+  warm(origin: Origin, count: number): void
+  /** Destroys all connections. What is under way fails, and so does what comes later. */
+  close(): void
+}
+
+/**
+ * Milliseconds without a byte either way.
+ *
+ * What the kernel has taken counts as sent: with some MB in its buffers and many connections sharing a slow line, a
+ * socket that is doing well shows nothing for a minute. S3 itself hangs up on a silent client after about 20 seconds.
+ */
+const IDLE_TIMEOUT = 120_000
+
+/** @param most connections to one origin */
+export function openConnections(
+  most: number,
+  { env = process.env, idleTimeout = IDLE_TIMEOUT }: { env?: Environment; idleTimeout?: number } = {},
+): Connections {
+  const pools = new Map<string, Pool>()
+  let isClosed = false
+  const poolOf = (origin: Origin) => {
+    const name = `${origin.isSecure} ${origin.host} ${origin.port}`
+    const pool = pools.get(name) ?? new Pool(origin, proxyFor(origin, env), most, idleTimeout)
+    pools.set(name, pool)
+    return pool
+  }
+  return {
+    async send(request) {
+      if (isClosed) throw closed()
+      return poolOf(request.origin).send(request)
+    },
+    warm(origin, count) {
+      if (!isClosed) poolOf(origin).warm(count)
+    },
+    close() {
+      isClosed = true
+      for (const pool of pools.values()) pool.close()
+    },
+  }
+}
+
+/** The connections to one origin. */
+class Pool {
+  readonly #origin: Origin
+  readonly #proxy: ProxyServer | undefined
+  readonly #most: number
+  readonly #idleTimeout: number
+  readonly #tls: TlsState = {}
+  /** Of all connections, those included that are being opened. */
+  readonly #sockets = new Set<Socket>()
+  readonly #idle: Connection[] = []
+  readonly #waiting: Job[] = []
+  #opening = 0
+
+  constructor(origin: Origin, proxy: ProxyServer | undefined, most: number, idleTimeout: number) {
+    this.#origin = origin
+    this.#proxy = proxy
+    this.#most = most
+    this.#idleTimeout = idleTimeout
+  }
+
+  send(request: HttpRequest): Promise<HttpResponse> {
+    const { signal } = request
+    const head = headOf(request, this.#origin, this.#proxy)
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason)
+      const job: Job = { request, head, resolve, reject }
+      this.#waiting.push(job)
+      this.#match()
+      if (signal && this.#waiting.at(-1) === job) this.#endInQueue(job, signal)
+    })
+  }
+
+  warm(count: number): void {
+    while (this.#sockets.size < Math.min(count, this.#most)) this.#open()
+  }
+
+  close(): void {
+    for (const job of this.#waiting.splice(0)) this.#fail(job, closed())
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  #endInQueue(job: Job, signal: AbortSignal): void {
+    const end = () => {
+      this.#waiting.splice(this.#waiting.indexOf(job), 1)
+      job.reject(signal.reason)
+    }
+    signal.addEventListener('abort', end, { once: true })
+    job.leaveQueue = () => signal.removeEventListener('abort', end)
+  }
+
+  #fail(job: Job, error: unknown): void {
+    job.leaveQueue?.()
+    job.reject(error)
+  }
+
+  /** Gives what waits to what is idle. A request takes whichever is free first: a new connection, or one that was busy. */
+  #match(): void {
+    while (this.#waiting.length > 0 && this.#idle.length > 0) {
+      const connection = this.#idle.pop() as Connection
+      if (!connection.isUsable()) continue
+      const job = this.#waiting.shift() as Job
+      job.leaveQueue?.()
+      connection.run(job)
+    }
+    while (this.#opening < this.#waiting.length && this.#sockets.size < this.#most) this.#open()
+  }
+
+  #open(): void {
+    this.#opening++
+    const onIdle = (connection: Connection) => {
+      this.#idle.push(connection)
+      this.#match()
+    }
+    const onGone = (connection: Connection) => {
+      const place = this.#idle.indexOf(connection)
+      if (place >= 0) this.#idle.splice(place, 1)
+    }
+    const opening = (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.once('close', () => {
+        this.#sockets.delete(socket)
+        this.#match()
+      })
+    }
+    connect(this.#origin, this.#proxy, this.#tls, opening).then(
+      (socket) => {
+        this.#opening--
+        onIdle(new Connection(socket, this.#idleTimeout, onIdle, onGone))
+      },
+      (error: unknown) => {
+        this.#opening--
+        // What broke one may have broken all: nobody waits for a connection that may never come.
+        const job = this.#waiting.length > this.#opening ? this.#waiting.shift() : undefined
+        if (job) this.#fail(job, error)
+      },
+    )
+  }
+}
+
+function closed(): Error {
+  return Object.assign(new Error('the connections were closed'), { code: 'ERR_SOCKET_CLOSED' })
+}

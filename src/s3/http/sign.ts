@@ -1,0 +1,83 @@
+import { createHmac, hash } from 'node:crypto'
+import type { Credentials } from '../../core/settings.js'
+
+export interface SignedPart {
+  method: string
+  /** As it is sent: encoded once. */
+  path: string
+  query: Readonly<Record<string, string>>
+  /** By lower-case names, `host` among them. */
+  headers: Readonly<Record<string, string>>
+  /** SHA-256 of the body, hex. */
+  payloadHash: string
+}
+
+export interface SigningScope {
+  date: Date
+  region: string
+  credentials: Credentials
+}
+
+/** Headers that a proxy may change or drop on the way, so that S3 and its clients leave them out of a signature. */
+const UNSIGNED =
+  /^(?:authorization|cache-control|connection|expect|from|keep-alive|max-forwards|pragma|referer|te|trailer|transfer-encoding|upgrade|user-agent|x-amzn-trace-id|proxy-.*|sec-.*)$/
+
+/**
+ * The headers that sign a request to S3 with AWS Signature Version 4. They replace those of the same name.
+ *
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+ */
+export function sign(request: SignedPart, { date, region, credentials }: SigningScope): Record<string, string> {
+  const { accessKeyId, sessionToken } = credentials
+  const { method, path, query, payloadHash } = request
+  const time = `${date.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`
+  const signing: Record<string, string> = { 'x-amz-date': time, 'x-amz-content-sha256': payloadHash }
+  if (sessionToken) signing['x-amz-security-token'] = sessionToken
+
+  const headers: Record<string, string> = Object.assign({}, request.headers, signing)
+  const names = Object.keys(headers)
+    .filter((name) => !UNSIGNED.test(name))
+    .sort()
+  let lines = ''
+  for (const name of names) lines += `${name}:${oneLine(headers[name] as string)}\n`
+  const signed = names.join(';')
+  const canonical = `${method}\n${path}\n${queryString(query)}\n${lines}\n${signed}\n${payloadHash}`
+
+  const day = time.slice(0, 8)
+  const scope = `${day}/${region}/s3/aws4_request`
+  const text = `AWS4-HMAC-SHA256\n${time}\n${scope}\n${hash('sha256', canonical)}`
+  const signature = createHmac('sha256', signingKey(credentials, day, region))
+    .update(text)
+    .digest('hex')
+  signing.authorization = `AWS4-HMAC-SHA256 Credential=${accessKeyId}/${scope}, SignedHeaders=${signed}, Signature=${signature}`
+  return signing
+}
+
+/** A query in the one form that is signed, which is also sent. */
+export function queryString(query: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(query).map(([name, value]) => [encode(name), encode(value)] as const)
+  return pairs
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .map(([name, value]) => `${name}=${value}`)
+    .join('&')
+}
+
+/** RFC 3986 reserves more characters than `encodeURIComponent` encodes. */
+export function encode(text: string): string {
+  return encodeURIComponent(text).replace(/[!'()*]/g, (each) => `%${each.charCodeAt(0).toString(16).toUpperCase()}`)
+}
+
+function oneLine(value: string): string {
+  return value.replace(/[ \t\r\n]+/g, ' ').replace(/^ | $/g, '')
+}
+
+let derived: { secret: string; day: string; region: string; key: Buffer } | undefined
+
+/** Four HMACs that give the same key all day. */
+function signingKey({ secretAccessKey: secret }: Credentials, day: string, region: string): Buffer {
+  if (derived?.secret === secret && derived.day === day && derived.region === region) return derived.key
+  const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest()
+  const key = [day, region, 's3', 'aws4_request'].reduce<string | Buffer>(hmac, `AWS4${secret}`) as Buffer
+  derived = { secret, day, region, key }
+  return key
+}
