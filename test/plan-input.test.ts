@@ -17,7 +17,7 @@ import {
   written,
   year,
 } from '../fixtures/plan-scene.js'
-import type { DigestedFile } from '../src/core/digest.js'
+import type { HashedFile } from '../src/core/hash.js'
 import { headersOf } from '../src/core/headers.js'
 import { describedBy, type Known, needsMd5, plan, undescribed } from '../src/core/plan.js'
 import { smallBytes } from '../src/core/small-file.js'
@@ -49,7 +49,7 @@ describe('an object is described by a record', () => {
 })
 
 describe('HEAD is asked for', () => {
-  it.each<[what: string, known: Partial<Known>, file?: Partial<DigestedFile>]>([
+  it.each<[what: string, known: Partial<Known>, file?: Partial<HashedFile>]>([
     ['the same MD5, no record', { listing }],
     ['the same MD5, a record of another ETag', { listing, record: record(recorded('a.js', { etag: two })) }],
     ['recorded bytes, written one millisecond later', { listing: newer, record: said }],
@@ -149,7 +149,7 @@ describe('an MD5 is made', () => {
     const [unchanged, changed] = [file('a.js'), hashed].map((each) => ({
       ...each,
       md5: needs(each, each.size) ? each.md5 : undefined,
-    })) as [DigestedFile, DigestedFile]
+    })) as [HashedFile, HashedFile]
     expect(plan([unchanged, changed], all, false).overwritten).toEqual([changed])
     expect(plan([{ ...unchanged, md5: undefined }, changed], all, false).overwritten).toEqual([])
   })
@@ -225,7 +225,7 @@ describe('whatever a bucket holds', () => {
         const [files, all] = [filesOf(each), { ...knownOf(each), written: new Map() }]
         const needs = needsMd5(all)
         const withNeeded = files.map((one) => ({ ...one, md5: needs(one, one.size) ? one.md5 : undefined }))
-        const made = (of: DigestedFile[]) =>
+        const made = (of: HashedFile[]) =>
           plan(of, all, each.force).decisions.map(({ file, ...rest }) => ({ ...rest, path: file.path }))
         expect(made(withNeeded)).toEqual(made(files))
       }),
