@@ -12,15 +12,15 @@ export async function currentHeaders(
   concurrency: number,
 ): Promise<Map<string, StoredObject>> {
   const heads = new Map<string, StoredObject>()
-  let isAllowed = true
+  let hasFailed = false
   await eachInParallel(concurrency, keys, async (key) => {
-    if (!isAllowed) return
+    if (hasFailed) return
     try {
       const shown = await bucket.head(key)
       if (shown) heads.set(key, shown)
     } catch (error) {
+      hasFailed = true
       if (!isForbidden(error) && answerOf(error).status !== 501) throw error
-      isAllowed = false
     }
   })
   return heads
