@@ -5,8 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { bundle } from '../bench/bundle.js'
-import { figuresIn } from '../bench/tools/ours.js'
 import { deployEnv } from '../fixtures/build/environment.js'
 import { withBucket } from '../fixtures/s3/with-bucket.js'
 
@@ -18,6 +16,8 @@ const most = 150
  * Where there is plenty of memory, Node lets garbage grow to several times of what is in use, and on Node 24 its space for new objects too. What a
  * deploy needs shows where it has to do with little: megabytes for what is in use for long, and for half of the new objects.
  */
+const script = join(import.meta.dirname, '../fixtures/build/publish-folder.mjs')
+
 const little = ['--max-old-space-size=48', '--max-semi-space-size=8']
 
 describe(`a deploy of ${count.toLocaleString('en')} files`, () => {
@@ -28,13 +28,11 @@ describe(`a deploy of ${count.toLocaleString('en')} files`, () => {
   })
 
   let dir: string
-  let script: string
   let paths: string[]
   const fileOf = (path: string) => join(dir, 'dist', path)
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'static-s3-memory-'))
-    script = await bundle('bench/tools/ours/publish-folder.ts', 'memory')
     paths = Array.from({ length: count }, (_, i) => `assets/${i % 50}/chunk-${i}-aB3dE5fG.js`)
     for (let i = 0; i < 50; i++) mkdirSync(fileOf(`assets/${i}`), { recursive: true })
     for (const path of paths) writeFileSync(fileOf(path), `export default '${path}'`)
@@ -46,7 +44,8 @@ describe(`a deploy of ${count.toLocaleString('en')} files`, () => {
     const argv = [...little, script, join(dir, 'dist'), join(dir, 'fingerprinted.json')]
     const env = { ...process.env, NODE_ENV: 'production', ...deployEnv(s3, bucket) }
     const { stdout } = await promisify(execFile)(process.execPath, argv, { env })
-    const { before, peak } = figuresIn<{ before: number; peak: number }>(stdout)
+    const [, figures = ''] = /^FIGURES (.*)$/m.exec(stdout) ?? []
+    const { before, peak } = JSON.parse(figures) as { before: number; peak: number }
     const megabytes = Math.round((peak - before) / 1e6)
     expect(megabytes).toBeLessThan(most)
     return { stdout, megabytes }
