@@ -12,11 +12,12 @@ export function environment(home: string, certificate?: string): Record<string, 
     AWS_REGION: 'us-east-1',
     AWS_DEFAULT_REGION: 'us-east-1',
     AWS_EC2_METADATA_DISABLED: 'true',
-    ...(certificate === undefined ? {} : trusting(certificate)),
+    // For Node and for Go's programs. The others have settings of their own.
+    ...(certificate === undefined ? {} : { NODE_EXTRA_CA_CERTS: certificate, SSL_CERT_FILE: certificate }),
   }
 }
 
-/** Node; boto3 and the AWS command line; Go's programs. */
-function trusting(certificate: string): Record<string, string> {
-  return { NODE_EXTRA_CA_CERTS: certificate, AWS_CA_BUNDLE: certificate, SSL_CERT_FILE: certificate }
+/** For boto3 and the AWS command line. rclone fails if it is set. */
+export function awsBundle(certificate: string | undefined): Record<string, string> {
+  return certificate === undefined ? {} : { AWS_CA_BUNDLE: certificate }
 }

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { deployEnv } from '../fixtures/build/environment.js'
 import { withBucket } from '../fixtures/s3/with-bucket.js'
 
+const script = join(import.meta.dirname, '../fixtures/build/publish-folder.mjs')
 const count = Number(process.env.FILES ?? 20_000)
 /** Megabytes that a deploy may take beyond what Node takes at its start. */
 const most = 150
@@ -16,8 +17,6 @@ const most = 150
  * Where there is plenty of memory, Node lets garbage grow to several times of what is in use, and on Node 24 its space for new objects too. What a
  * deploy needs shows where it has to do with little: megabytes for what is in use for long, and for half of the new objects.
  */
-const script = join(import.meta.dirname, '../fixtures/build/publish-folder.mjs')
-
 const little = ['--max-old-space-size=48', '--max-semi-space-size=8']
 
 describe(`a deploy of ${count.toLocaleString('en')} files`, () => {

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { awsBundle } from '../environment.js'
 import { type Executable, findExecutable } from './executable.js'
 import type { Deploy, Tool } from './tool.js'
 
@@ -12,6 +13,7 @@ interface Program {
   version: RegExp
   install: string
   argv(deploy: Deploy): string[]
+  env?(deploy: Deploy): Record<string, string>
 }
 
 function program({ executable, versionFlag, version, argv, ...rest }: Program): Tool {
@@ -39,6 +41,7 @@ export const awsCli = program({
     ...['s3', 'sync', deploy.folder.dir, target(deploy)],
     ...['--endpoint-url', deploy.endpoint, '--only-show-errors'],
   ],
+  env: ({ certificate }) => awsBundle(certificate),
 })
 
 export const s3cmd = program({
