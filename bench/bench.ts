@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { loadavg } from 'node:os'
 import { Cell, type FoundTool } from './cell.js'
 import { chosenPlan, flags, type Part, usage } from './flags.js'
 import { packageFolder } from './paths.js'
@@ -27,7 +28,8 @@ function keptResults(): Results {
 
 async function findTools(results: Results): Promise<FoundTool[]> {
   const found: FoundTool[] = []
-  for (const tool of allTools(sockets).filter(({ name }) => flags.tools.includes(name))) {
+  const planned = new Set(plan.cells.flatMap(({ tools }) => tools))
+  for (const tool of allTools(sockets).filter(({ name }) => planned.has(name))) {
     const version = await tool.find()
     delete results.missing[tool.name]
     if (version !== undefined) found.push({ tool, version })
@@ -41,19 +43,30 @@ async function findTools(results: Results): Promise<FoundTool[]> {
 
 async function runWorks(results: Results, server: BenchServer): Promise<void> {
   const found = await findTools(results)
-  const warmUp = { tool: theLimit, version: (await theLimit.find()) ?? '' }
+  await warmUp(server)
   const hopeless = new Map<WorkName, Set<string>>()
   for (const { work: name, tools, ...cell } of plan.cells) {
     const work = workCalled(name)
     const tooSlow = hopeless.get(name) ?? new Set()
     hopeless.set(name, tooSlow)
     const rows = await new Cell({
-      ...{ ...cell, work, folders: foldersOf(work), warmUp, slow, timeout, hopeless: tooSlow, server, say },
-      tools: found.filter(({ tool }) => tools?.includes(tool.name) ?? true),
+      ...{ ...cell, work, folders: foldersOf(work), slow, timeout, hopeless: tooSlow, server, say },
+      tools: found.filter(({ tool }) => tools.includes(tool.name)),
     }).run()
     for (const { tool, phase, note } of rows) if (phase === 'first' && note === 'timeout') tooSlow.add(tool)
     results.rows = merge(results.rows, rows, 'work', 'latency', 'protocol', 'phase', 'tool')
     writeResults(resultsFile, results)
+  }
+}
+
+/** Runs the server's code until Node has compiled it. */
+async function warmUp(server: BenchServer): Promise<void> {
+  const work = workCalled('site')
+  const tools = [{ tool: theLimit, version: (await theLimit.find()) ?? '' }]
+  for (const protocol of protocols) {
+    const cell = { work, protocol, latency: 0, phases: ['first'], rounds: 1, tools } as const
+    const limits = { slow, timeout, hopeless: new Set<string>() }
+    await new Cell({ ...cell, ...limits, folders: foldersOf(work), server, say }).run()
   }
 }
 
@@ -103,6 +116,8 @@ async function main(): Promise<void> {
   const results = keptResults()
   if (!flags.report) {
     if (!existsSync(packageFolder)) throw new Error(`${packageFolder} does not exist: run \`npm run build\` first`)
+    const [load = 0] = loadavg()
+    if (load > 0.5) say(`the load is ${load.toFixed(1)}: times and CPU times will be too high, and ratios wrong`)
     const server = await startServer()
     for (const part of flags.parts) await runPart[part](results, server)
     await server.close()

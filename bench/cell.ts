@@ -31,8 +31,6 @@ export interface CellInput {
   slow: number
   /** Tools that exceeded the time limit at a lower latency. */
   hopeless: ReadonlySet<string>
-  /** Runs once before the first measured run, so that the server's code is compiled. */
-  warmUp: FoundTool
   say(message: string): void
 }
 
@@ -54,11 +52,9 @@ export class Cell {
   }
 
   async run(): Promise<Row[]> {
-    const { server, folders, latency, phases, tools, rounds, warmUp } = this.#input
+    const { server, folders, latency, phases, tools, rounds } = this.#input
     await server.know(folders.knownFile)
     await server.setLatency(latency)
-    await server.reset()
-    await this.#attempt(warmUp, 'first')
     for (let round = 0; round < rounds; round++) {
       // Each round begins with another tool.
       const first = round % tools.length

@@ -1,17 +1,15 @@
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { cacheFolder } from './paths.js'
-import { fullPlan, type Plan, targetsPlan } from './plan.js'
+import { fullPlan, type Plan, targetsPlan, toolNames } from './plan.js'
 import { phases, protocols } from './results.js'
-import { allTools } from './tools/index.js'
-import { works } from './work/works.js'
+import { type WorkName, works } from './work/works.js'
 
 export const parts = ['works', 'vite', 'server'] as const
 
 export type Part = (typeof parts)[number]
 
 const workNames = works.map(({ name }) => name)
-const toolNames = allTools(0).map(({ name }) => name)
 
 export const usage = `npm run bench -- [flags]
 
@@ -31,8 +29,8 @@ export const usage = `npm run bench -- [flags]
   --sockets NUMBER    how many the limit opens; 128
   --json FILE         keeps the results; a new result replaces the old one of the same row
 
-Commas separate names and numbers. --work, --protocol, --latency, --phase and --tools choose among the planned rows; --protocol and --latency
-together may also name rows that are not planned. With any of them only the part works is run, unless --part names others.`
+Commas separate names and numbers. --work, --protocol, --latency, --phase and --tools choose among the planned rows. With any of them only the part
+works runs, unless --part names others.`
 
 const { values } = parseArgs({
   options: {
@@ -73,38 +71,40 @@ export const flags = {
   write: values.write,
   report: values.report,
   parts: values.part === undefined ? defaultParts : chosen('part', parts),
-  tools: chosen('tools', toolNames),
   rounds: values.rounds === undefined ? undefined : Number(values.rounds),
   slow: Number(values.slow) * 1000,
   timeout: Number(values.timeout) * 1000,
   sockets: Number(values.sockets),
-  // npm runs the bench in its own folder, and the user meant the folder in which he called npm.
+  // A relative path belongs to the folder in which the user called npm, not to bench/.
   resultsFile: resolve(process.env.INIT_CWD ?? '.', values.json),
 }
 
-/** The planned rows that the flags leave. */
+/**
+ * The planned rows that the flags leave.
+ *
+ * @throws Error if no row is left
+ */
 export function chosenPlan(): Plan {
   const plan = values.targets ? targetsPlan : fullPlan
-  const chosenWorks = new Set<string>(chosen('work', workNames))
+  const chosenWorks = chosen('work', workNames)
   const chosenPhases = chosen('phase', phases)
   const chosenProtocols = chosen('protocol', protocols)
+  const chosenTools = chosen('tools', toolNames)
   const latencies = values.latency?.split(',').map(Number)
-  const isChosen = ({ work, latency }: { work: string; latency: number }) =>
-    chosenWorks.has(work) && (latencies?.includes(latency) ?? true)
-  const named = [...chosenWorks].flatMap((work) =>
-    chosenProtocols.flatMap((protocol) =>
-      (latencies ?? []).map((latency) => ({ work, protocol, latency, phases, rounds: 5 })),
-    ),
-  ) as Plan['cells']
-  const cells = values.protocol !== undefined && latencies ? named : plan.cells
-  return {
-    cells: cells
-      .filter((cell) => isChosen(cell) && chosenProtocols.includes(cell.protocol))
-      .map((cell) => ({
-        ...cell,
-        phases: cell.phases.filter((phase) => chosenPhases.includes(phase)),
-        rounds: flags.rounds ?? cell.rounds,
-      })),
-    viteBuilds: plan.viteBuilds.filter(isChosen).map((build) => ({ ...build, rounds: flags.rounds ?? build.rounds })),
-  }
+  const isChosen = ({ work, latency }: { work: WorkName; latency: number }) =>
+    chosenWorks.includes(work) && (latencies?.includes(latency) ?? true)
+  const cells = plan.cells
+    .filter((cell) => isChosen(cell) && chosenProtocols.includes(cell.protocol))
+    .map((cell) => ({
+      ...cell,
+      phases: cell.phases.filter((phase) => chosenPhases.includes(phase)),
+      tools: cell.tools.filter((tool) => chosenTools.includes(tool)),
+      rounds: flags.rounds ?? cell.rounds,
+    }))
+    .filter((cell) => cell.phases.length > 0 && cell.tools.length > 0)
+  if (cells.length === 0) throw new Error('no planned row fits these flags: see bench/plan.ts')
+  const viteBuilds = plan.viteBuilds
+    .filter(isChosen)
+    .map((build) => ({ ...build, rounds: flags.rounds ?? build.rounds }))
+  return { cells, viteBuilds }
 }

@@ -1,5 +1,6 @@
 import type { Phase, Protocol } from './results.js'
 import { phases } from './results.js'
+import { allTools } from './tools/index.js'
 import type { WorkName } from './work/works.js'
 
 /** Rows that are measured side by side. */
@@ -9,8 +10,7 @@ export interface CellPlan {
   latency: number
   phases: readonly Phase[]
   rounds: number
-  /** All tools, if undefined. */
-  tools?: readonly string[]
+  tools: readonly string[]
 }
 
 export interface Plan {
@@ -21,6 +21,7 @@ export interface Plan {
 const https = { protocol: 'https', phases } as const
 /** No target compares deploys over plain HTTP in which five files changed. */
 const http = { protocol: 'http', phases: ['first', 'rebuild'] } as const
+export const toolNames = allTools(0).map(({ name }) => name)
 const ours = ['static-s3']
 /** Every peer that has been the fastest correct one, and those that come close. */
 const fast = ['static-s3', 'limit', 's5cmd sync', 'rclone copy', 's3-sync-client']
@@ -41,13 +42,13 @@ export const targetsPlan: Plan = {
 
 export const fullPlan: Plan = {
   cells: [
-    { ...https, work: 'many-small', latency: 20, rounds: 5 },
-    { ...https, work: 'many-small', latency: 60, rounds: 5 },
-    { ...http, work: 'many-small', latency: 20, rounds: 5 },
-    { ...https, work: 'site', latency: 20, rounds: 5 },
-    { ...https, work: 'site', latency: 60, rounds: 5 },
-    { ...https, work: 'large', latency: 20, rounds: 3 },
-    { ...https, work: 'twenty-thousand', latency: 20, rounds: 3 },
+    { ...https, work: 'many-small', latency: 20, rounds: 5, tools: toolNames },
+    { ...https, work: 'many-small', latency: 60, rounds: 5, tools: toolNames },
+    { ...http, work: 'many-small', latency: 20, rounds: 5, tools: toolNames },
+    { ...https, work: 'site', latency: 20, rounds: 5, tools: toolNames },
+    { ...https, work: 'site', latency: 60, rounds: 5, tools: toolNames },
+    { ...https, work: 'large', latency: 20, rounds: 3, tools: toolNames },
+    { ...https, work: 'twenty-thousand', latency: 20, rounds: 3, tools: toolNames },
     { ...https, work: 'hundred-thousand', latency: 20, rounds: 2, tools: ours },
   ],
   viteBuilds: [

@@ -10,7 +10,7 @@ export interface Target {
   unit: '×' | 'MB' | 'ms' | 's' | ''
   /** Undefined if it was not measured. */
   found: number | undefined
-  /** The other side of a comparison, or where the figure was the worst. */
+  /** The other side of a comparison, a formula, or the row with the worst figure. */
   against: string
 }
 
@@ -26,7 +26,13 @@ export function targets(results: Results): Target[] {
     roundTrips('sequential round trips, unchanged', at20, at60, 'rebuild', 2.3),
     cpuPerFile('CPU per uploaded file, plain', plain),
     cpuPerFile('CPU per uploaded file, TLS', at20),
-    { what: 'unchanged, 3,000 files: CPU', wanted: 0.45, unit: 's', found: cpuOf(at20, 'rebuild'), against: '' },
+    {
+      what: 'unchanged, 3,000 files: CPU',
+      wanted: 0.45,
+      unit: 's',
+      found: cpuOf(at20, ourName, 'rebuild'),
+      against: '',
+    },
     { what: 'unchanged, 3,000 files, 20 ms', wanted: 0.8, ...ratio, ...toPeer(at20, 'rebuild') },
     { what: 'first deploy of 3,000 files, 20 ms, plain', wanted: 0.55, ...ratio, ...toPeer(plain, 'first') },
     { what: 'first deploy of 3,000 files, 20 ms, TLS', wanted: 0.5, ...ratio, ...toPeer(at20, 'first') },
@@ -58,20 +64,24 @@ export function targets(results: Results): Target[] {
 /** Every sequential round trip makes a deploy 40 ms longer at 60 ms than at 20 ms. */
 function roundTrips(what: string, at20: CellRows, at60: CellRows, phase: Phase, wanted: number): Target {
   const [short, long] = [timeOf(at20, ourName, phase), timeOf(at60, ourName, phase)]
-  const found = short !== undefined && long !== undefined ? (long - short) / (60 - 20) : undefined
-  return { what, wanted, unit: '', found, against: '60 ms less 20 ms, over 40 ms' }
+  const trips = short !== undefined && long !== undefined ? (long - short) / (60 - 20) : 0
+  // On a busy machine the times may differ the wrong way round.
+  const found = trips > 0 ? trips : undefined
+  return { what, wanted, unit: '', found, against: '(time at 60 ms − time at 20 ms) / 40 ms' }
 }
 
 /** The CPU time that a first deploy takes beyond an unchanged one. */
 function cpuPerFile(what: string, cell: CellRows): Target {
-  const [first, unchanged] = [cpuOf(cell, 'first'), cpuOf(cell, 'rebuild')]
+  const [first, unchanged] = [cpuOf(cell, ourName, 'first'), cpuOf(cell, ourName, 'rebuild')]
+  const limit = cpuOf(cell, limitName, 'first')
+  const limits = limit === undefined ? '' : `; the limit takes ${((1000 * limit) / 3000).toFixed(2)} ms`
   const found = first !== undefined && unchanged !== undefined ? (1000 * (first - unchanged)) / 3000 : undefined
-  return { what, wanted: 0.3, unit: 'ms', found, against: 'first deploy less unchanged, over 3,000' }
+  return { what, wanted: 0.3, unit: 'ms', found, against: `(first deploy − unchanged) / 3,000${limits}` }
 }
 
-/** Median CPU seconds of static-s3. */
-function cpuOf(cell: CellRows, phase: Phase): number | undefined {
-  const row = rowOf(cell, ourName, phase)
+/** Median CPU seconds. */
+function cpuOf(cell: CellRows, tool: string, phase: Phase): number | undefined {
+  const row = rowOf(cell, tool, phase)
   return row && row.runs.length > 0 ? median(row.runs.map(({ cpuSeconds }) => cpuSeconds)) : undefined
 }
 
