@@ -739,11 +739,11 @@ describe('in a bucket in memory', () => {
 
   describe('requested beside the first uploads', () => {
     let warnings: string[]
-    let unhandled: ReturnType<typeof vi.fn>
+    let unhandled: ReturnType<typeof vi.fn<() => void>>
 
     beforeEach(() => {
       warnings = []
-      unhandled = vi.fn()
+      unhandled = vi.fn<() => void>()
       process.on('unhandledRejection', unhandled)
     })
     afterEach(async () => {

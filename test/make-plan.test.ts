@@ -5,7 +5,7 @@ import { type MemoryBucket, memoryBucket } from '../fixtures/memory-bucket.js'
 import type { Bucket, ObjectParameters, WrittenObject } from '../src/core/bucket.js'
 import { bodyOfBytes } from '../src/core/bytes.js'
 import { currentHeaders } from '../src/core/current-headers.js'
-import type { DigestedFile } from '../src/core/digest.js'
+import type { HashedFile } from '../src/core/hash.js'
 import { StaticS3Error } from '../src/core/error.js'
 import type { Lock } from '../src/core/lock.js'
 import { makePlan } from '../src/core/make-plan.js'
@@ -41,7 +41,7 @@ beforeEach(() => {
   }
 })
 
-const file = (path: string, content: string, parameters: ObjectParameters = js): DigestedFile => ({
+const file = (path: string, content: string, parameters: ObjectParameters = js): HashedFile => ({
   ...{ path, dir: '/dist', key: `static/${path}`, group: 'asset', parameters, size: content.length },
   ...{ md5: hash('md5', content), sha256: hash('sha256', content), content: Buffer.from(content) },
 })
@@ -60,7 +60,7 @@ interface Options {
   concurrency?: number
 }
 
-async function planOf(files: readonly DigestedFile[], options: Options = {}) {
+async function planOf(files: readonly HashedFile[], options: Options = {}) {
   const { survey = await takeSurvey(memory, 'static'), written, ...rest } = options
   const settings = { force: false, fileOverwrite: true, concurrency: 4, ...rest }
   return makePlan({ files, bucket, settings, warn: (message) => warnings.push(message) }, survey, written)
@@ -70,7 +70,7 @@ const decided = ({ decisions }: Awaited<ReturnType<typeof planOf>>) =>
   decisions.map(({ file: { path }, action, reason }) => `${path} ${action} ${reason}`)
 
 /** A deploy without a lock: nobody else is there. */
-async function deploy(files: readonly DigestedFile[], release: number) {
+async function deploy(files: readonly HashedFile[], release: number) {
   time += 1000
   const survey = await takeSurvey(memory, 'static')
   const plan = await planOf(files, { survey })
@@ -261,7 +261,7 @@ describe('a plan after another deploy came between', () => {
 })
 
 describe('fingerprinted names that come with other bytes', () => {
-  const hashed = (path: string, content: string): DigestedFile => ({ ...file(path, content), group: 'fingerprinted' })
+  const hashed = (path: string, content: string): HashedFile => ({ ...file(path, content), group: 'fingerprinted' })
   const what = 'the bucket has other bytes under the same fingerprinted name, which browsers keep for a year'
   const files = [file('proof', 'x'), hashed('a-1', 'x'), hashed('b-1', 'x')]
 

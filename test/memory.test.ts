@@ -5,11 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { bundle } from '../bench/bundle.js'
-import { figuresIn } from '../bench/tools/ours.js'
 import { deployEnv } from '../fixtures/build/environment.js'
 import { withBucket } from '../fixtures/s3/with-bucket.js'
 
+const script = join(import.meta.dirname, '../fixtures/build/publish-folder.mjs')
 const count = Number(process.env.FILES ?? 20_000)
 /** Megabytes that a deploy may take beyond what Node takes at its start. */
 const most = 150
@@ -28,13 +27,11 @@ describe(`a deploy of ${count.toLocaleString('en')} files`, () => {
   })
 
   let dir: string
-  let script: string
   let paths: string[]
   const fileOf = (path: string) => join(dir, 'dist', path)
 
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'static-s3-memory-'))
-    script = await bundle('bench/tools/ours/publish-folder.ts', 'memory')
     paths = Array.from({ length: count }, (_, i) => `assets/${i % 50}/chunk-${i}-aB3dE5fG.js`)
     for (let i = 0; i < 50; i++) mkdirSync(fileOf(`assets/${i}`), { recursive: true })
     for (const path of paths) writeFileSync(fileOf(path), `export default '${path}'`)
@@ -46,7 +43,8 @@ describe(`a deploy of ${count.toLocaleString('en')} files`, () => {
     const argv = [...little, script, join(dir, 'dist'), join(dir, 'fingerprinted.json')]
     const env = { ...process.env, NODE_ENV: 'production', ...deployEnv(s3, bucket) }
     const { stdout } = await promisify(execFile)(process.execPath, argv, { env })
-    const { before, peak } = figuresIn<{ before: number; peak: number }>(stdout)
+    const [, figures = ''] = /^FIGURES (.*)$/m.exec(stdout) ?? []
+    const { before, peak } = JSON.parse(figures) as { before: number; peak: number }
     const megabytes = Math.round((peak - before) / 1e6)
     expect(megabytes).toBeLessThan(most)
     return { stdout, megabytes }
