@@ -1,21 +1,21 @@
 import { dirname, resolve } from 'node:path'
 import type { Plugin, ResolvedConfig, UserConfig } from 'vite'
-import type { Asked } from './core/ask.js'
-import type { Output, Snapshot } from './core/collect.js'
-import { StaticS3Error } from './core/error.js'
-import { notProduction } from './core/gate.js'
-import type { Options } from './core/options.js'
-import { encodePath } from './core/public-url.js'
-import { isWebAppManifest, staysOnPageOrigin } from './core/same-origin.js'
-import type { Settings } from './core/settings.js'
-import { workerBlobUrl } from './core/worker-body.js'
+import type { Asked } from './deploy/early-survey.js'
+import type { Output, Snapshot } from './files/collect.js'
+import { StaticS3Error } from './runtime/error.js'
+import type { Options } from './settings/options.js'
+import type { Settings } from './settings/settings.js'
+import { notProduction } from './settings/switch.js'
+import { encodePath } from './urls/public-url.js'
+import { isWebAppManifest, staysOnPageOrigin } from './urls/same-origin.js'
+import { workerBlobUrl } from './urls/worker-url.js'
 import { type BuildEnvironment, environmentOf } from './vite/environment.js'
 import { type Fingerprints, watchFingerprints } from './vite/fingerprints.js'
 import { frameworkOwning } from './vite/frameworks.js'
 import { findSprites } from './vite/sprites.js'
 import { watchWorkerBuilds } from './vite/workers.js'
 
-export type { Options, Rule } from './core/options.js'
+export type { Options, Rule } from './settings/options.js'
 
 /** Vite's `Plugin`, of whichever version: its own type would tie the configuration to the Vite that this package finds. */
 export interface VitePlugin {
@@ -49,7 +49,7 @@ export function staticS3(options: Options = {}): VitePlugin {
   const namedDotfiles = new Set<string>()
   let home: (path: string) => string | undefined = () => undefined
   // Loaded where the plugin is on: elsewhere it costs next to nothing.
-  let beforeBuild: typeof import('./core/before-build.js') | undefined
+  let beforeBuild: typeof import('./deploy/before-build.js') | undefined
   const workers = watchWorkerBuilds()
   const sprites = findSprites(() => ({
     publicDir: config.publicDir,
@@ -112,7 +112,7 @@ export function staticS3(options: Options = {}): VitePlugin {
       sprites.clear()
       // A dev server has nothing to decide, and is told of no problem.
       if (command === 'serve') return defineStaticUrl(ordinaryBase(userConfig))
-      const { prepare } = await import('./core/prepare.js')
+      const { prepare } = await import('./deploy/load-settings.js')
       const resolved = await prepare({
         options,
         build: { watch: Boolean(userConfig.build?.watch), whyNotProduction: whyNotProduction(), mode },
@@ -124,7 +124,7 @@ export function staticS3(options: Options = {}): VitePlugin {
         return defineStaticUrl(ordinaryBase(userConfig))
       }
       settings = resolved.settings
-      beforeBuild = await import('./core/before-build.js')
+      beforeBuild = await import('./deploy/before-build.js')
       home = beforeBuild.staysHome(settings, [{ namedDotfiles }])
       const { rewrite, publicUrl } = settings
       return {
@@ -168,7 +168,7 @@ export function staticS3(options: Options = {}): VitePlugin {
       // Before anything is waited for: the build may fail meanwhile, and another one begin.
       const asked = settings && build.write && !serverSide ? beforeBuild?.ask(settings) : undefined
       // Loaded while the bundler is at work.
-      if (asked) void import('./core/after-build.js')
+      if (asked) void import('./deploy/after-build.js')
       const run: Run = { identity, before: new Map(), begun: 0, outputs: [], asked }
       runs.set(name, run)
       if (settings && beforeBuild) run.before = await beforeBuild.takeSnapshots(outputFolders(config.root, build))
@@ -239,7 +239,7 @@ export function staticS3(options: Options = {}): VitePlugin {
           ambiguous.clear()
           const { plugins, base } = config
           const [{ publish, terminalOf, urlInBucket, colors }, { precacheFrom }] = await Promise.all([
-            import('./core/after-build.js'),
+            import('./deploy/after-build.js'),
             import('./vite/pwa.js'),
           ])
           const inBucket = urlInBucket(settings, run.outputs)

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { selfSigned } from '../../fixtures/self-signed.js'
+import { selfSigned } from '../../fixtures/s3/self-signed.js'
 import { control } from './control.js'
 import type { Exchange, Head } from './http.js'
 import { listenHttp, listenHttps, noTraffic } from './listen.js'

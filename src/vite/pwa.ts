@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { posix } from 'node:path'
-import { type BuiltFile, fileOf } from '../core/built-file.js'
-import { rewriteFile } from '../core/rewrite-file.js'
-import { isWebAppManifest, staysOnPageOrigin } from '../core/same-origin.js'
+import { type BuiltFile, fileOf } from '../files/built-file.js'
+import { rewriteFile } from '../files/rewrite-file.js'
+import { isWebAppManifest, staysOnPageOrigin } from '../urls/same-origin.js'
 
 /** A node as every ESTree parser gives it. */
 interface Node {

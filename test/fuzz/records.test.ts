@@ -3,8 +3,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { errorOf } from '../../fixtures/error-of.js'
 import { anyText, cases } from '../../fixtures/fuzz/chance.js'
-import { headersOf } from '../../src/core/headers.js'
-import { decodeRecord, encodeRecord, type RecordedObject, type ReleaseRecord } from '../../src/core/record.js'
+import { headersOf } from '../../src/bucket/headers.js'
+import { decodeRecord, encodeRecord, type RecordedObject, type ReleaseRecord } from '../../src/release/record.js'
 
 describe('a record', () => {
   const location = 'static'
