@@ -125,7 +125,7 @@ export function staticS3(options: Options = {}): VitePlugin {
       }
       settings = resolved.settings
       beforeBuild = await import('./deploy/before-build.js')
-      home = beforeBuild.staysHome(settings, [{ namedDotfiles }])
+      home = beforeBuild.whyLeftOut(settings, [{ namedDotfiles }])
       const { rewrite, publicUrl } = settings
       return {
         ...defineStaticUrl(publicUrl),

@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto'
+
 /** PutObject parameters beside bucket, key and body, under S3's own names (`CacheControl`, `ContentType`, `Metadata`, …). */
 export type ObjectParameters = Record<string, unknown>
 
@@ -17,6 +19,14 @@ export interface Body {
   sha256: string
   /** Called once for each attempt: pieces that were read can't be sent again. */
   open(): Promise<Uint8Array | Pieces>
+}
+
+/** Bytes up to which a body is kept in one piece of memory. */
+export const smallBytes = 256 * 1024
+
+/** A body that is in memory. */
+export function bodyOfBytes(bytes: Buffer): Body {
+  return { size: bytes.length, sha256: hash('sha256', bytes), open: async () => bytes }
 }
 
 export interface ListedObject {

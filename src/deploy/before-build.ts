@@ -4,5 +4,5 @@
  */
 
 export { takeSnapshots } from '../files/collect.js'
-export { staysHome } from '../files/why-left-out.js'
+export { whyLeftOut } from '../files/why-left-out.js'
 export { ask } from './early-survey.js'

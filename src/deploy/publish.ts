@@ -5,9 +5,10 @@ import { release } from '../release/release.js'
 import { showProgress } from '../report/progress.js'
 import { report } from '../report/report.js'
 import { debugging, plain, readable, StaticS3Error } from '../runtime/error.js'
-import { type Stop, stopBySignal, unlessAborted, until } from '../runtime/stop.js'
+import { type Stop, stopBySignal, unlessAborted } from '../runtime/stop.js'
 import { whoDeploys } from './deployer.js'
 import { type FolderInput, findFiles, hashFound } from './read-files.js'
+import { until } from './stoppable-bucket.js'
 
 /** The bundler's own log, which puts our name before each message. */
 export interface Logger {

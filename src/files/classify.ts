@@ -1,11 +1,10 @@
 import type { ObjectParameters } from '../bucket/bucket.js'
 import type { Settings } from '../settings/settings.js'
 import { staysOnPageOrigin } from '../urls/same-origin.js'
-import type { BuiltFile } from './built-file.js'
+import type { BuiltFile, Group } from './built-file.js'
 import type { Collected, LeftOut, Output } from './collect.js'
 import { contentType } from './content-type.js'
-import type { Group } from './groups.js'
-import { isChoice, matcher, staysHome } from './why-left-out.js'
+import { isChoice, matcher, whyLeftOut } from './why-left-out.js'
 
 export interface ClassifiedFile extends Pick<BuiltFile, 'path' | 'dir'> {
   key: string
@@ -32,7 +31,7 @@ export function classify(
   policy: Policy,
   outputs: readonly Pick<Output, 'namedDotfiles'>[] = [],
 ): Classified {
-  const whyHome = staysHome(policy, outputs)
+  const whyHome = whyLeftOut(policy, outputs)
   const parametersOf = parametersBy(policy)
   const prefix = policy.location === '' ? '' : `${policy.location}/`
   const files: ClassifiedFile[] = []

@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto'
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import type { Body, Pieces } from '../bucket/bucket.js'
+import { smallBytes } from '../bucket/bucket.js'
 import { StaticS3Error } from '../runtime/error.js'
 import { fileOf } from './built-file.js'
 import type { HashedFile } from './hash.js'
 import { piecesOf } from './large-file.js'
-import { readSmall, smallBytes } from './small-file.js'
+import { readSmall } from './small-file.js'
 
 /** A file's content for its upload, read anew for each attempt unless it is in memory. It is refused if it has changed since it was hashed. */
 export function bodyOfFile(file: HashedFile): Body {

@@ -1,10 +1,11 @@
 import { statSync } from 'node:fs'
+import { smallBytes } from '../bucket/bucket.js'
 import { eachInParallel } from '../runtime/parallel.js'
 import { fileOf } from './built-file.js'
 import type { ClassifiedFile } from './classify.js'
 import { type Content, hashSmall, largeHasher } from './hash-content.js'
 import { searchFor } from './secret-search.js'
-import { readSmall, smallBytes, yieldBetweenFiles } from './small-file.js'
+import { readSmall, yieldBetweenFiles } from './small-file.js'
 
 export interface HashedFile extends ClassifiedFile {
   /** Bytes. */

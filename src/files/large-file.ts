@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import type { Pieces } from '../bucket/bucket.js'
+import { smallBytes } from '../bucket/bucket.js'
 import { yieldEvery } from '../runtime/parallel.js'
-import { smallBytes } from './small-file.js'
 
 /** Bytes that are sent in one piece. */
 const sentBytes = 256 * 1024

@@ -1,8 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { yieldEvery } from '../runtime/parallel.js'
 
-/** Bytes up to which a file is read in one piece. */
-export const smallBytes = 256 * 1024
 /** Bytes after which the event loop runs, some four milliseconds, and the bytes that opening a file counts as. */
 const yieldBytes = 2 * 1024 * 1024
 const opening = 16 * 1024

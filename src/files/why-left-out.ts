@@ -1,15 +1,16 @@
 import picomatch from 'picomatch'
 import type { Settings } from '../settings/settings.js'
+import { encodePath } from '../urls/public-url.js'
 import type { Output } from './collect.js'
 
 type Selection = Pick<Settings, 'include' | 'exclude' | 'sourceMaps'>
 
 /**
- * Why a file isn't uploaded, or undefined for one that is.
+ * Why a file is left out; undefined for a file that is uploaded.
  *
  * @param outputs say which dotfiles the bundler named
  */
-export function staysHome(
+export function whyLeftOut(
   { include, exclude, sourceMaps }: Selection,
   outputs: readonly Pick<Output, 'namedDotfiles'>[] = [],
 ): (path: string) => string | undefined {
@@ -18,11 +19,20 @@ export function staysHome(
   const excluded = matcher(exclude)
   return (path) => {
     if (!included(path)) return 'not included'
-    return reasonToStayHome(path, sourceMaps, isNamed) ?? (excluded(path) ? 'excluded' : undefined)
+    return reasonByName(path, sourceMaps, isNamed) ?? (excluded(path) ? 'excluded' : undefined)
   }
 }
 
-/** Whether a reason to stay home is the user's own `include` or `exclude`. */
+/** The public URL of a file of the output folder, by its path there; undefined for a file that is left out. */
+export function urlInBucket(
+  settings: Settings,
+  outputs: readonly Pick<Output, 'namedDotfiles'>[],
+): (path: string) => string | undefined {
+  const leftOut = whyLeftOut(settings, outputs)
+  return (path) => (leftOut(path) === undefined ? settings.publicUrl + encodePath(path) : undefined)
+}
+
+/** Whether the reason is the user's own `include` or `exclude`. */
 export function isChoice(reason: string): boolean {
   return reason === 'not included' || reason === 'excluded'
 }
@@ -37,7 +47,7 @@ export function matcher(globs: readonly string[]): (path: string) => boolean {
   return (path) => matchers.some((matches) => matches(path))
 }
 
-function reasonToStayHome(
+function reasonByName(
   path: string,
   sourceMaps: Selection['sourceMaps'],
   isNamed: (path: string) => boolean,

@@ -1,5 +1,5 @@
 import type { Body, ObjectParameters } from '../bucket/bucket.js'
-import { bodyOfBytes } from '../bucket/bytes.js'
+import { bodyOfBytes } from '../bucket/bucket.js'
 import { StaticS3Error } from '../runtime/error.js'
 import type { Deployer } from './record.js'
 

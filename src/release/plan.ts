@@ -1,7 +1,7 @@
 import type { ListedObject, StoredObject, WrittenObject } from '../bucket/bucket.js'
+import { smallBytes } from '../bucket/bucket.js'
 import { headersOf, showsHeaders } from '../bucket/headers.js'
 import type { HashedFile } from '../files/hash.js'
-import { smallBytes } from '../files/small-file.js'
 import type { RecordedObject } from './record.js'
 import type { Survey } from './survey.js'
 

@@ -1,5 +1,5 @@
 import type { Bucket } from '../bucket/bucket.js'
-import { groups } from '../files/groups.js'
+import { groups } from '../files/built-file.js'
 import type { HashedFile } from '../files/hash.js'
 import { answerOf, plain } from '../runtime/error.js'
 import { type Stop, unstoppable } from '../runtime/stop.js'

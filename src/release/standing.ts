@@ -1,4 +1,4 @@
-import { type Group, groups } from '../files/groups.js'
+import { type Group, groups } from '../files/built-file.js'
 
 type Counts = Readonly<Record<Group, number>>
 

@@ -1,5 +1,5 @@
 import type { Bucket, ListedObject, ObjectParameters, WrittenObject } from '../bucket/bucket.js'
-import { bodyOfBytes } from '../bucket/bytes.js'
+import { bodyOfBytes } from '../bucket/bucket.js'
 import { headersOf } from '../bucket/headers.js'
 import { compareKeys } from '../bucket/key-order.js'
 import type { Settings } from '../settings/settings.js'

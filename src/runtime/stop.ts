@@ -1,4 +1,3 @@
-import type { Bucket } from '../bucket/bucket.js'
 import { StaticS3Error } from './error.js'
 
 /** The end of a deploy by Ctrl-C or SIGTERM, in two steps: its lock can be given up only when all that was sent has been answered. */
@@ -118,18 +117,5 @@ export async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): P
     return await Promise.race([work, aborted])
   } finally {
     signal.removeEventListener('abort', abort)
-  }
-}
-
-/** A bucket that nothing more is asked of when the stop has begun; what was to be written before is cut off later. */
-export function until({ begun, cut }: Stop, bucket: Bucket): Bucket {
-  return {
-    list: (prefix, options) => bucket.list(prefix, { ...options, signal: options?.signal ?? begun }),
-    get: (key, signal = begun) => bucket.get(key, signal),
-    head: (key, signal = begun) => bucket.head(key, signal),
-    put: (key, body, parameters, signal = cut, check?) => bucket.put(key, body, parameters, signal, check),
-    copy: (from, to, parameters, signal = cut, check?) => bucket.copy(from, to, parameters, signal, check),
-    delete: (keys, signal = cut) => bucket.delete(keys, signal),
-    now: () => bucket.now(),
   }
 }

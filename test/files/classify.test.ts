@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { type Group, groups } from '../../src/files/built-file.js'
 import { classify } from '../../src/files/classify.js'
-import { type Group, groups } from '../../src/files/groups.js'
 import type { Settings } from '../../src/settings/settings.js'
 
 type Policy = Parameters<typeof classify>[1]

@@ -7,7 +7,7 @@ import { type MemoryBucket, memoryBucket } from '../../fixtures/bucket/memory-bu
 import { patient, settingsFor } from '../../fixtures/s3/connection.js'
 import { type EmbeddedS3, type LoggedRequest, s3Servers, startEmbedded, type TestS3 } from '../../fixtures/s3/index.js'
 import type { Bucket, WrittenObject } from '../../src/bucket/bucket.js'
-import { bodyOfBytes } from '../../src/bucket/bytes.js'
+import { bodyOfBytes } from '../../src/bucket/bucket.js'
 import { compareKeys } from '../../src/bucket/key-order.js'
 import type { HashedFile } from '../../src/files/hash.js'
 import { type Lock, type LockInput, takeLock } from '../../src/release/lock.js'

@@ -17,9 +17,9 @@ import {
   written,
   year,
 } from '../../fixtures/release/plan-scene.js'
+import { smallBytes } from '../../src/bucket/bucket.js'
 import { headersOf } from '../../src/bucket/headers.js'
 import type { HashedFile } from '../../src/files/hash.js'
-import { smallBytes } from '../../src/files/small-file.js'
 import { describedBy, type Known, needsMd5, plan, undescribed } from '../../src/release/plan.js'
 
 // What a plan needs to know beside listing and record: headers by HEAD, and MD5s.

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { memoryBucket } from '../../fixtures/bucket/memory-bucket.js'
 import { type EmbeddedS3, type LoggedRequest, startEmbedded } from '../../fixtures/s3/index.js'
 import type { Bucket } from '../../src/bucket/bucket.js'
-import { bodyOfBytes } from '../../src/bucket/bytes.js'
+import { bodyOfBytes } from '../../src/bucket/bucket.js'
 import { headersOf } from '../../src/bucket/headers.js'
 import { encodeRecord, type RecordedObject } from '../../src/release/record.js'
 import { lockKey, readFolder, recordKey, releasesFolder } from '../../src/release/releases-folder.js'

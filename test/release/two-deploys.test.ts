@@ -17,7 +17,7 @@ import {
 import { type EmbeddedS3, startEmbedded } from '../../fixtures/s3/index.js'
 import type { ObjectParameters } from '../../src/bucket/bucket.js'
 import { headersOf } from '../../src/bucket/headers.js'
-import type { Group } from '../../src/files/groups.js'
+import type { Group } from '../../src/files/built-file.js'
 import type { HashedFile } from '../../src/files/hash.js'
 import { decodeRecord, type ReleaseRecord } from '../../src/release/record.js'
 import { type Released, release } from '../../src/release/release.js'

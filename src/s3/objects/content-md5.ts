@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Body, ObjectParameters } from '../../bucket/bucket.js'
-import { smallBytes } from '../../files/small-file.js'
+import { smallBytes } from '../../bucket/bucket.js'
 import { StaticS3Error } from '../../runtime/error.js'
 import { readAnswer } from '../errors/s3-answer.js'
 import { unreadable } from './body.js'
