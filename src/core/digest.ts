@@ -10,7 +10,7 @@ import { readSmall, smallBytes, turnsOfFiles } from './small-file.js'
 export interface DigestedFile extends ClassifiedFile {
   /** Bytes. */
   size: number
-  /** Hex; what S3 compares content by. Only where nothing else will do (see `addMd5s`): it takes longer than the SHA-256. */
+  /** Hex; what S3 compares content by. Only where nothing else will do (see `needsMd5`): it takes longer than the SHA-256. */
   md5?: string | undefined
   /** Hex; what records compare content by. */
   sha256: string
