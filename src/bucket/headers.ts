@@ -36,7 +36,7 @@ const byDefault: readonly string[] = [
   'ServerSideEncryption',
 ]
 /** What an object has where its request said nothing else. */
-const defaults: ObjectParameters = { Metadata: {}, StorageClass: 'STANDARD' }
+const defaults: ObjectParameters = { Metadata: {}, StorageClass: 'STANDARD', BucketKeyEnabled: false }
 
 /** Whether an object shows exactly the headers that are wanted. Parameters that an object doesn't show, such as an ACL, are never the same. */
 export function showsHeaders(shown: Readonly<ObjectParameters>, wanted: Readonly<ObjectParameters>): boolean {
