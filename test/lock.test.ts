@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, type Mock, vi } from 'vitest'
 import { type MemoryBucket, memoryBucket } from '../fixtures/memory-bucket.js'
 import { patient, settingsFor } from '../fixtures/s3/connection.js'
 import { type EmbeddedS3, type LoggedRequest, s3Servers, startEmbedded, type TestS3 } from '../fixtures/s3/index.js'
@@ -739,11 +739,11 @@ describe('in a bucket in memory', () => {
 
   describe('requested beside the first uploads', () => {
     let warnings: string[]
-    let unhandled: ReturnType<typeof vi.fn>
+    let unhandled: Mock<() => void>
 
     beforeEach(() => {
       warnings = []
-      unhandled = vi.fn()
+      unhandled = vi.fn<() => void>()
       process.on('unhandledRejection', unhandled)
     })
     afterEach(async () => {
