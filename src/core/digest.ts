@@ -1,5 +1,6 @@
-import { hash } from 'node:crypto'
-import { statSync } from 'node:fs'
+import { createHash, hash } from 'node:crypto'
+import { createReadStream, statSync } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
 import { fileOf } from './built-file.js'
 import type { ClassifiedFile } from './classify.js'
 import { digestLarge, type LargeFile } from './digest-threads.js'
@@ -70,7 +71,7 @@ export async function digest(
     [],
     plainOf(files.length),
   )
-  const large: (LargeFile & { path: string })[] = []
+  const large: (LargeFile & { path: string; lacksMd5: boolean })[] = []
   const scratch = Buffer.allocUnsafe(smallBytes + 1)
   let room = files.length > plainRows ? 0 : keptBytes
   const turn = turnsOfFiles(signal)
@@ -92,7 +93,7 @@ export async function digest(
         if (keeps) room -= size
         contents.push(keeps ? { ...content, content: Buffer.from(bytes) } : content)
       } else {
-        large.push({ path, file, size })
+        large.push({ path, file, size, lacksMd5: needsMd5(each, size) })
         contents.push(later)
       }
       read = Math.min(size, smallBytes)
@@ -104,18 +105,25 @@ export async function digest(
 
   const ofLarge = new Map<string, Content>()
   for (const [index, digestion] of (await digestLarge(large, values, signal)).entries()) {
-    const { path } = large[index] as (typeof large)[number]
+    const { path, file, lacksMd5 } = large[index] as (typeof large)[number]
     if ('error' in digestion) tellError(path, digestion.error)
     else {
       const { found, ...content } = digestion.digest
       tell(path, found)
-      ofLarge.set(path, content)
+      ofLarge.set(path, lacksMd5 ? { ...content, md5: await md5OfLarge(file, signal) } : content)
     }
   }
   if (problems.length > 0) return { files: [], problems: problems.sort() }
   const pair = (file: ClassifiedFile, content: Content) =>
     withContent(file, content.sha256 === '' ? (ofLarge.get(file.path) as Content) : content)
   return { files: new Paired(files, contents, pair), problems }
+}
+
+/** Reads the file once more, which only an object that no record knows costs. */
+async function md5OfLarge(file: string, signal: AbortSignal | undefined): Promise<string> {
+  const md5 = createHash('md5')
+  await pipeline(createReadStream(file, { signal }), md5)
+  return md5.digest('hex')
 }
 
 /** In place of a large file's. */
