@@ -1,9 +1,10 @@
-import { join } from 'node:path'
-import { parseArgs } from 'node:util'
-import { type FoundTool, runCell } from './cell.js'
-import { cacheFolder } from './paths.js'
+import { existsSync } from 'node:fs'
+import { loadavg } from 'node:os'
+import { Cell, type FoundTool } from './cell.js'
+import { chosenPlan, flags, type Part, usage } from './flags.js'
+import { packageFolder } from './paths.js'
 import { report, writeReport } from './report/report.js'
-import { merge, phases, type Results, readResults, thisMachine, writeResults } from './results.js'
+import { merge, protocols, type Results, readResults, thisMachine, writeResults } from './results.js'
 import { type BenchServer, startServer } from './server/start.js'
 import { checkServer } from './server-check.js'
 import { allTools } from './tools/index.js'
@@ -12,92 +13,23 @@ import { runViteBuilds } from './vite-build.js'
 import { type Folders, writeFolders } from './work/folder.js'
 import { type Work, type WorkName, works } from './work/works.js'
 
-const usage = `npm run bench -- [flags]
-
-  --quick             only what the targets are about: fewer latencies of some works, --slow 10, --timeout 160
-  --part NAMES        works, vite (what the plugin adds to a build), server (that the server is not what is measured)
-  --work NAMES        ${works.map(({ name }) => name).join(', ')}
-  --latency NUMBERS   milliseconds a request; 0,20,60
-  --phase NAMES       ${phases.join(', ')}
-  --tools NAMES       ${allTools(0)
-    .map(({ name }) => name)
-    .join(', ')}
-  --rounds NUMBER     5
-  --slow SECONDS      a tool that takes longer is run once; 30
-  --timeout SECONDS   a tool that takes longer is ended; 300
-  --sockets NUMBER    of the limit; 128
-  --json FILE         where results are kept; new ones take the place of those of the same work, latency, phase and tool
-  --out FOLDER        writes the report into performance.md and performance.svg there
-  --report            runs nothing, and reports what was measured before
-
-Names and numbers are parted by commas. --work, --phase and --tools leave the parts vite and server out, unless --part names them.`
-
-const { values: flags } = parseArgs({
-  options: {
-    help: { type: 'boolean' },
-    quick: { type: 'boolean', default: false },
-    part: { type: 'string' },
-    work: { type: 'string' },
-    latency: { type: 'string' },
-    phase: { type: 'string' },
-    tools: { type: 'string' },
-    rounds: { type: 'string', default: '5' },
-    slow: { type: 'string' },
-    timeout: { type: 'string' },
-    sockets: { type: 'string', default: '128' },
-    json: { type: 'string', default: join(cacheFolder, 'results.json') },
-    out: { type: 'string' },
-    report: { type: 'boolean', default: false },
-  },
-})
-
-/** Those that a flag names, or all. */
-function chosen<T>(what: string, flag: string | undefined, all: readonly T[], nameOf: (each: T) => string): T[] {
-  if (flag === undefined) return [...all]
-  return flag.split(',').map((name) => {
-    const found = all.find((each) => nameOf(each) === name)
-    if (found === undefined) throw new Error(`no ${what} is called ${name}; there are ${all.map(nameOf).join(', ')}`)
-    return found
-  })
-}
-
 function say(message: string): void {
   process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${message}\n`)
 }
 
-const quickLatencies: Record<WorkName, readonly number[]> = {
-  'many-small': [20, 60],
-  site: [20],
-  'twenty-thousand': [20],
-  'two-thousand': [20],
-  'hundred-thousand': [20],
-  large: [20],
-}
+const { resultsFile, sockets, slow, timeout } = flags
+const theLimit = limit(sockets)
+const plan = chosenPlan()
 
-function latenciesOf({ name }: Work): readonly number[] {
-  // Ascending: what takes too long at one latency does so at the next.
-  if (flags.latency !== undefined)
-    return flags.latency
-      .split(',')
-      .map(Number)
-      .sort((a, b) => a - b)
-  return flags.quick ? quickLatencies[name] : [0, 20, 60]
-}
-
-const rounds = Number(flags.rounds)
-const slow = Number(flags.slow ?? (flags.quick ? 10 : 30)) * 1000
-const timeout = Number(flags.timeout ?? (flags.quick ? 160 : 300)) * 1000
-const theLimit = limit(Number(flags.sockets))
-
-function resultsSoFar(): Results {
+function keptResults(): Results {
   const empty = { missing: {}, rows: [], serverChecks: [], viteBuilds: [] }
-  const { missing, rows, serverChecks, viteBuilds } = readResults(flags.json) ?? empty
-  return { machine: thisMachine(), missing, rows, serverChecks, viteBuilds }
+  return { ...empty, ...readResults(resultsFile), machine: thisMachine() }
 }
 
 async function findTools(results: Results): Promise<FoundTool[]> {
   const found: FoundTool[] = []
-  for (const tool of chosen('tool', flags.tools, allTools(Number(flags.sockets)), ({ name }) => name)) {
+  const planned = new Set(plan.cells.flatMap(({ tools }) => tools))
+  for (const tool of allTools(sockets).filter(({ name }) => planned.has(name))) {
     const version = await tool.find()
     delete results.missing[tool.name]
     if (version !== undefined) found.push({ tool, version })
@@ -110,47 +42,57 @@ async function findTools(results: Results): Promise<FoundTool[]> {
 }
 
 async function runWorks(results: Results, server: BenchServer): Promise<void> {
-  const tools = await findTools(results)
-  const warmUp = { tool: theLimit, version: (await theLimit.find()) ?? '' }
-  for (const work of chosen('work', flags.work, works, ({ name }) => name)) {
-    const folders = foldersOf(work)
-    const hopeless = new Set<string>()
-    for (const latency of latenciesOf(work)) {
-      const rows = await runCell({
-        ...{ work, folders, latency, tools, warmUp, rounds, slow, timeout, hopeless, server, say },
-        phases: chosen('phase', flags.phase, phases, String),
-      })
-      for (const { tool, phase, note } of rows) if (phase === 'first' && note === 'timeout') hopeless.add(tool)
-      results.rows = merge(results.rows, rows, 'work', 'latency', 'phase', 'tool')
-      writeResults(flags.json, results)
-    }
+  const found = await findTools(results)
+  await warmUp(server)
+  const hopeless = new Map<WorkName, Set<string>>()
+  for (const { work: name, tools, ...cell } of plan.cells) {
+    const work = workCalled(name)
+    const tooSlow = hopeless.get(name) ?? new Set()
+    hopeless.set(name, tooSlow)
+    const rows = await new Cell({
+      ...{ ...cell, work, folders: foldersOf(work), slow, timeout, hopeless: tooSlow, server, say },
+      tools: found.filter(({ tool }) => tools.includes(tool.name)),
+    }).run()
+    for (const { tool, phase, note } of rows) if (phase === 'first' && note === 'timeout') tooSlow.add(tool)
+    results.rows = merge(results.rows, rows, 'work', 'latency', 'protocol', 'phase', 'tool')
+    writeResults(resultsFile, results)
+  }
+}
+
+/** Runs the server's code until Node has compiled it. */
+async function warmUp(server: BenchServer): Promise<void> {
+  const work = workCalled('site')
+  const tools = [{ tool: theLimit, version: (await theLimit.find()) ?? '' }]
+  for (const protocol of protocols) {
+    const cell = { work, protocol, latency: 0, phases: ['first'], rounds: 1, tools } as const
+    const limits = { slow, timeout, hopeless: new Set<string>() }
+    await new Cell({ ...cell, ...limits, folders: foldersOf(work), server, say }).run()
   }
 }
 
 async function checkTheServer(results: Results, server: BenchServer): Promise<void> {
-  await theLimit.find()
   const answerOnly = await startServer(['--answer-only'])
   for (const name of ['many-small', 'large'] as const) {
     const work = workCalled(name)
-    for (const latency of [0, 20, 60]) {
-      const input = { work, folders: foldersOf(work), latency, limit: theLimit, server, answerOnly, rounds, timeout }
-      results.serverChecks = merge(results.serverChecks, [await checkServer(input)], 'work', 'latency')
-      say(`the server was checked with ${name}, ${latency} ms`)
+    for (const protocol of protocols) {
+      for (const latency of [20, 60]) {
+        const input = { work, folders: foldersOf(work), latency, protocol, limit: theLimit, server, answerOnly }
+        const check = await checkServer({ ...input, rounds: flags.rounds ?? 5, timeout })
+        results.serverChecks = merge(results.serverChecks, [check], 'work', 'latency', 'protocol')
+        say(`checked the server with ${name}, ${protocol}, ${latency} ms`)
+      }
     }
   }
   await answerOnly.close()
-  writeResults(flags.json, results)
+  writeResults(resultsFile, results)
 }
 
 async function buildWithVite(results: Results, server: BenchServer): Promise<void> {
-  for (const work of chosen('work', flags.work, works, ({ name }) => name)) {
-    if (work.name !== 'many-small' && work.name !== 'site') continue
-    const folders = foldersOf(work)
-    for (const latency of flags.quick ? [20] : [0, 20, 60]) {
-      const builds = await runViteBuilds({ server, work, folders, latency, rounds, timeout, say })
-      results.viteBuilds = merge(results.viteBuilds, builds, 'work', 'latency', 'phase')
-      writeResults(flags.json, results)
-    }
+  for (const { work: name, latency, rounds } of plan.viteBuilds) {
+    const work = workCalled(name)
+    const builds = await runViteBuilds({ server, work, folders: foldersOf(work), latency, rounds, timeout, say })
+    results.viteBuilds = merge(results.viteBuilds, builds, 'work', 'latency', 'phase')
+    writeResults(resultsFile, results)
   }
 }
 
@@ -163,24 +105,27 @@ function foldersOf(work: Work): Folders {
   return writeFolders(work)
 }
 
-const parts = { works: runWorks, vite: buildWithVite, server: checkTheServer }
+const runPart: Record<Part, (results: Results, server: BenchServer) => Promise<void>> = {
+  works: runWorks,
+  vite: buildWithVite,
+  server: checkTheServer,
+}
 
 async function main(): Promise<void> {
   if (flags.help) return console.log(usage)
-  const results = resultsSoFar()
+  const results = keptResults()
   if (!flags.report) {
-    const narrow = flags.work ?? flags.tools ?? flags.phase
-    const names = flags.part ?? (narrow === undefined ? undefined : 'works')
+    if (!existsSync(packageFolder)) throw new Error(`${packageFolder} does not exist: run \`npm run build\` first`)
+    const [load = 0] = loadavg()
+    if (load > 0.5) say(`the load is ${load.toFixed(1)}: times and CPU times will be too high, and ratios wrong`)
     const server = await startServer()
-    for (const part of chosen('part', names, Object.keys(parts) as (keyof typeof parts)[], String)) {
-      await parts[part](results, server)
-    }
+    for (const part of flags.parts) await runPart[part](results, server)
     await server.close()
   }
   console.log(report(results))
-  if (flags.out !== undefined) writeReport(results, flags.out)
+  if (flags.write) writeReport(results)
 }
 
-// Else Node would end at once, and leave behind what it has started.
+// Runs the `exit` listeners, which kill the running tool and delete temporary files.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 await main()

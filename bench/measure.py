@@ -1,8 +1,8 @@
-"""Runs a command and prints what it took, as JSON: milliseconds, CPU seconds of it and its children, the largest process's peak memory.
+"""Runs a command and prints as JSON: milliseconds, CPU seconds with its children, peak memory of its largest process, exit code.
 
     measure.py COMMAND ARGUMENT...
 
-Standard output goes to file descriptor 3. It needs nothing but Python, which most systems have: Node can't ask what a child took.
+The command's standard output goes to file descriptor 3. This is Python because Node cannot ask what a child process used.
 """
 
 import json

@@ -13,27 +13,27 @@ export interface Command {
 
 export interface Measured {
   milliseconds: number
-  /** User and system, with the children's. */
+  /** User and system time, children included. */
   cpuSeconds: number
-  /** Of the largest process. */
+  /** Peak memory of the largest process. */
   peakBytes: number
 }
 
 export interface Ended extends Measured {
   exitCode: number
   output: string
-  /** Whether it was ended because it took too long. */
+  /** True if the bench killed it because it took too long. */
   timedOut: boolean
 }
 
-/** The Python that measures. Not one of a version manager, whose shims are slow shell scripts. */
+/** The system's Python: a version manager's shims are slow shell scripts. */
 export const python = '/usr/bin/python3'
 
 export async function measure({ argv, cwd, env }: Command, timeout: number): Promise<Ended> {
   const child = spawn(python, [join(benchFolder, 'measure.py'), ...argv], {
     cwd,
     env,
-    // A group of its own, so that all of it can be ended.
+    // A process group of its own, so that `end` kills its children too.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   })
@@ -43,7 +43,7 @@ export async function measure({ argv, cwd, env }: Command, timeout: number): Pro
     try {
       process.kill(-(child.pid as number), 'SIGKILL')
     } catch {
-      // It has ended by itself.
+      // It has exited by itself.
     }
   }
   const timer = setTimeout(() => {
@@ -60,4 +60,11 @@ export async function measure({ argv, cwd, env }: Command, timeout: number): Pro
     clearTimeout(timer)
     process.off('exit', end)
   }
+}
+
+/** The figures that a script of the bench printed. */
+export function figuresIn<T>(output: string): T {
+  const [, figures] = /^FIGURES (.*)$/m.exec(output) ?? []
+  if (!figures) throw new Error(`no figures in: ${output}`)
+  return JSON.parse(figures) as T
 }

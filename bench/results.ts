@@ -2,56 +2,62 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { arch, cpus, totalmem, type } from 'node:os'
 import { dirname } from 'node:path'
 import type { Measured } from './measure.js'
+import type { Traffic } from './server/listen.js'
 import type { WorkName } from './work/works.js'
 
 export const phases = ['first', 'rebuild', 'changed'] as const
 
 export type Phase = (typeof phases)[number]
 
+export const protocols = ['https', 'http'] as const
+
+export type Protocol = (typeof protocols)[number]
+
 /** One run of one tool. */
-export interface Run extends Measured {
+export interface Run extends Measured, Traffic {
   requests: number
   operations: Record<string, number>
   serverCpuSeconds: number
-  /** Bodies that the server had to hash: it shouldn't be one. */
+  /** Large bodies that the server had to hash while it was measured. More than none falsifies the run. */
   hashedLarge: number
-  /** Ours only. */
+  /** Only of static-s3: peak memory less the memory after loading. */
   memoryBeyondBytes?: number
 }
 
-/** What the bucket held after a run, against what it had to. */
+/** Compares the bucket after a run with the folder. */
 export interface Verdict {
-  /** Files that aren't there, or with other bytes. */
+  /** Files that are missing or have other bytes. */
   wrongFiles: number
   wrongTypes: number
-  /** Fingerprinted files that aren't cached for long, and others that are. */
+  /** Fingerprinted files that are not cached for long, and other files that are. */
   wrongCaching: number
 }
 
 export interface Row {
   work: WorkName
-  /** Milliseconds a request. */
+  /** Milliseconds per request. */
   latency: number
+  protocol: Protocol
   phase: Phase
   tool: string
   version: string
   setting: string
-  /** Rows of one work and latency that were run side by side have the same one: when that began. */
+  /** The time when the cell began. Rows that ran side by side share it. */
   session: string
   runs: Run[]
-  /** Of the worst run. */
+  /** The worst run's. */
   verdict: Verdict | undefined
-  /** Why there are no runs, or fewer than others have. Without a first deploy that worked, the other phases aren't run. */
+  /** Why the row has no runs, or fewer than others. `not run`: the first deploy failed, and the other phases need it. */
   note?: 'once' | 'timeout' | 'failed' | 'not run' | undefined
-  /** How long it was waited for, where it took longer. */
+  /** The time limit that it exceeded. */
   timeoutSeconds?: number
-  /** What it printed when it failed. */
+  /** Its error message. */
   failure?: string
 }
 
 export interface Results {
   machine: Machine
-  /** Tools that aren't there, with what installs them. */
+  /** Tools that are not installed, and how to install them. */
   missing: Record<string, string>
   rows: Row[]
   serverChecks: ServerCheck[]
@@ -66,18 +72,21 @@ export interface Machine {
   node: string
 }
 
-/** The limit's first deploy, against our server and one that only answers. */
+/** The limit's first deploy to the bench's server, and to a server that only answers. */
 export interface ServerCheck {
   work: WorkName
   latency: number
-  /** Milliseconds, by round. */
+  protocol: Protocol
+  /** Milliseconds by round. */
   s3: number[]
   answerOnly: number[]
-  /** The server's CPU time by the time that the limit took. */
+  /** The server's CPU time divided by the limit's time. */
   busy: number[]
+  /** The server's CPU milliseconds per request. */
+  cpuPerRequest: number[]
 }
 
-/** Whole builds in pairs: milliseconds, by round. */
+/** Whole builds over TLS, in pairs: milliseconds by round. */
 export interface ViteBuild {
   work: WorkName
   latency: number
@@ -87,14 +96,9 @@ export interface ViteBuild {
   /** CPU seconds. */
   cpuWithout: number[]
   cpuWith: number[]
-  /** CPU seconds until the bundle was written: up to then, the plugin waits. */
-  cpuUntilWrittenWithout: number[]
-  cpuUntilWrittenWith: number[]
-  /** Milliseconds from there to the end. */
+  /** Milliseconds from the written bundle to the end of the process. */
   sinceWrittenWithout: number[]
   sinceWrittenWith: number[]
-  /** Milliseconds to import the plugin and call it, nothing else. */
-  importing: number[]
 }
 
 export function thisMachine(): Machine {
@@ -123,7 +127,7 @@ export function writeResults(file: string, results: Results): void {
   renameSync(`${file}.new`, file)
 }
 
-/** Puts new rows in the place of those that say the same thing. */
+/** Replaces the old entries whose identity a fresh entry has. */
 export function merge<T extends object>(old: readonly T[], fresh: readonly T[], ...identity: (keyof T)[]): T[] {
   const id = (each: T) => identity.map((name) => each[name]).join('/')
   const ids = new Set(fresh.map(id))

@@ -1,7 +1,7 @@
-import { bucket, environment, location } from './cell.js'
+import { bucket, environment, location } from './environment.js'
 import { measure } from './measure.js'
 import { cacheFolder } from './paths.js'
-import type { ServerCheck } from './results.js'
+import type { Protocol, ServerCheck } from './results.js'
 import type { BenchServer } from './server/start.js'
 import type { Tool } from './tools/tool.js'
 import type { Folders } from './work/folder.js'
@@ -11,29 +11,29 @@ interface Input {
   work: Work
   folders: Folders
   latency: number
+  protocol: Protocol
   limit: Tool
   server: BenchServer
-  /** One that says 200 to everything, and keeps nothing. */
+  /** A server that answers 200 to every request and keeps nothing. */
   answerOnly: BenchServer
   rounds: number
   timeout: number
 }
 
-/** What the fastest client takes with our server, with one that does next to nothing, and how much of that time our server is at work. */
+/** Shows that the server is not the bottleneck: the limit's time with it and with a server that only answers, and the server's CPU time. */
 export async function checkServer(input: Input): Promise<ServerCheck> {
-  const { work, folders, latency, limit, server, answerOnly, rounds, timeout } = input
-  const check: ServerCheck = { work: work.name, latency, s3: [], answerOnly: [], busy: [] }
+  const { work, folders, latency, protocol, limit, server, answerOnly, rounds, timeout } = input
+  const check: ServerCheck = { work: work.name, latency, protocol, s3: [], answerOnly: [], busy: [], cpuPerRequest: [] }
   const send = async (to: BenchServer) => {
     await to.reset()
     await to.figures()
-    const deploy = { folder: folders.first, endpoint: to.endpoint, bucket, location, home: cacheFolder }
-    const { output } = await measure(
-      { argv: limit.command(deploy), cwd: cacheFolder, env: environment(cacheFolder) },
-      timeout,
-    )
+    const certificate = protocol === 'https' ? to.certificate : undefined
+    const endpoint = to.endpoints[protocol]
+    const deploy = { folder: folders.first, endpoint, certificate, bucket, location, home: cacheFolder }
+    const env = environment(cacheFolder, certificate)
+    const { output } = await measure({ argv: limit.command(deploy), cwd: cacheFolder, env }, timeout)
     const { cpuSeconds } = await to.figures()
-    const milliseconds = limit.ownFigures?.(output).milliseconds as number
-    return { milliseconds, busy: (cpuSeconds * 1000) / milliseconds }
+    return { milliseconds: limit.ownFigures?.(output).milliseconds as number, serverCpu: cpuSeconds * 1000 }
   }
   for (const each of [server, answerOnly]) {
     await each.know(folders.knownFile)
@@ -42,9 +42,11 @@ export async function checkServer(input: Input): Promise<ServerCheck> {
   }
   for (let round = 0; round < rounds; round++) {
     for (const each of round % 2 === 0 ? [server, answerOnly] : [answerOnly, server]) {
-      const { milliseconds, busy } = await send(each)
-      if (each === server) check.busy.push(busy)
+      const { milliseconds, serverCpu } = await send(each)
       check[each === server ? 's3' : 'answerOnly'].push(milliseconds)
+      if (each !== server) continue
+      check.busy.push(serverCpu / milliseconds)
+      check.cpuPerRequest.push(serverCpu / folders.first.files.length)
     }
   }
   return check

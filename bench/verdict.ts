@@ -3,7 +3,7 @@ import type { Verdict } from './results.js'
 import type { ListedObject } from './server/control.js'
 import type { Folder } from './work/folder.js'
 
-/** Holds what is in the bucket against the folder. More than that may be there: what an older build left doesn't count. */
+/** Compares the bucket with the folder. Objects that an older build left do not count. */
 export function judge(folder: Folder, location: string, objects: readonly ListedObject[]): Verdict {
   const byKey = new Map(objects.map((object) => [object.key, object]))
   const verdict: Verdict = { wrongFiles: 0, wrongTypes: 0, wrongCaching: 0 }
@@ -16,7 +16,7 @@ export function judge(folder: Folder, location: string, objects: readonly Listed
   return verdict
 }
 
-/** JavaScript and icons have several right names. */
+/** JavaScript and icons have several right types. */
 function isTypeOf(type: string | undefined, path: string): boolean {
   const names = (text: string) =>
     text

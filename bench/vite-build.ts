@@ -1,19 +1,18 @@
 import { cpSync, linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
-import { bundle } from './bundle.js'
-import { bucket, environment, location } from './cell.js'
-import { measure } from './measure.js'
-import { cacheFolder } from './paths.js'
+import { bucket, environment, location } from './environment.js'
+import { figuresIn, measure } from './measure.js'
+import { cacheFolder, packageFolder } from './paths.js'
 import { type Phase, phases, type ViteBuild } from './results.js'
 import type { BenchServer } from './server/start.js'
-import { figuresIn, ourSettings } from './tools/ours.js'
+import { ourSettings } from './tools/ours.js'
 import type { Folder, Folders } from './work/folder.js'
 import type { Work } from './work/works.js'
 
 /*
- * What the plugin adds to a whole `vite build`: the same application built with it and without it, in pairs. The application is made of the
- * files of a work: its assets are imported by their URLs, and so named by Vite, and what has no fingerprint there is in `public/`.
+ * Builds the same application with and without the plugin, in pairs. The application consists of a work's files: it imports the fingerprinted ones
+ * by URL, so that Vite names them, and has the others in `public/`.
  */
 
 interface Input {
@@ -28,88 +27,75 @@ interface Input {
 
 const root = join(cacheFolder, 'vite')
 
-const appOf = ({ name }: Work, phase: Phase) => join(root, name, phase === 'changed' ? 'changed' : 'first')
-
 interface Built {
   milliseconds: number
   cpuSeconds: number
-  /** Of both, what it took until the bundle was written. */
-  untilWritten: { milliseconds: number; cpuSeconds: number }
+  /** Milliseconds from the written bundle to the end of the process. */
+  sinceWritten: number
 }
 
 export async function runViteBuilds(input: Input): Promise<ViteBuild[]> {
-  const { server, work, folders, latency, rounds, timeout, say } = input
-  const plugin = await installPlugin()
+  const { server, work, folders, latency, rounds, say } = input
+  installPlugin()
   writeApp(appOf(work, 'first'), folders.first)
   writeApp(appOf(work, 'changed'), folders.changed)
   await server.setLatency(latency)
-
-  const build = async (phase: Phase, withPlugin: boolean): Promise<Built> => {
-    const app = appOf(work, phase)
-    const env = { ...environment(root), ...(withPlugin ? ourSettings({ ...server, bucket, location }) : {}) }
-    const script = withPlugin ? 'with-plugin.mjs' : 'without.mjs'
-    const argv = [process.execPath, viteCommand(), 'build', '--config', join(app, script), '--logLevel', 'warn']
-    // Emptying it takes Vite longer than anything else, and never the same time.
-    rmSync(join(app, 'dist'), { recursive: true, force: true })
-    const { exitCode, output, ...figures } = await measure({ argv, cwd: app, env }, timeout)
-    if (exitCode !== 0) throw new Error(`vite build failed: ${output}`)
-    return { ...figures, untilWritten: figuresIn<Built['untilWritten']>(output) }
-  }
-
   const results = phases.map(
     (phase): ViteBuild => ({
-      ...{ work: work.name, latency, phase, without: [], with: [], cpuWithout: [], cpuWith: [], importing: [] },
-      ...{ cpuUntilWrittenWithout: [], cpuUntilWrittenWith: [], sinceWrittenWithout: [], sinceWrittenWith: [] },
+      ...{ work: work.name, latency, phase, without: [], with: [], cpuWithout: [], cpuWith: [] },
+      ...{ sinceWrittenWithout: [], sinceWrittenWith: [] },
     }),
   )
-  await build('first', false)
+  await build(input, 'first', false)
   for (let round = 0; round < rounds; round++) {
     for (const result of results) {
       for (const withPlugin of round % 2 === 0 ? [false, true] : [true, false]) {
-        if (withPlugin && result.phase === 'first') await server.reset()
-        if (withPlugin && result.phase !== 'first') await server.restore('vite build')
-        const { milliseconds, cpuSeconds, untilWritten } = await build(result.phase, withPlugin)
-        result[withPlugin ? 'with' : 'without'].push(milliseconds)
-        result[withPlugin ? 'cpuWith' : 'cpuWithout'].push(cpuSeconds)
-        result[withPlugin ? 'cpuUntilWrittenWith' : 'cpuUntilWrittenWithout'].push(untilWritten.cpuSeconds)
-        const sinceWritten = milliseconds - untilWritten.milliseconds
-        result[withPlugin ? 'sinceWrittenWith' : 'sinceWrittenWithout'].push(sinceWritten)
+        if (withPlugin) await (result.phase === 'first' ? server.reset() : server.restore('vite build'))
+        record(result, withPlugin, await build(input, result.phase, withPlugin))
         if (withPlugin && result.phase === 'first') await server.save('vite build')
       }
-      result.importing.push(await importing(plugin))
       const [without, withIt] = [result.without.at(-1), result.with.at(-1)] as [number, number]
-      say(
-        `vite build, ${work.title}, ${latency} ms, round ${round + 1}, ${result.phase}: ${Math.round(withIt - without)} ms more`,
-      )
+      const title = `vite build, ${work.title}, ${latency} ms, round ${round + 1}, ${result.phase}`
+      say(`${title}: ${Math.round(withIt - without)} ms more`)
     }
   }
   return results
 }
 
-/** Vite's command, of the version that the project itself is developed with. */
+function record(result: ViteBuild, withPlugin: boolean, { milliseconds, cpuSeconds, sinceWritten }: Built): void {
+  result[withPlugin ? 'with' : 'without'].push(milliseconds)
+  result[withPlugin ? 'cpuWith' : 'cpuWithout'].push(cpuSeconds)
+  result[withPlugin ? 'sinceWrittenWith' : 'sinceWrittenWithout'].push(sinceWritten)
+}
+
+function appOf({ name }: Work, phase: Phase): string {
+  return join(root, name, phase === 'changed' ? 'changed' : 'first')
+}
+
+async function build({ server, work, timeout }: Input, phase: Phase, withPlugin: boolean): Promise<Built> {
+  const app = appOf(work, phase)
+  const settings = withPlugin ? ourSettings({ endpoint: server.endpoints.https, bucket, location }) : {}
+  const env = { ...environment(root, server.certificate), ...settings }
+  const config = join(app, withPlugin ? 'with-plugin.mjs' : 'without.mjs')
+  const argv = [process.execPath, viteCommand(), 'build', '--config', config, '--logLevel', 'warn']
+  // Vite would take a long and random time to empty it.
+  rmSync(join(app, 'dist'), { recursive: true, force: true })
+  const { exitCode, output, milliseconds, cpuSeconds } = await measure({ argv, cwd: app, env }, timeout)
+  if (exitCode !== 0) throw new Error(`vite build failed: ${output}`)
+  return { milliseconds, cpuSeconds, sinceWritten: milliseconds - figuresIn<number>(output) }
+}
+
 function viteCommand(): string {
   const require = createRequire(import.meta.url)
   return join(dirname(require.resolve('vite/package.json')), 'bin/vite.js')
 }
 
-/** Milliseconds to import the plugin, call it, and have it find that it is off. */
-async function importing(plugin: string): Promise<number> {
-  const script = `
-    const begun = performance.now()
-    const { staticS3 } = await import(${JSON.stringify(plugin)})
-    staticS3()
-    console.log('FIGURES ' + (performance.now() - begun))`
-  const argv = [process.execPath, '--input-type=module', '--eval', script]
-  return figuresIn<number>((await measure({ argv, cwd: root, env: environment(root) }, 10_000)).output)
-}
-
-/** As a package, which Vite doesn't bundle into its configuration. Its real name means this project itself here. */
-async function installPlugin(): Promise<string> {
+/** Copies the built package into `node_modules`: elsewhere Vite would bundle it into the configuration. */
+function installPlugin(): void {
   const installed = join(root, 'node_modules/measured-plugin')
   rmSync(installed, { recursive: true, force: true })
-  cpSync(dirname(await bundle('src/vite.ts', 'plugin')), installed, { recursive: true })
-  writeFileSync(join(installed, 'package.json'), '{ "type": "module", "exports": "./main.js" }\n')
-  return join(installed, 'main.js')
+  cpSync(packageFolder, installed, { recursive: true })
+  writeFileSync(join(installed, 'package.json'), '{ "type": "module", "exports": "./vite.js" }\n')
 }
 
 function writeApp(app: string, folder: Folder): void {
@@ -127,15 +113,7 @@ function writeApp(app: string, folder: Folder): void {
     "console.log(import.meta.glob('./assets/*', { query: '?url', import: 'default', eager: true }))\n",
   )
   const config = (plugins: string, imports = '') => `${imports}
-    const closeBundle = {
-      order: 'pre',
-      sequential: true,
-      handler() {
-        const { user, system } = process.cpuUsage()
-        const figures = { milliseconds: performance.now(), cpuSeconds: (user + system) / 1e6 }
-        console.log('FIGURES ' + JSON.stringify(figures))
-      },
-    }
+    const closeBundle = { order: 'pre', sequential: true, handler: () => console.log('FIGURES ' + performance.now()) }
     const build = { assetsInlineLimit: 0, reportCompressedSize: false }
     export default { plugins: [{ name: 'written', closeBundle }${plugins}], build }\n`
   writeFileSync(join(app, 'without.mjs'), config(''))

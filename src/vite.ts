@@ -1,20 +1,21 @@
 import { dirname, resolve } from 'node:path'
 import type { Plugin, ResolvedConfig, UserConfig } from 'vite'
-import type { Asked } from './core/ask.js'
-import type { Output, Snapshot } from './core/collect.js'
-import { StaticS3Error } from './core/error.js'
-import { notProduction } from './core/gate.js'
-import type { Options } from './core/options.js'
-import { encodePath } from './core/public-url.js'
-import { isWebAppManifest, staysOnPageOrigin } from './core/same-origin.js'
-import type { Settings } from './core/settings.js'
-import { workerBlobUrl } from './core/worker-body.js'
+import type { Asked } from './deploy/early-survey.js'
+import type { Output, Snapshot } from './files/collect.js'
+import { StaticS3Error } from './runtime/error.js'
+import type { Options } from './settings/options.js'
+import type { Settings } from './settings/settings.js'
+import { notProduction } from './settings/switch.js'
+import { encodePath } from './urls/public-url.js'
+import { isWebAppManifest, staysOnPageOrigin } from './urls/same-origin.js'
+import { workerBlobUrl } from './urls/worker-url.js'
 import { type BuildEnvironment, environmentOf } from './vite/environment.js'
 import { type Fingerprints, watchFingerprints } from './vite/fingerprints.js'
 import { frameworkOwning } from './vite/frameworks.js'
+import { findSprites } from './vite/sprites.js'
 import { watchWorkerBuilds } from './vite/workers.js'
 
-export type { Options, Rule } from './core/options.js'
+export type { Options, Rule } from './settings/options.js'
 
 /** Vite's `Plugin`, of whichever version: its own type would tie the configuration to the Vite that this package finds. */
 export interface VitePlugin {
@@ -45,10 +46,15 @@ export function staticS3(options: Options = {}): VitePlugin {
   const runs = new Map<string, Run>()
   const fingerprints = new Map<string, Fingerprints>()
   const ambiguous = new Set<string>()
+  const namedDotfiles = new Set<string>()
   let home: (path: string) => string | undefined = () => undefined
   // Loaded where the plugin is on: elsewhere it costs next to nothing.
-  let beforeBuild: typeof import('./core/before-build.js') | undefined
+  let beforeBuild: typeof import('./deploy/before-build.js') | undefined
   const workers = watchWorkerBuilds()
+  const sprites = findSprites(() => ({
+    publicDir: config.publicDir,
+    assetSources: (path) => [...fingerprints.values()].flatMap(({ sourcesOf }) => sourcesOf(path)),
+  }))
 
   const runOf = ({ name, identity }: BuildEnvironment): Run | undefined => {
     const run = runs.get(name)
@@ -61,7 +67,12 @@ export function staticS3(options: Options = {}): VitePlugin {
     // In `srcset` and in a style attribute, Vite hands public files in with a slash.
     const path = file.replace(/^\//, '')
     const bare = path.replace(/[?#].*$/, '')
+    if (type === 'asset' && isNamedDotfile(bare)) namedDotfiles.add(bare)
     if (type === 'public' ? staysOnPageOrigin(bare) : hostType === 'html' && isWebAppManifest(bare)) return undefined
+    // A stylesheet may draw a sprite from any origin.
+    if (hostType !== 'css' && sprites.isSprite(bare, type)) {
+      return hostType === 'js' && !ssr ? relativeToPage(path, config.base) : undefined
+    }
     // What isn't uploaded is on the page's origin. A stylesheet is in the bucket, and can't name that.
     if (hostType !== 'css' && home(bare) !== undefined) return undefined
     const { publicUrl, rewrite } = settings
@@ -73,6 +84,11 @@ export function staticS3(options: Options = {}): VitePlugin {
     // Not percent-encoded: Vite does that to the answer, and hands the query of `logo.svg?x` in as part of the path.
     return publicUrl + path
   }
+
+  /** One that a build's page asks for, and not a file that a plugin emits under a name of its own. */
+  const isNamedDotfile = (path: string): boolean =>
+    home(path) === 'dotfile' &&
+    (/\.([cm]?js|css)$/.test(path) || [...fingerprints.values()].some(({ mayHaveMade }) => mayHaveMade(path)))
 
   const stayOnDisk = (resolved: ResolvedConfig) => {
     const why = notProduction('NODE_ENV is development')
@@ -92,9 +108,11 @@ export function staticS3(options: Options = {}): VitePlugin {
       settings = undefined
       offBecause = undefined
       ambiguous.clear()
+      namedDotfiles.clear()
+      sprites.clear()
       // A dev server has nothing to decide, and is told of no problem.
       if (command === 'serve') return defineStaticUrl(ordinaryBase(userConfig))
-      const { prepare } = await import('./core/prepare.js')
+      const { prepare } = await import('./deploy/load-settings.js')
       const resolved = await prepare({
         options,
         build: { watch: Boolean(userConfig.build?.watch), whyNotProduction: whyNotProduction(), mode },
@@ -106,8 +124,8 @@ export function staticS3(options: Options = {}): VitePlugin {
         return defineStaticUrl(ordinaryBase(userConfig))
       }
       settings = resolved.settings
-      beforeBuild = await import('./core/before-build.js')
-      home = beforeBuild.staysHome(settings)
+      beforeBuild = await import('./deploy/before-build.js')
+      home = beforeBuild.whyLeftOut(settings, [{ namedDotfiles }])
       const { rewrite, publicUrl } = settings
       return {
         ...defineStaticUrl(publicUrl),
@@ -150,7 +168,7 @@ export function staticS3(options: Options = {}): VitePlugin {
       // Before anything is waited for: the build may fail meanwhile, and another one begin.
       const asked = settings && build.write && !serverSide ? beforeBuild?.ask(settings) : undefined
       // Loaded while the bundler is at work.
-      if (asked) void import('./core/after-build.js')
+      if (asked) void import('./deploy/after-build.js')
       const run: Run = { identity, before: new Map(), begun: 0, outputs: [], asked }
       runs.set(name, run)
       if (settings && beforeBuild) run.before = await beforeBuild.takeSnapshots(outputFolders(config.root, build))
@@ -188,10 +206,15 @@ export function staticS3(options: Options = {}): VitePlugin {
       handler(outputOptions, bundle) {
         const environment = environmentOf(this, config)
         const named = fingerprints.get(environment.name)?.of(bundle) ?? []
+        const fingerprinted = new Set([...named, ...workers.fingerprinted])
+        for (const [path, { type }] of Object.entries(bundle)) {
+          if ((type === 'chunk' || fingerprinted.has(path)) && home(path) === 'dotfile') namedDotfiles.add(path)
+        }
         runOf(environment)?.outputs.push({
           dir: resolve(config.root, outputOptions.dir ?? dirname(outputOptions.file as string)),
           emitted: new Set(Object.keys(bundle)),
-          fingerprinted: new Set([...named, ...workers.fingerprinted]),
+          fingerprinted,
+          namedDotfiles,
         })
       },
     },
@@ -216,10 +239,13 @@ export function staticS3(options: Options = {}): VitePlugin {
           ambiguous.clear()
           const { plugins, base } = config
           const [{ publish, terminalOf, urlInBucket, colors }, { precacheFrom }] = await Promise.all([
-            import('./core/after-build.js'),
+            import('./deploy/after-build.js'),
             import('./vite/pwa.js'),
           ])
-          const site = { plugins, base, publicUrl: urlInBucket(settings), parse: (code: string) => this.parse(code) }
+          const inBucket = urlInBucket(settings, run.outputs)
+          const isSprite = (path: string) => sprites.isSprite(path, 'public') || sprites.isSprite(path, 'asset')
+          const publicUrl = (path: string) => (isSprite(path) ? undefined : inBucket(path))
+          const site = { plugins, base, publicUrl, parse: (code: string) => this.parse(code) }
           await publish({
             settings,
             asked: run.asked,
@@ -263,6 +289,14 @@ function bundlerOf({ viteVersion }: { viteVersion?: string }): string {
 }
 
 type RenderBuiltUrl = NonNullable<NonNullable<UserConfig['experimental']>['renderBuiltUrl']>
+
+/** With a relative base, Vite makes a script's URLs relative to the script, which the bucket has. Undefined with any other base. */
+function relativeToPage(path: string, base: string): { runtime: string } | undefined {
+  if (base !== '' && base !== './') return undefined
+  return {
+    runtime: `new URL(${JSON.stringify(encodeURI(path))}, self.document ? document.baseURI : self.location).href`,
+  }
+}
 
 function defineStaticUrl(url: string) {
   return { define: { 'import.meta.env.STATIC_URL': JSON.stringify(url) } }

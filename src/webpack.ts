@@ -1,14 +1,14 @@
 import { resolve } from 'node:path'
-import type { Asked } from './core/ask.js'
-import type { Output, Snapshot } from './core/collect.js'
-import { StaticS3Error } from './core/error.js'
-import type { Options } from './core/options.js'
-import type { Settings } from './core/settings.js'
+import type { Asked } from './deploy/early-survey.js'
+import type { Output, Snapshot } from './files/collect.js'
+import { StaticS3Error } from './runtime/error.js'
+import type { Options } from './settings/options.js'
+import type { Settings } from './settings/settings.js'
 import { dependOnPublicPath, separateCaches } from './webpack/cache.js'
 import { type Asset, isFingerprinted, pathOf } from './webpack/fingerprints.js'
 import { runWorkersFrom, type WorkerCompiler } from './webpack/workers.js'
 
-export type { Options, Rule } from './core/options.js'
+export type { Options, Rule } from './settings/options.js'
 
 /** The part of webpack's and Rspack's `Compiler` that is used here: the two types don't fit each other, and this one fits both. */
 export interface Compiler {
@@ -34,6 +34,7 @@ export interface Compiler {
 interface Compilation {
   errors: unknown[]
   getAssets(): readonly Asset[]
+  chunks: Iterable<{ files: Iterable<string> }>
   /** Fills in a template such as `dist/[fullhash]`. */
   getPath(template: string, data: object): string
 }
@@ -108,7 +109,7 @@ export class StaticS3Plugin {
       settings = undefined
       asked = undefined
       const mode = modeOf(compiler.options)
-      const { prepare } = await import('./core/prepare.js')
+      const { prepare } = await import('./deploy/load-settings.js')
       const resolved = await prepare({
         options: this.#options,
         build: { watch: false, whyNotProduction: mode === 'production' ? undefined : `mode is ${mode}`, mode },
@@ -121,11 +122,11 @@ export class StaticS3Plugin {
       }
       settings = resolved.settings
       pointUrls(settings)
-      const { ask, takeSnapshots } = await import('./core/before-build.js')
+      const { ask, takeSnapshots } = await import('./deploy/before-build.js')
       if (!isServerSide(compiler)) {
         asked = ask(settings)
         // Loaded while the bundler is at work.
-        void import('./core/after-build.js')
+        void import('./deploy/after-build.js')
       }
       before = await takeSnapshots([resolve(compiler.outputPath)])
     })
@@ -147,17 +148,19 @@ export class StaticS3Plugin {
       if (stats.hasErrors()) return asked.stop()
       const { compilation } = stats
       const assets = compilation.getAssets()
+      const fingerprinted = new Set(assets.filter(isFingerprinted).map(pathOf))
       const output = {
         dir: resolve(compilation.getPath(compiler.outputPath, {})),
         emitted: new Set(assets.map(pathOf)),
-        fingerprinted: new Set(assets.filter(isFingerprinted).map(pathOf)),
+        fingerprinted,
+        namedDotfiles: new Set([...fingerprinted, ...scriptsAndStyles(compilation)].filter(hasDot)),
         emittedOnly: isOneOfSeveral(compiler),
       }
       if (output.emittedOnly) settings.warnings.push(...claim(settings, output))
       for (const path of [...output.emitted].filter((path) => path.includes('+'))) {
         settings.warnings.push(`${path}: S3 reads the + in its URL as a space; rename it`)
       }
-      const { publish, terminalOf } = await import('./core/after-build.js')
+      const { publish, terminalOf } = await import('./deploy/after-build.js')
       const terminal = terminalOf(process.stderr, isSilent(compiler.options))
       try {
         publishing = publish({
@@ -180,6 +183,14 @@ export class StaticS3Plugin {
       }
     })
   }
+}
+
+function scriptsAndStyles({ chunks }: Compilation): string[] {
+  return [...chunks].flatMap(({ files }) => [...files].map((file) => pathOf({ name: file })))
+}
+
+function hasDot(path: string): boolean {
+  return /(^|\/)\./.test(path)
 }
 
 type CompilerOptions = Compiler['options']

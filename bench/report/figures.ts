@@ -1,4 +1,4 @@
-import type { Phase, Results, Row } from '../results.js'
+import type { Phase, Protocol, Results, Row } from '../results.js'
 import type { WorkName } from '../work/works.js'
 
 export function median(values: readonly number[]): number {
@@ -9,7 +9,7 @@ export function median(values: readonly number[]): number {
     : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
 }
 
-/** Two digits that count, more above a hundred. */
+/** Two significant digits; more above a hundred. */
 export function short(value: number): string {
   return value >= 9.95 ? value.toFixed(0) : value.toFixed(value >= 0.995 ? 1 : 2)
 }
@@ -19,15 +19,17 @@ export function seconds(milliseconds: number): string {
   return value.toFixed(value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2)
 }
 
-/** The rows of one work at one latency. */
+/** The rows of one work, protocol and latency. */
 export interface CellRows {
   work: WorkName
+  protocol: Protocol
   latency: number
   rows: readonly Row[]
 }
 
-export function cellOf({ rows }: Results, work: WorkName, latency: number): CellRows {
-  return { work, latency, rows: rows.filter((row) => row.work === work && row.latency === latency) }
+export function cellOf({ rows }: Results, work: WorkName, protocol: Protocol, latency: number): CellRows {
+  const isInCell = (row: Row) => row.work === work && row.protocol === protocol && row.latency === latency
+  return { work, protocol, latency, rows: rows.filter(isInCell) }
 }
 
 export function rowOf({ rows }: CellRows, tool: string, phase: Phase): Row | undefined {
@@ -40,7 +42,7 @@ export function timeOf(cell: CellRows, tool: string, phase: Phase): number | und
   return row && row.runs.length > 0 ? median(row.runs.map(({ milliseconds }) => milliseconds)) : undefined
 }
 
-/** By how much the builds with the plugin took longer, pair by pair. */
+/** How much longer each build with the plugin took than its partner without. */
 export function timesMore(without: readonly number[], withIt: readonly number[]): number[] {
   return withIt.map((time, i) => time - (without[i] as number))
 }
@@ -49,19 +51,19 @@ export const ourName = 'static-s3'
 export const limitName = 'limit'
 
 /**
- * Whether a tool gets it right: after each run every file was in the bucket with its own bytes. Whether it may leave out what it takes for
- * unchanged shows only when five files have changed, one of them in its bytes alone.
+ * True if every run left the right bytes of every file in the bucket. A rebuild counts only if `changed` was right too: there one file keeps its
+ * name, size and place, so a tool that compares less than the bytes misses it.
  */
-export function isRight(cell: CellRows, tool: string, phase: Phase): boolean {
+export function isCorrect(cell: CellRows, tool: string, phase: Phase): boolean {
   const judged = phase === 'first' ? (['first'] as const) : ([phase, 'changed'] as const)
   return judged.every((each) => rowOf(cell, tool, each)?.verdict?.wrongFiles === 0)
 }
 
-/** The fastest of the others that gets it right. */
+/** The fastest correct peer of a row. */
 export function fastestPeer(cell: CellRows, phase: Phase): { tool: string; time: number } | undefined {
   const tools = new Set(cell.rows.map(({ tool }) => tool))
   return [...tools]
-    .filter((tool) => tool !== ourName && tool !== limitName && isRight(cell, tool, phase))
+    .filter((tool) => tool !== ourName && tool !== limitName && isCorrect(cell, tool, phase))
     .flatMap((tool) => {
       const time = timeOf(cell, tool, phase)
       return time === undefined ? [] : [{ tool, time }]

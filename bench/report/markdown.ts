@@ -1,4 +1,4 @@
-/** A table whose columns line up, so that it can be read as it is. The first column is text, the others are numbers. */
+/** A table with aligned columns, readable in a terminal. Text columns come first, numbers after them. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[], textColumns = 1): string {
   const widths = head.map((title, i) => Math.max(3, ...[title, ...rows.map((row) => row[i] ?? '')].map(widthOf)))
   const line = (cells: readonly string[]) =>

@@ -1,4 +1,14 @@
-import { type Phase, phases, type Results, type Row, type ServerCheck, type ViteBuild } from '../results.js'
+import {
+  type Phase,
+  type Protocol,
+  phases,
+  protocols,
+  type Results,
+  type Row,
+  type Run,
+  type ServerCheck,
+  type ViteBuild,
+} from '../results.js'
 import { works } from '../work/works.js'
 import {
   type CellRows,
@@ -16,34 +26,54 @@ import { table } from './markdown.js'
 
 const titles: Record<Phase, string> = { first: 'first deploy', rebuild: 'clean rebuild', changed: '5 changed' }
 
-/** All works and latencies that there are results of, with their titles. */
+const protocolTitles: Record<Protocol, string> = { https: 'TLS', http: 'plain' }
+
+/** Every measured cell, with its title. */
 export function cells(results: Results): { title: string; cell: CellRows }[] {
-  return works.flatMap(({ name, title }) => {
-    const latencies = [...new Set(results.rows.filter(({ work }) => work === name).map(({ latency }) => latency))]
-    return latencies
-      .sort((a, b) => a - b)
-      .map((latency) => ({ title: `${title}, ${latency} ms a request`, cell: cellOf(results, name, latency) }))
-  })
+  return works.flatMap(({ name, title }) =>
+    protocols.flatMap((protocol) => {
+      const rows = results.rows.filter((row) => row.work === name && row.protocol === protocol)
+      const latencies = [...new Set(rows.map(({ latency }) => latency))].sort((a, b) => a - b)
+      return latencies.map((latency) => ({
+        title: `${title}, ${protocolTitles[protocol]}, ${latency} ms per request`,
+        cell: cellOf(results, name, protocol, latency),
+      }))
+    }),
+  )
 }
 
 export function cellTable(cell: CellRows): string {
-  const head = ['tool', ...phases.flatMap((phase) => [`${titles[phase]}, s`, '×']), 'requests', 'CPU, s', 'memory, MB']
+  const shown = phases.filter((phase) => cell.rows.some((row) => row.phase === phase))
+  const isTls = cell.protocol === 'https'
+  const head = [
+    ...['tool', ...shown.flatMap((phase) => [`${titles[phase]}, s`, '×'])],
+    ...['requests', 'connections', ...(isTls ? ['full + resumed handshakes'] : []), 'CPU, s', 'memory, MB'],
+  ]
   const rows = toolsIn(cell).map((tool) => {
-    const of = phases.map((phase) => rowOf(cell, tool, phase))
-    const each = (show: (row: Row) => string) =>
-      of.map((row) => (row && row.runs.length > 0 ? show(row) : '–')).join(' / ')
+    const of = shown.map((phase) => rowOf(cell, tool, phase))
+    const each = (show: (runs: readonly Run[]) => string) =>
+      of.map((row) => (row && row.runs.length > 0 ? show(row.runs) : '–')).join(' / ')
+    const medianOf = (figure: (run: Run) => number) => (runs: readonly Run[]) => count(median(runs.map(figure)))
+    const full = medianOf(({ handshakes, resumed }) => handshakes - resumed)
+    const resumed = medianOf((run) => run.resumed)
     return [
       tool,
-      ...phases.flatMap((phase, i) => [timeCell(of[i]), ratioCell(cell, tool, phase)]),
-      each(({ runs }) => median(runs.map(({ requests }) => requests)).toLocaleString('en')),
-      each(({ runs }) => short(median(runs.map(({ cpuSeconds }) => cpuSeconds)))),
-      each(({ runs }) => String(Math.round(median(runs.map(({ peakBytes }) => peakBytes / 1e6))))),
+      ...shown.flatMap((phase, i) => [timeCell(of[i]), ratioCell(cell, tool, phase)]),
+      each(medianOf(({ requests }) => requests)),
+      each(medianOf(({ connections }) => connections)),
+      ...(isTls ? [each((runs) => `${full(runs)}+${resumed(runs)}`)] : []),
+      each((runs) => short(median(runs.map(({ cpuSeconds }) => cpuSeconds)))),
+      each(medianOf(({ peakBytes }) => peakBytes / 1e6)),
     ]
   })
   return table(head, rows)
 }
 
-/** Ours, the limit, then the others by their first deploy. */
+function count(value: number): string {
+  return Math.round(value).toLocaleString('en')
+}
+
+/** static-s3, the limit, then the peers by the time of their first deploy. */
 function toolsIn(cell: CellRows): string[] {
   const time = (tool: string) => timeOf(cell, tool, 'first') ?? Number.MAX_VALUE
   const rank = (tool: string) => (tool === ourName ? -2 : tool === limitName ? -1 : time(tool))
@@ -62,19 +92,19 @@ function timeCell(row: Row | undefined): string {
   return `${middle} (${seconds(Math.min(...times))}–${seconds(Math.max(...times))})`
 }
 
-/** How many times as long as ours. */
+/** The tool's time divided by ours. */
 function ratioCell(cell: CellRows, tool: string, phase: Phase): string {
   const [time, our] = [timeOf(cell, tool, phase), timeOf(cell, ourName, phase)]
   return time === undefined || our === undefined || tool === ourName ? '' : short(time / our)
 }
 
-/** What the tools said that failed. */
+/** The error messages of tools that failed. */
 export function failures({ rows }: CellRows): string[] {
   const said = rows.flatMap(({ tool, failure }) => (failure === undefined ? [] : [`- ${tool} failed: \`${failure}\``]))
   return [...new Set(said)]
 }
 
-/** Whether what is compared was run side by side. */
+/** True if all rows ran side by side. */
 export function isOneSession(cell: CellRows): boolean {
   return new Set(cell.rows.map(({ session }) => session)).size === 1
 }
@@ -89,7 +119,7 @@ export function toolTable({ rows, missing }: Results): string {
   ])
   const absent = Object.entries(missing).map(([tool, install]) => [tool, '**missing**', install, '', '', ''])
   return table(
-    ['tool', 'version', 'how it was called', 'right bytes', 'right types', 'right caching'],
+    ['tool', 'version', 'how the bench calls it', 'right bytes', 'right types', 'right caching'],
     [...found, ...absent],
     6,
   )
@@ -107,11 +137,22 @@ export function serverTable(checks: readonly ServerCheck[]): string {
   const of = (times: readonly number[]) =>
     `${seconds(median(times))} (${seconds(Math.min(...times))}–${seconds(Math.max(...times))})`
   return table(
-    ['work', 'ms a request', 'the limit, s', 'against a server that only answers, s', '×', 'our server at work'],
-    checks.map(({ work, latency, s3, answerOnly, busy }) => [
-      ...[work, String(latency), of(s3), of(answerOnly)],
+    [
+      'work',
+      '',
+      'ms per request',
+      'the limit, s',
+      'to a server that only answers, s',
+      '×',
+      'our server busy',
+      'its CPU, ms per PUT',
+    ],
+    checks.map(({ work, protocol, latency, s3, answerOnly, busy, cpuPerRequest }) => [
+      ...[work, protocolTitles[protocol], String(latency), of(s3), of(answerOnly)],
       ...[(median(s3) / median(answerOnly)).toFixed(2), `${Math.round(100 * median(busy))} % of the time`],
+      short(median(cpuPerRequest)),
     ]),
+    2,
   )
 }
 
@@ -123,8 +164,8 @@ export function viteTable(builds: readonly ViteBuild[]): string {
     `${Math.round(median(more))} (${Math.round(Math.min(...more))}–${Math.round(Math.max(...more))})`
   return table(
     [
-      ...['a whole `vite build`', '', 'ms a request', 'without, s', 'with, s'],
-      ...['more, ms', 'of that after the bundle, ms', 'CPU more, ms'],
+      ...['a whole `vite build`', '', 'ms per request', 'without, s', 'with, s'],
+      ...['longer by, ms', 'of that after the bundle, ms', 'more CPU, ms'],
     ],
     titled.map(({ title, latency, phase, without, with: withIt, cpuWithout, cpuWith, ...since }) => [
       ...[title, titles[phase], String(latency), seconds(median(without)), seconds(median(withIt))],

@@ -1,31 +1,31 @@
 import { createHash, type Hash, hash } from 'node:crypto'
 
-/** MD5s of contents that are known beforehand, by `contentMark`: large ones are then not hashed while somebody's time is taken. */
+/** MD5s of large contents by their `contentMark`, so that the server hashes none of them while a tool is measured. */
 export type KnownContents = ReadonlyMap<string, string>
 
-/** The first bytes and the length: what a content is known by. */
+/** Identifies a content of the works by its first bytes and its length. */
 export function contentMark(first: Buffer, size: number): string {
   return `${first.toString('latin1', 0, markBytes)}:${size}`
 }
 
 const markBytes = 32
-/** Up to this size, contents are kept until they are whole, and hashed. */
+/** Up to this size, a content is buffered and then hashed. */
 const smallBytes = 64 * 1024
 
-/** What the server learns of a body. */
+/** A received body. */
 export interface Content {
   size: number
   /** Hex. */
   md5: string
-  /** Small ones, and those that are to be kept. */
+  /** Only of a small body, or of one to keep. */
   bytes: Buffer | undefined
 }
 
-/** Takes the pieces of a body; `aws-chunked` ones too. What isn't small is counted and thrown away. */
+/** Takes the pieces of a body, plain or `aws-chunked`. Throws a large body away. */
 export class ContentReader {
   readonly #known: KnownContents
   readonly #stated: string | undefined
-  /** Of the content, where it is announced. */
+  /** As the headers announce it, without `aws-chunked` framing. */
   readonly #size: number
   readonly #unwrap: boolean
   readonly #keeps: boolean
@@ -64,7 +64,7 @@ export class ContentReader {
     this.#hash?.update(piece)
   }
 
-  /** Whether the server had to hash a large content while it came. */
+  /** True if the MD5 of a large content was unknown, so that the server hashed it. */
   get hashedLarge(): boolean {
     return this.#hash !== undefined
   }
@@ -80,7 +80,7 @@ export class ContentReader {
   }
 }
 
-/** Takes `aws-chunked` apart: `10000;chunk-signature=…`, the chunk, and so on. */
+/** Unwraps `aws-chunked`: a line `10000;chunk-signature=…`, the chunk, and so on. */
 class ChunkReader {
   #line = ''
   #left = 0
@@ -103,7 +103,7 @@ class ChunkReader {
       at = end + 1
       const line = this.#line.trim()
       this.#line = ''
-      // The line's end behind a chunk.
+      // The line end after a chunk.
       if (line === '') continue
       this.#left = Number.parseInt(line, 16)
       if (this.#left === 0) this.#over = true

@@ -1,8 +1,8 @@
-import { createServer, type Server, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 
 /*
- * As much of HTTP/1.1 as clients of S3 speak, straight on the socket: node:http costs three times the CPU, and on a machine with two cores that
- * time is taken from whoever is measured. One request at a time and connection: no client of S3 pipelines.
+ * The part of HTTP/1.1 that S3 clients use, directly on the socket: node:http needs three times the CPU, and on two cores the measured tool would
+ * lose that time. A connection carries one request at a time, because no S3 client pipelines.
  */
 
 export interface Head {
@@ -20,7 +20,7 @@ export interface Answer {
   body?: string | Buffer
 }
 
-/** What becomes of a request: the pieces of its body, and the answer once it is whole. */
+/** Takes the pieces of a request's body, then gives the answer. */
 export interface Exchange {
   take(piece: Buffer): void
   end(): Answer
@@ -28,22 +28,8 @@ export interface Exchange {
   delay: number
 }
 
-export function serve(begin: (head: Head) => Exchange): Server {
-  return createServer({ noDelay: true }, (socket) => listen(socket, begin))
-}
-
-const reasons: Record<number, string> = {
-  200: 'OK',
-  204: 'No Content',
-  206: 'Partial Content',
-  304: 'Not Modified',
-  400: 'Bad Request',
-  404: 'Not Found',
-  412: 'Precondition Failed',
-  501: 'Not Implemented',
-}
-
-function listen(socket: Socket, begin: (head: Head) => Exchange): void {
+/** Answers every request on a connection. */
+export function serveConnection(socket: Socket, begin: (head: Head) => Exchange): void {
   let early: Buffer | undefined
   let head: Head | undefined
   let exchange: Exchange | undefined
@@ -89,7 +75,7 @@ function readHead(text: string): Head {
     : { method, path: target.slice(0, mark), query: target.slice(mark + 1), headers }
 }
 
-/** Takes the next piece; returns what comes after the body, or undefined while it isn't whole. */
+/** Takes the next piece. Returns the bytes after the body, or undefined if the body is incomplete. */
 type Framing = (piece: Buffer) => Buffer | undefined
 
 function framing({ headers }: Head, exchange: Exchange): Framing {
@@ -114,7 +100,7 @@ function withLength(length: number, exchange: Exchange): Framing {
 /** `Transfer-Encoding: chunked`. */
 function inChunks(exchange: Exchange): Framing {
   let text = ''
-  /** Bytes of the chunk that are to come, with the line's end behind them; undefined in between. */
+  /** Missing bytes of the chunk and its line end; undefined between chunks. */
   let left: number | undefined
   let last = false
   return (piece) => {
@@ -145,6 +131,17 @@ function inChunks(exchange: Exchange): Framing {
     }
     return undefined
   }
+}
+
+const reasons: Record<number, string> = {
+  200: 'OK',
+  204: 'No Content',
+  206: 'Partial Content',
+  304: 'Not Modified',
+  400: 'Bad Request',
+  404: 'Not Found',
+  412: 'Precondition Failed',
+  501: 'Not Implemented',
 }
 
 function answer(socket: Socket, head: Head, exchange: Exchange): void {

@@ -1,29 +1,36 @@
-import type { AddressInfo } from 'node:net'
+import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { selfSigned } from '../../fixtures/s3/self-signed.js'
 import { control } from './control.js'
-import { serve } from './http.js'
+import type { Exchange, Head } from './http.js'
+import { listenHttp, listenHttps, noTraffic } from './listen.js'
 import { S3 } from './s3.js'
 
 /*
- * The server, a process of its own: `npx tsx bench/server/main.ts [--port 9000] [--latency 20] [--answer-only]`. Prints its port. Ends when its
- * standard input does, and so with whoever started it.
+ * The server's process: `main.ts --certificate FILE [--answer-only]`. It writes its certificate to the file, prints its ports as JSON, and ends when
+ * its standard input ends.
  */
 
 const { values } = parseArgs({
-  options: {
-    port: { type: 'string', default: '0' },
-    latency: { type: 'string', default: '0' },
-    'answer-only': { type: 'boolean', default: false },
-  },
+  options: { certificate: { type: 'string' }, 'answer-only': { type: 'boolean', default: false } },
 })
 
 const s3 = new S3()
-s3.latency = Number(values.latency)
-const controlled = control(s3)
-/** What no server could do with less, to hold this one against. */
-const justAnswer = () => ({ take() {}, end: () => answered, delay: s3.latency })
+/** The least that any server can do. */
+const answerOnly = (): Exchange => ({ take() {}, end: () => answered, delay: s3.latency })
 const answered = { status: 200, headers: { ETag: '"00000000000000000000000000000000"' } }
+const begin = values['answer-only'] ? answerOnly : (head: Head) => s3.begin(head)
 
-const server = serve((head) => controlled(head) ?? (values['answer-only'] ? justAnswer() : s3.begin(head)))
-server.listen(Number(values.port), '127.0.0.1', 4096, () => console.log((server.address() as AddressInfo).port))
+const week = 7 * 86_400_000
+const credentials = selfSigned({ until: Date.now() + week })
+writeFileSync(values.certificate as string, credentials.cert)
+
+const traffic = { ...noTraffic }
+const ports = {
+  http: await listenHttp(begin, traffic),
+  https: await listenHttps(begin, traffic, credentials),
+  // A port of its own, so that the bench's own connections are not counted.
+  control: await listenHttp(control(s3, traffic), { ...noTraffic }),
+}
+console.log(JSON.stringify(ports))
 process.stdin.on('end', () => process.exit()).resume()

@@ -1,24 +1,21 @@
-import { hash } from 'node:crypto'
 import { ContentReader, type KnownContents } from './content.js'
 import type { Answer, Exchange, Head } from './http.js'
+import { listing } from './listing.js'
+import { MultipartUploads } from './multipart.js'
+import { fixed, headersToStore, notImplemented, type Route } from './route.js'
 import { Store, type StoredObject } from './store.js'
+import { failure, isoDate, unescapeXml, xml, xmlAnswer } from './xml.js'
 
 /*
- * The lightest S3 that the tools accept, for one bucket whatever it is called. It checks no signature. Of bodies it keeps the small ones outside
- * of the location, which are the records of static-s3; no tool reads others.
+ * The lightest S3 that the tools accept. It has one bucket, which answers to any name, and checks no signature. It keeps only the bodies of
+ * static-s3's records: no tool reads any other object.
  */
 
 export interface Counts {
   /** Requests by S3's name of their operation. */
   operations: Record<string, number>
-  /** Large bodies that the server had to hash, as nobody had told their MD5. */
+  /** Large bodies without a known MD5, which the server had to hash. */
   hashedLarge: number
-}
-
-interface Upload {
-  key: string
-  headers: Record<string, string>
-  parts: Map<number, { size: number; md5: string }>
 }
 
 export class S3 {
@@ -26,8 +23,7 @@ export class S3 {
   latency = 0
   known: KnownContents = new Map()
   counts: Counts = { operations: {}, hashedLarge: 0 }
-  #uploads = new Map<string, Upload>()
-  #uploadId = 0
+  readonly #uploads = new MultipartUploads((object) => this.#write(object))
 
   begin(head: Head): Exchange {
     const { path } = head
@@ -57,36 +53,31 @@ export class S3 {
   #route({ method, headers }: Head, key: string, query: URLSearchParams): Route {
     if (key === '') return this.#bucketRoute(method, query)
     const uploadId = query.get('uploadId')
-    if (query.has('acl')) return method === 'GET' ? done('GetObjectAcl', acl) : done('PutObjectAcl', '')
+    if (query.has('acl')) return method === 'GET' ? fixed('GetObjectAcl', acl) : fixed('PutObjectAcl', '')
     if (method === 'PUT') {
-      if (uploadId !== null) return this.#uploadPart(uploadId, Number(query.get('partNumber')))
+      if (uploadId !== null) return this.#uploads.part(uploadId, Number(query.get('partNumber')))
       const source = headers['x-amz-copy-source']
       return source === undefined ? this.#put(key, headers) : this.#copy(key, source, headers)
     }
     if (method === 'POST') {
-      if (query.has('uploads')) return this.#createUpload(key, headers)
-      if (uploadId !== null) return this.#completeUpload(uploadId)
+      if (query.has('uploads')) return this.#uploads.create(key, headers)
+      if (uploadId !== null) return this.#uploads.complete(uploadId)
     }
-    if (method === 'DELETE') {
-      if (uploadId !== null) this.#uploads.delete(uploadId)
-      return uploadId === null
-        ? { operation: 'DeleteObject', answer: () => this.#delete(key) }
-        : { operation: 'AbortMultipartUpload', answer: () => ({ status: 204 }) }
-    }
+    if (method === 'DELETE') return uploadId === null ? this.#delete(key) : this.#uploads.abort(uploadId)
     if (method === 'HEAD') return { operation: 'HeadObject', answer: () => this.#describe(key) }
     if (method === 'GET') return { operation: 'GetObject', answer: () => this.#read(key) }
     return notImplemented
   }
 
   #bucketRoute(method: string, query: URLSearchParams): Route {
-    if (method === 'HEAD') return done('HeadBucket', '')
-    if (method === 'PUT') return done('CreateBucket', '')
+    if (method === 'HEAD') return fixed('HeadBucket', '')
+    if (method === 'PUT') return fixed('CreateBucket', '')
     if (method === 'POST' && query.has('delete')) return this.#deleteMany()
     if (method !== 'GET') return notImplemented
-    if (query.has('location')) return done('GetBucketLocation', xml('LocationConstraint', ''))
-    if (query.has('versioning')) return done('GetBucketVersioning', xml('VersioningConfiguration', ''))
-    if (query.has('acl')) return done('GetBucketAcl', acl)
-    if (query.has('uploads')) return this.#listUploads(query)
+    if (query.has('location')) return fixed('GetBucketLocation', xml('LocationConstraint', ''))
+    if (query.has('versioning')) return fixed('GetBucketVersioning', xml('VersioningConfiguration', ''))
+    if (query.has('acl')) return fixed('GetBucketAcl', acl)
+    if (query.has('uploads')) return this.#uploads.list(query.get('prefix') ?? '')
     const isV2 = query.get('list-type') === '2'
     return {
       operation: isV2 ? 'ListObjectsV2' : 'ListObjects',
@@ -100,8 +91,12 @@ export class S3 {
       operation: 'PutObject',
       body: isRecord ? 'kept' : 'measured',
       answer: ({ size, md5, bytes }) => {
-        if (headers['if-none-match'] === '*' && this.store.get(key)) return failure(412, 'PreconditionFailed')
-        this.#write({ key, size, etag: md5, headers: kept(headers), body: isRecord ? bytes : undefined })
+        const existing = this.store.get(key)
+        const expected = headers['if-match']
+        if (headers['if-none-match'] === '*' && existing) return failure(412, 'PreconditionFailed')
+        if (expected !== undefined && !existing) return failure(404, 'NoSuchKey')
+        if (expected !== undefined && expected !== `"${existing?.etag}"`) return failure(412, 'PreconditionFailed')
+        this.#write({ key, size, etag: md5, headers: headersToStore(headers), body: isRecord ? bytes : undefined })
         return { status: 200, headers: { ETag: `"${md5}"` } }
       },
     }
@@ -115,10 +110,10 @@ export class S3 {
         const object = this.store.get(from)
         if (!object) return failure(404, 'NoSuchKey')
         const replaces = headers['x-amz-metadata-directive']?.toUpperCase() === 'REPLACE'
-        const { modified } = this.#write({ ...object, key, headers: replaces ? kept(headers) : object.headers })
-        return xmlAnswer(
-          xml('CopyObjectResult', `<LastModified>${isoDate(modified)}</LastModified><ETag>"${object.etag}"</ETag>`),
-        )
+        const copy = { ...object, key, headers: replaces ? headersToStore(headers) : object.headers }
+        const { modified, etag } = this.#write(copy)
+        const content = `<LastModified>${isoDate(modified)}</LastModified><ETag>"${etag}"</ETag>`
+        return xmlAnswer(xml('CopyObjectResult', content))
       },
     }
   }
@@ -146,9 +141,14 @@ export class S3 {
       : { ...described, body: described.body ?? body }
   }
 
-  #delete(key: string): Answer {
-    this.store.delete(key)
-    return { status: 204 }
+  #delete(key: string): Route {
+    return {
+      operation: 'DeleteObject',
+      answer: () => {
+        this.store.delete(key)
+        return { status: 204 }
+      },
+    }
   }
 
   #deleteMany(): Route {
@@ -162,178 +162,13 @@ export class S3 {
       },
     }
   }
-
-  #createUpload(key: string, headers: Record<string, string>): Route {
-    return {
-      operation: 'CreateMultipartUpload',
-      answer: () => {
-        const id = `upload-${++this.#uploadId}`
-        this.#uploads.set(id, { key, headers: kept(headers), parts: new Map() })
-        return xmlAnswer(
-          xml(
-            'InitiateMultipartUploadResult',
-            `<Bucket>bench</Bucket><Key>${escapeXml(key)}</Key><UploadId>${id}</UploadId>`,
-          ),
-        )
-      },
-    }
-  }
-
-  #uploadPart(id: string, number: number): Route {
-    return {
-      operation: 'UploadPart',
-      body: 'measured',
-      answer: ({ size, md5 }) => {
-        const upload = this.#uploads.get(id)
-        if (!upload) return failure(404, 'NoSuchUpload')
-        upload.parts.set(number, { size, md5 })
-        return { status: 200, headers: { ETag: `"${md5}"` } }
-      },
-    }
-  }
-
-  #completeUpload(id: string): Route {
-    return {
-      operation: 'CompleteMultipartUpload',
-      answer: () => {
-        const upload = this.#uploads.get(id)
-        if (!upload) return failure(404, 'NoSuchUpload')
-        this.#uploads.delete(id)
-        const parts = [...upload.parts].sort(([a], [b]) => a - b).map(([, part]) => part)
-        const size = parts.reduce((sum, part) => sum + part.size, 0)
-        const etag = etagOfParts(parts.map(({ md5 }) => md5))
-        this.#write({ key: upload.key, size, etag, headers: upload.headers, body: undefined })
-        return xmlAnswer(
-          xml('CompleteMultipartUploadResult', `<Key>${escapeXml(upload.key)}</Key><ETag>"${etag}"</ETag>`),
-        )
-      },
-    }
-  }
-
-  #listUploads(query: URLSearchParams): Route {
-    return {
-      operation: 'ListMultipartUploads',
-      answer: () => {
-        const prefix = query.get('prefix') ?? ''
-        const uploads = [...this.#uploads].filter(([, { key }]) => key.startsWith(prefix))
-        const entries = uploads.map(
-          ([id, { key }]) =>
-            `<Upload><Key>${escapeXml(key)}</Key><UploadId>${id}</UploadId><Initiated>${isoDate(Date.now())}</Initiated></Upload>`,
-        )
-        return xmlAnswer(
-          xml(
-            'ListMultipartUploadsResult',
-            `<Bucket>bench</Bucket><Prefix>${escapeXml(prefix)}</Prefix><IsTruncated>false</IsTruncated>${entries.join('')}`,
-          ),
-        )
-      },
-    }
-  }
-}
-
-type Content = ReturnType<ContentReader['end']>
-
-interface Route {
-  operation: string
-  /** Whether the answer depends on the body: on its size and MD5 (measured), or on its bytes. */
-  body?: 'ignored' | 'measured' | 'kept'
-  answer: (content: Content) => Answer
-}
-
-const notImplemented: Route = { operation: 'unknown', answer: () => failure(501, 'NotImplemented') }
-
-function done(operation: string, body: string): Route {
-  return { operation, answer: () => (body === '' ? { status: 200 } : xmlAnswer(body)) }
-}
-
-/** As S3 makes it of a multipart upload. */
-export function etagOfParts(md5s: readonly string[]): string {
-  return `${hash('md5', Buffer.from(md5s.join(''), 'hex'))}-${md5s.length}`
-}
-
-const keptHeaders = new Set([
-  'cache-control',
-  'content-disposition',
-  'content-encoding',
-  'content-language',
-  'content-type',
-  'expires',
-])
-
-function kept(headers: Record<string, string>): Record<string, string> {
-  const result: Record<string, string> = {}
-  for (const name in headers) {
-    if (keptHeaders.has(name) || name.startsWith('x-amz-meta-')) result[name] = headers[name] as string
-  }
-  const encoding = result['content-encoding']
-  if (encoding?.includes('aws-chunked')) {
-    const others = encoding.split(',').filter((each) => each.trim() !== 'aws-chunked')
-    if (others.length > 0) result['content-encoding'] = others.join(',')
-    else delete result['content-encoding']
-  }
-  return result
-}
-
-function listing(store: Store, query: URLSearchParams, isV2: boolean): string {
-  const prefix = query.get('prefix') ?? ''
-  const delimiter = query.get('delimiter') ?? ''
-  const limit = Math.min(1000, Number(query.get('max-keys') ?? 1000))
-  const after = (isV2 ? (query.get('continuation-token') ?? query.get('start-after')) : query.get('marker')) ?? ''
-  const asUrl = query.get('encoding-type') === 'url'
-  const write = asUrl ? (text: string) => encodeURIComponent(text).replaceAll('%2F', '/') : escapeXml
-  const { objects, commonPrefixes, next } = store.list({ prefix, delimiter, after, limit })
-  let text = `<Name>bench</Name><Prefix>${write(prefix)}</Prefix><MaxKeys>${limit}</MaxKeys><IsTruncated>${next !== undefined}</IsTruncated>`
-  if (delimiter !== '') text += `<Delimiter>${write(delimiter)}</Delimiter>`
-  if (asUrl) text += '<EncodingType>url</EncodingType>'
-  if (isV2) {
-    text += `<KeyCount>${objects.length + commonPrefixes.length}</KeyCount>`
-    if (next !== undefined) text += `<NextContinuationToken>${escapeXml(next)}</NextContinuationToken>`
-  } else {
-    text += `<Marker>${write(after)}</Marker>`
-    if (next !== undefined) text += `<NextMarker>${write(next)}</NextMarker>`
-  }
-  for (const { key, modified, etag, size } of objects) {
-    text += `<Contents><Key>${write(key)}</Key><LastModified>${isoDate(modified)}</LastModified><ETag>&quot;${etag}&quot;</ETag><Size>${size}</Size><StorageClass>STANDARD</StorageClass></Contents>`
-  }
-  for (const common of commonPrefixes) text += `<CommonPrefixes><Prefix>${write(common)}</Prefix></CommonPrefixes>`
-  return xml('ListBucketResult', text)
-}
-
-function isoDate(milliseconds: number): string {
-  return new Date(milliseconds).toISOString()
 }
 
 function decodeKey(path: string): string {
   return path.includes('%') ? decodeURIComponent(path) : path
 }
 
-function xml(root: string, content: string): string {
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<${root} xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${content}</${root}>`
-}
-
-function xmlAnswer(body: string): Answer {
-  return { status: 200, headers: { 'content-type': 'application/xml' }, body }
-}
-
-function failure(status: number, code: string): Answer {
-  const body = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${code}</Message></Error>`
-  return { status, headers: { 'content-type': 'application/xml' }, body }
-}
-
 const acl = xml(
   'AccessControlPolicy',
   '<Owner><ID>bench</ID></Owner><AccessControlList><Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser"><ID>bench</ID></Grantee><Permission>FULL_CONTROL</Permission></Grant></AccessControlList>',
 )
-
-function escapeXml(text: string): string {
-  return /[&<>]/.test(text) ? text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;') : text
-}
-
-function unescapeXml(text: string): string {
-  return text
-    .replaceAll('&lt;', '<')
-    .replaceAll('&gt;', '>')
-    .replaceAll('&quot;', '"')
-    .replaceAll('&apos;', "'")
-    .replaceAll('&amp;', '&')
-}

@@ -5,7 +5,7 @@ export interface StoredObject {
   etag: string
   /** Milliseconds since 1970, whole seconds. */
   modified: number
-  /** What is given back with it. */
+  /** Response headers of a GET or HEAD. */
   headers: Record<string, string>
   body: Buffer | undefined
 }
@@ -13,11 +13,11 @@ export interface StoredObject {
 export interface Listing {
   objects: StoredObject[]
   commonPrefixes: string[]
-  /** The last one listed, where there are more. */
+  /** The last listed key, if there are more. */
   next: string | undefined
 }
 
-/** Objects by key. They are never changed, so that a bucket's state is a copy of the map. */
+/** Objects by key. An object never changes, so a copy of the map saves the bucket's state. */
 export class Store {
   #objects = new Map<string, StoredObject>()
   #sorted: string[] = []
@@ -44,7 +44,7 @@ export class Store {
     this.#sorted = objects.map(({ key }) => key)
   }
 
-  /** The keys of the works are ASCII, whose order is the same in UTF-8 and UTF-16. */
+  /** Compares keys by UTF-16 instead of UTF-8: the works' keys are ASCII. */
   list(query: { prefix: string; delimiter: string; after: string; limit: number }): Listing {
     const { prefix, delimiter, after, limit } = query
     const listing: Listing = { objects: [], commonPrefixes: [], next: undefined }

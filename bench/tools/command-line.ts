@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { awsBundle } from '../environment.js'
 import { type Executable, findExecutable } from './executable.js'
 import type { Deploy, Tool } from './tool.js'
 
-/** A program that syncs a folder. Each may leave in the bucket what isn't in the folder, as they do by default. */
+/** A program that syncs a folder. None deletes objects that the folder lacks: that is their default. */
 interface Program {
   name: string
   setting: string
@@ -12,6 +13,7 @@ interface Program {
   version: RegExp
   install: string
   argv(deploy: Deploy): string[]
+  env?(deploy: Deploy): Record<string, string>
 }
 
 function program({ executable, versionFlag, version, argv, ...rest }: Program): Tool {
@@ -39,6 +41,7 @@ export const awsCli = program({
     ...['s3', 'sync', deploy.folder.dir, target(deploy)],
     ...['--endpoint-url', deploy.endpoint, '--only-show-errors'],
   ],
+  env: ({ certificate }) => awsBundle(certificate),
 })
 
 export const s3cmd = program({
@@ -51,16 +54,13 @@ export const s3cmd = program({
   argv(deploy) {
     const config = join(deploy.home, 's3cfg')
     const { host } = new URL(deploy.endpoint)
-    writeFileSync(config, `[default]\nhost_base = ${host}\nhost_bucket = ${host}\nuse_https = False\n`)
+    const { certificate } = deploy
+    const protocol = `use_https = ${certificate === undefined ? 'False' : 'True'}`
+    writeFileSync(config, `[default]\nhost_base = ${host}\nhost_bucket = ${host}\n${protocol}\n`)
     return [
-      'sync',
-      '--config',
-      config,
-      '--quiet',
-      '--no-progress',
-      '--no-mime-magic',
-      `${deploy.folder.dir}/`,
-      target(deploy),
+      ...['sync', '--config', config, '--quiet', '--no-progress', '--no-mime-magic'],
+      ...(certificate === undefined ? [] : ['--ca-certs', certificate]),
+      ...[`${deploy.folder.dir}/`, target(deploy)],
     ]
   },
 })
@@ -72,10 +72,11 @@ export const rclone = program({
   versionFlag: 'version',
   version: /rclone v(\S+)/,
   install: 'Debian: rclone',
-  argv: ({ folder, endpoint, bucket, location, home }) => [
+  argv: ({ folder, endpoint, certificate, bucket, location, home }) => [
     ...['copy', folder.dir, `:s3:${bucket}/${location}`, '--config', join(home, 'rclone.conf'), '--quiet'],
     ...['--checksum', '--transfers', '32', '--checkers', '32', '--s3-no-check-bucket', '--s3-no-head'],
     ...['--s3-provider', 'Other', '--s3-env-auth', '--s3-endpoint', endpoint, '--s3-region', 'us-east-1'],
+    ...(certificate === undefined ? [] : ['--ca-cert', certificate]),
   ],
 })
 
@@ -87,12 +88,7 @@ export const s5cmd = program({
   version: /v?(\d+\.\d+\S*)/,
   install: 'https://github.com/peak/s5cmd, on the PATH',
   argv: (deploy) => [
-    '--endpoint-url',
-    deploy.endpoint,
-    '--log',
-    'error',
-    'sync',
-    `${deploy.folder.dir}/`,
-    target(deploy),
+    ...['--endpoint-url', deploy.endpoint, '--log', 'error'],
+    ...['sync', `${deploy.folder.dir}/`, target(deploy)],
   ],
 })

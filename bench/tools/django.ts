@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { awsBundle } from '../environment.js'
 import { python } from '../measure.js'
 import { benchFolder } from '../paths.js'
 import { outputOf } from './executable.js'
@@ -18,7 +19,8 @@ export const django: Tool = {
 
   command: () => [python, '-m', 'django', 'collectstatic', '--noinput', '--verbosity', '0'],
 
-  env: ({ folder, endpoint, bucket, location }) => ({
+  env: ({ folder, endpoint, certificate, bucket, location }) => ({
+    ...awsBundle(certificate),
     PYTHONPATH: join(benchFolder, 'tools/peers'),
     PYTHONDONTWRITEBYTECODE: '1',
     DJANGO_SETTINGS_MODULE: 'django_settings',

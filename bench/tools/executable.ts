@@ -10,7 +10,7 @@ export interface Executable {
   version: string
 }
 
-/** The first of that name that runs: Debian's packages, then the PATH. A version manager's shim may lead nowhere. */
+/** Finds the first that runs: in /usr/bin, then in the PATH, where a version manager's shim may lead nowhere. */
 export async function findExecutable(name: string, flag: string, version: RegExp): Promise<Executable | undefined> {
   for (const folder of ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)]) {
     const path = join(folder, name)
@@ -21,7 +21,7 @@ export async function findExecutable(name: string, flag: string, version: RegExp
   return undefined
 }
 
-/** What a command prints, or nothing where it fails. */
+/** A command's output, or nothing if it fails. */
 export async function outputOf(path: string, argv: readonly string[]): Promise<string> {
   try {
     const { stdout, stderr } = await run(path, argv, { timeout: 20_000 })

@@ -5,7 +5,7 @@ import { s3SyncClient, viteS3, webpackS3 } from './npm-peers.js'
 import { ours } from './ours.js'
 import type { Tool } from './tool.js'
 
-/** @param sockets of the limit */
+/** @param sockets how many the limit opens */
 export function allTools(sockets: number): Tool[] {
   return [ours, limit(sockets), s5cmd, s3SyncClient, rclone, viteS3, webpackS3, awsCli, s3cmd, django]
 }

@@ -1,23 +1,19 @@
-import { bundle } from '../bundle.js'
-import type { Measured } from '../measure.js'
-import { figuresIn } from './ours.js'
+import { join } from 'node:path'
+import { figuresIn, type Measured } from '../measure.js'
+import { benchFolder } from '../paths.js'
 import type { Tool } from './tool.js'
 
-/** The same PUTs by bare `node:http`. */
+/** The same PUTs by Node's own HTTP client and nothing else. */
 export function limit(sockets: number): Tool {
-  let script = ''
   return {
     name: 'limit',
-    setting: `bare \`node:http\`, ${sockets} sockets, signed beforehand; from the first request to the last answer`,
+    setting: `\`node:http\` or \`node:https\`, ${sockets} sockets, signed beforehand; from the first request to the last answer`,
     firstOnly: true,
 
-    async find() {
-      script = await bundle('bench/tools/limit/send-folder.ts', 'limit')
-      return `Node ${process.versions.node}`
-    },
+    find: async () => `Node ${process.versions.node}`,
 
     command: ({ folder, endpoint, bucket, location }) => [
-      ...[process.execPath, script, folder.dir],
+      ...[process.execPath, join(benchFolder, 'tools/limit/send-folder.mjs'), folder.dir],
       ...[`${endpoint}/${bucket}/${location}/`, String(sockets)],
     ],
 

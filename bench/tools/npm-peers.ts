@@ -4,8 +4,7 @@ import { benchFolder } from '../paths.js'
 import type { Tool } from './tool.js'
 
 /*
- * Peers from npm, in bench/node_modules. A script hands each the folder, as its own documentation has it; the plugins' hooks are called without a
- * bundler, so that no build is in anybody's time.
+ * Peers from npm. A script calls each as its documentation says. It calls a plugin's hooks without a bundler, so that no build is measured.
  */
 
 function npmPeer(name: string, script: string, setting: string): Tool {
@@ -27,7 +26,7 @@ function npmPeer(name: string, script: string, setting: string): Tool {
       ...[process.execPath, join(benchFolder, 'tools/peers', script)],
       ...[folder.dir, endpoint, bucket, location],
     ],
-    // Its notice about future versions of Node.
+    // Silences a notice about future versions of Node.
     env: () => ({
       AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
       AWS_SDK_JS_SUPPRESS_MAINTENANCE_MODE_MESSAGE: '1',

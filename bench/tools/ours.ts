@@ -1,19 +1,23 @@
-import packageJson from '../../package.json' with { type: 'json' }
-import { bundle } from '../bundle.js'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { figuresIn } from '../measure.js'
+import { packageFolder, projectFolder } from '../paths.js'
 import type { Deploy, Tool } from './tool.js'
-
-let script = ''
 
 export const ours: Tool = {
   name: 'static-s3',
-  setting: 'the function that the adapters call, in a process of its own; defaults',
+  setting: 'the built package’s webpack plugin, called without webpack; defaults',
+  install: 'npm run build',
 
   async find() {
-    script = await bundle('bench/tools/ours/publish-folder.ts', 'ours')
-    return packageJson.version
+    if (!existsSync(packageFolder)) return undefined
+    return (JSON.parse(readFileSync(join(projectFolder, 'package.json'), 'utf8')) as { version: string }).version
   },
 
-  command: ({ folder }) => [process.execPath, script, folder.dir, folder.fingerprintedFile],
+  command: ({ folder }) => [
+    ...[process.execPath, join(projectFolder, 'fixtures/build/publish-folder.mjs')],
+    ...[folder.dir, folder.fingerprintedFile],
+  ],
 
   env: ourSettings,
 
@@ -30,11 +34,4 @@ export function ourSettings({ endpoint, bucket, location }: Pick<Deploy, 'endpoi
     AWS_LOCATION: location,
     AWS_S3_ENDPOINT_URL: endpoint,
   }
-}
-
-/** What a script of the bench says it has measured. */
-export function figuresIn<T>(output: string): T {
-  const [, figures] = /^FIGURES (.*)$/m.exec(output) ?? []
-  if (!figures) throw new Error(`no figures in: ${output}`)
-  return JSON.parse(figures) as T
 }

@@ -1,30 +1,32 @@
 import type { Measured } from '../measure.js'
 import type { Folder } from '../work/folder.js'
 
-/** Something that brings a folder into a bucket. */
+/** A program that uploads a folder to a bucket. */
 export interface Tool {
   name: string
-  /** How it was called and set, for the report. */
+  /** How the bench calls it, for the report. */
   setting: string
-  /** Where it comes from. */
+  /** How to install it, for the report. */
   install?: string
-  /** Only the first deploy makes sense. */
+  /** True for a tool that skips nothing, so that only its first deploy says anything. */
   firstOnly?: boolean
-  /** Its version; undefined where it isn't there. Also what has to be done once before it is run. */
+  /** Resolves to its version, or to undefined if it is not installed. */
   find(): Promise<string | undefined>
   command(deploy: Deploy): string[]
-  /** Beside the credentials. */
+  /** Variables besides credentials and certificates. */
   env?(deploy: Deploy): Record<string, string>
-  /** What it measured itself, from what it printed, in place of what was measured from outside. */
+  /** Figures that the tool measured and printed itself. They replace those measured from outside. */
   ownFigures?(output: string): Partial<Measured> & { memoryBeyondBytes?: number }
 }
 
-/** What a tool is told. */
+/** One run's input. */
 export interface Deploy {
   folder: Folder
   endpoint: string
+  /** The PEM file with the server's certificate; undefined without TLS. */
+  certificate: string | undefined
   bucket: string
   location: string
-  /** An empty folder of the tool's own, for what it has to be told in files. Kept between runs. */
+  /** The tool's own home folder, for its configuration files. Kept between runs. */
   home: string
 }

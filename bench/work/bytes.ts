@@ -1,6 +1,6 @@
 import { createCipheriv, hash } from 'node:crypto'
 
-/** What stands before and behind the random part, so that bundlers can read it. */
+/** The text around the random part, so that bundlers can parse the file. */
 const frames: Record<string, [string, string]> = {
   js: ['export default "', '"'],
   css: ['.a{content:"', '"}'],
@@ -9,7 +9,7 @@ const frames: Record<string, [string, string]> = {
   txt: ['', ''],
 }
 
-/** The bytes of a file: incompressible, like no other file's, and always the same for the same seed. Text where the name says text. */
+/** A file's incompressible bytes. They depend on the seed alone. A text file gets text. */
 export function bytesOf(path: string, seed: string, size: number): Buffer {
   const key = hash('sha256', seed, 'buffer')
   const random = (length: number) => createCipheriv('aes-256-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(length))

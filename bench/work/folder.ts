@@ -3,40 +3,40 @@ import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, utimesSync, writ
 import { dirname, join } from 'node:path'
 import { cacheFolder } from '../paths.js'
 import { contentMark } from '../server/content.js'
-import { etagOfParts } from '../server/s3.js'
+import { etagOfParts } from '../server/multipart.js'
 import { bytesOf } from './bytes.js'
 import type { Work, WorkFile } from './works.js'
 
-/** A build's output as it lies on the disk, and what a bucket has to hold once it is deployed. */
+/** A build's output on the disk, and the objects that a deploy of it has to produce. */
 export interface Folder {
   dir: string
   files: readonly WrittenFile[]
-  /** JSON, for tools that are told: the paths of the fingerprinted files. */
+  /** JSON: the paths of the fingerprinted files, for tools that need to be told. */
   fingerprintedFile: string
 }
 
 export interface WrittenFile extends Omit<WorkFile, 'seed'> {
   md5: string
-  /** What its ETag can be: its MD5, or that of a multipart upload in parts of the usual sizes. */
+  /** Its valid ETags: its MD5, and those of multipart uploads with the tools' part sizes. */
   etags: string[]
 }
 
 export interface Folders {
   first: Folder
-  /** Five files differ. */
+  /** The build with five changed files. */
   changed: Folder
   /** JSON for the server: MD5s by mark. */
   knownFile: string
 }
 
 const MB = 1024 ** 2
-/** Parts as the tools make them, and up to which size they make none. */
+/** The tools' part sizes. A file up to that size is sent in one piece. */
 const partSizes = [5 * MB, 8 * MB, 15 * MB, 16 * MB]
 const smallBytes = 64 * 1024
-/** Goes up when the same name comes to mean other bytes. */
+/** Counted up when a work's files change. */
 const format = 3
 
-/** Writes both builds of a work, unless they are there. */
+/** Writes both builds of a work, unless they exist. */
 export function writeFolders(work: Work): Folders {
   const root = join(cacheFolder, 'works', work.name)
   const knownFile = join(root, 'known.json')
@@ -70,7 +70,7 @@ function writeBuild(
   const list = files.map(({ seed, ...file }): WrittenFile => {
     const target = join(root, build, file.path)
     mkdirSync(dirname(target), { recursive: true })
-    // What both builds have is on the disk once.
+    // A file of both builds is stored once.
     const there = written.get(seed)
     if (there) linkSync(there.file, target)
     else {
@@ -103,12 +103,12 @@ function identify(bytes: Buffer, known: Map<string, string>): Pick<WrittenFile, 
   return { md5, etags: [md5, ...etags] }
 }
 
-/** Has the system keep every file in memory, as just after a build: some tools tell it to forget what they have read. */
+/** Reads every file, so that the system has it in memory as after a build: rclone makes the system forget what it has read. */
 export function warm({ dir, files }: Folder): void {
   for (const { path } of files) readFileSync(join(dir, path))
 }
 
-/** Gives every file a new time, as a clean build does, and nothing else. */
+/** Gives every file a new modification time, as a clean build does. */
 export function renew({ dir, files }: Folder): void {
   const now = Date.now() / 1000
   for (const { path } of files) utimesSync(join(dir, path), now, now)

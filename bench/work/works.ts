@@ -1,32 +1,31 @@
 import { hash } from 'node:crypto'
 
-/** A file of a build. Its bytes follow from its work, name and version alone. */
+/** A file of a build. */
 export interface WorkFile {
   /** Relative, with `/`. */
   path: string
   size: number
-  /** Whether its name is made from its content. */
+  /** True if its name contains a hash of its content. */
   fingerprinted: boolean
-  /** What its bytes are made from. */
+  /** Determines its bytes. */
   seed: string
 }
 
 export interface Work {
   name: WorkName
   title: string
-  /** @param changed the build in which five files have other bytes, and fingerprinted ones other names */
+  /** @param changed true for the build with five changed files */
   files(changed: boolean): WorkFile[]
 }
 
-export type WorkName = 'many-small' | 'site' | 'twenty-thousand' | 'two-thousand' | 'hundred-thousand' | 'large'
+export type WorkName = 'many-small' | 'site' | 'twenty-thousand' | 'hundred-thousand' | 'large'
 
-/** A file before its name is complete. */
+/** A file without the fingerprint in its name. */
 interface Draft {
   folder: string
   name: string
   ending: string
   size: number
-  /** Without one, the name stays when the content changes. */
   fingerprinted: boolean
 }
 
@@ -34,7 +33,6 @@ export const works: readonly Work[] = [
   work('many-small', '3,000 files of 2 kB', smallFiles(3000)),
   work('site', 'a site: 200 files, 12 MB', siteFiles()),
   work('twenty-thousand', '20,000 files of 2 kB', smallFiles(20_000)),
-  work('two-thousand', '2,000 files of 2 kB', smallFiles(2000)),
   work('hundred-thousand', '100,000 files of 2 kB', smallFiles(100_000)),
   work('large', '40 files, 1 GB', largeFiles()),
 ]
@@ -48,7 +46,7 @@ function work(name: WorkName, title: string, drafts: readonly Draft[]): Work {
   }
 }
 
-/** Four fingerprinted files across the work, and the page that refers to them. */
+/** Picks four fingerprinted files across the work, and its page. */
 function indexesOfChanging(drafts: readonly Draft[]): Set<number> {
   const fingerprinted = drafts.flatMap(({ fingerprinted }, i) => (fingerprinted ? [i] : []))
   const step = Math.floor(fingerprinted.length / 4)
@@ -70,7 +68,7 @@ function asset(name: string, ending: string, size: number): Draft {
   return { folder: 'assets/', name, ending, size, fingerprinted: true }
 }
 
-/** One in a hundred is a page; the others are as a bundler names them. */
+/** One file in a hundred is a page; the others are fingerprinted. */
 function smallFiles(count: number): Draft[] {
   const endings = ['js', 'js', 'js', 'css', 'svg', 'js', 'webp', 'js', 'js', 'css']
   return Array.from({ length: count }, (_, i) => {
@@ -80,7 +78,7 @@ function smallFiles(count: number): Draft[] {
   })
 }
 
-/** As many of each kind, and as large, as an application of middling size has them. */
+/** The files of an application of middling size. */
 function siteFiles(): Draft[] {
   const files = [
     page('index', 4200),
@@ -99,7 +97,7 @@ function siteFiles(): Draft[] {
   return [...files, ...pictures.map((size, i) => asset(`picture-${i}`, 'webp', Math.round(size * scale)))]
 }
 
-/** Sizes from the smallest to the largest, each larger than the one before by the same factor. */
+/** Sizes from the smallest to the largest; each grows by the same factor. */
 function spread(count: number, smallest: number, largest: number): number[] {
   return Array.from({ length: count }, (_, i) => Math.round(smallest * (largest / smallest) ** (i / (count - 1))))
 }

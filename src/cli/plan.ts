@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import pc from 'picocolors'
-import { preview } from '../core/preview.js'
+import { preview } from '../deploy/preview.js'
 import { settingFlags, settingHelp, settingsOf } from './settings.js'
 import { readWords, Usage } from './usage.js'
 

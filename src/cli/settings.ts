@@ -1,6 +1,6 @@
-import type { Options } from '../core/options.js'
-import { prepare } from '../core/prepare.js'
-import type { Settings } from '../core/settings.js'
+import { prepare } from '../deploy/load-settings.js'
+import type { Options } from '../settings/options.js'
+import type { Settings } from '../settings/settings.js'
 
 /** What every command takes: the settings that are no function, under their names with hyphens. */
 export const settingFlags = {

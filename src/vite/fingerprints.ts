@@ -32,6 +32,10 @@ export interface Fingerprints {
   outputOptions: <T extends { assetFileNames?: unknown }>(options: T) => T
   /** For `generateBundle` or `writeBundle`. */
   of: (bundle: Readonly<Record<string, BundleFile>>) => string[]
+  /** Whether an asset's name may be made from its content, by what the bundler has named so far. */
+  mayHaveMade: (path: string) => boolean
+  /** The contents of the assets that may have got this name so far: several of one name can't be told apart. */
+  sourcesOf: (path: string) => (string | Uint8Array)[]
 }
 
 /**
@@ -70,6 +74,11 @@ export function watchFingerprints(): Fingerprints {
         return fingerprinted && !path.endsWith('.map') ? [path] : []
       })
     },
+    mayHaveMade: (path) => namings.some(({ names, template }) => names.some((name) => isMade(path, template, name))),
+    sourcesOf: (path) =>
+      namings
+        .filter(({ names, template }) => names.some((name) => patternOf(template, name).test(path)))
+        .map(({ source }) => source),
   }
 }
 

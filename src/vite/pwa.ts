@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { posix } from 'node:path'
-import { type BuiltFile, fileOf } from '../core/built-file.js'
-import type { Rows } from '../core/packed.js'
-import { rewriteFile } from '../core/rewrite-file.js'
-import { isWebAppManifest, staysOnPageOrigin } from '../core/same-origin.js'
+import { type BuiltFile, fileOf } from '../files/built-file.js'
+import { rewriteFile } from '../files/rewrite-file.js'
+import { isWebAppManifest, staysOnPageOrigin } from '../urls/same-origin.js'
 
 /** A node as every ESTree parser gives it. */
 interface Node {
@@ -22,7 +21,7 @@ export interface PrecacheInput {
   /** Of the resolved configuration: nothing happens without vite-plugin-pwa. */
   plugins: readonly { name: string }[]
   /** The build's files. A service worker is written after what the bundler emits. */
-  files: Rows<BuiltFile>
+  files: readonly BuiltFile[]
   /** Vite's `base`: where the page's origin has the output folder. */
   base: string
   /** Where browsers get a file of the output folder; undefined where that is the page's origin. */
@@ -66,14 +65,12 @@ type UrlInBucket = (url: string) => string | undefined
 /** Where the bucket has what a service worker would look for under a URL. */
 function urlsInBucket(
   serviceWorker: string,
-  files: Rows<BuiltFile>,
+  files: readonly BuiltFile[],
   { base, publicUrl }: Pick<PrecacheInput, 'base' | 'publicUrl'>,
 ): UrlInBucket {
   const root = new URL(base || './', 'http://page/').pathname
   // Workbox lists file names as they are (`100%.svg`), people write URLs (`100%25.svg`).
-  const byUrl = new Map(
-    [...files].flatMap((file) => [file.path, encodeURI(file.path)].map((url) => [root + url, file])),
-  )
+  const byUrl = new Map(files.flatMap((file) => [file.path, encodeURI(file.path)].map((url) => [root + url, file])))
   return (url) => {
     if (/^[a-z][a-z\d+.-]*:|^\/\//i.test(url)) return undefined
     const file = byUrl.get(posix.resolve(root, posix.dirname(serviceWorker), url))

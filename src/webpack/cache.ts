@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { readEnvironment } from '../core/environment.js'
-import type { Options } from '../core/options.js'
+import { readEnvironment } from '../settings/environment.js'
+import type { Options } from '../settings/options.js'
 
 interface CachingOptions {
   mode?: string

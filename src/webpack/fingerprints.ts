@@ -12,7 +12,7 @@ export interface Asset {
 }
 
 /** The asset's path on disk. */
-export function pathOf({ name }: Asset): string {
+export function pathOf({ name }: Pick<Asset, 'name'>): string {
   const query = name.indexOf('?')
   const path = query === -1 ? name : name.slice(0, query)
   // Both bundlers write `/app.js` into the output folder.

@@ -1,4 +1,4 @@
-import { workerBlobUrl } from '../core/worker-body.js'
+import { workerBlobUrl } from '../urls/worker-url.js'
 
 /** The part of webpack's and Rspack's `Compiler` that is used here. */
 export interface WorkerCompiler {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { errorOf } from '../../fixtures/error-of.js'
 import { anyText, cases, hang, oddText, patience } from '../../fixtures/fuzz/chance.js'
 import { type OneAnswer, withOneAnswer } from '../../fixtures/s3/one-answer.js'
-import { StaticS3Error } from '../../src/core/error.js'
+import { StaticS3Error } from '../../src/runtime/error.js'
 
 const secrets = {
   accessKeyId: 'AKIAIOSFODNN7EXAMPLE',

@@ -6,11 +6,11 @@ import { errorOf } from '../../fixtures/error-of.js'
 import { anyText, cases, oddText, patience } from '../../fixtures/fuzz/chance.js'
 import { patient, settingsFor } from '../../fixtures/s3/connection.js'
 import { type EmbeddedS3, startEmbedded } from '../../fixtures/s3/index.js'
-import type { Body, Bucket, ObjectParameters } from '../../src/core/bucket.js'
-import { StaticS3Error } from '../../src/core/error.js'
-import { headersOf } from '../../src/core/headers.js'
-import { problemsOfParameters } from '../../src/core/object-parameters.js'
-import { openBucket, type S3Connection } from '../../src/s3/s3-bucket.js'
+import type { Body, Bucket, ObjectParameters } from '../../src/bucket/bucket.js'
+import { headersOf } from '../../src/bucket/headers.js'
+import { StaticS3Error } from '../../src/runtime/error.js'
+import { openBucket, type S3Connection } from '../../src/s3/objects/s3-bucket.js'
+import { problemsOfParameters } from '../../src/settings/object-parameters.js'
 
 describe('headers', () => {
   let s3: EmbeddedS3

@@ -3,8 +3,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { anyText, cases, inTime, oddText, thorough } from '../../fixtures/fuzz/chance.js'
 import { withOneAnswer } from '../../fixtures/s3/one-answer.js'
-import type { ListedObject } from '../../src/core/bucket.js'
-import { type Page, readPage, unquote } from '../../src/s3/list-page.js'
+import type { ListedObject } from '../../src/bucket/bucket.js'
+import { type Page, readPage, unquote } from '../../src/s3/objects/list-page.js'
 
 const answering = withOneAnswer({ accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'secret' })
 

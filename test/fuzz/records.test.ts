@@ -3,16 +3,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { errorOf } from '../../fixtures/error-of.js'
 import { anyText, cases } from '../../fixtures/fuzz/chance.js'
-import { headersOf } from '../../src/core/headers.js'
-import {
-  type BegunRecord,
-  decodeBegun,
-  decodeRelease,
-  encodeBegun,
-  encodeRelease,
-  type KnownObject,
-  type ReleaseRecord,
-} from '../../src/core/record.js'
+import { headersOf } from '../../src/bucket/headers.js'
+import { decodeRecord, encodeRecord, type RecordedObject, type ReleaseRecord } from '../../src/release/record.js'
 
 describe('a record', () => {
   const location = 'static'
@@ -26,50 +18,27 @@ describe('a record', () => {
   const headers = fc
     .dictionary(fc.string(), fc.oneof(anyText, fc.boolean(), fc.dictionary(anyPath, anyText)))
     .map((each) => headersOf(Object.fromEntries(Object.entries(each))))
-  const author = {
-    id: anyText,
-    by: anyText,
-    commit: fc.option(anyText, { nil: undefined }),
-    bundler: anyText,
-    at: date,
-  }
-  const known = (release: number): fc.Arbitrary<KnownObject> =>
+  const recorded = (release: number): fc.Arbitrary<RecordedObject> =>
     fc
-      .record(
-        {
-          sha256,
-          size: count,
-          etag: anyText,
-          headers,
-          fingerprinted: fc.boolean(),
-          release: count,
-          kept: fc.constant(true),
-        },
-        { requiredKeys: ['sha256', 'size', 'etag', 'headers', 'fingerprinted', 'release'] },
-      )
-      .map((object): KnownObject => ({ ...object, release: object.release % 2 ? object.release : release }))
+      .record({
+        ...{ sha256, size: count, etag: anyText, writtenAt: count, headers },
+        ...{ fingerprinted: fc.boolean(), release: count },
+      })
+      .map((object) => ({ ...object, release: object.release % 2 ? object.release : release }))
   const release: fc.Arbitrary<ReleaseRecord> = count.chain((number) =>
     fc.record({
-      ...author,
+      ...{ id: anyText, by: anyText, commit: fc.option(anyText, { nil: undefined }), bundler: anyText, at: date },
       release: fc.constant(number),
-      surveyedAt: date,
       conditionalWrites: fc.boolean(),
-      objects: fc.array(fc.tuple(anyPath, known(number)), { maxLength: 5 }).map((all) => new Map(all)),
+      objects: fc.array(fc.tuple(anyPath, recorded(number)), { maxLength: 5 }).map((all) => new Map(all)),
       splitAt: fc.array(anyPath),
     }),
   )
-  const begun: fc.Arbitrary<BegunRecord> = fc.record({
-    ...author,
-    headers: fc.array(fc.tuple(anyPath, headers), { maxLength: 5 }).map((all) => new Map(all)),
-  })
 
   it('that was written is read back as it was', async () => {
     await fc.assert(
-      fc.asyncProperty(release, begun, anyPath, async (record, beginning, at) => {
-        const { objects, ...rest } = await decodeRelease(at, await encodeRelease(at, record))
-        expect({ ...rest, objects: new Map(objects) }).toEqual(record)
-        const { headers, ...begun } = await decodeBegun(at, await encodeBegun(at, beginning))
-        expect({ ...begun, headers: new Map(headers) }).toEqual(beginning)
+      fc.asyncProperty(release, anyPath, async (record, at) => {
+        expect(await decodeRecord(at, await encodeRecord(at, record))).toEqual(record)
       }),
       cases(250),
     )
@@ -79,12 +48,11 @@ describe('a record', () => {
 
   /** It is decoded, or the reason fits into a sentence. */
   async function check(bytes: Uint8Array): Promise<void> {
-    for (const decode of [decodeRelease, decodeBegun]) {
-      const error = await errorOf(decode(location, bytes))
-      if (error)
-        expect(error.message).toMatch(
-          /^(is damaged|was written by a newer static-s3|is another location's \(.{0,200}\))$/s,
-        )
+    const error = await errorOf(decodeRecord(location, bytes))
+    if (error) {
+      expect(error.message).toMatch(
+        /^(is damaged|was written by a newer static-s3|belongs to another location \(.{0,200}\))$/s,
+      )
     }
     expect(inherited()).toEqual([[], [], []])
   }
@@ -105,7 +73,7 @@ describe('a record', () => {
         fc.array(flip, { minLength: 1, maxLength: 4 }),
         fc.constantFrom('bits', 'text', 'end', 'more'),
         async (record, flips, how) => {
-          const bytes = await encodeRelease(location, record)
+          const bytes = await encodeRecord(location, record)
           const change = (content: Buffer) => {
             for (const [at, bits] of flips) content[at % content.length] = (content[at % content.length] ?? 0) ^ bits
             return content
@@ -122,15 +90,25 @@ describe('a record', () => {
   })
 
   const json = fc.jsonValue({ maxDepth: 4 })
-  const fields = [...['format', 'location', 'id', 'at', 'by', 'commit', 'bundler', 'release', 'surveyedAt', 'splitAt']]
-  const objectFields = ['path', 'sha256', 'size', 'etag', 'headers', 'fingerprinted', 'release', 'kept', '__proto__']
+  const fields = [...['format', 'location', 'id', 'at', 'by', 'commit', 'bundler', 'release', 'splitAt']]
+  const objectFields = [
+    'path',
+    'sha256',
+    'size',
+    'etag',
+    'writtenAt',
+    'headers',
+    'fingerprinted',
+    'release',
+    '__proto__',
+  ]
 
   it('of any other shape is read or refused', async () => {
     const real = {
-      ...{ format: 2, location, id: 'id', at: '2026-01-02T03:04:05Z', by: 'ada', bundler: 'vite' },
-      ...{ release: 1, surveyedAt: '2026-01-02T03:04:05Z', conditionalWrites: true, splitAt: [] },
+      ...{ format: 3, location, id: 'id', at: '2026-01-02T03:04:05Z', by: 'ada', bundler: 'vite' },
+      ...{ release: 1, conditionalWrites: true, splitAt: [] },
     }
-    const object = { sha256: 'ab'.repeat(32), size: 1, etag: '', headers: 0 }
+    const object = { sha256: 'ab'.repeat(32), size: 1, etag: '', writtenAt: 0, headers: 0 }
     await fc.assert(
       fc.asyncProperty(
         fc.dictionary(fc.constantFrom(...fields, '__proto__', 'constructor'), json, { maxKeys: 2 }),
@@ -150,8 +128,8 @@ describe('a record', () => {
   })
 
   const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
-  const start = '"format":2,"location":"static","id":"","at":"2026-01-02","by":"","bundler":""'
-  const end = '"release":1,"surveyedAt":"2026-01-02","splitAt":[]'
+  const start = '"format":3,"location":"static","id":"","at":"2026-01-02","by":"","bundler":""'
+  const end = '"release":1,"splitAt":[]'
 
   it.each<[what: string, bytes: () => Buffer]>([
     ['a gzip in a gzip', () => gzipSync(gzipSync('{}'))],
@@ -161,21 +139,21 @@ describe('a record', () => {
       () => gzipSync(`{${start},${end}}\n{"headers":{"a":${nested(100_000)}}}`),
     ],
     ['a prototype', () => gzipSync(`{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},${start}}`)],
-    ['a location of a megabyte', () => packed({ format: 2, location: 'x'.repeat(1_000_000) })],
-    ['a location of 100,000 arrays in each other', () => gzipSync(`{"format":2,"location":${nested(100_000)}}`)],
-    ['a location of many lines', () => packed({ format: 2, location: ['a\n'.repeat(1000)] })],
-    ['a format of a newer one', () => packed({ format: 3, location: { a: 1 } })],
+    ['a location of a megabyte', () => packed({ format: 3, location: 'x'.repeat(1_000_000) })],
+    ['a location of 100,000 arrays in each other', () => gzipSync(`{"format":3,"location":${nested(100_000)}}`)],
+    ['a location of many lines', () => packed({ format: 3, location: ['a\n'.repeat(1000)] })],
+    ['a format of a newer one', () => packed({ format: 4, location: { a: 1 } })],
     [
       'an index that every array has',
       () => gzipSync(`{${start},${end}}\n{"headers":{}}\n{"path":"a","headers":"length"}`),
     ],
-    ['a time that is none', () => packed({ format: 2, location, id: '', at: 'yesterday' })],
+    ['a time that is none', () => packed({ format: 3, location, id: '', at: 'yesterday' })],
     ['nothing', () => Buffer.alloc(0)],
   ])('of %s is read or refused', (_what, bytes) => check(bytes()))
 
   it('that unpacks to more than the memory has room for is damaged', async () => {
     const zeros = gzipSync(Buffer.alloc(1024 ** 2))
     const bomb = Buffer.concat(Array.from({ length: 300 }, () => zeros))
-    await expect(decodeRelease(location, bomb)).rejects.toThrow(/^is damaged$/)
+    await expect(decodeRecord(location, bomb)).rejects.toThrow(/^is damaged$/)
   })
 })

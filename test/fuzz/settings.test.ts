@@ -5,9 +5,9 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { anyText, cases, inTime, oddText } from '../../fixtures/fuzz/chance.js'
 import { settingsOrProblems } from '../../fixtures/fuzz/settings-or-problems.js'
-import { classify } from '../../src/core/classify.js'
-import { readEnvironment, type Variables } from '../../src/core/environment.js'
-import type { Options } from '../../src/core/options.js'
+import { classify } from '../../src/files/classify.js'
+import { readEnvironment, type Variables } from '../../src/settings/environment.js'
+import type { Options } from '../../src/settings/options.js'
 
 let dir: string
 

@@ -1,5 +1,5 @@
 import { createHmac, hash } from 'node:crypto'
-import type { Credentials } from '../../core/settings.js'
+import type { Credentials } from '../../settings/settings.js'
 
 export interface SignedPart {
   method: string

@@ -1,7 +1,0 @@
-/*
- * What adapters need where a build is on, before its files are there. Together, as the package's files are made of what is imported together:
- * each that is loaded costs a build half a millisecond.
- */
-export { ask } from './ask.js'
-export { takeSnapshots } from './collect.js'
-export { staysHome } from './selection.js'

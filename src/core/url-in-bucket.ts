@@ -1,9 +1,0 @@
-import { encodePath } from './public-url.js'
-import { staysHome } from './selection.js'
-import type { Settings } from './settings.js'
-
-/** The URL of a file of the output folder, by its path there; undefined for one that isn't uploaded. */
-export function urlInBucket(settings: Settings): (path: string) => string | undefined {
-  const home = staysHome(settings)
-  return (path) => (home(path) === undefined ? settings.publicUrl + encodePath(path) : undefined)
-}

@@ -1,0 +1,51 @@
+import type { LeftOut } from '../files/collect.js'
+import { makePlan } from '../release/make-plan.js'
+import { type Decision, needsMd5 } from '../release/plan.js'
+import type { ReleaseRecord } from '../release/record.js'
+import { report } from '../report/report.js'
+import type { Settings } from '../settings/settings.js'
+import { ask } from './early-survey.js'
+import { findFiles, hashFound } from './read-files.js'
+
+export interface Preview {
+  decisions: readonly Decision[]
+  leftOut: LeftOut[]
+  /** Paths of fingerprinted files whose names stand in the bucket with other bytes. */
+  overwritten: string[]
+  /** The newest release. */
+  last: ReleaseRecord | undefined
+  warnings: string[]
+  /** The same for people. */
+  text: string
+}
+
+/**
+ * What a deploy of a folder would do. Nothing is written. Without a bundler's word, a name counts as fingerprinted if the last release had
+ * it as such.
+ *
+ * @param dir absolute
+ * @throws StaticS3Error
+ */
+export async function preview(settings: Settings, dir: string): Promise<Preview> {
+  const begun = performance.now()
+  const asked = ask(settings)
+  asked.hold()
+  try {
+    const survey = await asked.survey()
+    const fingerprinted = new Set<string>()
+    for (const [path, object] of survey.record?.objects ?? []) if (object.fingerprinted) fingerprinted.add(path)
+    const outputs = [{ dir, emitted: new Set<string>(), fingerprinted }]
+    const found = await findFiles({ settings, asked, outputs, before: new Map(), notOurs: [], base: '/' })
+    const { leftOut } = found
+    const files = await hashFound(found.files, { settings, asked }, needsMd5(survey))
+    const warnings = [...settings.warnings, ...found.warnings, ...survey.warnings]
+    const warn = (message: string) => warnings.push(message)
+    const { bucket } = await asked.connection
+    const { decisions, overwritten } = await makePlan({ files, bucket, settings, warn }, survey)
+    const milliseconds = performance.now() - begun
+    const text = report({ ...settings, decisions, leftOut, dryRun: true, release: undefined, milliseconds })
+    return { decisions, leftOut, overwritten: overwritten.map(({ path }) => path), last: survey.record, warnings, text }
+  } finally {
+    asked.stop()
+  }
+}

@@ -1,0 +1,84 @@
+import type { BuiltFile } from '../files/built-file.js'
+import { type Classified, classify } from '../files/classify.js'
+import { collect, type Output, type Snapshot } from '../files/collect.js'
+import { type HashedFile, hashFiles, type NeedsMd5, type Secret } from '../files/hash.js'
+import { pointManifestPictures } from '../files/web-app-manifest.js'
+import { urlInBucket } from '../files/why-left-out.js'
+import { StaticS3Error } from '../runtime/error.js'
+import type { Settings } from '../settings/settings.js'
+import type { Asked } from './early-survey.js'
+
+export interface FolderInput {
+  settings: Settings
+  /** What is asked of the bucket meanwhile. */
+  asked: Asked
+  outputs: readonly Output[]
+  /** What stood in the output folders when the build began. */
+  before: Map<string, Snapshot>
+  /** Folders inside them that are another build's. */
+  notOurs: readonly string[]
+  /** Where the page's own origin has them: a URL or a path with a slash at its end. */
+  base: string
+  /** What there is to do to the files first. */
+  prepareFiles?: (files: readonly BuiltFile[]) => Promise<void>
+}
+
+/**
+ * The files of a build, and what becomes of each.
+ *
+ * @throws StaticS3Error with every problem that stops the deploy
+ */
+export async function findFiles(input: FolderInput): Promise<Classified> {
+  const { settings, outputs, before, notOurs, base, prepareFiles } = input
+  const collected = await collect(outputs, before, notOurs)
+  await prepareFiles?.(collected.files)
+  if (settings.rewrite) {
+    collected.files = await pointManifestPictures(collected.files, base, urlInBucket(settings, outputs))
+  }
+  const classified = classify(collected, settings)
+  throwProblems(classified.problems)
+  return classified
+}
+
+/**
+ * Reads the files that were found.
+ *
+ * @param signal ends it, with its reason
+ * @throws StaticS3Error with every problem that stops the deploy, such as a secret in a file
+ */
+export async function hashFound(
+  found: Classified['files'],
+  { settings, asked }: Pick<FolderInput, 'settings' | 'asked'>,
+  needsMd5: NeedsMd5,
+  signal?: AbortSignal,
+): Promise<readonly HashedFile[]> {
+  const { files, problems } = await hashFiles(found, await secretsOf(settings, asked), needsMd5, signal)
+  throwProblems(problems)
+  return files
+}
+
+async function secretsOf({ secrets }: Settings, asked: Asked): Promise<Secret[]> {
+  const { credentials } = await asked.connection
+  const { accessKeyId, secretAccessKey, sessionToken } = await credentials()
+  const remedy = 'take it out of the build, and replace the key'
+  const inUse = [
+    { name: 'the secret access key in use', value: secretAccessKey, remedy },
+    { name: 'the access key id in use', value: accessKeyId, remedy },
+    { name: 'the session token in use', value: sessionToken ?? '', remedy },
+  ]
+  return [
+    ...inUse,
+    ...secrets
+      .filter(({ value }) => inUse.every((each) => each.value !== value))
+      .map(({ name, value }) => ({
+        name: `the value of ${name}, which stands in a .env file`,
+        value,
+        remedy: `take it out of the build, and replace it; if everybody may know it: allowSecrets: ['${name}']`,
+      })),
+  ]
+}
+
+function throwProblems(problems: readonly string[]): void {
+  if (problems.length === 0) return
+  throw new StaticS3Error(`static-s3: nothing was uploaded\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
+}

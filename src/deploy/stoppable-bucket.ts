@@ -1,0 +1,15 @@
+import type { Bucket } from '../bucket/bucket.js'
+import type { Stop } from '../runtime/stop.js'
+
+/** The bucket during a deploy that can be stopped: once the stop begins, it is asked for nothing more, and writes are cut off a moment later. */
+export function until({ begun, cut }: Stop, bucket: Bucket): Bucket {
+  return {
+    list: (prefix, options) => bucket.list(prefix, { ...options, signal: options?.signal ?? begun }),
+    get: (key, signal = begun) => bucket.get(key, signal),
+    head: (key, signal = begun) => bucket.head(key, signal),
+    put: (key, body, parameters, signal = cut, check?) => bucket.put(key, body, parameters, signal, check),
+    copy: (from, to, parameters, signal = cut, check?) => bucket.copy(from, to, parameters, signal, check),
+    delete: (keys, signal = cut) => bucket.delete(keys, signal),
+    now: () => bucket.now(),
+  }
+}

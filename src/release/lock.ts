@@ -1,0 +1,211 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Body, Bucket, ObjectParameters } from '../bucket/bucket.js'
+import { answerOf, StaticS3Error } from '../runtime/error.js'
+import { unlessAborted } from '../runtime/stop.js'
+import { type HeldLock, type Holder, holderBody, holdLock, term, type WriteLock } from './hold-lock.js'
+import type { Deployer } from './record.js'
+import {
+  latestRelease,
+  lockKey,
+  type NumberedObject,
+  openLock,
+  type ReleasesFolder,
+  releasesFolder,
+} from './releases-folder.js'
+import { readReleases } from './survey.js'
+
+/*
+ * One release at a time changes the files that visitors see. Its lock is the object of its number, made by a write that fails if the object is there
+ * already (`If-None-Match: *`). Numbers only go up, and lock objects stay: no number is taken twice, so that a late or repeated request of a
+ * deploy that was cut off does no harm. No other conditional write is needed: more stores support this one than `If-Match`.
+ *
+ * A lock has ended if its release's record is there, or if it is empty: then its deploy failed. It has expired if the store's own clock is
+ * more than its term past its last writing: then the next number may be taken.
+ *
+ * No lock in S3 can stop a request that the store carries out long after its sender was cut off: a holder stops five seconds before others may
+ * begin, and waits for the answers to the requests that it has sent.
+ *
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+ */
+
+export interface Lock extends HeldLock {
+  /** The number of the release that it is for. */
+  release: number
+  /** The folder, as it was last read. */
+  folder: ReleasesFolder
+  /** Whether the store respects `If-None-Match`. */
+  conditionalWrites: boolean
+}
+
+export interface LockInput {
+  bucket: Bucket
+  location: string
+  deployer: Deployer
+  /** The folder as the survey read it. */
+  folder: ReleasesFolder
+  /** Whether an earlier release found that the store respects `If-None-Match`. */
+  conditionalWrites: boolean
+  /** Parameters that the bucket requires for every object. */
+  parameters: ObjectParameters
+  /** How long the deploy has waited for nothing but the lock, in milliseconds, and how long it may. */
+  waited: () => number
+  patience: number
+  /** Ends the wait. */
+  stop: AbortSignal
+  /** Called once for each deploy that has the lock meanwhile. */
+  onWait: (whom: string) => void
+}
+
+/**
+ * Takes the lock of a location, and waits for other deploys if it has to.
+ *
+ * @throws StaticS3Error if they take too long
+ */
+export async function takeLock(input: LockInput): Promise<Lock> {
+  const { bucket, location, patience, waited, stop, onWait } = input
+  let { folder, conditionalWrites } = input
+  // By the store's clock. The survey tells nothing of now: a lock may have been renewed since.
+  let seenAt = Number.NEGATIVE_INFINITY
+  let told: string | undefined
+
+  for (let attempt = 0; ; attempt++) {
+    stop.throwIfAborted()
+    if (attempt > 0) {
+      if (attempt > 1) await unlessAborted(stop, wait(Math.min(2000, 50 * 2 ** attempt)))
+      seenAt = bucket.now()
+      folder = await readReleases(bucket, location)
+    }
+    const isLate = waited() >= patience
+    const other = openLock(folder)
+    const isHeld = other !== undefined && !hasExpired(other, seenAt)
+    // The survey's lock may have ended long ago.
+    const whom = isHeld && attempt > 0 ? await describe(bucket, other) : undefined
+    if (whom !== undefined) {
+      if (isLate) throw tooLong(whom, location, patience)
+      if (whom !== told) onWait(whom)
+      told = whom
+      continue
+    }
+    if (!isHeld) {
+      const taken = await takeNumber(input, latestRelease(folder) + 1, conditionalWrites)
+      if (taken) {
+        if (taken.isAlone) return { ...taken, folder }
+        conditionalWrites = false
+        const now = await lookAround(bucket, location, taken)
+        if (now) return { ...taken, folder: now }
+      }
+    }
+    // A store that answers differently each time would be asked for ever.
+    if (isLate && attempt > 10) throw tooLong(told ?? 'another deploy', location, patience)
+  }
+}
+
+function hasExpired({ lastModified }: NumberedObject, seenAt: number): boolean {
+  return lastModified !== undefined && seenAt - lastModified > term
+}
+
+interface Taken extends HeldLock {
+  release: number
+  conditionalWrites: boolean
+  /** True if nobody else can have taken the number before. */
+  isAlone: boolean
+}
+
+/** Takes the lock of a number; undefined if it is taken already. */
+async function takeNumber(
+  { bucket, location, deployer, parameters }: LockInput,
+  release: number,
+  conditionalWrites: boolean,
+): Promise<Taken | undefined> {
+  const key = lockKey(releasesFolder(location), release)
+  const start = new Date()
+  const write: WriteLock = (body, more, signal) => bucket.put(key, body, { ...parameters, ...more }, signal)
+  const content = () => holderBody(deployer, start)
+  const sentAt = Date.now()
+  const created = await create({ bucket, key, deployer, write, content, conditionalWrites })
+  if (created === 'no') return undefined
+  const isAlone = created === 'yes'
+  return { ...holdLock(key, sentAt, write, content), release, conditionalWrites: isAlone, isAlone }
+}
+
+interface Creation {
+  bucket: Bucket
+  key: string
+  deployer: Deployer
+  write: WriteLock
+  content: () => Body
+  conditionalWrites: boolean
+}
+
+/** Whether the lock was made: `yes`; `no`, since it is there already; or `unknown`, because the store ignores conditions. */
+async function create(input: Creation): Promise<'yes' | 'no' | 'unknown'> {
+  const { bucket, key, deployer, write, content, conditionalWrites } = input
+  const once = () =>
+    write(content(), { IfNoneMatch: '*' }).then(
+      () => 'written' as const,
+      (error: unknown) => {
+        const { status, code } = answerOf(error)
+        if (status === 412) return 'refused' as const
+        if (status === 501 || (status === 400 && /^Invalid(Argument|Request|Header)$/.test(code ?? ''))) {
+          return 'unsupported' as const
+        }
+        throw error
+      },
+    )
+  const first = await once()
+  if (first === 'unsupported') {
+    if (await bucket.get(key)) return 'no'
+    await write(content(), {})
+    return 'unknown'
+  }
+  // The 412 may come from our own write whose answer was lost.
+  if (first === 'refused') {
+    return (await readHolder(bucket, key).catch(() => undefined))?.id === deployer.id ? 'yes' : 'no'
+  }
+  if (conditionalWrites) return 'yes'
+  return (await once()) === 'refused' ? 'yes' : 'unknown'
+}
+
+/**
+ * Where conditions are ignored, a deploy that saw an old state of the folder can take a number that was used before: then there is a newer record or
+ * lock.
+ *
+ * @returns the folder under the lock; undefined if the lock was let go of
+ */
+async function lookAround(bucket: Bucket, location: string, lock: Taken): Promise<ReleasesFolder | undefined> {
+  try {
+    const folder = await readReleases(bucket, location)
+    const [record, newest] = [folder.records[0]?.release ?? 0, folder.locks[0]?.release ?? 0]
+    if (record < lock.release && newest <= lock.release) return folder
+  } catch (error) {
+    await lock.giveUp().catch(() => {})
+    throw error
+  }
+  await lock.letGo()
+  return undefined
+}
+
+/** Undefined if the lock was given up. */
+async function readHolder(bucket: Bucket, key: string): Promise<Partial<Holder> | undefined> {
+  const bytes = await bucket.get(key)
+  if (!bytes || bytes.length === 0) return undefined
+  try {
+    return Object(JSON.parse(Buffer.from(bytes).toString())) as Partial<Holder>
+  } catch {
+    return {}
+  }
+}
+
+async function describe(bucket: Bucket, { key }: NumberedObject): Promise<string | undefined> {
+  const holder = await readHolder(bucket, key).catch((): Partial<Holder> => ({}))
+  if (!holder) return undefined
+  const { by, start } = holder
+  return `${typeof by === 'string' ? by : 'another deploy'}${typeof start === 'string' ? `, at work since ${start}` : ''}`
+}
+
+function tooLong(whom: string, location: string, patience: number): StaticS3Error {
+  const where = location === '' ? "the bucket's root" : location
+  return new StaticS3Error(
+    `static-s3: ${where} is locked by ${whom}. This deploy waited ${patience / 1000} seconds (lockTimeout): run it again later, or raise lockTimeout. The lock of a deploy that has died ends by itself after ${term / 1000} seconds.`,
+  )
+}

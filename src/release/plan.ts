@@ -1,0 +1,173 @@
+import type { ListedObject, StoredObject, WrittenObject } from '../bucket/bucket.js'
+import { smallBytes } from '../bucket/bucket.js'
+import { headersOf, showsHeaders } from '../bucket/headers.js'
+import type { HashedFile } from '../files/hash.js'
+import type { RecordedObject } from './record.js'
+import type { Survey } from './survey.js'
+
+/** Why a file is uploaded, copied onto itself with new headers, or left as it is. */
+export type Reason =
+  | 'new'
+  | 'forced'
+  | 'size'
+  | 'content'
+  | 'etag is no md5'
+  | 'headers'
+  | 'headers unknown'
+  | 'already there'
+  | 'unchanged'
+
+/** What a deploy does to a file, and why. */
+export interface Decision {
+  file: HashedFile
+  action: 'upload' | 'copy' | 'skip'
+  reason: Reason
+  /** Of the object that is copied. */
+  etag?: string | undefined
+}
+
+export interface Plan {
+  /** In the order of the files. */
+  decisions: readonly Decision[]
+  /** Fingerprinted files whose names stand in the bucket with other bytes: somebody may have the old ones cached for a year. */
+  overwritten: readonly HashedFile[]
+}
+
+/** What a plan goes by. */
+export interface Known extends Pick<Survey, 'listing' | 'record'> {
+  /** What this deploy has written already, by key. */
+  written: ReadonlyMap<string, WrittenObject>
+  /** The objects as HEAD requests showed them, by key. */
+  heads: ReadonlyMap<string, StoredObject>
+}
+
+/** S3 takes no larger object for a copy in one request. Bytes; https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html */
+const longestCopy = 5 * 1024 ** 3
+
+/**
+ * What a deploy does to each file.
+ *
+ * | in the bucket | force | size  | bytes by                | bytes | headers by | headers | action | reason          |
+ * |---------------|-------|-------|-------------------------|-------|------------|---------|--------|-----------------|
+ * | no            | –     | –     | –                       | –     | –          | –       | upload | new             |
+ * | yes           | yes   | –     | –                       | –     | –          | –       | upload | forced          |
+ * | yes           | no    | other | –                       | –     | –          | –       | upload | size            |
+ * | yes           | no    | same  | nothing                 | –     | –          | –       | upload | etag is no md5  |
+ * | yes           | no    | same  | the record, an MD5      | other | –          | –       | upload | content         |
+ * | yes           | no    | same  | the record              | same  | the record | same    | skip   | unchanged       |
+ * | yes           | no    | same  | the record              | same  | the record | other   | copy   | headers         |
+ * | yes           | no    | same  | the record, an MD5, us  | same  | HEAD       | same    | skip   | already there   |
+ * | yes           | no    | same  | the record, an MD5, us  | same  | HEAD       | other   | copy   | headers         |
+ * | yes           | no    | same  | the record, an MD5, us  | same  | nothing    | –       | copy   | headers unknown |
+ *
+ * While an object's ETag is the recorded one, its bytes are the recorded ones. Its headers are too, unless the listing shows that it was written
+ * later: new headers alone change no ETag. `us` is this deploy, which has written the object already: `force` doesn't write it again. An object
+ * that can't be copied is uploaded.
+ *
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html on when an ETag is an MD5
+ */
+export function plan(files: readonly HashedFile[], known: Known, force: boolean): Plan {
+  const decisions = files.map((file) => decide(file, known, force))
+  // Under SSE-KMS an ETag looks like an MD5 and isn't. One match proves that this bucket's ETags are MD5s, so that another
+  // fingerprinted name's other ETag means other bytes.
+  const etagsAreMd5 = files.some(({ key, md5 }) => md5 !== undefined && known.listing.get(key)?.etag === md5)
+  const overwritten = decisions.flatMap(({ file, action }) => {
+    const there = known.listing.get(file.key)
+    if (!there || action !== 'upload' || file.group !== 'fingerprinted') return []
+    const bytes = bytesOf(file, there, known)
+    const areOther = bytes === 'other by the record' || (bytes === 'other by MD5' && etagsAreMd5)
+    return there.size !== file.size || areOther ? [file] : []
+  })
+  return { decisions, overwritten }
+}
+
+function decide(file: HashedFile, known: Known, force: boolean): Decision {
+  const there = known.listing.get(file.key)
+  if (!there) return { file, action: 'upload', reason: 'new' }
+  if (force && !isOurs(there, known)) return { file, action: 'upload', reason: 'forced' }
+  if (there.size !== file.size) return { file, action: 'upload', reason: 'size' }
+  const bytes = bytesOf(file, there, known)
+  if (bytes === 'unknown') return { file, action: 'upload', reason: 'etag is no md5' }
+  if (bytes !== 'same') return { file, action: 'upload', reason: 'content' }
+
+  const recorded = describedBy(known.record, file.path, there)
+  if (recorded && !isOurs(there, known)) {
+    if (recorded.headers === headersOf(file.parameters)) return { file, action: 'skip', reason: 'unchanged' }
+    return replaceHeaders(file, there, 'headers', recorded.headers.includes('"Tagging"'))
+  }
+  const shown = known.heads.get(file.key)
+  if (shown?.etag !== there.etag) return replaceHeaders(file, there, 'headers unknown', hadTags(file, known))
+  if (showsHeaders(shown.parameters, file.parameters)) return { file, action: 'skip', reason: 'already there' }
+  return replaceHeaders(file, there, 'headers', hadTags(file, known))
+}
+
+function replaceHeaders(file: HashedFile, { etag }: ListedObject, reason: Reason, hasTags: boolean): Decision {
+  // A copy removes all headers that aren't sent, except tags.
+  const keepsTags = hasTags && file.parameters.Tagging === undefined
+  if (file.size > longestCopy || keepsTags) return { file, action: 'upload', reason }
+  return { file, action: 'copy', reason, etag }
+}
+
+function hadTags({ path }: HashedFile, { record }: Known): boolean {
+  return record?.objects.get(path)?.headers.includes('"Tagging"') ?? false
+}
+
+/** Whether this deploy has written the object. */
+function isOurs({ key, etag }: ListedObject, { written }: Known): boolean {
+  return written.get(key)?.etag === etag
+}
+
+/** How an object's bytes compare with a file of the same size. */
+function bytesOf(file: HashedFile, there: ListedObject, known: Known) {
+  if (isOurs(there, known)) return 'same'
+  const recorded = withBytesOf(known.record, file.path, there)
+  if (recorded) return recorded.sha256 === file.sha256 ? 'same' : 'other by the record'
+  if (!isMd5(there.etag) || file.md5 === undefined) return 'unknown'
+  return there.etag === file.md5 ? 'same' : 'other by MD5'
+}
+
+/** What the record says of an object whose bytes are still the recorded ones. */
+function withBytesOf(record: Survey['record'], path: string, there: ListedObject): RecordedObject | undefined {
+  const recorded = record?.objects.get(path)
+  return recorded?.etag === there.etag && recorded.size === there.size ? recorded : undefined
+}
+
+/** What the record says of an object that nobody has written since, bytes or headers. A store that tells no time is believed. */
+export function describedBy(record: Survey['record'], path: string, there: ListedObject): RecordedObject | undefined {
+  const recorded = withBytesOf(record, path, there)
+  return recorded && (there.lastModified ?? 0) <= recorded.writtenAt ? recorded : undefined
+}
+
+/** The keys whose headers a plan can't know without a HEAD request: the bytes are the file's, and no record describes the object. */
+export function undescribed(files: readonly HashedFile[], known: Omit<Known, 'heads'>, force: boolean): string[] {
+  const complete = { ...known, heads: new Map() }
+  return files.flatMap((file) => {
+    const there = known.listing.get(file.key)
+    if (there?.size !== file.size || bytesOf(file, there, complete) !== 'same') return []
+    const isDescribed = describedBy(known.record, file.path, there) !== undefined
+    return isOurs(there, complete) || (!force && !isDescribed) ? [file.key] : []
+  })
+}
+
+/** How many recorded files are compared as well, to prove that this bucket's ETags are MD5s. */
+const mostProofs = 16
+
+/**
+ * Which files need an MD5, before they are read: those in the bucket with the same size whose bytes no record tells, and a few small ones as a
+ * proof that ETags are MD5s here.
+ *
+ * @returns whether a file of this path, key and size in bytes needs one
+ */
+export function needsMd5({ listing, record }: Pick<Survey, 'listing' | 'record'>) {
+  let proofs = 0
+  return ({ path, key }: Pick<HashedFile, 'path' | 'key'>, size: number): boolean => {
+    const there = listing.get(key)
+    if (there?.size !== size || !isMd5(there.etag)) return false
+    if (!withBytesOf(record, path, there)) return true
+    return size <= smallBytes && ++proofs <= mostProofs
+  }
+}
+
+function isMd5(etag: string): boolean {
+  return /^[0-9a-f]{32}$/.test(etag)
+}

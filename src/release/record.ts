@@ -1,0 +1,201 @@
+import { promisify } from 'node:util'
+import { constants, gunzip, gzip } from 'node:zlib'
+
+/** Who deploys, and what. */
+export interface Deployer {
+  /** Of this deploy alone. */
+  id: string
+  /** The person or job, and the machine. */
+  by: string
+  commit: string | undefined
+  /** With its version: `vite 8.3.8`. */
+  bundler: string
+}
+
+/** What a release knows of an object. */
+export interface RecordedObject {
+  /** Of the content, hex. */
+  sha256: string
+  /** Bytes. */
+  size: number
+  /** As S3 returned it: however it is made, it changes when the content does. */
+  etag: string
+  /**
+   * The latest time at which it can have been written, by the store's clock: milliseconds since 1970. An object that a listing shows as newer was
+   * written by somebody else, and may have other headers.
+   */
+  writtenAt: number
+  /** As `headersOf` writes them. */
+  headers: string
+  fingerprinted: boolean
+  /** The last release that the object was a part of. */
+  release: number
+}
+
+/** The record of one release, never changed once it is written. */
+export interface ReleaseRecord extends Deployer {
+  release: number
+  /** When the record was made, by the clock of the machine that deployed. */
+  at: Date
+  /** Whether the store respects `If-None-Match`. */
+  conditionalWrites: boolean
+  /** The release's own objects, and those of earlier ones that were still there, by their path below the location. */
+  objects: ReadonlyMap<string, RecordedObject>
+  /** Keys of the location between which lie whole pages, where a listing can be split. */
+  splitAt: readonly string[]
+}
+
+/*
+ * In the bucket a record is gzipped lines of JSON: first what it says of itself, then each object, and each set of headers before the first
+ * object that has it.
+ */
+
+/** A reader leaves a record of another format alone. */
+const format = 3
+/** Bytes: a damaged file mustn't unpack to all of the memory. */
+const longest = 256 * 1024 ** 2
+
+interface Preamble {
+  format: number
+  location: string
+  id: string
+  at: string
+  by: string
+  commit?: string | undefined
+  bundler: string
+  release: number
+  conditionalWrites: boolean
+  splitAt: readonly string[]
+}
+
+/** `headers` is the number of a set. `release` is there if it is an earlier one. */
+interface ObjectLine {
+  path: string
+  sha256: string
+  size: number
+  etag: string
+  writtenAt: number
+  headers: number
+  fingerprinted?: true
+  release?: number
+}
+
+export async function encodeRecord(location: string, record: ReleaseRecord): Promise<Buffer> {
+  const { release, conditionalWrites, splitAt, at, id, by, commit, bundler } = record
+  const preamble: Preamble = {
+    ...{ format, location, id, at: at.toISOString(), by, commit, bundler },
+    ...{ release, conditionalWrites, splitAt },
+  }
+  const lines = [JSON.stringify(preamble)]
+  const sets = new Map<string, number>()
+  for (const [path, object] of record.objects) {
+    let set = sets.get(object.headers)
+    if (set === undefined) {
+      set = sets.size
+      sets.set(object.headers, set)
+      lines.push(`{"headers":${object.headers}}`)
+    }
+    const { sha256, size, etag, writtenAt } = object
+    const line: ObjectLine = { path, sha256, size, etag, writtenAt, headers: set }
+    if (object.fingerprinted) line.fingerprinted = true
+    if (object.release !== release) line.release = object.release
+    lines.push(JSON.stringify(line))
+  }
+  // Level 1 is five times as fast as the default, for a tenth more bytes: most of them are hashes.
+  return promisify(gzip)(lines.join('\n'), { level: constants.Z_BEST_SPEED })
+}
+
+/** @throws Error that says what is wrong with it, in words that go on from "the record" */
+export async function decodeRecord(location: string, bytes: Uint8Array): Promise<ReleaseRecord> {
+  const [first = '', ...lines] = (await unpack(bytes)).split('\n')
+  const preamble = checked(parsed(first), location)
+  const release = expect(preamble.release, isCount)
+  const objects = new Map<string, RecordedObject>()
+  const sets: string[] = []
+  for (const text of lines) {
+    const line = parsed(text) as Partial<ObjectLine>
+    if (!('path' in line)) {
+      sets.push(rewritten(line.headers))
+      continue
+    }
+    objects.set(expect(line.path, isText), {
+      sha256: expect(line.sha256, isSha256),
+      size: expect(line.size, isCount),
+      etag: expect(line.etag, isText),
+      writtenAt: expect(line.writtenAt, isCount),
+      headers: expect(sets[line.headers as number], isText),
+      fingerprinted: line.fingerprinted === true,
+      release: expect(line.release === undefined ? release : line.release, isCount),
+    })
+  }
+  return {
+    id: expect(preamble.id, isText),
+    at: new Date(expect(preamble.at, (value) => isText(value) && !Number.isNaN(Date.parse(value)))),
+    by: expect(preamble.by, isText),
+    commit: preamble.commit === undefined ? undefined : expect(preamble.commit, isText),
+    bundler: expect(preamble.bundler, isText),
+    release,
+    conditionalWrites: preamble.conditionalWrites === true,
+    objects,
+    splitAt: expect(preamble.splitAt, (value) => Array.isArray(value) && value.every(isText)),
+  }
+}
+
+async function unpack(bytes: Uint8Array): Promise<string> {
+  try {
+    const unpacked = await promisify(gunzip)(bytes, { maxOutputLength: longest })
+    return unpacked.toString()
+  } catch {
+    throw damaged()
+  }
+}
+
+function parsed(line: string): object {
+  let value: unknown
+  try {
+    value = JSON.parse(line)
+  } catch {
+    throw damaged()
+  }
+  return expect(value as object, isObject)
+}
+
+/** As `headersOf` writes them. */
+function rewritten(headers: unknown): string {
+  try {
+    return JSON.stringify(expect(headers, isObject))
+  } catch {
+    // JSON.parse takes any depth, JSON.stringify doesn't.
+    throw damaged()
+  }
+}
+
+function checked(preamble: Partial<Preamble>, location: string): Partial<Preamble> {
+  const { format: theirs, location: place } = preamble
+  if (theirs !== format) {
+    throw new Unusable(isCount(theirs) && theirs > format ? 'was written by a newer static-s3' : 'is damaged')
+  }
+  if (place !== location) {
+    throw new Unusable(
+      `belongs to another location (${isText(place) ? JSON.stringify(place.slice(0, 100)) : typeof place})`,
+    )
+  }
+  return preamble
+}
+
+class Unusable extends Error {}
+
+function damaged(): Error {
+  return new Unusable('is damaged')
+}
+
+function expect<T>(value: T | undefined, isRight: (value: unknown) => boolean): T {
+  if (!isRight(value)) throw damaged()
+  return value as T
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string'
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+const isSha256 = (value: unknown) => isText(value) && /^[0-9a-f]{64}$/.test(value)
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -1,0 +1,170 @@
+import type { Bucket } from '../bucket/bucket.js'
+import { groups } from '../files/built-file.js'
+import type { HashedFile } from '../files/hash.js'
+import { answerOf, plain } from '../runtime/error.js'
+import { type Stop, unstoppable } from '../runtime/stop.js'
+import type { Settings } from '../settings/settings.js'
+import type { Lock } from './lock.js'
+import { type LockRequest, requestLock } from './lock-request.js'
+import { makePlan } from './make-plan.js'
+import type { Decision, Plan } from './plan.js'
+import type { Deployer } from './record.js'
+import { latestRelease } from './releases-folder.js'
+import { isCurrent, readReleases, type Survey, takeSurvey } from './survey.js'
+import { type Done, startUpload, type Upload } from './upload.js'
+import { recordParameters, writeRecord } from './write-record.js'
+
+export interface ReleaseInput {
+  files: readonly HashedFile[]
+  survey: Survey
+  bucket: Bucket
+  /** The same bucket on a channel of its own, so that the lock is renewed in time. */
+  lockChannel?: Bucket
+  /** Opens connections for so many requests that are about to come. */
+  warm?: (requests: number) => void
+  deployer: () => Promise<Deployer>
+  /** Ends the deploy before it is done. */
+  stop?: Stop
+  settings: Settings
+  warn: (message: string) => void
+  onProgress: (done: Done, all: Done) => void
+  /** Called when another deploy has the lock. */
+  onWait: (whom: string) => void
+}
+
+export interface Released {
+  decisions: readonly Decision[]
+  /** Its number; undefined if nothing had to be done, or no record can be kept. */
+  release: number | undefined
+}
+
+/** A plan, and the survey that it was made by. */
+interface Planned {
+  plan: Plan
+  survey: Survey
+}
+
+/**
+ * Brings the files into the bucket.
+ *
+ * Fingerprinted files need no lock: no page refers to them yet. All others are written under the lock, by a plan that holds for the bucket as it is
+ * then. The record comes last, when everything that it describes is there.
+ *
+ * @throws StaticS3Error with what visitors see now
+ */
+export async function release(input: ReleaseInput): Promise<Released> {
+  const { bucket, settings, onProgress, warm, stop } = input
+  const upload = startUpload(bucket, settings.concurrency, onProgress, stop)
+  const first = await orFail(upload, planFirst(input))
+  if (isUnchanged(first)) return { decisions: first.plan.decisions, release: undefined }
+
+  warm?.(first.plan.decisions.filter(({ action }) => action !== 'skip').length)
+  const deployer = await input.deployer()
+  const request = requestLockFor(input, first.survey, deployer)
+  try {
+    await upload.run(first.plan, ['fingerprinted'])
+    const lock = await orFail(upload, request?.held())
+    const last = await orFail(upload, planUnder(lock, input, first, upload))
+    await upload.run(last.plan, last === first ? groups.slice(1) : groups, lock)
+    const isRecorded = lock && (await keepRecord(input, lock, last, deployer, upload))
+    return { decisions: carriedOut(first, last), release: isRecorded ? lock.release : undefined }
+  } catch (error) {
+    // The store may still carry out an unanswered request, which mustn't come after the next deploy has begun: then the lock is left to expire.
+    if (!upload.leftUnanswered()) await request?.giveUp()
+    throw error
+  } finally {
+    await request?.letGo()
+  }
+}
+
+/** Adds to an error of this work what visitors see now. */
+function orFail<T>(upload: Upload, work: T | Promise<T>): Promise<T> {
+  return Promise.resolve(work).catch((error: unknown) => {
+    throw upload.failure(error)
+  })
+}
+
+/** Milliseconds after which the releases' folder is read again before a deploy says that nothing has changed: builds may take long. */
+const fresh = 10_000
+
+async function planFirst(input: ReleaseInput): Promise<Planned> {
+  const { bucket, survey } = input
+  const first = { survey, plan: await makePlan(input, survey) }
+  if (!isUnchanged(first) || bucket.now() - survey.takenAt <= fresh) return first
+  const now = await renewed(input)
+  return now === survey ? first : { survey: now, plan: await makePlan(input, now) }
+}
+
+/** The survey, taken again if another deploy has had the lock since. */
+async function renewed({ bucket, settings: { location }, survey }: ReleaseInput): Promise<Survey> {
+  if (!survey.folder) return survey
+  const folder = await readReleases(bucket, location)
+  const isSame = isCurrent({ ...survey, folder }, latestRelease(survey.folder) + 1)
+  return isSame ? survey : takeSurvey(bucket, location, { folder })
+}
+
+function isUnchanged({ plan }: Planned): boolean {
+  return plan.decisions.every(({ reason }) => reason === 'unchanged')
+}
+
+/** Requests the lock, unless the survey found that no records can be kept. */
+function requestLockFor(
+  { bucket, lockChannel = bucket, settings, stop = unstoppable, warn, onWait }: ReleaseInput,
+  { folder, record }: Survey,
+  deployer: Deployer,
+): LockRequest | undefined {
+  if (!folder) return undefined
+  return requestLock({
+    bucket: lockChannel,
+    location: settings.location,
+    deployer,
+    folder,
+    conditionalWrites: record?.conditionalWrites ?? false,
+    parameters: { ...recordParameters(settings), ContentType: 'application/json' },
+    patience: settings.lockTimeout * 1000,
+    stop: stop.begun,
+    onWait,
+    warn,
+  })
+}
+
+/** The first plan, or a new one if another deploy has had the lock since its survey. */
+async function planUnder(
+  lock: Lock | undefined,
+  input: ReleaseInput,
+  first: Planned,
+  { written }: Upload,
+): Promise<Planned> {
+  if (!lock || isCurrent(first.survey, lock.release)) return first
+  const survey = await takeSurvey(input.bucket, input.settings.location, { folder: lock.folder })
+  return { survey, plan: await makePlan(input, survey, written) }
+}
+
+/** @returns whether the record is there */
+async function keepRecord(
+  { bucket, settings, stop = unstoppable, warn }: ReleaseInput,
+  lock: Lock,
+  { plan, survey }: Planned,
+  deployer: Deployer,
+  { written }: Upload,
+): Promise<boolean> {
+  const { location } = settings
+  try {
+    const carriedOut = { location, deployer, plan, survey, written }
+    await writeRecord(bucket, lock, carriedOut, recordParameters(settings), stop.cut)
+    return true
+  } catch (error) {
+    warn(`the site is live, but its record could not be written, so the next deploy takes longer: ${plain(error)}`)
+    // Without an answer, the record may still come: it mustn't come after the next deploy has begun.
+    if (answerOf(error).status !== undefined) await lock.giveUp().catch(() => {})
+    return false
+  }
+}
+
+/** What became of each file. A fingerprinted file that was uploaded by the first plan has nothing left to do in the last one. */
+function carriedOut(first: Planned, last: Planned): readonly Decision[] {
+  return last.plan.decisions.map((after, i) => {
+    const isUploaded = after.action === 'skip' && after.file.group === 'fingerprinted'
+    return isUploaded ? (first.plan.decisions[i] as Decision) : after
+  })
+}

@@ -1,0 +1,61 @@
+import type { ListedObject } from '../bucket/bucket.js'
+
+/*
+ * The folder of a location's releases. Its names sort the newest first, as S3 lists them:
+ *
+ *     99999957.json.gz  the record of release 42
+ *     99999957.lock     the lock of release 42, empty if its deploy gave up
+ *
+ * A lock stays when its release is done: so nobody who saw an old state of the folder can take its number again.
+ */
+
+/** Where the records of a location are: beside it, so that a policy that makes the location public doesn't make them so. */
+export function releasesFolder(location: string): string {
+  return `.static-s3/${location === '' ? '' : `${location}/`}releases/`
+}
+
+const highest = 99_999_999
+
+export function recordKey(folder: string, release: number): string {
+  return `${folder}${highest - release}.json.gz`
+}
+
+export function lockKey(folder: string, release: number): string {
+  return `${folder}${highest - release}.lock`
+}
+
+export interface NumberedObject extends ListedObject {
+  /** The release that it belongs to. */
+  release: number
+}
+
+/** What a listing of the folder shows; each list has the newest release first. */
+export interface ReleasesFolder {
+  records: NumberedObject[]
+  locks: NumberedObject[]
+}
+
+/** Other names belong to another location (`static/releases/…`) or to nobody. */
+export function readFolder(folder: string, listing: Iterable<ListedObject>): ReleasesFolder {
+  const found: ReleasesFolder = { records: [], locks: [] }
+  for (const object of listing) {
+    const [, digits, kind] = /^(\d{8})\.(json\.gz|lock)$/.exec(object.key.slice(folder.length)) ?? []
+    if (digits === undefined) continue
+    const numbered = { ...object, release: highest - Number(digits) }
+    if (kind === 'lock') found.locks.push(numbered)
+    else found.records.push(numbered)
+  }
+  return found
+}
+
+/** The highest number that was taken, even if its deploy failed. 0 before the first release. */
+export function latestRelease({ records, locks }: ReleasesFolder): number {
+  return Math.max(records[0]?.release ?? 0, locks[0]?.release ?? 0)
+}
+
+/** The newest lock, unless its deploy has ended: then its release's record is there, or the lock is empty. */
+export function openLock({ records, locks }: ReleasesFolder): NumberedObject | undefined {
+  const [newest] = locks
+  if (!newest || newest.size === 0 || newest.release <= (records[0]?.release ?? 0)) return undefined
+  return newest
+}

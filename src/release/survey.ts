@@ -1,0 +1,85 @@
+import type { Bucket, ListedObject } from '../bucket/bucket.js'
+import { isForbidden, plain, StaticS3Error } from '../runtime/error.js'
+import { decodeRecord, type ReleaseRecord } from './record.js'
+import { latestRelease, openLock, type ReleasesFolder, readFolder, releasesFolder } from './releases-folder.js'
+
+/** What the bucket holds of a location, and what the last release says of it. */
+export interface Survey {
+  /** All objects of the location by key, in S3's order. */
+  listing: ReadonlyMap<string, ListedObject>
+  /** The newest release's record; undefined if there is none that can be read. */
+  record: ReleaseRecord | undefined
+  /** The releases' folder before the listing; undefined if it can't be read. */
+  folder: ReleasesFolder | undefined
+  /** The store's time when the survey began: milliseconds since 1970. */
+  takenAt: number
+  warnings: string[]
+}
+
+/** Entries of the folder that one request brings: two for each release. */
+const head = 20
+
+/**
+ * Reads the folder of the releases, then the newest record and the listing at the same time. In this order, a deploy that ends
+ * meanwhile shows: its number is above the folder's.
+ *
+ * @param folder the folder, if it has been read already
+ */
+export async function takeSurvey(
+  bucket: Bucket,
+  location: string,
+  { signal, folder: given }: { signal?: AbortSignal; folder?: ReleasesFolder } = {},
+): Promise<Survey> {
+  const warnings: string[] = []
+  const folder =
+    given ??
+    (await readReleases(bucket, location, signal).catch((error: Error) => {
+      if (signal?.aborted || !isForbidden(error)) throw error
+      warnings.push(
+        `.static-s3/ can't be read, so deploys take longer and two at the same time may mix: ${plain(error)}`,
+      )
+      return undefined
+    }))
+  const takenAt = bucket.now()
+  const record = readRecord(bucket, location, folder?.records[0], signal, (warning) => warnings.push(warning))
+  const prefix = location === '' ? '' : `${location}/`
+  const splitAt = record.then((known) => known?.splitAt ?? [])
+  const listing = bucket.list(prefix, { splitAt, signal })
+  // Both are waited for, even if one fails: the other would end in an unhandled rejection.
+  await Promise.allSettled([record, listing])
+  const objects = new Map<string, ListedObject>()
+  for (const object of await listing) objects.set(object.key, object)
+  return { listing: objects, record: await record, folder, takenAt, warnings }
+}
+
+async function readRecord(
+  bucket: Bucket,
+  location: string,
+  object: ListedObject | undefined,
+  signal: AbortSignal | undefined,
+  warn: (warning: string) => void,
+): Promise<ReleaseRecord | undefined> {
+  if (!object) return undefined
+  try {
+    const bytes = await bucket.get(object.key, signal)
+    return bytes && (await decodeRecord(location, bytes))
+  } catch (error) {
+    signal?.throwIfAborted()
+    const where = error instanceof StaticS3Error ? '' : `${object.key} `
+    warn(`the record of the last release is not used, so this deploy takes longer: ${where}${plain(error)}`)
+    return undefined
+  }
+}
+
+export async function readReleases(bucket: Bucket, location: string, signal?: AbortSignal): Promise<ReleasesFolder> {
+  const folder = releasesFolder(location)
+  const first = await bucket.list(folder, { first: head, signal })
+  const read = readFolder(folder, first)
+  if (first.length < head || read.records.length > 0) return read
+  return readFolder(folder, await bucket.list(folder, { signal }))
+}
+
+/** True if no deploy had the lock when the survey was taken, and none took one between the survey and the lock of this release. */
+export function isCurrent({ folder }: Survey, release: number): boolean {
+  return folder !== undefined && openLock(folder) === undefined && release === latestRelease(folder) + 1
+}

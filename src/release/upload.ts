@@ -1,0 +1,141 @@
+import type { Bucket, WrittenObject } from '../bucket/bucket.js'
+import { smallBytes } from '../bucket/bucket.js'
+import { type Group, groups } from '../files/built-file.js'
+import { bodyOfFile } from '../files/file-body.js'
+import { answerOf, StaticS3Error } from '../runtime/error.js'
+import { eachInParallel } from '../runtime/parallel.js'
+import { type Stop, unstoppable } from '../runtime/stop.js'
+import type { Permit } from './hold-lock.js'
+import type { Decision, Plan } from './plan.js'
+import { whatVisitorsSee } from './standing.js'
+
+/** How much is written. */
+export interface Done {
+  files: number
+  bytes: number
+}
+
+export interface Upload {
+  /** What was written, by key. */
+  written: Map<string, WrittenObject>
+  /** Whether a request under a permit was sent that nobody has answered: the store may still carry it out. */
+  leftUnanswered(): boolean
+  /** An error that ends the deploy, with what visitors see now. */
+  failure(reason: unknown): StaticS3Error
+  /**
+   * Carries out what a plan decides for these groups: one group after the other, each only when the one before is there whole. The first
+   * failure stops everything, so that no page changes while a file that it may refer to is missing.
+   *
+   * @throws StaticS3Error with what failed and what visitors see now
+   */
+  run(plan: Plan, which: readonly Group[], permit?: Permit): Promise<void>
+}
+
+/** How many large files go up at the same time: they fill a line, and each has a piece of memory of its own. */
+const largeAtOnce = 16
+
+export function startUpload(
+  bucket: Bucket,
+  concurrency: number,
+  onProgress: (done: Done, all: Done) => void,
+  asked: Stop = unstoppable,
+): Upload {
+  const written = new Map<string, WrittenObject>()
+  const done: Done = { files: 0, bytes: 0 }
+  const known: Record<Group, number> = { asset: 0, fingerprinted: 0, html: 0, manifest: 0 }
+  const unknown = { ...known }
+  let copies = true
+  let planned = 0
+  let leftUnanswered = false
+  const failure = (reason: unknown) =>
+    new StaticS3Error(`${(reason as Error).message}\n${whatVisitorsSee(known, unknown, planned)}`, { cause: reason })
+
+  const write = async (decision: Decision, signal: AbortSignal, isStopped: () => boolean, check?: () => void) => {
+    const { file, action, etag } = decision
+    if (action === 'copy' && copies) {
+      try {
+        const parameters = { ...file.parameters, CopySourceIfMatch: `"${etag}"` }
+        return await bucket.copy(file.key, file.key, parameters, signal, check)
+      } catch (error) {
+        if (isStopped() || !isRefusal(error)) throw error
+        // 404 and 412: somebody has deleted or changed this object. Any other refusal comes again for each copy.
+        const { status } = answerOf(error)
+        copies = status === 404 || status === 412
+      }
+    }
+    return bucket.put(file.key, bodyOfFile(file), file.parameters, signal, check)
+  }
+
+  const run: Upload['run'] = async (plan, which, permit) => {
+    const failed = new AbortController()
+    const stop = AbortSignal.any([failed.signal, asked.begun, ...(permit ? [permit.signal] : [])])
+    // The store may still carry out a request that is aborted, over an object of the next deploy: under a permit its answer is waited for.
+    const signal = permit ? AbortSignal.any([permit.signal, asked.cut]) : stop
+    const { waves, files, bytes } = wavesOf(plan, which)
+    const all = { files: done.files + files, bytes: done.bytes + bytes }
+    planned = all.files
+
+    const carryOut = async (decision: Decision): Promise<void> => {
+      if (stop.aborted) return
+      const { key, group, size } = decision.file
+      try {
+        const check = permit && (() => permit.check())
+        written.set(key, await write(decision, signal, () => stop.aborted, check))
+      } catch (error) {
+        if (signal.aborted || answerOf(error).unanswered) {
+          unknown[group]++
+          leftUnanswered ||= permit !== undefined
+        }
+        // Only the first failure counts: the others follow from it.
+        if (!stop.aborted) failed.abort(error)
+        return
+      }
+      known[group]++
+      done.files++
+      done.bytes += size
+      onProgress(done, all)
+    }
+
+    for (const group of groups.filter((each) => which.includes(each))) {
+      for (const { small, large } of waves[group]) {
+        // Large files start at once, beside small ones, so that none is left over for the end.
+        await Promise.all([eachInParallel(largeAtOnce, large, carryOut), eachInParallel(concurrency, small, carryOut)])
+      }
+      if (stop.aborted) throw failure(stop.reason)
+    }
+  }
+
+  return { written, leftUnanswered: () => leftUnanswered, failure, run }
+}
+
+/** What goes up together; large files with the largest first. */
+interface Wave {
+  small: Decision[]
+  large: Decision[]
+}
+
+/** What is written for these groups, in its order, and how much that is together with the groups that come after them. */
+function wavesOf({ decisions }: Plan, which: readonly Group[]) {
+  const wave = (): Wave => ({ small: [], large: [] })
+  // Nobody refers to a new object yet. A changed one may refer to it.
+  const waves = Object.fromEntries(groups.map((group) => [group, [wave(), wave()]])) as Record<Group, [Wave, Wave]>
+  const first = groups.findIndex((group) => which.includes(group))
+  const all: Done = { files: 0, bytes: 0 }
+  for (const decision of decisions) {
+    const { file, action, reason } = decision
+    if (action === 'skip' || groups.indexOf(file.group) < first) continue
+    const { small, large } = waves[file.group][reason === 'new' ? 0 : 1]
+    if (file.size <= smallBytes) small.push(decision)
+    else large.push(decision)
+    all.files++
+    all.bytes += file.size
+  }
+  for (const { large } of Object.values(waves).flat()) large.sort((a, b) => b.file.size - a.file.size)
+  return { waves, ...all }
+}
+
+/** Whether S3 would say the same again, and an upload may get round it. */
+function isRefusal(error: unknown): boolean {
+  const { status = 0 } = answerOf(error)
+  return status === 501 || (status >= 400 && status < 500)
+}

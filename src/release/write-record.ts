@@ -1,0 +1,118 @@
+import type { Bucket, ListedObject, ObjectParameters, WrittenObject } from '../bucket/bucket.js'
+import { bodyOfBytes } from '../bucket/bucket.js'
+import { headersOf } from '../bucket/headers.js'
+import { compareKeys } from '../bucket/key-order.js'
+import type { Settings } from '../settings/settings.js'
+import type { Lock } from './lock.js'
+import { describedBy, type Plan } from './plan.js'
+import { type Deployer, encodeRecord, type RecordedObject, type ReleaseRecord } from './record.js'
+import { recordKey, releasesFolder } from './releases-folder.js'
+import type { Survey } from './survey.js'
+
+/** A release that has been carried out. */
+export interface CarriedOut {
+  location: string
+  deployer: Deployer
+  plan: Plan
+  /** The survey that the plan was made by. */
+  survey: Survey
+  /** What the deploy wrote, by key. */
+  written: ReadonlyMap<string, WrittenObject>
+}
+
+/** How many objects of earlier releases a record keeps at most, unless the release itself has more. */
+const earlierObjects = 20_000
+/** S3 lists that many keys at a time. */
+const page = 1000
+/** A listing needs no more parts than that. */
+const mostSplits = 250
+
+/**
+ * Writes the record of a release, under its lock.
+ *
+ * @throws StaticS3Error if the lock is lost, or the bucket refuses
+ */
+export async function writeRecord(
+  bucket: Bucket,
+  lock: Lock,
+  carriedOut: CarriedOut,
+  parameters: ObjectParameters,
+  cut: AbortSignal,
+): Promise<void> {
+  const { location } = carriedOut
+  const body = bodyOfBytes(await encodeRecord(location, recordOf(carriedOut, lock)))
+  const key = recordKey(releasesFolder(location), lock.release)
+  await bucket.put(key, body, parameters, AbortSignal.any([lock.signal, cut]), () => lock.check())
+}
+
+/** Parameters that the bucket may require for every object, and none that is meant for visitors. */
+export function recordParameters({ objectParameters }: Pick<Settings, 'objectParameters'>): ObjectParameters {
+  const { ACL } = objectParameters
+  const required = [
+    'BucketKeyEnabled',
+    'ExpectedBucketOwner',
+    'RequestPayer',
+    'SSEKMSEncryptionContext',
+    'SSEKMSKeyId',
+    'ServerSideEncryption',
+  ].filter((name) => objectParameters[name] !== undefined)
+  return {
+    ...Object.fromEntries(required.map((name) => [name, objectParameters[name]])),
+    ...(ACL === 'bucket-owner-full-control' ? { ACL } : {}),
+    ContentType: 'application/gzip',
+    CacheControl: 'no-store',
+  }
+}
+
+export function recordOf(
+  carriedOut: CarriedOut,
+  { release, conditionalWrites }: Pick<Lock, 'release' | 'conditionalWrites'>,
+): ReleaseRecord {
+  const { deployer, survey, written } = carriedOut
+  const added = [...written.keys()].filter((key) => !survey.listing.has(key))
+  return {
+    ...deployer,
+    release,
+    at: new Date(),
+    conditionalWrites,
+    objects: new Map([...ownObjects(carriedOut, release), ...keptObjects(carriedOut)]),
+    splitAt: splitsOf([...survey.listing.keys(), ...added].sort(compareKeys)),
+  }
+}
+
+function* ownObjects(
+  { plan, survey, written }: CarriedOut,
+  release: number,
+): Generator<[path: string, object: RecordedObject]> {
+  for (const { file, action } of plan.decisions) {
+    const { path, key, size, sha256, parameters, group } = file
+    const there = survey.listing.get(key)
+    // Of an object that is left alone, the listing tells the exact time.
+    const { etag, writtenAt } = (action === 'skip' && there ? listedAs(there) : written.get(key)) as WrittenObject
+    const headers = headersOf(parameters)
+    yield [path, { sha256, size, etag, writtenAt, headers, fingerprinted: group === 'fingerprinted', release }]
+  }
+}
+
+function listedAs({ etag, lastModified = 0 }: ListedObject): WrittenObject {
+  return { etag, writtenAt: lastModified }
+}
+
+/** Objects of earlier releases that are still as recorded; if there are too many, those of the latest releases. */
+function keptObjects({ location, plan, survey }: CarriedOut): [path: string, object: RecordedObject][] {
+  const { record, listing } = survey
+  const prefix = location === '' ? '' : `${location}/`
+  const ours = new Set(plan.decisions.map(({ file }) => file.path))
+  const kept = [...(record?.objects ?? [])].filter(([path]) => {
+    const there = ours.has(path) ? undefined : listing.get(prefix + path)
+    return there && describedBy(record, path, there)
+  })
+  const room = Math.max(earlierObjects, ours.size)
+  return kept.length <= room ? kept : kept.sort(([, a], [, b]) => b.release - a.release).slice(0, room)
+}
+
+/** Keys at which a listing can be split into parts of whole pages, the last key excepted. */
+function splitsOf(sorted: readonly string[]): string[] {
+  const part = page * Math.ceil(sorted.length / page / mostSplits)
+  return sorted.filter((_key, i) => (i + 1) % part === 0 && i + 1 < sorted.length)
+}

@@ -1,0 +1,51 @@
+import { clearLine, cursorTo } from 'node:readline'
+import type { WriteStream } from 'node:tty'
+import pc from 'picocolors'
+import type { Done } from '../release/upload.js'
+import { formatBytes } from './report.js'
+
+export interface Progress {
+  update(done: Done, all: Done): void
+  /** Takes the bar off the line, for something else to be printed. */
+  clear(): void
+}
+
+/** Uploads that are over sooner show nothing. Milliseconds. */
+const patience = 500
+
+/**
+ * A bar on one line of a terminal, redrawn at most ten times a second, and gone when it is cleared.
+ *
+ * @param terminal undefined where there is none: then nothing is drawn
+ */
+export function showProgress(terminal: WriteStream | undefined): Progress {
+  if (!terminal) return { update() {}, clear() {} }
+  const begun = performance.now()
+  let drawn = 0
+  return {
+    update(done, all) {
+      const now = performance.now()
+      if (now - begun < patience || now - drawn < 100) return
+      drawn = now
+      const share = all.bytes === 0 ? done.files / all.files : done.bytes / all.bytes
+      const width = 24
+      const full = Math.round(share * width)
+      const bar = pc.green('━'.repeat(full)) + pc.dim('━'.repeat(width - full))
+      clearLine(terminal, 0)
+      cursorTo(terminal, 0)
+      terminal.write(
+        `${pc.cyan('static-s3')} ${bar} ${done.files}/${all.files} files, ${formatBytes(done.bytes)} of ${formatBytes(all.bytes)}`,
+      )
+    },
+    clear() {
+      if (drawn === 0) return
+      clearLine(terminal, 0)
+      cursorTo(terminal, 0)
+    },
+  }
+}
+
+/** The terminal to draw on: none in CI, in a pipe, or where the bundler is to be silent. */
+export function terminalOf(stream: WriteStream, silent: boolean): WriteStream | undefined {
+  return stream.isTTY && !silent && !process.env.CI && process.env.TERM !== 'dumb' ? stream : undefined
+}

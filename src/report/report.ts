@@ -1,0 +1,94 @@
+import pc from 'picocolors'
+import type { Decision } from '../release/plan.js'
+
+export interface ReportInput {
+  decisions: readonly Decision[]
+  /** Its number, where one was made. */
+  release: number | undefined
+  /** Each with its reason, a noun. */
+  leftOut: readonly { path: string; reason: string }[]
+  bucket: string
+  location: string
+  publicUrl: string
+  dryRun: boolean
+  milliseconds: number
+}
+
+type Colors = ReturnType<typeof pc.createColors>
+
+/** What a deploy did, as lines for the bundler's own log. */
+export function report(input: ReportInput, colors: Colors = pc): string {
+  const { decisions, leftOut, dryRun } = input
+  const counts: Record<Label, Count> = { new: none(), updated: none(), headers: none(), unchanged: none() }
+  const changes: string[] = []
+  for (const decision of decisions) {
+    const { file, action, reason } = decision
+    const count = counts[labelOf(decision)]
+    count.files++
+    count.bytes += file.size
+    if (dryRun && action !== 'skip') changes.push(`  ${file.path} ${colors.dim(`(${reason})`)}`)
+  }
+  const rows = [
+    row(dryRun ? 'to upload' : 'uploaded', counts.new, colors.green),
+    row(dryRun ? 'to update' : 'updated', counts.updated, colors.cyan),
+    row('headers', counts.headers, colors.cyan),
+    row('unchanged', counts.unchanged, colors.dim),
+    leftOut.length === 0 ? [] : [line('left out', leftOut.length, byReason(leftOut), colors.dim, colors)],
+  ].flat()
+  const target = `s3://${input.bucket}${input.location === '' ? '' : `/${input.location}`}`
+  return [
+    `${target} ${colors.dim('→')} ${colors.green(input.publicUrl)}`,
+    ...changes,
+    ...rows,
+    dryRun
+      ? colors.yellow('dry run: nothing was written')
+      : colors.green(
+          `✓ ${said(decisions.length > counts.unchanged.files, input.release)} in ${duration(input.milliseconds)}`,
+        ),
+  ].join('\n')
+
+  function row(label: string, { files, bytes }: Count, color: (text: string) => string): string[] {
+    return files === 0 ? [] : [line(label, files, formatBytes(bytes), color, colors)]
+  }
+}
+
+type Label = 'new' | 'updated' | 'headers' | 'unchanged'
+
+interface Count {
+  files: number
+  bytes: number
+}
+
+const none = (): Count => ({ files: 0, bytes: 0 })
+
+function labelOf({ action, reason }: Decision): Label {
+  if (action === 'skip') return 'unchanged'
+  if (action === 'copy') return 'headers'
+  return reason === 'new' ? 'new' : 'updated'
+}
+
+function said(isChanged: boolean, release: number | undefined): string {
+  if (release !== undefined) return `release ${release} live`
+  return isChanged ? 'live' : 'nothing to upload'
+}
+
+function line(label: string, count: number, rest: string, color: (text: string) => string, colors: Colors): string {
+  return `  ${color(label.padEnd(10))}${colors.bold(String(count).padStart(6))}  ${colors.dim(rest)}`
+}
+
+function byReason(leftOut: ReportInput['leftOut']): string {
+  const counts = new Map<string, number>()
+  for (const { reason } of leftOut) counts.set(reason, (counts.get(reason) ?? 0) + 1)
+  return [...counts].map(([reason, count]) => `${reason}${count === 1 ? '' : ` × ${count}`}`).join(', ')
+}
+
+/** As Vite writes sizes: 1 kB is 1,000 bytes. */
+export function formatBytes(bytes: number): string {
+  // What would be rounded up to 1000.00 is given in the next unit.
+  if (bytes < 999_995) return `${(bytes / 1e3).toFixed(2)} kB`
+  return bytes < 999_995_000 ? `${(bytes / 1e6).toFixed(2)} MB` : `${(bytes / 1e9).toFixed(2)} GB`
+}
+
+function duration(milliseconds: number): string {
+  return milliseconds < 999.5 ? `${Math.round(milliseconds)}ms` : `${(milliseconds / 1000).toFixed(2)}s`
+}

@@ -1,0 +1,230 @@
+import { setMaxListeners } from 'node:events'
+import type { CopyObjectCommandInput } from '@aws-sdk/client-s3'
+import type { Body, Bucket, ObjectParameters, WrittenObject } from '../../bucket/bucket.js'
+import type { Credentials } from '../../settings/settings.js'
+import { explain, explainAbort } from '../errors/explain.js'
+import type { Call, ExplainContext, Request } from '../errors/request.js'
+import { readAnswer } from '../errors/s3-answer.js'
+import { createSlots, type Slots, START } from '../http/concurrency.js'
+import { asksForLess, type Clock, classifyFailure, type Failure, retry, systemClock } from '../http/retry.js'
+import { loadSdk } from '../http/sdk.js'
+import { openTransport, type S3Settings, socketsAside } from '../http/transport.js'
+import { withBody } from './body.js'
+import { createClient, type RequestOptions, withOptions } from './client.js'
+import { md5WhereAskedFor } from './content-md5.js'
+import { deleteObjects } from './delete-objects.js'
+import { listObjects } from './list-objects.js'
+import { pageQuery, readPage, unquote } from './list-page.js'
+import { type Multipart, multipartBytes, PartBuffers, putInParts } from './multipart.js'
+import { parametersOf, putObject } from './put-object.js'
+
+export type { S3Settings } from '../http/transport.js'
+
+export interface S3Connection {
+  bucket: Bucket
+  /** The same one, whose requests don't wait for those of the other. */
+  aside: Bucket
+  /** The credentials in use, whatever they come from, so that no file with one of them is published. Resolved once. */
+  credentials(): Promise<Credentials>
+  /** Opens connections for so many requests that are about to come, as far as they will go at once. */
+  warm(requests: number): void
+  /** Closes the sockets. What is under way fails. */
+  close(): void
+}
+
+/** Failures of attempts that may have been carried out all the same. */
+const mayHaveArrived: readonly Failure[] = ['passing', 'stalled']
+
+/**
+ * Opens a bucket. Nothing is sent yet, and no credentials are looked for.
+ *
+ * Requests beyond what `createSlots` lets go at a time wait for their turn, and a body is opened only then. Each is tried again as `retry` has
+ * it, and fails with a StaticS3Error of `explain`'s, whose `cause.name` is S3's code. A signal's abort cuts the
+ * connection; the call rejects with the signal's reason where that is a StaticS3Error.
+ */
+export async function openBucket(settings: S3Settings, clock: Clock = systemClock): Promise<S3Connection> {
+  const transport = openTransport(settings, clock)
+  const { credentials, now } = transport
+  let opened: ReturnType<typeof openClient> | undefined
+  const openClient = () => {
+    const sdk = loadSdk()
+    return { sdk, client: createClient(sdk, settings, transport) }
+  }
+  const loadClient = () => (opened ??= openClient())
+  const { bucket: name, region, endpoint } = settings
+  const profile =
+    settings.credentials === undefined
+      ? process.env.AWS_PROFILE
+      : 'profile' in settings.credentials
+        ? settings.credentials.profile
+        : undefined
+  const situation = { bucket: name, region, endpoint, profile }
+  let answered = false
+  let resolved: Promise<Credentials> | undefined
+
+  const callIn = async <T>(
+    inTurn: Slots,
+    request: Request,
+    signal: AbortSignal | undefined,
+    attempt: () => Promise<T>,
+  ): Promise<T> => {
+    // One signal for all uploads has more listeners than Node finds normal, and it would warn of a leak.
+    if (signal) setMaxListeners(0, signal)
+    let attempts = 0
+    let unanswered = false
+    const once = () =>
+      inTurn.run(async () => {
+        signal?.throwIfAborted()
+        attempts++
+        try {
+          return await attempt()
+        } catch (error) {
+          const answer = readAnswer(error)
+          answered ||= answer.status !== undefined
+          unanswered ||= answer.status === undefined && mayHaveArrived.includes(classifyFailure(answer, false))
+          throw error
+        }
+      })
+    try {
+      const result = await retry(once, { reached: () => answered, signal, clock })
+      answered = true
+      return result
+    } catch (error) {
+      const context: ExplainContext = { ...situation, request, attempts, secrets: await secretsInUse(error) }
+      if (signal?.aborted) throw explainAbort(signal.reason, context)
+      const explained = explain(error, context)
+      if (explained.cause instanceof Error) Object.assign(explained.cause, { unanswered })
+      throw explained
+    }
+  }
+
+  /** Only once S3 has answered: a chain that has found nothing would search for seconds again. */
+  const secretsInUse = async (error: unknown): Promise<string[]> => {
+    if (readAnswer(error).status === undefined) return []
+    const inUse = await credentials().catch(() => undefined)
+    return inUse ? [inUse.accessKeyId, inUse.secretAccessKey, inUse.sessionToken ?? ''] : []
+  }
+
+  const withMd5 = md5WhereAskedFor()
+  const buffers = new PartBuffers()
+  const putLarge = async (
+    inTurn: Slots,
+    key: string,
+    body: Body,
+    parameters: ObjectParameters,
+    options: RequestOptions,
+  ): Promise<string> => {
+    const request = { verb: 'PUT' as const, key, parameters }
+    const multipart: Multipart = {
+      ...loadClient(),
+      bucket: name,
+      buffers,
+      call: (ending, attempt) => callIn(inTurn, request, ending, attempt),
+      etagOf: async (key) => {
+        const query = pageQuery(key, { 'max-keys': '1' })
+        const { body } = await transport.send({ method: 'GET', query }, options.signal)
+        return [...readPage(body.toString(), key).objects].find((object) => object.key === key)?.etag
+      },
+    }
+    return putInParts(multipart, key, body, parameters, options).catch((error: unknown) => {
+      throw explain(error, { ...situation, request, attempts: 1, secrets: [] })
+    })
+  }
+
+  // An answer's Date has no milliseconds: the object may have been written up to the end of that second.
+  const written = (etag: string): WrittenObject => ({ etag, writtenAt: now() + 999 })
+
+  const bucketIn = (inTurn: Slots): Bucket => {
+    const call: Call = (request, signal, attempt) => callIn(inTurn, request, signal, attempt)
+    return {
+      list: (prefix, options = {}) =>
+        listObjects(prefix, options, async (start, signal) => {
+          const send = () => transport.send({ method: 'GET', query: pageQuery(prefix, start) }, signal)
+          return readPage((await call({ verb: 'LIST', prefix }, signal, send)).body.toString(), prefix)
+        }).catch((error: unknown) => {
+          throw explain(error, { ...situation, request: { verb: 'LIST', prefix }, attempts: 1, secrets: [] })
+        }),
+
+      get: (key, signal) =>
+        call({ verb: 'GET', key }, signal, async () => {
+          try {
+            return (await transport.send({ method: 'GET', key }, signal)).body
+          } catch (error) {
+            if (readAnswer(error).code === 'NoSuchKey') return undefined
+            throw error
+          }
+        }),
+
+      head: (key, signal) =>
+        call({ verb: 'HEAD', key }, signal, async () => {
+          try {
+            const { headers } = await transport.send({ method: 'HEAD', key }, signal)
+            return { etag: etagOf(headers.etag), parameters: parametersOf(headers) }
+          } catch (error) {
+            if (readAnswer(error).status === 404) return undefined
+            throw error
+          }
+        }),
+
+      put: async (key, body, parameters, signal, check) =>
+        written(
+          body.size > multipartBytes
+            ? await putLarge(inTurn, key, body, parameters, { signal, check })
+            : await call({ verb: 'PUT', key, parameters }, signal, () =>
+                withMd5(body, parameters, signal, (guarded) =>
+                  withBody(guarded, async (content) =>
+                    etagOf(await putObject(transport, key, content, guarded, parameters, signal, check)),
+                  ),
+                ),
+              ),
+        ),
+
+      copy: (from, key, parameters, signal, check) =>
+        call({ verb: 'COPY', from, key, parameters }, signal, async () => {
+          const { sdk, client } = loadClient()
+          const input: CopyObjectCommandInput = {
+            ...parameters,
+            Bucket: name,
+            Key: key,
+            CopySource: `${name}/${from.split('/').map(encodeURIComponent).join('/')}`,
+            MetadataDirective: 'REPLACE',
+            // Only with tags: R2 and others refuse the header.
+            ...(parameters.Tagging === undefined ? {} : { TaggingDirective: 'REPLACE' }),
+          }
+          const { CopyObjectResult } = await client.send(
+            new sdk.CopyObjectCommand(withOptions(input, { signal, check })),
+          )
+          return written(etagOf(CopyObjectResult?.ETag))
+        }),
+
+      delete: (keys, signal) => deleteObjects(transport, call, keys, signal),
+
+      now,
+    }
+  }
+
+  return {
+    bucket: bucketIn(createSlots(settings.concurrency, asksForLess)),
+    aside: bucketIn(createSlots(socketsAside)),
+    credentials() {
+      resolved ??= credentials().then(
+        ({ accessKeyId, secretAccessKey, sessionToken }) => ({ accessKeyId, secretAccessKey, sessionToken }),
+        (error: unknown) => {
+          throw explain(error, { ...situation, request: { verb: 'CREDENTIALS' }, attempts: 1, secrets: [] })
+        },
+      )
+      return resolved
+    },
+    warm: (requests) => transport.warm(Math.min(requests, START, settings.concurrency)),
+    close: transport.close,
+  }
+}
+
+/**
+ * Every store answers an upload with its ETag. Something else that says 200 to everything, such as a web server,
+ * doesn't.
+ */
+function etagOf(etag: string | undefined): string {
+  if (etag === undefined) throw Object.assign(new Error('no ETag'), { name: 'NoS3Answer' })
+  return unquote(etag)
+}

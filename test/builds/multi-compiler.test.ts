@@ -1,0 +1,160 @@
+import { join } from 'node:path'
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { Configuration } from 'webpack'
+import {
+  type Bundler,
+  bundlerConfig,
+  bundlers,
+  closed,
+  makeApp,
+  runOnce,
+  withDeployTarget,
+} from '../../fixtures/build/in-process.js'
+import { readTree } from '../../fixtures/build/index.js'
+import { siteObjects, sitePuts, uploadedPaths } from '../../fixtures/build/site.js'
+import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
+import { StaticS3Plugin } from '../../src/webpack.js'
+
+// A configuration that is an array, as server-side rendering and applications with two bundles have it.
+
+let s3: EmbeddedS3
+let bucket: string
+
+withDeployTarget((target) => {
+  ;({ s3, bucket } = target)
+})
+
+const app = {
+  'src/index.js': `import photo from './photo.png'
+import './style.css'
+document.title = photo
+import('./lazy.js')`,
+  'src/admin.js': `import photo from './photo.png'
+document.body.append('admin', photo)`,
+  'src/server.js': `import photo from './photo.png'
+export const page = () => '<img src="' + photo + '">'`,
+  'src/lazy.js': `document.body.append('lazy')`,
+  'src/style.css': 'body { color: green }',
+  'src/photo.png': Buffer.alloc(6000, 7),
+  'public/robots.txt': 'User-agent: *',
+}
+
+const puts = () => sitePuts(s3).map(({ key }) => key.replace('static/', ''))
+const tree = async (dir: string, folder = 'dist') => [...(await readTree(join(dir, folder))).keys()]
+const uploaded = () => uploadedPaths(s3, bucket)
+
+async function build(bundler: Bundler, configs: Configuration[]): Promise<void> {
+  const compiler = bundler.create(configs)
+  try {
+    await runOnce(compiler)
+  } finally {
+    await closed(compiler)
+  }
+}
+
+describe.each(bundlers)('several configurations: %s', (_name, bundler) => {
+  let dir: string
+  let common: Configuration
+  const web = (config: Configuration = {}): Configuration => ({
+    ...common,
+    name: 'web',
+    ...config,
+    output: { ...common.output, ...config.output },
+    plugins: [
+      ...(common.plugins ?? []),
+      new bundler.copy({ patterns: [{ from: 'public' }] }),
+      ...(config.plugins ?? []),
+    ],
+  })
+  const server = (config: Configuration = {}): Configuration => ({
+    ...common,
+    name: 'server',
+    target: 'node',
+    entry: './src/server.js',
+    ...config,
+    output: { ...common.output, filename: 'server.js', library: { type: 'commonjs2' }, ...config.output },
+  })
+
+  beforeEach(async () => {
+    dir = await makeApp(app)
+    common = bundlerConfig(bundler, dir)
+  })
+
+  const orders: [order: string, arrange: (web: Configuration, server: Configuration) => Configuration[]][] = [
+    ['web first', (web, server) => [web, server]],
+    ['server first', (web, server) => [server, web]],
+    ['web waits for server', (web, server) => [{ ...web, dependencies: ['server'] }, server]],
+    ['server waits for web', (web, server) => [web, { ...server, dependencies: ['web'] }]],
+  ]
+
+  test.each(orders)(
+    'a server bundle in the same folder stays home, the plugin being in the web one only: %s',
+    async (_order, arrange) => {
+      await build(bundler, arrange(web({ plugins: [new StaticS3Plugin()] }), server()))
+      const files = await tree(dir)
+      expect(files).toContain('server.js')
+      expect(uploaded()).toEqual(files.filter((path) => path !== 'server.js'))
+      expect(puts().length).toBe(new Set(puts()).size)
+    },
+  )
+
+  test.each(orders)('a plugin object in both uploads what is for browsers: %s', async (_order, arrange) => {
+    const plugins = [new StaticS3Plugin()]
+    await build(bundler, arrange(web({ plugins }), server({ plugins, output: { path: join(dir, 'dist/server') } })))
+    const files = await tree(dir)
+    expect(files).toContain('server/server.js')
+    expect(uploaded()).toEqual(files.filter((path) => !path.startsWith('server/')))
+    expect(puts().length).toBe(new Set(puts()).size)
+    // Pages that it renders need the same URLs as the browser.
+    const code = (await readTree(join(dir, 'dist/server'))).get('server.js')?.toString()
+    expect(code).toContain(`${s3.endpoint}/${bucket}/static/`)
+  })
+
+  test('two bundles for browsers in one folder: all is there, and each file of one bundle goes up once', async () => {
+    const plugins = [new StaticS3Plugin()]
+    await build(bundler, [
+      web({ plugins }),
+      {
+        ...common,
+        plugins: [...(common.plugins ?? []), ...plugins],
+        name: 'admin',
+        entry: { admin: './src/admin.js' },
+      },
+    ])
+    expect(uploaded()).toEqual(await tree(dir))
+    expect(puts().filter((path) => !path.endsWith('.png')).length).toBe((await tree(dir)).length - 1)
+    const immutable = s3.server.requests.filter(({ headers }) => headers['cache-control']?.includes('immutable'))
+    expect(new Set(immutable.map(({ key }) => key)).size).toBe((await tree(dir)).length - 1)
+  })
+
+  test('two bundles for browsers in folders of their own, under a location each', async () => {
+    await build(bundler, [
+      web({ plugins: [new StaticS3Plugin({ location: 'one' })] }),
+      {
+        ...web({ plugins: [new StaticS3Plugin({ location: 'two' })] }),
+        name: 'two',
+        output: { ...common.output, path: join(dir, 'dist-two') },
+      },
+    ])
+    const keys = [...siteObjects(s3, bucket).keys()]
+    expect(
+      keys
+        .filter((key) => key.startsWith('one/'))
+        .map((key) => key.slice(4))
+        .sort(),
+    ).toEqual(await tree(dir))
+    expect(
+      keys
+        .filter((key) => key.startsWith('two/'))
+        .map((key) => key.slice(4))
+        .sort(),
+    ).toEqual(await tree(dir, 'dist-two'))
+  })
+
+  test('one that fails uploads nothing of its own', async () => {
+    const plugins = [new StaticS3Plugin()]
+    const configs = [web({ plugins }), web({ plugins, name: 'broken', entry: { broken: './src/not-there.js' } })]
+    await expect(build(bundler, configs)).rejects.toThrow(/not-there/)
+    expect(uploaded().filter((path) => path.startsWith('broken'))).toEqual([])
+  })
+})

@@ -1,0 +1,202 @@
+import { readFileSync } from 'node:fs'
+import { mkdtemp, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { deployEnv } from '../../fixtures/build/environment.js'
+import {
+  type App,
+  type BuildResult,
+  buildApp,
+  copyApp,
+  readTree,
+  runScript,
+  type ViteOptions,
+} from '../../fixtures/build/index.js'
+
+import { type EmbeddedS3, startEmbedded } from '../../fixtures/s3/index.js'
+
+const builds: [name: string, app: App, options: ViteOptions][] = [
+  ['Vite 5', 'react', { vite: 'vite5' }],
+  ['Vite 6', 'react', { vite: 'vite6' }],
+  ['Vite 7', 'react', { vite: 'vite7' }],
+  ['Vite 8', 'react', { vite: 'vite' }],
+  ['webpack', 'webpack', {}],
+  ['Rspack', 'rspack', {}],
+]
+
+const appSource = readFileSync(join(import.meta.dirname, '../../fixtures/apps/react/src/App.tsx'), 'utf8')
+
+/** For Vite a config without the framework's plugin, which is made for one major version; JSX needs no plugin. */
+function configs({ vite }: ViteOptions): { without: ViteOptions; off: ViteOptions } {
+  if (vite === undefined) return { without: { plugin: false }, off: {} }
+  const files = (plugins: string) => ({
+    'vite.config.ts': `${plugins ? "import { staticS3 } from 'static-s3/vite'" : ''}
+export default { plugins: [${plugins}], esbuild: { jsx: 'automatic' } }
+`,
+    // The one thing that the plugin does when it is off is to define STATIC_URL: the app here doesn't use it.
+    'src/App.tsx': appSource.replaceAll('import.meta.env.STATIC_URL', "'/'"),
+  })
+  return { without: { vite, files: files('') }, off: { vite, files: files('staticS3()') } }
+}
+
+const witness = join(import.meta.dirname, '../../fixtures/build/witness.cjs')
+
+/** Builds, and tells what the process connected to and loaded. */
+async function watched(app: App, options: ViteOptions): Promise<BuildResult & { seen: string[] }> {
+  const file = join(await mkdtemp(join(tmpdir(), 'static-s3-witness-')), 'seen')
+  const env = { ...options.env, NODE_OPTIONS: `--require "${witness}"`, WITNESS_FILE: file }
+  const build = await buildApp(app, { ...options, env })
+  expect(build.code, build.output).toBe(0)
+  const lines = (await readFile(file, 'utf8')).trim().split('\n')
+  expect(lines).toContain('exit')
+  return { ...build, seen: lines.filter((line) => line !== 'exit') }
+}
+
+describe.each(builds)('USE_S3 not set: %s', (_name, app, options) => {
+  let without: BuildResult
+  let off: BuildResult & { seen: string[] }
+
+  beforeAll(async () => {
+    const config = configs(options)
+    without = await buildApp(app, config.without)
+    off = await watched(app, config.off)
+  })
+
+  test('the output is byte for byte that of a build without the plugin', async () => {
+    expect(without.code, without.output).toBe(0)
+    const [expected, actual] = await Promise.all([readTree(without.outDir), readTree(off.outDir)])
+    expect(expected.size).toBeGreaterThan(4)
+    expect([...actual.keys()]).toEqual([...expected.keys()])
+    for (const [path, bytes] of expected) expect(actual.get(path)?.equals(bytes), path).toBe(true)
+  })
+
+  test('no SDK is loaded, and nothing is connected to', () => expect(off.seen).toEqual([]))
+
+  test('one line is printed', () => {
+    const lines = off.output.split('\n').filter((line) => line.includes('static-s3'))
+    expect(lines).toEqual([expect.stringMatching(/off: USE_S3 is not set$/)])
+    expect(lineCount(off)).toBe(lineCount(without) + 1)
+  })
+})
+
+function lineCount({ output }: BuildResult): number {
+  return output.trim().split('\n').length
+}
+
+describe('USE_S3 set', () => {
+  let s3: EmbeddedS3
+  beforeAll(async () => {
+    s3 = await startEmbedded()
+  })
+  afterAll(() => s3.close())
+
+  test('the SDK is loaded and the bucket connected to: what the tests above look for can be seen', async () => {
+    const bucket = await s3.createBucket()
+    const env = deployEnv(s3, bucket)
+    const { seen, dir } = await watched('react', { env })
+    // The whole client is for copies and large files.
+    expect(seen).not.toContain('sdk @aws-sdk/client-s3')
+    expect(new Set(seen.filter((line) => line.startsWith('connect ')))).toEqual(
+      new Set([`connect ${new URL(s3.endpoint).host}`]),
+    )
+    const unchanged = await watched(dir as App, { env })
+    expect(unchanged.output).toMatch(/nothing to upload/)
+    expect(unchanged.seen).not.toContain('sdk @aws-sdk/client-s3')
+    const tagged = { ...env, AWS_S3_OBJECT_PARAMETERS: '{"Metadata":{"built-by":"ci"}}' }
+    expect((await watched(dir as App, { env: tagged })).seen).toContain('sdk @aws-sdk/client-s3')
+  })
+
+  const vite = (script: string) => `
+    import { build, createServer } from 'vite'
+    ${script}`
+  const bundler = (name: string, script: string) => `
+    import { createRequire } from 'node:module'
+    const require = createRequire(process.cwd() + '/x.js')
+    const bundler = require('${name}')
+    const config = require('./${name === 'webpack' ? 'webpack' : 'rspack'}.config.cjs')
+    ${script}`
+  const watchOnce = `
+    const watching = (bundler.rspack ?? bundler)(config).watch({}, (error, stats) => {
+      console.log(stats.hasErrors() ? stats.toString() : 'watched')
+      watching.close(() => process.exit())
+    })`
+
+  const quiet: [name: string, app: App, script: string, says: RegExp][] = [
+    [
+      'a watch build (Vite)',
+      'react',
+      vite(`const watcher = await build({ build: { watch: {} } })
+            watcher.on('event', async ({ code }) => code === 'END' && (await watcher.close(), process.exit()))`),
+      /built in/,
+    ],
+    [
+      'a dev server (Vite)',
+      'react',
+      vite(`const server = await createServer({ server: { port: 0, host: '127.0.0.1' } })
+            await server.listen()
+            const { code } = await server.transformRequest('/src/main.tsx')
+            console.log(code.length > 100 ? 'served' : code)
+            await server.close()`),
+      /served/,
+    ],
+    ['a development build (Vite)', 'react', vite(`process.env.NODE_ENV = 'development'; await build()`), /built in/],
+    ['a server-side bundle (Vite)', 'react', vite(`await build({ build: { ssr: 'src/App.tsx' } })`), /built in/],
+    ['a build that writes nothing (Vite)', 'react', vite(`await build({ build: { write: false } })`), /built in/],
+    ['a watch build (webpack)', 'webpack', bundler('webpack', watchOnce), /watched/],
+    ['a watch build (Rspack)', 'rspack', bundler('@rspack/core', watchOnce), /watched/],
+    [
+      'a development build (webpack)',
+      'webpack',
+      bundler(
+        'webpack',
+        `bundler({ ...config, mode: 'development' }).run((error, stats) => console.log(stats.toString()))`,
+      ),
+      /compiled successfully/,
+    ],
+    [
+      'a server-side bundle (webpack)',
+      'webpack',
+      bundler('webpack', `bundler({ ...config, target: 'node' }).run((error, stats) => console.log(stats.toString()))`),
+      /compiled successfully/,
+    ],
+    [
+      'a server-side bundle by browserslist (webpack)',
+      'webpack',
+      bundler(
+        'webpack',
+        `bundler({ ...config, target: 'browserslist:node 20' }).run((error, stats) => console.log(stats.toString()))`,
+      ),
+      /compiled successfully/,
+    ],
+    [
+      'a server-side bundle by browserslist (Rspack)',
+      'rspack',
+      bundler(
+        '@rspack/core',
+        `bundler.rspack({ ...config, target: 'browserslist:node 20' }).run((error, stats) => console.log(stats.toString()))`,
+      ),
+      /compiled successfully/,
+    ],
+  ]
+
+  test('NODE_ENV=development in a .env file makes it a development build: nothing leaves, no URL points to the bucket', async () => {
+    const bucket = await s3.createBucket()
+    s3.server.reset()
+    const files = { '.env': 'NODE_ENV=development\n' }
+    const { code, output, outDir } = await buildApp('react', { files, env: deployEnv(s3, bucket) })
+    expect(code, output).toBe(0)
+    expect(output).toMatch(/off: this is not a production build: NODE_ENV is development/)
+    expect(s3.server.requests).toEqual([])
+    for (const [path, bytes] of await readTree(outDir)) expect(bytes.includes(s3.endpoint), path).toBe(false)
+  })
+
+  test.each(quiet)('%s uploads nothing', async (_name, app, script, says) => {
+    const bucket = await s3.createBucket()
+    s3.server.reset()
+    const { code, output } = await runScript(await copyApp(app), script, deployEnv(s3, bucket))
+    expect(output).toMatch(says)
+    expect(code, output).toBe(0)
+    expect(s3.server.requests).toEqual([])
+  })
+})

@@ -1,0 +1,422 @@
+import { describe, expect, it } from 'vitest'
+import { type Group, groups } from '../../src/files/built-file.js'
+import { classify } from '../../src/files/classify.js'
+import type { Settings } from '../../src/settings/settings.js'
+
+type Policy = Parameters<typeof classify>[1]
+
+const policy: Policy = {
+  location: 'static',
+  cacheControl: { fingerprinted: 'public, max-age=31536000, immutable', other: 'no-cache' },
+  objectParameters: {},
+  rules: [],
+  include: [],
+  exclude: [],
+  sourceMaps: 'exclude',
+}
+
+/** A path with a `*` in front is fingerprinted. */
+const file = (path: string) => {
+  const fingerprinted = path.startsWith('*')
+  const plain = fingerprinted ? path.slice(1) : path
+  return { path: plain, dir: '/dist', emitted: true, fingerprinted }
+}
+
+const classifyPaths = (paths: readonly string[], settings: Partial<Settings> = {}) => {
+  const classified = classify({ files: paths.map(file), leftOut: [] }, { ...policy, ...settings })
+  return { ...classified, files: [...classified.files] }
+}
+
+const only = (path: string, settings: Partial<Settings> = {}) => {
+  const { files } = classifyPaths([path], settings)
+  if (!files[0]) throw new Error(`${path} is left out`)
+  return files[0]
+}
+
+const uploaded = (paths: readonly string[], settings: Partial<Settings> = {}) =>
+  classifyPaths(paths, settings).files.map(({ path }) => path)
+
+describe('Cache-Control', () => {
+  it.each<[path: string, cacheControl: string]>([
+    ['*assets/index-BxYz1234.js', 'public, max-age=31536000, immutable'],
+    ['assets/index-BxYz1234.js', 'no-cache'],
+    ['index.html', 'no-cache'],
+    ['favicon.ico', 'no-cache'],
+    ['sw.js', 'no-cache'],
+    ['manifest.json', 'no-cache'],
+    // A page's name is what others link to: its content changes under it, whatever the bundler says.
+    ['*page-BxYz1234.html', 'no-cache'],
+  ])('%s: %s', (path, cacheControl) => {
+    expect(only(path).parameters.CacheControl).toBe(cacheControl)
+  })
+
+  it('is as the settings have it', () => {
+    const cacheControl = { fingerprinted: 'max-age=5', other: 'max-age=1' }
+    expect(only('*a-1.js', { cacheControl }).parameters.CacheControl).toBe('max-age=5')
+    expect(only('a.js', { cacheControl }).parameters.CacheControl).toBe('max-age=1')
+  })
+})
+
+describe('Content-Type', () => {
+  it.each<[path: string, contentType: string]>([
+    ['a.js', 'text/javascript; charset=utf-8'],
+    ['a.mjs', 'text/javascript; charset=utf-8'],
+    ['a.cjs', 'text/javascript; charset=utf-8'],
+    ['a.css', 'text/css; charset=utf-8'],
+    ['a.html', 'text/html; charset=utf-8'],
+    ['a.htm', 'text/html; charset=utf-8'],
+    ['a.json', 'application/json; charset=utf-8'],
+    ['a.js.map', 'application/json; charset=utf-8'],
+    ['a.txt', 'text/plain; charset=utf-8'],
+    ['a.md', 'text/markdown; charset=utf-8'],
+    ['a.csv', 'text/csv; charset=utf-8'],
+    ['a.webmanifest', 'application/manifest+json; charset=utf-8'],
+    ['a.xml', 'application/xml'],
+    ['a.svg', 'image/svg+xml'],
+    ['a.wasm', 'application/wasm'],
+    ['a.pdf', 'application/pdf'],
+    ['a.ico', 'image/vnd.microsoft.icon'],
+    ['a.png', 'image/png'],
+    ['a.jpg', 'image/jpeg'],
+    ['a.gif', 'image/gif'],
+    ['a.webp', 'image/webp'],
+    ['a.avif', 'image/avif'],
+    ['a.woff', 'font/woff'],
+    ['a.woff2', 'font/woff2'],
+    ['a.ttf', 'font/ttf'],
+    ['a.otf', 'font/otf'],
+    ['a.mp4', 'video/mp4'],
+    ['a.webm', 'video/webm'],
+    ['a.mp3', 'audio/mpeg'],
+    ['a.glb', 'model/gltf-binary'],
+    ['a.min.js', 'text/javascript; charset=utf-8'],
+    ['A.JPG', 'image/jpeg'],
+    ['A.JS', 'text/javascript; charset=utf-8'],
+    ['A.CJS', 'text/javascript; charset=utf-8'],
+    ['v1.2/no-ending', 'application/octet-stream'],
+    ['LICENSE', 'application/octet-stream'],
+    ['a.unknown', 'application/octet-stream'],
+    ['a.', 'application/octet-stream'],
+    // Names that are types, and no endings.
+    ['json', 'application/octet-stream'],
+    ['html', 'application/octet-stream'],
+    ['js/css', 'application/octet-stream'],
+    ['constructor.constructor', 'application/octet-stream'],
+    ['.well-known/apple-app-site-association', 'application/json; charset=utf-8'],
+    ['apple-app-site-association', 'application/json; charset=utf-8'],
+    ['.well-known/assetlinks.json', 'application/json; charset=utf-8'],
+    ['.well-known/security.txt', 'text/plain; charset=utf-8'],
+  ])('%s: %s', (path, contentType) => {
+    expect(only(path, { sourceMaps: 'public' }).parameters.ContentType).toBe(contentType)
+  })
+})
+
+describe('what stays home', () => {
+  it.each<[path: string, reason: string]>([
+    ['.env', 'dotfile'],
+    ['.env.production.local', 'dotfile'],
+    ['.vite/manifest.json', 'dotfile'],
+    ['.git/config', 'dotfile'],
+    ['.htaccess', 'dotfile'],
+    ['assets/.DS_Store', 'dotfile'],
+    ['.well-known/.secret', 'dotfile'],
+    ['.well-known-not/x', 'dotfile'],
+    ['key.pem', 'private key'],
+    ['deep/server.KEY', 'private key'],
+    ['cert.p12', 'private key'],
+    ['cert.pfx', 'private key'],
+    ['store.jks', 'private key'],
+    ['id_rsa', 'private key'],
+    ['id_ed25519', 'private key'],
+    ['id_ecdsa', 'private key'],
+    ['id_ed25519_sk', 'private key'],
+    ['id_rsa.old', 'private key'],
+    ['id_rsa_backup', 'private key'],
+    ['AuthKey_ABC123DEFG.p8', 'private key'],
+    ['assets/a.js.map', 'source map'],
+    ['*assets/a-BxYz1234.js.map', 'source map'],
+    ['assets/a.css.map.gz', 'source map'],
+    ['a.mjs.map.br', 'source map'],
+    ['stats.json', 'bundle statistics'],
+    ['webpack-stats.json', 'bundle statistics'],
+  ])('%s: %s', (path, reason) => {
+    // Nor does `include` let it out: it says what of the site goes up, not that a key is one of its files.
+    for (const settings of [{}, { include: ['**'] }]) {
+      expect(classifyPaths([path], settings)).toEqual({
+        files: [],
+        leftOut: [{ path: file(path).path, reason }],
+        problems: [],
+        warnings: [],
+      })
+    }
+  })
+
+  it.each([
+    '.well-known/assetlinks.json',
+    'deep/.well-known/x',
+    'dots.in.name.js',
+    'a./b..c',
+    'id_rsa.pub',
+    'id_rsaurus.png',
+    'monkey.js',
+    'key',
+    'pem.txt',
+    'sitemap.xml',
+    'map.js',
+    'roadmap',
+    'data/stats.json',
+    'stats.js',
+  ])('but not %s', (path) => {
+    expect(uploaded([path])).toEqual([path])
+  })
+
+  it('not source maps that are public', () => {
+    expect(uploaded(['a.js.map', '*b-1.css.map', 'c.js.map.gz'], { sourceMaps: 'public' })).toHaveLength(3)
+  })
+
+  it('what was left out before stays in the list, first', () => {
+    const leftOut = [{ path: 'old.js', reason: 'left over from an earlier build' }]
+    expect(classify({ files: [file('.env')], leftOut }, policy).leftOut).toEqual([
+      ...leftOut,
+      { path: '.env', reason: 'dotfile' },
+    ])
+    expect(leftOut).toHaveLength(1)
+  })
+})
+
+describe('globs', () => {
+  const all = ['a.js', 'b.css', 'fonts/a.js', 'fonts/deep/x.woff2', 'index.html', '.well-known/y.js', 'ü & (1).js']
+
+  it.each<[glob: string | string[], matched: string[]]>([
+    ['*.js', ['a.js', 'fonts/a.js', '.well-known/y.js', 'ü & (1).js']],
+    ['a.js', ['a.js', 'fonts/a.js']],
+    ['/a.js', ['a.js']],
+    ['./a.js', ['a.js']],
+    ['/*.js', ['a.js', 'ü & (1).js']],
+    ['fonts/*', ['fonts/a.js']],
+    ['fonts/**', ['fonts/a.js', 'fonts/deep/x.woff2']],
+    ['**/*.js', ['a.js', 'fonts/a.js', '.well-known/y.js', 'ü & (1).js']],
+    ['**', all],
+    ['*', all],
+    ['*.{css,html}', ['b.css', 'index.html']],
+    ['{fonts,other}/**/*.woff2', ['fonts/deep/x.woff2']],
+    ['[ab].*', ['a.js', 'b.css', 'fonts/a.js']],
+    ['?.js', ['a.js', 'fonts/a.js', '.well-known/y.js']],
+    [
+      ['*.css', 'fonts/deep/**'],
+      ['b.css', 'fonts/deep/x.woff2'],
+    ],
+    ['!*.js', ['b.css', 'fonts/deep/x.woff2', 'index.html']],
+    ['nothing', []],
+    ['fonts', []],
+    ['A.JS', []],
+  ])('%j', (glob, matched) => {
+    const match = [glob].flat()
+    expect(uploaded(all, { include: match })).toEqual(matched)
+    expect(uploaded(all, { exclude: match })).toEqual(all.filter((path) => !matched.includes(path)))
+    const { files } = classifyPaths(all, { rules: [{ match, parameters: { Hit: true } }] })
+    expect(files.filter(({ parameters }) => parameters.Hit).map(({ path }) => path)).toEqual(matched)
+  })
+
+  it('exclude beats include, and both say so', () => {
+    const { files, leftOut } = classifyPaths(['a.js', 'b.js', 'c.css'], { include: ['*.js'], exclude: ['b.*'] })
+    expect(files.map(({ path }) => path)).toEqual(['a.js'])
+    expect(leftOut).toEqual([
+      { path: 'b.js', reason: 'excluded' },
+      { path: 'c.css', reason: 'not included' },
+    ])
+  })
+})
+
+describe('headers by file', () => {
+  const rule = (match: string, parameters: Record<string, unknown>) => ({ match: [match], parameters })
+
+  it('objectParameters go over the defaults, rules over those, and later rules over earlier ones', () => {
+    const settings = {
+      objectParameters: { StorageClass: 'STANDARD_IA', ContentLanguage: 'de', ContentType: 'x/all', ACL: 'private' },
+      rules: [
+        rule('*.js', { ContentLanguage: 'en', CacheControl: 'max-age=1' }),
+        rule('a.*', { CacheControl: 'max-age=2' }),
+        rule('*.css', { CacheControl: 'max-age=3' }),
+      ],
+    }
+    expect(only('a.js', settings).parameters).toEqual({
+      CacheControl: 'max-age=2',
+      ContentType: 'x/all',
+      StorageClass: 'STANDARD_IA',
+      ContentLanguage: 'en',
+      ACL: 'private',
+    })
+    expect(only('*b-1.js', settings).parameters).toMatchObject({ CacheControl: 'max-age=1', ContentLanguage: 'en' })
+    expect(only('c.txt', settings).parameters).toMatchObject({ CacheControl: 'no-cache', ContentLanguage: 'de' })
+  })
+
+  it('leaves the settings as they are', () => {
+    const settings = Object.freeze({ objectParameters: Object.freeze({ ACL: 'private' }), rules: [] })
+    expect(only('a.js', settings).parameters).not.toBe(settings.objectParameters)
+    expect(settings.objectParameters).toEqual({ ACL: 'private' })
+  })
+
+  describe('a CacheControl for all objects', () => {
+    it.each<[cacheControl: string, forOther: 'used' | 'not used']>([
+      ['max-age=86400', 'not used'],
+      ['public, max-age=31536000, immutable', 'not used'],
+      ['max-age=60, s-maxage=86400', 'not used'],
+      ['Max-Age = "86400"', 'not used'],
+      ['max-age=3601', 'not used'],
+      ['max-age=3600', 'used'],
+      ['max-age=0', 'used'],
+      ['no-store', 'used'],
+      ['no-cache, max-age=86400', 'used'],
+      ['public', 'used'],
+      ['max-age=60, stale-while-revalidate=86400', 'used'],
+    ])('%s is %s for files without a fingerprint', (CacheControl, forOther) => {
+      const settings = { objectParameters: { CacheControl } }
+      const { files, warnings } = classifyPaths(['*a-1.js', 'b.js', 'index.html'], settings)
+      const other = forOther === 'used' ? CacheControl : 'no-cache'
+      expect(files.map(({ parameters }) => parameters.CacheControl)).toEqual([CacheControl, other, other])
+      expect(warnings).toHaveLength(forOther === 'used' ? 0 : 1)
+    })
+
+    const objectParameters = { CacheControl: 'max-age=86400' }
+
+    it('warns once, with how many and which', () => {
+      expect(classifyPaths(['*a-1.js', 'b.js', 'index.html'], { objectParameters }).warnings).toEqual([
+        'CacheControl "max-age=86400" is not used for b.js and 1 more, whose names are not fingerprinted: visitors would see old ones that long. A rule can say otherwise.',
+      ])
+      expect(classifyPaths(['*a-1.js', 'b.js'], { objectParameters }).warnings).toEqual([
+        expect.stringMatching(/ is not used for (1 file|b\.js)\b(?!.*…)/),
+      ])
+      expect(classifyPaths(['*a-1.js'], { objectParameters }).warnings).toEqual([])
+    })
+
+    it('yields to a rule', () => {
+      const rules = [rule('*.pdf', { CacheControl: 'max-age=604800' })]
+      expect(only('a.pdf', { objectParameters, rules }).parameters.CacheControl).toBe('max-age=604800')
+    })
+
+    it('warns of no file that a rule sees to', () => {
+      const rules = [rule('*.pdf', { CacheControl: 'max-age=604800' })]
+      expect(classifyPaths(['a.pdf'], { objectParameters, rules }).warnings).toEqual([])
+    })
+  })
+})
+
+describe('keys', () => {
+  it.each<[location: string, path: string, key: string]>([
+    ['static', 'index.html', 'static/index.html'],
+    ['', 'index.html', 'index.html'],
+    ['a/b', 'c/d.js', 'a/b/c/d.js'],
+    ['my files', 'ü/a+b %20#.js', 'my files/ü/a+b %20#.js'],
+    ['static', 'back\\slash.js', 'static/back\\slash.js'],
+  ])('%j and %j: %j', (location, path, key) => {
+    expect(only(path, { location }).key).toBe(key)
+  })
+
+  it.each<[what: string, path: string, bytes: string | undefined]>([
+    ['1,024 bytes', 'a'.repeat(1024 - 'static/'.length), undefined],
+    ['1,025 bytes', 'a'.repeat(1025 - 'static/'.length), '1025'],
+    ['few characters, many bytes', '日'.repeat(400), '1207'],
+  ])('of %s', (_what, path, bytes) => {
+    const { problems } = classifyPaths([path, 'short.js'])
+    expect(problems).toEqual(
+      bytes === undefined ? [] : [`${path}: its key has ${bytes} bytes, and S3 takes 1,024 at most`],
+    )
+  })
+
+  it('are no problem of a file that is left out', () => {
+    expect(classifyPaths(['a'.repeat(2000)], { exclude: ['**'] }).problems).toEqual([])
+  })
+})
+
+describe('groups', () => {
+  it('go up in this order', () => {
+    expect(groups).toEqual(['fingerprinted', 'asset', 'manifest', 'html'])
+  })
+
+  it.each<[path: string, group: Group]>([
+    ['*assets/index-BxYz1234.js', 'fingerprinted'],
+    ['*assets/logo-BxYz1234.png', 'fingerprinted'],
+    // Swahili, not a service worker: the bundler made its name.
+    ['*assets/sw-BxYz1234.js', 'fingerprinted'],
+    ['*assets/manifest-BxYz1234.json', 'fingerprinted'],
+    ['favicon.ico', 'asset'],
+    ['robots.txt', 'asset'],
+    ['sitemap.xml', 'asset'],
+    ['data.json', 'asset'],
+    ['assets/index-BxYz1234.js', 'asset'],
+    ['swim.js', 'asset'],
+    ['answer.js', 'asset'],
+    ['html', 'asset'],
+    ['a.html.js', 'asset'],
+    // What a service worker imports has to be there before it.
+    ['workbox-0a1b2c3d.js', 'asset'],
+    ['sw.js', 'manifest'],
+    ['sw.mjs', 'manifest'],
+    ['deep/service-worker.js', 'manifest'],
+    ['serviceWorker.js', 'manifest'],
+    ['service_worker.js', 'manifest'],
+    ['firebase-messaging-sw.js', 'manifest'],
+    ['ngsw-worker.js', 'manifest'],
+    ['registerSW.js', 'manifest'],
+    ['manifest.json', 'manifest'],
+    ['asset-manifest.json', 'manifest'],
+    ['build/ssr-manifest.json', 'manifest'],
+    ['site.webmanifest', 'manifest'],
+    ['manifest.webmanifest', 'manifest'],
+    ['index.html', 'html'],
+    ['deep/page.htm', 'html'],
+    ['page.xhtml', 'html'],
+    ['INDEX.HTML', 'html'],
+    ['*page-BxYz1234.html', 'html'],
+    // A twin is the page itself for those whose server hands it out.
+    ['index.html.br', 'html'],
+    ['index.html.gz', 'html'],
+    ['sw.js.br', 'manifest'],
+  ])('%s: %s', (path, group) => {
+    expect(only(path).group).toBe(group)
+  })
+})
+
+describe.each(['stats.html', 'report.html'])('%s', (path) => {
+  const left = (emitted: boolean) =>
+    classify({ files: [{ path, dir: '/dist', emitted, fingerprinted: false }], leftOut: [] }, policy).leftOut
+
+  it('is a page when the bundler emitted it', () => expect(left(true)).toEqual([]))
+  it('is statistics when another tool wrote it', () =>
+    expect(left(false)).toEqual([{ path, reason: 'bundle statistics' }]))
+})
+
+describe('a name that leads out of the location', () => {
+  it.each([
+    '%2e%2e/admin.js',
+    'a/%2E%2e/%2E%2E/admin.js',
+    'a/%2e./admin.js',
+    'a/%2e/admin.js',
+    'a/b%5c..%5cadmin\\..\\admin.js',
+    'a\\..\\..\\admin.js',
+    'a//admin.js',
+    '/admin.js',
+    '\\\\host\\admin.js',
+    'a/%2e%2e',
+  ])('%j stops the deploy', (path) => {
+    expect(classifyPaths([path]).problems).toEqual([`${path}: its name leads out of the location on some servers`])
+  })
+
+  it.each(['../admin.js', 'a/../admin.js', '..', './a.js', '..\\admin.js'])('%j stays home', (path) => {
+    const { files, problems } = classifyPaths([path])
+    expect({ files, problems }).toEqual({ files: [], problems: [] })
+  })
+
+  it.each(['%2e%2e/admin.js', 'a\\..\\b.js'])('%j may be excluded', (path) => {
+    expect(classifyPaths([path], { exclude: ['**/*'] }).problems).toEqual([])
+  })
+
+  it.each(['a..b/c.js', '%2e%2e.txt', 'a%2e.js', 'a/b...', 'back\\slash.js', '100%.txt', '%2fadmin.js'])(
+    '%j is none',
+    (path) => {
+      expect(only(path).key).toBe(`static/${path}`)
+      expect(classifyPaths([path]).problems).toEqual([])
+    },
+  )
+})

@@ -1,0 +1,407 @@
+import { copyFile, mkdir, mkdtemp, realpath, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join, sep } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { fileOf } from '../../src/files/built-file.js'
+import { type Collected, collect, type Output, takeSnapshots } from '../../src/files/collect.js'
+
+let root: string
+let dist: string
+
+beforeEach(async () => {
+  root = await realpath(await mkdtemp(join(tmpdir(), 'static-s3-')))
+  dist = join(root, 'dist')
+  await mkdir(dist)
+})
+afterEach(() => rm(root, { recursive: true }))
+
+async function write(path: string, content = path, dir = dist): Promise<void> {
+  const file = join(dir, ...path.split('/'))
+  await mkdir(dirname(file), { recursive: true })
+  await writeFile(file, content)
+}
+
+const output = (known: { dir?: string; emitted?: string[]; fingerprinted?: string[] } = {}): Output => ({
+  dir: known.dir ?? dist,
+  emitted: new Set(known.emitted),
+  fingerprinted: new Set(known.fingerprinted),
+})
+
+/** The folder of a fresh build: nothing stood in it before. */
+const collectFresh = (outputs = [output()], notOurs: string[] = []) => collect(outputs, new Map(), notOurs)
+
+const paths = ({ files }: Collected) => [...files].map(({ path }) => path)
+const left = ({ leftOut }: Collected) => leftOut.map(({ path, reason }) => `${path}: ${reason}`)
+
+describe('a fresh folder', () => {
+  it('is collected whole, sorted by path, bundled or not', async () => {
+    for (const path of [
+      'index.html',
+      'assets/b.js',
+      'assets/a-BxYz1234.js',
+      'favicon.ico',
+      '.well-known/x',
+      'a/b/c/d.txt',
+    ]) {
+      await write(path)
+    }
+    const collected = await collectFresh([
+      output({ emitted: ['index.html', 'assets/a-BxYz1234.js'], fingerprinted: ['assets/a-BxYz1234.js'] }),
+    ])
+    expect(paths(collected)).toEqual([
+      '.well-known/x',
+      'a/b/c/d.txt',
+      'assets/a-BxYz1234.js',
+      'assets/b.js',
+      'favicon.ico',
+      'index.html',
+    ])
+    expect([...collected.files].filter(({ fingerprinted }) => fingerprinted)).toEqual([
+      { path: 'assets/a-BxYz1234.js', dir: dist, emitted: true, fingerprinted: true },
+    ])
+    expect(collected.leftOut).toEqual([])
+  })
+
+  it.each([
+    'a b.js',
+    ' .js',
+    'größe.png',
+    'e\u0301.png',
+    '日本語/ファイル.js',
+    '😀.svg',
+    'a+b.js',
+    '100%.txt',
+    '%2e%2e.txt',
+    '#1.txt',
+    'what?.txt',
+    "it's [id] (1) {a,b}!.js",
+    '@scope/~tilde$.js',
+    '-rf',
+    'no-ending',
+    '..well',
+    `${'n'.repeat(200)}.js`,
+    // On Windows a backslash is what parts folders.
+    ...(sep === '/' ? ['back\\slash.js', 'line\nbreak.js', 'a:b*c|d"e<f>.js'] : []),
+  ])('a file named %j', async (path) => {
+    await write(path)
+    const { files, leftOut } = await collectFresh([output({ fingerprinted: [path] })])
+    expect([...files]).toEqual([{ path, dir: dist, emitted: false, fingerprinted: true }])
+    expect(leftOut).toEqual([])
+  })
+
+  it('is in the order of keys, which is that of UTF-8', async () => {
+    const inOrder = ['a-b.js', 'a.js', 'a/b.js', 'a0.js', '\uff21/x.js', '\u{1f600}/x.js']
+    for (const path of inOrder.toReversed()) await write(path)
+    expect(paths(await collectFresh())).toEqual(inOrder)
+    const two = await collectFresh([output(), output({ dir: join(root, 'none') })])
+    expect(paths(two)).toEqual(inOrder)
+  })
+
+  it('nothing in an empty one, nor in empty folders', async () => {
+    await mkdir(join(dist, 'a/b'), { recursive: true })
+    const { files, leftOut } = await collectFresh()
+    expect([...files, ...leftOut]).toEqual([])
+  })
+
+  it('nothing where there is none', async () => {
+    const { files, leftOut } = await collectFresh([output({ dir: join(root, 'missing') })])
+    expect([...files, ...leftOut]).toEqual([])
+    const snapshots = await takeSnapshots([join(root, 'missing')])
+    expect([...snapshots.keys()]).toEqual([join(root, 'missing')])
+    expect(snapshots.get(join(root, 'missing'))?.get('a.js')).toBeUndefined()
+  })
+
+  it('2,000 files in deep folders', async () => {
+    const deep = Array.from({ length: 40 }, (_, i) => `d${i}`).join('/')
+    const all = Array.from({ length: 2000 }, (_, i) => `${i % 2 ? deep : `a/${i % 7}`}/f${i}.js`)
+    for (const folder of new Set(all.map((path) => dirname(path)))) await mkdir(join(dist, folder), { recursive: true })
+    await Promise.all(all.map((path) => writeFile(join(dist, path), path)))
+    expect(paths(await collectFresh())).toEqual(all.toSorted())
+  }, 30_000)
+})
+
+describe('a folder that was not emptied', () => {
+  /** A build: what stands there, what is done, what is collected. */
+  async function build(work: () => Promise<void>, known: Partial<Record<'emitted' | 'fingerprinted', string[]>> = {}) {
+    const before = await takeSnapshots([dist])
+    await work()
+    return collect([output(known)], before, [])
+  }
+
+  beforeEach(async () => {
+    await write('old.js')
+    await write('assets/old.png')
+  })
+
+  it('leaves out what the build did not touch', async () => {
+    const collected = await build(() => write('new.js'))
+    expect(paths(collected)).toEqual(['new.js'])
+    expect(left(collected).sort()).toEqual([
+      'assets/old.png: left over from an earlier build',
+      'old.js: left over from an earlier build',
+    ])
+  })
+
+  it.each<[what: string, work: () => Promise<void>]>([
+    ['rewritten with other bytes', () => write('old.js', 'other bytes')],
+    ['rewritten with the same bytes', () => write('old.js', 'old.js')],
+    [
+      'rewritten with the same bytes and its old time',
+      async () => {
+        await write('old.js', 'old.js')
+        await utimes(join(dist, 'old.js'), 0, 0)
+      },
+    ],
+    [
+      'replaced by a copy',
+      async () => {
+        await write('copy.js', 'old.js', root)
+        await rm(join(dist, 'old.js'))
+        await copyFile(join(root, 'copy.js'), join(dist, 'old.js'))
+      },
+    ],
+    [
+      'replaced by a file that was moved here',
+      async () => {
+        await write('moved.js', 'old.js', root)
+        await rename(join(root, 'moved.js'), join(dist, 'old.js'))
+      },
+    ],
+  ])('has what was %s', async (_what, work) => {
+    // Files of one build and the next are never written within one tick of the file system's clock.
+    await new Promise((done) => setTimeout(done, 20))
+    expect(paths(await build(work))).toEqual(['old.js'])
+  })
+
+  it('has what the bundler names, although it did not write it again', async () => {
+    const collected = await build(async () => {}, { emitted: ['old.js'], fingerprinted: ['old.js'] })
+    expect([...collected.files]).toEqual([{ path: 'old.js', dir: dist, emitted: true, fingerprinted: true }])
+    expect(left(collected)).toEqual(['assets/old.png: left over from an earlier build'])
+  })
+
+  it('has everything when it was emptied and filled again', async () => {
+    await new Promise((done) => setTimeout(done, 20))
+    const collected = await build(async () => {
+      await rm(dist, { recursive: true })
+      await write('old.js')
+      await write('assets/old.png')
+    })
+    expect(paths(collected)).toEqual(['assets/old.png', 'old.js'])
+  })
+
+  it('leaves out the same in the same order every time', async () => {
+    for (const path of ['z.js', 'm/b.js', 'm/a.js', 'b.js']) await write(path)
+    const { leftOut } = await build(async () => {})
+    const order = leftOut.map(({ path }) => path)
+    expect(order).toEqual(order.toSorted())
+  })
+})
+
+describe('several outputs', () => {
+  it('into one folder: each file once, known by any of them', async () => {
+    for (const path of ['a.js', 'b.js', 'shared.css']) await write(path)
+    const collected = await collectFresh([
+      output({ emitted: ['a.js', 'shared.css'], fingerprinted: ['a.js'] }),
+      output({ emitted: ['b.js', 'shared.css'], fingerprinted: ['b.js'] }),
+    ])
+    expect([...collected.files].map(({ path, fingerprinted }) => `${path} ${fingerprinted}`)).toEqual([
+      'a.js true',
+      'b.js true',
+      'shared.css false',
+    ])
+    expect(collected.leftOut).toEqual([])
+  })
+
+  it('one inside another: its files once, under its own paths', async () => {
+    await write('index.html')
+    await write('legacy/old.js')
+    await write('legacy/deep/er.js')
+    const legacy = join(dist, 'legacy')
+    for (const outputs of [
+      [output(), output({ dir: legacy, fingerprinted: ['old.js'] })],
+      [output({ dir: legacy, fingerprinted: ['old.js'] }), output()],
+    ]) {
+      const { files, leftOut } = await collectFresh(outputs)
+      expect([...files]).toEqual([
+        { path: 'deep/er.js', dir: legacy, emitted: false, fingerprinted: false },
+        { path: 'index.html', dir: dist, emitted: false, fingerprinted: false },
+        { path: 'old.js', dir: legacy, emitted: false, fingerprinted: true },
+      ])
+      expect(leftOut).toEqual([])
+    }
+  })
+
+  it('beside each other, with a name in common: the first one has it', async () => {
+    const [one, two] = [join(root, 'one'), join(root, 'two')]
+    await write('app.js', 'one', one)
+    await write('app.js', 'two', two)
+    await write('only.js', 'two', two)
+    const collected = await collectFresh([output({ dir: one }), output({ dir: two })])
+    expect([...collected.files].map(fileOf)).toEqual([join(one, 'app.js'), join(two, 'only.js')])
+    expect(left(collected)).toEqual(['app.js: name taken by another output'])
+  })
+
+  it('with leftovers in each', async () => {
+    const [one, two] = [join(root, 'one'), join(root, 'two')]
+    for (const dir of [one, two]) await write('old.js', 'old', dir)
+    const before = await takeSnapshots([one, two, one])
+    await write('one.js', '1', one)
+    await write('two.js', '2', two)
+    const collected = await collect([output({ dir: one }), output({ dir: two })], before, [])
+    expect(paths(collected)).toEqual(['one.js', 'two.js'])
+    expect(left(collected)).toEqual([
+      'old.js: left over from an earlier build',
+      'old.js: left over from an earlier build',
+    ])
+    // Of many files it would be much to keep in memory.
+    expect(before.size).toBe(0)
+  })
+})
+
+describe('names that a bundler gives', () => {
+  it.each(['../pages/index.html', '..\\pages\\index.html', '../dist-private/app.js'])(
+    '%s: what lies outside of the folder is not collected, and is told',
+    async (path) => {
+      await write('app.js')
+      await write('pages/index.html', 'page', root)
+      await write('dist-private/app.js', 'private', root)
+      const collected = await collectFresh([output({ emitted: ['app.js', path], fingerprinted: [path] })])
+      expect(paths(collected)).toEqual(['app.js'])
+      expect(left(collected)).toEqual([`${path}: outside of the output folder`])
+    },
+  )
+
+  it('that only look like it are names', async () => {
+    const names = ['..app.js', 'x..', '.../x.js', '%2e%2e/x.js']
+    for (const path of names) await write(path)
+    const collected = await collectFresh([output({ emitted: names })])
+    expect(paths(collected)).toEqual(names.toSorted())
+    expect(left(collected)).toEqual([])
+  })
+})
+
+describe("a server's folder inside", () => {
+  it('is not ours', async () => {
+    await write('index.html')
+    await write('server/entry.js')
+    await write('server/assets/a.js')
+    await write('server-side.js')
+    const collected = await collectFresh([output()], [join(dist, 'server')])
+    expect(paths(collected)).toEqual(['index.html', 'server-side.js'])
+  })
+
+  it('is of no account when it is the same one, or another', async () => {
+    await write('index.html')
+    expect(paths(await collectFresh([output()], [dist, join(root, 'server')]))).toEqual(['index.html'])
+  })
+})
+
+describe.skipIf(process.platform === 'win32')('links', () => {
+  it('out of the folder are left out, and are not followed', async () => {
+    await write('secret.txt', 'secret', root)
+    await write('more/secret.txt', 'secret', root)
+    await write('app.js')
+    await symlink(join(root, 'secret.txt'), join(dist, 'file.txt'))
+    await symlink(join(root, 'more'), join(dist, 'folder'))
+    await symlink('../secret.txt', join(dist, 'relative.txt'))
+    const collected = await collectFresh()
+    expect(paths(collected)).toEqual(['app.js'])
+    expect(left(collected).sort()).toEqual([
+      'file.txt: link that is not followed',
+      'folder: link that is not followed',
+      'relative.txt: link that is not followed',
+    ])
+  })
+
+  it('to a folder whose name only begins like ours lead out', async () => {
+    await write('secret.txt', 'secret', join(root, 'dist-private'))
+    await symlink(join(root, 'dist-private/secret.txt'), join(dist, 'file.txt'))
+    expect(left(await collectFresh())).toEqual(['file.txt: link that is not followed'])
+  })
+
+  it('to a file inside are that file', async () => {
+    await write('app-1.2.3.js')
+    await symlink('app-1.2.3.js', join(dist, 'app-latest.js'))
+    expect(paths(await collectFresh())).toEqual(['app-1.2.3.js', 'app-latest.js'])
+  })
+
+  it('that lead nowhere are left out', async () => {
+    await write('app.js')
+    await symlink('missing.js', join(dist, 'gone.js'))
+    const collected = await collectFresh()
+    expect(paths(collected)).toEqual(['app.js'])
+    expect(collected.leftOut.map(({ path }) => path)).toEqual(['gone.js'])
+  })
+
+  it('to a folder inside are not lost without a word', async () => {
+    await write('v1/app.js')
+    await symlink('v1', join(dist, 'latest'))
+    const collected = await collectFresh()
+    expect(paths(collected)).toContain('v1/app.js')
+    expect([...paths(collected), ...collected.leftOut.map(({ path }) => path)].join()).toContain('latest')
+  })
+
+  it('in a circle end', async () => {
+    await write('a/app.js')
+    await symlink('..', join(dist, 'a/up'))
+    await symlink('self', join(dist, 'self'))
+    expect(paths(await collectFresh())).toEqual(['a/app.js'])
+  })
+
+  it('that end inside after a way through links out of the folder are that file, and none that end outside', async () => {
+    await write('app.js')
+    await write('secret.txt', 'secret', root)
+    await symlink(dist, join(root, 'back'))
+    await symlink(join(root, 'back/app.js'), join(dist, 'in.js'))
+    await symlink('hop.txt', join(dist, 'out.txt'))
+    await symlink('../secret.txt', join(dist, 'hop.txt'))
+    const collected = await collectFresh()
+    expect(paths(collected)).toEqual(['app.js', 'in.js'])
+    expect(left(collected)).toEqual(['hop.txt: link that is not followed', 'out.txt: link that is not followed'])
+  })
+
+  it('in a circle through folders outside end', async () => {
+    await write('app.js')
+    await mkdir(join(root, 'outside'))
+    await symlink(dist, join(root, 'outside/dist'))
+    await symlink(join(root, 'outside'), join(dist, 'outside'))
+    const collected = await collectFresh()
+    expect(paths(collected)).toEqual(['app.js'])
+    expect(left(collected)).toEqual(['outside: link that is not followed'])
+  })
+
+  it("into a server's folder inside are not followed, nor into another output's", async () => {
+    await write('server/secret.js')
+    await write('admin/app.js')
+    await write('servers.js')
+    await symlink('server/secret.js', join(dist, 'a.js'))
+    await symlink('admin/app.js', join(dist, 'b.js'))
+    await symlink('servers.js', join(dist, 'c.js'))
+    const outputs = [output(), output({ dir: join(dist, 'admin') })]
+    const collected = await collectFresh(outputs, [join(dist, 'server')])
+    expect(paths(collected)).toEqual(['app.js', 'c.js', 'servers.js'])
+    expect(left(collected)).toEqual(['a.js: link that is not followed', 'b.js: link that is not followed'])
+  })
+
+  it('in an output inside another are its own matter', async () => {
+    await write('legacy/app.js')
+    await symlink('app.js', join(dist, 'legacy/link.js'))
+    expect(paths(await collectFresh([output(), output({ dir: join(dist, 'legacy') })]))).toEqual(['app.js', 'link.js'])
+  })
+
+  it('of an earlier build are left over as files are', async () => {
+    await write('app.js')
+    await symlink('app.js', join(dist, 'link.js'))
+    const before = await takeSnapshots([dist])
+    expect(left(await collect([output()], before, []))).toEqual([
+      'app.js: left over from an earlier build',
+      'link.js: left over from an earlier build',
+    ])
+  })
+
+  it('the output folder itself may be one', async () => {
+    await write('app.js')
+    await symlink(dist, join(root, 'link'))
+    expect(paths(await collectFresh([output({ dir: join(root, 'link') })]))).toEqual(['app.js'])
+  })
+})

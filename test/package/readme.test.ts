@@ -1,0 +1,160 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import ts from 'typescript'
+import { describe, expect, test } from 'vitest'
+import { optionNames } from '../../src/settings/options.js'
+
+// Settings, examples, paths and links in the README and in docs/ fit the sources.
+
+const root = join(import.meta.dirname, '../..')
+const read = (file: string) => readFileSync(join(root, file), 'utf8')
+const readme = read('README.md')
+const options = read('src/settings/options.ts')
+
+/** Every page with its path, except the one that the bench writes. */
+const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...docs()].map((file) => ({ file, text: read(file) }))
+
+function docs(): string[] {
+  const names = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md') && name !== 'performance.md')
+  return names.map((name) => `docs/${name}`)
+}
+
+/** The first two cells of each row of the settings' table. */
+const rows = readme
+  .split('\n')
+  .filter((line) => line.startsWith('| ') && line.split('|').length === 5)
+  .map((line) => line.split('|').map((cell) => cell.trim()))
+
+const variables = (text: string) => new Set(text.match(/\b(USE_S3|AWS_[A-Z0-9_]+|STATIC_S3_[A-Z0-9_]+)\b/g))
+
+describe('the table of settings', () => {
+  test.each(optionNames)('has `%s`', (name) => {
+    expect(rows.some(([, option]) => new RegExp(`\`${name}\\b`).test(option as string))).toBe(true)
+  })
+
+  test('has every variable that the options name, and the options every one that it has', () => {
+    const documented = variables([...options.matchAll(/@env.*/g)].join('\n'))
+    expect(documented.size).toBeGreaterThan(10)
+    const listed = variables(
+      rows
+        .filter(([, option]) => option?.startsWith('`'))
+        .map(([, , variable]) => variable)
+        .join('\n'),
+    )
+    expect(listed).toEqual(documented)
+  })
+})
+
+describe('the pages in docs/', () => {
+  test('the README links to each', () => {
+    const missing = docs().filter((file) => !readme.includes(`](${file})`))
+    expect(missing).toEqual([])
+  })
+
+  test('name only variables that the sources read', () => {
+    const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    const sources = files.filter((file) => file.endsWith('.ts')).map((file) => read(join('src', file)))
+    // Read by Laravel; by the AWS SDK for Python.
+    const foreign = ['AWS_BUCKET', 'AWS_CA_BUNDLE']
+    const known = new Set([...variables(sources.join('\n')), ...variables(readme), ...foreign])
+    const named = pages.flatMap(({ text }) => [...variables(text)])
+    expect(named.filter((name) => !known.has(name))).toEqual([])
+  })
+
+  test('caching.md names every header that a rule can set', () => {
+    const rule = /export interface Rule \{([\s\S]*?)^\}/m.exec(options)?.[1] ?? ''
+    const settable = [...rule.matchAll(/^ {2}(\w+)\??:/gm)].map(([, name]) => name).filter((name) => name !== 'match')
+    expect(settable.length).toBeGreaterThan(5)
+    const listed = /A rule can set ([\s\S]*?)\. /.exec(read('docs/caching.md'))?.[1] ?? ''
+    expect([...listed.matchAll(/`(\w+)`/g)].map(([, name]) => name).sort()).toEqual(settable.sort())
+  })
+})
+
+describe.each(pages)('$file', ({ file, text }) => {
+  test('its links lead to pages and headings that exist', () => {
+    const broken = [...text.matchAll(/\]\(([^)\s]+)\)/g)]
+      .map(([, target = '']) => target)
+      .filter((target) => !/^https?:/.test(target) && !leadsSomewhere(file, target))
+    expect(broken).toEqual([])
+  })
+
+  test('its paths of tests and scripts exist', () => {
+    const paths = text.match(/\b(test|scripts)\/[\w/-]+\.(test\.ts|sh)\b/g) ?? []
+    expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([])
+  })
+})
+
+function leadsSomewhere(from: string, target: string): boolean {
+  const [path = '', heading] = target.split('#')
+  const file = path === '' ? from : relative(root, join(root, dirname(from), path))
+  if (!existsSync(join(root, file))) return false
+  return heading === undefined || headingsOf(read(file)).includes(heading)
+}
+
+/** As GitHub makes them. */
+function headingsOf(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replace(/[^\w\s-]/g, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
+describe('the examples', () => {
+  const blocks = pages.flatMap(({ file, text }) =>
+    [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```/gm)].map(([, language, code = '']) => ({ file, language, code })),
+  )
+
+  test.each(blocks.filter(({ language }) => language === 'json'))('$file, $language: $code', ({ code }) => {
+    expect(() => JSON.parse(code)).not.toThrow()
+  })
+
+  const quoted = blocks
+    .filter(({ language }) => language === 'sh')
+    .flatMap(({ file, code }) => [...code.matchAll(/'(\{[^']*\})'/g)].map(([, json = '']) => ({ file, json })))
+
+  test.each(quoted)('$file, JSON in a shell command: $json', ({ json }) => {
+    expect(() => JSON.parse(json)).not.toThrow()
+  })
+
+  test('TypeScript and JavaScript compile, with the types that the package has', () => {
+    const code = blocks.filter(({ language }) => language === 'ts' || language === 'js')
+    expect(code.length).toBeGreaterThan(5)
+    const declared = `import { staticS3 } from './src/vite.js'\ndeclare const image: HTMLImageElement\n`
+    const files = new Map(
+      code.map((block, index) => {
+        const own = /^import/m.test(block.code)
+        const text = own ? block.code : declared + block.code
+        const file = join(root, `example-${index}.ts`)
+        return [
+          file,
+          text.replace("'static-s3/vite'", "'./src/vite.js'").replace("'static-s3/webpack'", "'./src/webpack.js'"),
+        ]
+      }),
+    )
+    const compilerOptions: ts.CompilerOptions = {
+      module: ts.ModuleKind.NodeNext,
+      moduleResolution: ts.ModuleResolutionKind.NodeNext,
+      target: ts.ScriptTarget.ES2022,
+      strict: true,
+      skipLibCheck: true,
+      noEmit: true,
+      types: ['node', 'vite/client'],
+    }
+    const host = ts.createCompilerHost(compilerOptions)
+    const { readFile, fileExists, getSourceFile } = host
+    host.fileExists = (file) => files.has(file) || fileExists.call(host, file)
+    host.readFile = (file) => files.get(file) ?? readFile.call(host, file)
+    host.getSourceFile = (file, ...rest) => {
+      const text = files.get(file)
+      return text === undefined ? getSourceFile.call(host, file, ...rest) : ts.createSourceFile(file, text, rest[0])
+    }
+    const program = ts.createProgram([...files.keys(), join(root, 'src/client.ts')], compilerOptions, host)
+    const problems = [...files.keys()].flatMap((file) => {
+      const source = program.getSourceFile(file) as ts.SourceFile
+      return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)]
+    })
+    expect(problems.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))).toEqual([])
+  })
+})

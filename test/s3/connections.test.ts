@@ -1,0 +1,450 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { type AddressInfo, connect as connectTcp, createServer as createTcpServer, type Socket } from 'node:net'
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { selfSigned } from '../../fixtures/s3/self-signed.js'
+import { type Origin, proxyFor } from '../../src/s3/http/connect.js'
+import type { HttpRequest } from '../../src/s3/http/connection.js'
+import { type Connections, openConnections } from '../../src/s3/http/connections.js'
+
+const { key, cert } = selfSigned()
+vi.hoisted(() => {
+  // Verified elsewhere, in a process of its own: see security.test.ts.
+  process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'
+})
+afterAll(() => {
+  delete process.env.NODE_TLS_REJECT_UNAUTHORIZED
+})
+
+const open: { close(): void }[] = []
+afterEach(() => {
+  for (const each of open.splice(0)) each.close()
+})
+
+function connect(most = 64, options: Parameters<typeof openConnections>[1] = {}): Connections {
+  const connections = openConnections(most, { env: {}, ...options })
+  open.push(connections)
+  return connections
+}
+
+const get = (origin: Origin, more: Partial<HttpRequest> = {}): HttpRequest => ({
+  origin,
+  method: 'GET',
+  path: '/',
+  headers: {},
+  ...more,
+})
+
+/** A server that is told byte by byte what to say. */
+async function rawServer(
+  onConnection: (socket: Socket, count: number) => void,
+): Promise<Origin & { sockets: Socket[] }> {
+  const sockets: Socket[] = []
+  const server = createTcpServer((socket) => {
+    sockets.push(socket)
+    socket.on('error', () => {})
+    onConnection(socket, sockets.length)
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  open.push({
+    close() {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+    },
+  })
+  return { isSecure: false, host: '127.0.0.1', port: (server.address() as AddressInfo).port, sockets }
+}
+
+const ok = (body = '', more = '') => `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n${more}\r\n${body}`
+
+describe.each(['http', 'https'] as const)('connections over %s', (protocol) => {
+  let server: Server
+  let origin: Origin
+  let sockets: Set<Socket>
+  let connections: Connections
+
+  beforeEach(async () => {
+    const answer = (request: IncomingMessage, response: ServerResponse) => {
+      request.resume().once('end', () => response.end('answer'))
+    }
+    server = protocol === 'http' ? createServer(answer) : createTlsServer({ key, cert }, answer)
+    sockets = new Set()
+    server.on(protocol === 'http' ? 'connection' : 'secureConnection', (socket) => sockets.add(socket))
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    origin = { isSecure: protocol === 'https', host: '127.0.0.1', port: (server.address() as AddressInfo).port }
+    connections = connect()
+  })
+  afterEach(() => server.close().closeAllConnections())
+
+  const ask = async (more: Partial<HttpRequest> = {}) => (await connections.send(get(origin, more))).body.toString()
+  const opened = (count: number) => vi.waitFor(() => expect(sockets.size).toBe(count))
+  const answers = (count: number) => Promise.all(Array.from({ length: count }, () => ask()))
+
+  it('are opened ahead, and then used', async () => {
+    connections.warm(origin, 8)
+    await opened(8)
+    expect(await answers(8)).toEqual(Array(8).fill('answer'))
+    expect(sockets.size).toBe(8)
+  })
+
+  it('are not opened where as many are there', async () => {
+    await answers(3)
+    connections.warm(origin, 3)
+    connections.warm(origin, 5)
+    connections.warm(origin, 5)
+    await opened(5)
+    await answers(5)
+    expect(sockets.size).toBe(5)
+  })
+
+  it('are used again, and no more than there may be', async () => {
+    connections = connect(4)
+    for (let n = 0; n < 3; n++) await answers(20)
+    expect(sockets.size).toBe(4)
+  })
+
+  it('are used again after a body of any size, in one piece and in several', async () => {
+    const pieces = async function* () {
+      const memory = Buffer.alloc(50_000)
+      for (let n = 0; n < 20; n++) yield memory.fill(n)
+    }
+    for (const size of [0, 1, 2000, 60_000, 70_000, 1_000_000]) {
+      await ask({ method: 'PUT', headers: { 'content-length': `${size}` }, body: Buffer.alloc(size) })
+    }
+    await ask({ method: 'PUT', headers: { 'content-length': '1000000' }, body: pieces() })
+    await ask()
+    expect(sockets.size).toBe(1)
+  })
+
+  it('that the server has closed meanwhile are opened anew', async () => {
+    connections.warm(origin, 4)
+    await opened(4)
+    const closed = [...sockets].map((socket) => once(socket, 'close'))
+    for (const socket of sockets) socket.destroy()
+    await Promise.all(closed)
+    // Our side hears of it a moment later; a request in that moment fails, and is sent again.
+    await vi.waitFor(async () => expect(await ask()).toBe('answer'))
+  })
+
+  it('that a server has given up with a last word are not used', async () => {
+    connections.warm(origin, 4)
+    await opened(4)
+    const closed = [...sockets].map((socket) => once(socket, 'close'))
+    for (const socket of sockets) socket.end('HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n')
+    await Promise.all(closed)
+    const answers = await Promise.all([1, 2, 3].map(() => vi.waitFor(() => ask())))
+    expect(answers).toEqual(['answer', 'answer', 'answer'])
+  })
+
+  it('are closed in the end, and none is opened after it', async () => {
+    connections.warm(origin, 4)
+    await opened(4)
+    const closed = [...sockets].map((socket) => once(socket, 'close'))
+    connections.close()
+    await Promise.all(closed)
+    await expect(ask()).rejects.toMatchObject({ code: 'ERR_SOCKET_CLOSED' })
+    connections.warm(origin, 4)
+    expect(sockets.size).toBe(4)
+  })
+
+  it('resume their TLS session', async () => {
+    if (protocol === 'http') return
+    const resumed: boolean[] = []
+    server.on('secureConnection', (socket) => resumed.push(socket.isSessionReused()))
+    await ask()
+    connections.warm(origin, 3)
+    await opened(3)
+    expect(resumed).toEqual([false, true, true])
+  })
+})
+
+describe('a request', () => {
+  it('is checked immediately before its first byte, and leaves nothing where that throws', async () => {
+    let seen = ''
+    const origin = await rawServer((socket) => {
+      socket.on('data', (piece) => {
+        seen += piece
+        socket.write(ok())
+      })
+    })
+    const connections = connect(1)
+    const order: string[] = []
+    const checked = (name: string) => ({
+      path: `/${name}`,
+      beforeFirstByte() {
+        order.push(`${name} after ${seen.match(/GET/g)?.length ?? 0}`)
+        if (name === 'lost') throw new Error('the lock is lost')
+      },
+    })
+    const results = await Promise.allSettled(
+      ['first', 'lost', 'last'].map((name) => connections.send(get(origin, checked(name)))),
+    )
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect(order).toEqual(['first after 0', 'lost after 1', 'last after 1'])
+    expect(seen).not.toContain('/lost')
+    expect(origin.sockets).toHaveLength(1)
+  })
+
+  it.each(['before it is sent', 'while it waits for a connection', 'while it waits for a response'])(
+    'ends when its signal aborts %s, alone',
+    async (when) => {
+      const origin = await rawServer((socket) => {
+        socket.on('data', (piece) => {
+          if (String(piece).includes('/other')) setTimeout(() => socket.write(ok('other')), 50)
+        })
+      })
+      const connections = connect(when === 'while it waits for a connection' ? 1 : 2)
+      const stop = new AbortController()
+      if (when === 'before it is sent') stop.abort(new Error('stopped'))
+      const other = connections.send(get(origin, { path: '/other' }))
+      const ended = connections.send(get(origin, { signal: stop.signal }))
+      if (when === 'while it waits for a response') await vi.waitFor(() => expect(origin.sockets).toHaveLength(2))
+      stop.abort(new Error('stopped'))
+      await expect(ended).rejects.toThrow('stopped')
+      expect((await other).body.toString()).toBe('other')
+    },
+  )
+
+  it('ends under a signal that many share, and later ones go on under another', async () => {
+    const origin = await rawServer((socket) => {
+      socket.on('data', (piece) => void (String(piece).includes('/silent') || socket.write(ok())))
+    })
+    const connections = connect(4)
+    const [one, two] = [new AbortController(), new AbortController()]
+    for (let n = 0; n < 5; n++) await connections.send(get(origin, { signal: one.signal }))
+    await connections.send(get(origin, { signal: two.signal }))
+    const silent = [one, two].map(({ signal }) => connections.send(get(origin, { path: '/silent', signal })))
+    one.abort(new Error('one'))
+    await expect(silent[0]).rejects.toThrow('one')
+    two.abort(new Error('two'))
+    await expect(silent[1]).rejects.toThrow('two')
+  })
+
+  it('that is answered before its body is sent has its answer, and its connection is closed', async () => {
+    const origin = await rawServer((socket) => {
+      socket.once('data', () => {
+        socket.pause()
+        socket.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno')
+      })
+    })
+    const connections = connect(1)
+    let ended = 0
+    const pieces = async function* () {
+      try {
+        for (let n = 0; n < 200; n++) yield Buffer.alloc(100_000)
+      } finally {
+        ended++
+      }
+    }
+    const headers = { 'content-length': '20000000' }
+    for (const body of [pieces(), Buffer.alloc(20_000_000), pieces()]) {
+      expect(await connections.send(get(origin, { method: 'PUT', headers, body }))).toMatchObject({ status: 403 })
+    }
+    expect(origin.sockets).toHaveLength(3)
+    await vi.waitFor(() => expect(ended).toBe(2))
+  })
+
+  it('whose pieces break cuts its connection, and fails with their error', async () => {
+    const closed: boolean[] = []
+    const origin = await rawServer((socket) => socket.on('close', () => closed.push(true)).resume())
+    const pieces = async function* () {
+      yield Buffer.from('a')
+      throw new Error('the file is gone')
+    }
+    const sending = connect().send(get(origin, { method: 'PUT', headers: { 'content-length': '2' }, body: pieces() }))
+    await expect(sending).rejects.toThrow('the file is gone')
+    await vi.waitFor(() => expect(closed).toEqual([true]))
+  })
+
+  it.each<[what: string, request: Partial<HttpRequest>, code: string]>([
+    ['a line break in a header', { headers: { a: 'b\r\nc: d' } }, 'ERR_INVALID_CHAR'],
+    ['a character beyond Latin-1', { headers: { a: '€' } }, 'ERR_INVALID_CHAR'],
+    ['a blank in a path', { path: '/a b' }, 'ERR_UNESCAPED_CHARACTERS'],
+  ])('with %s is not sent', async (_what, request, code) => {
+    const origin = await rawServer(() => {})
+    await expect(connect().send(get(origin, request))).rejects.toMatchObject({ code })
+    expect(origin.sockets).toEqual([])
+  })
+})
+
+describe('a response', () => {
+  const answered = async (
+    bytes: string,
+    options?: Parameters<typeof openConnections>[1],
+    more?: Partial<HttpRequest>,
+  ) => {
+    const origin = await rawServer((socket) => socket.once('data', () => socket.end(bytes, 'latin1')))
+    return connect(1, options).send(get(origin, more))
+  }
+
+  it.each<[what: string, bytes: string, code: string]>([
+    ['none', '', 'ECONNRESET'],
+    ['half a head', 'HTTP/1.1 200 OK\r\nConte', 'ECONNRESET'],
+    ['half a body', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab', 'ECONNRESET'],
+    ['half a chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab', 'ECONNRESET'],
+    ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n\r\n\r\n', 'MalformedResponse'],
+    ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef', 'MalformedResponse'],
+    ['a head without end', `HTTP/1.1 200 OK\r\na: ${'x'.repeat(100_000)}`, 'ResponseTooLarge'],
+    ['a body of a terabyte', 'HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n', 'ResponseTooLarge'],
+  ])('that is %s is an error', async (_what, bytes, code) => {
+    await expect(answered(bytes)).rejects.toMatchObject({ code })
+  })
+
+  it('longer than it may be is an error', async () => {
+    await expect(answered('HTTP/1.1 200 OK\r\n\r\nabcdef', {}, { mostBytes: 5 })).rejects.toMatchObject({
+      code: 'ResponseTooLarge',
+    })
+    expect((await answered('HTTP/1.1 200 OK\r\n\r\nabcde', {}, { mostBytes: 5 })).body.toString()).toBe('abcde')
+  })
+
+  it('that does not come is waited for as long as it may be silent', async () => {
+    const origin = await rawServer((socket) => {
+      socket.on('data', () => {
+        const bytes = ok('slow')
+        // Slower as a whole, but never as silent.
+        const timers = [...bytes].map((byte, n) => setTimeout(() => socket.write(byte), n * 10))
+        socket.on('close', () => timers.forEach(clearTimeout))
+      })
+    })
+    const silent = await rawServer(() => {})
+    const connections = connect(2, { idleTimeout: 200 })
+    expect((await connections.send(get(origin))).body.toString()).toBe('slow')
+    await expect(connections.send(get(silent))).rejects.toMatchObject({ name: 'TimeoutError' })
+  })
+
+  it.each([
+    'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\na',
+    'HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na',
+    'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nKeep-Alive: timeout=1\r\n\r\na',
+    'HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb',
+  ])('is the last on its connection: %j', async (bytes) => {
+    const origin = await rawServer((socket) => socket.on('data', () => socket.write(bytes)))
+    const connections = connect(1)
+    for (let n = 0; n < 3; n++) expect((await connections.send(get(origin))).body.toString()).toBe('a')
+    expect(origin.sockets).toHaveLength(3)
+  })
+
+  it('that nobody asked for closes the connection', async () => {
+    const origin = await rawServer((socket, count) => {
+      socket.on('data', () => {
+        socket.write(ok(`${count}`))
+        if (count === 1) setTimeout(() => socket.write(ok('unasked')), 20)
+      })
+    })
+    const connections = connect(1)
+    expect((await connections.send(get(origin))).body.toString()).toBe('1')
+    await vi.waitFor(() => expect(origin.sockets[0]?.destroyed).toBe(true))
+    expect((await connections.send(get(origin))).body.toString()).toBe('2')
+  })
+
+  it('is not to be had where nobody listens', async () => {
+    const origin = await rawServer(() => {})
+    open.pop()?.close()
+    const connections = connect()
+    connections.warm(origin, 8)
+    const failed = Array.from({ length: 10 }, () => connections.send(get(origin)))
+    for (const each of failed) await expect(each).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  })
+})
+
+describe('a proxy', () => {
+  /** Tunnels, and passes on what names its host; asks for a user and password where it has them. */
+  async function startProxy(status = 200) {
+    const asked: string[] = []
+    const proxy = await rawServer((socket) => {
+      socket.once('data', (head) => {
+        asked.push(head.toString('latin1'))
+        if (status !== 200) {
+          socket.end(`HTTP/1.1 ${status} No\r\nContent-Length: 0\r\n\r\n`)
+          return
+        }
+        const [, port] = /^CONNECT 127\.0\.0\.1:(\d+) /.exec(asked.at(-1) ?? '') ?? []
+        if (port === undefined) {
+          socket.write(ok('from the proxy'))
+          return
+        }
+        const onward = connectTcp(Number(port), '127.0.0.1', () => {
+          socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
+          socket.pipe(onward).pipe(socket)
+        })
+        onward.on('error', () => socket.destroy())
+      })
+    })
+    return { asked, url: `http://user:p%40ss@127.0.0.1:${proxy.port}` }
+  }
+
+  it('tunnels TLS, also for connections that are opened ahead', async () => {
+    const server = createTlsServer({ key, cert }, (_request, response) => void response.end('secret'))
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    open.push({ close: () => server.close().closeAllConnections() })
+    const { port } = server.address() as AddressInfo
+    const { asked, url } = await startProxy()
+    const connections = connect(4, { env: { HTTPS_PROXY: url } })
+    const origin = { isSecure: true, host: '127.0.0.1', port }
+    connections.warm(origin, 2)
+    const responses = await Promise.all([1, 2, 3].map(() => connections.send(get(origin))))
+    expect(responses.map(({ body }) => body.toString())).toEqual(['secret', 'secret', 'secret'])
+    expect(asked[0]).toBe(
+      `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nProxy-Authorization: Basic ${btoa('user:p@ss')}\r\n\r\n`,
+    )
+  })
+
+  it('gets plain requests with the whole address', async () => {
+    const { asked, url } = await startProxy()
+    const connections = connect(4, { env: { http_proxy: url } })
+    const { body } = await connections.send(
+      get({ isSecure: false, host: 'store.test', port: 9000 }, { path: '/a?b=', headers: { host: 'store.test:9000' } }),
+    )
+    expect(body.toString()).toBe('from the proxy')
+    expect(asked[0]).toMatch(/^GET http:\/\/store\.test:9000\/a\?b= HTTP\/1\.1\r\nhost: store\.test:9000\r\n/)
+    expect(asked[0]).toContain(`proxy-authorization: Basic ${btoa('user:p@ss')}\r\n`)
+  })
+
+  it('that refuses is named, without its password', async () => {
+    const { url } = await startProxy(407)
+    const sending = connect(4, { env: { https_proxy: url } }).send(get({ isSecure: true, host: 'a.test', port: 443 }))
+    const error: Error & { proxy?: string } = await sending.then(
+      () => new Error('sent'),
+      (error) => error,
+    )
+    expect(error).toMatchObject({ code: 'ProxyRefused', proxy: new URL(url).host, message: 'status 407' })
+    expect(JSON.stringify(error) + error.stack).not.toMatch(/p(@|%40)ss/)
+  })
+
+  it.each<[url: string, env: Record<string, string>, proxy: string | undefined]>([
+    ['https://a.test', {}, undefined],
+    ['https://a.test', { HTTPS_PROXY: 'http://p.test:3128' }, 'p.test:3128'],
+    ['https://a.test', { HTTPS_PROXY: 'p.test:3128' }, 'p.test:3128'],
+    ['https://a.test', { https_proxy: 'http://one.test', HTTPS_PROXY: 'http://two.test' }, 'one.test:80'],
+    ['https://a.test', { HTTPS_PROXY: 'https://p.test' }, 'p.test:443'],
+    ['https://a.test', { HTTP_PROXY: 'http://p.test' }, undefined],
+    ['http://a.test', { HTTP_PROXY: 'http://p.test' }, 'p.test:80'],
+    ['http://localhost:9000', { HTTP_PROXY: 'http://p.test' }, 'p.test:80'],
+    ['http://localhost:9000', { HTTP_PROXY: 'http://p.test', NO_PROXY: 'localhost,127.0.0.1' }, undefined],
+    ['http://a.test', { HTTP_PROXY: 'http://p.test', NO_PROXY: '*' }, undefined],
+    ['http://a.test', { HTTP_PROXY: 'http://p.test', NO_PROXY: 'b.test, A.test' }, undefined],
+    ['http://x.a.test', { HTTP_PROXY: 'http://p.test', no_proxy: 'a.test' }, undefined],
+    ['http://x.a.test', { HTTP_PROXY: 'http://p.test', no_proxy: '.a.test' }, undefined],
+    ['http://x.a.test', { HTTP_PROXY: 'http://p.test', no_proxy: '*.a.test' }, undefined],
+    ['http://xa.test', { HTTP_PROXY: 'http://p.test', no_proxy: 'a.test' }, 'p.test:80'],
+    ['http://a.test:81', { HTTP_PROXY: 'http://p.test', no_proxy: 'a.test:80' }, 'p.test:80'],
+    ['http://a.test:80', { HTTP_PROXY: 'http://p.test', no_proxy: 'a.test:80' }, undefined],
+    ['http://10.1.2.3', { HTTP_PROXY: 'http://p.test', no_proxy: '10.0.0.0/8' }, undefined],
+    ['http://11.1.2.3', { HTTP_PROXY: 'http://p.test', no_proxy: '10.0.0.0/8,10.0.0.0/99' }, 'p.test:80'],
+    ['http://[::1]', { HTTP_PROXY: 'http://p.test', no_proxy: '::1' }, undefined],
+    ['http://[::1]:9000', { HTTP_PROXY: 'http://p.test', no_proxy: '[::1]:9000' }, undefined],
+    ['http://[fd00::7]', { HTTP_PROXY: 'http://p.test', no_proxy: 'fd00::/8' }, undefined],
+  ])('for %s with %j is %s', (url, env, proxy) => {
+    const { protocol, hostname, port } = new URL(url)
+    const isSecure = protocol === 'https:'
+    const origin = { isSecure, host: hostname.replace(/[[\]]/g, ''), port: Number(port || (isSecure ? 443 : 80)) }
+    const found = proxyFor(origin, env)?.origin
+    expect(found && `${found.host}:${found.port}`).toBe(proxy)
+  })
+
+  it.each(['socks5://p.test', 'http://', 'http://p.test:port'])('cannot be %s', (url) => {
+    const find = () => proxyFor({ isSecure: true, host: 'a.test', port: 443 }, { HTTPS_PROXY: url })
+    expect(find).toThrow(expect.objectContaining({ code: 'BadProxy', message: 'HTTPS_PROXY' }))
+  })
+})

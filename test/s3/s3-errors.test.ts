@@ -1,0 +1,653 @@
+import { hash } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer as createHttpServer, type IncomingHttpHeaders } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { patient } from '../../fixtures/s3/connection.js'
+import { type EmbeddedS3, s3Servers, startEmbedded, type TestS3 } from '../../fixtures/s3/index.js'
+import { StaticS3Error } from '../../src/runtime/error.js'
+import { explain } from '../../src/s3/errors/explain.js'
+import type { ExplainContext, Request } from '../../src/s3/errors/request.js'
+import { findRegion } from '../../src/s3/http/region.js'
+import { openBucket, type S3Settings } from '../../src/s3/objects/s3-bucket.js'
+
+/** Everything of an error that a bundler, a logger or Node itself might print. */
+const printed = (error: Error) =>
+  [error.message, error.stack, inspect(error, { depth: 9, showHidden: true })].join('\n')
+
+const SECRETS = {
+  accessKeyId: 'AKIAIOSFODNN7EXAMPLE',
+  secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+  sessionToken: 'FwoGZXIvYXdzEXAMPLETOKEN==',
+  signature: 'fe5f80f77d5fa3beca038a248ff027d0445342fe2855ddc963176630326f1024',
+}
+
+const put = (parameters = {}): Request => ({ verb: 'PUT', key: 'static/assets/app.js', parameters })
+const list: Request = { verb: 'LIST', prefix: 'static/' }
+
+const context = (overrides: Partial<ExplainContext> = {}): ExplainContext => ({
+  request: put(),
+  bucket: 'my-bucket',
+  region: 'us-east-1',
+  endpoint: undefined,
+  profile: undefined,
+  attempts: 1,
+  secrets: [SECRETS.accessKeyId, SECRETS.secretAccessKey, SECRETS.sessionToken],
+  ...overrides,
+})
+
+interface Said {
+  message?: string
+  status?: number
+  headers?: IncomingHttpHeaders
+  fields?: Record<string, unknown>
+}
+
+/** An error as the SDK makes it of S3's answer. */
+function s3Error(
+  code: string,
+  { message = 'UnknownError', status = 400, headers = {}, fields = {} }: Said = {},
+): Error {
+  const error = Object.assign(new Error(message), { name: code, $fault: 'client', ...fields })
+  Object.assign(error, { $metadata: { httpStatusCode: status, requestId: 'REQ1' } })
+  return Object.defineProperty(error, '$response', { value: { statusCode: status, headers }, enumerable: false })
+}
+
+const nodeError = (code: string, fields = {}) => Object.assign(new Error(`said ${code}`), { code, ...fields })
+
+const iam = 'Allow it in the policy of the user or role'
+
+/** What S3 says, and what is made of it: parts that the message has to have. */
+const table: [name: string, error: Error, Partial<ExplainContext>, parts: string[]][] = [
+  [
+    'AccessDenied on PUT',
+    s3Error('AccessDenied', { status: 403 }),
+    {},
+    [
+      'PUT static/assets/app.js to s3://my-bucket: access denied; ',
+      's3:PutObject on arn:aws:s3:::my-bucket/static/* (AccessDenied)',
+      iam,
+    ],
+  ],
+  [
+    'AccessDenied on LIST',
+    s3Error('AccessDenied', { status: 403 }),
+    { request: list },
+    ['LIST s3://my-bucket/static/: ', 's3:ListBucket on arn:aws:s3:::my-bucket (AccessDenied)'],
+  ],
+  [
+    'AccessDenied on GET',
+    s3Error('AccessDenied', { status: 403 }),
+    { request: { verb: 'GET', key: '.static-s3/static/latest.json' } },
+    ['s3:GetObject on arn:aws:s3:::my-bucket/.static-s3/*', 'Without s3:ListBucket'],
+  ],
+  [
+    'AccessDenied on COPY',
+    s3Error('AccessDenied', { status: 403 }),
+    { request: { verb: 'COPY', from: 'static/a', key: 'static/a', parameters: {} } },
+    ['new headers for static/a in s3://my-bucket', 's3:GetObject and s3:PutObject on arn:aws:s3:::my-bucket/static/*'],
+  ],
+  [
+    'AccessDenied on DELETE',
+    s3Error('AccessDenied', { status: 403 }),
+    { request: { verb: 'DELETE', keys: ['static/a', 'static/b'] } },
+    ['DELETE 2 objects in s3://my-bucket', 's3:DeleteObject on arn:aws:s3:::my-bucket/static/*'],
+  ],
+  [
+    'AccessDenied with an ACL',
+    s3Error('AccessDenied', { status: 403 }),
+    { request: put({ ACL: 'public-read' }) },
+    ['s3:PutObject and s3:PutObjectAcl on', 'remove AWS_DEFAULT_ACL'],
+  ],
+  [
+    'AccessDenied with tags',
+    s3Error('AccessDenied', { status: 403 }),
+    { request: put({ Tagging: 'a=1' }) },
+    ['s3:PutObject and s3:PutObjectTagging on'],
+  ],
+  [
+    'AccessDenied with KMS',
+    s3Error('AccessDenied', { status: 403 }),
+    { request: put({ ServerSideEncryption: 'aws:kms' }) },
+    ['kms:GenerateDataKey and kms:Decrypt'],
+  ],
+  [
+    'AccessDenied where AWS says what is missing',
+    s3Error('AccessDenied', {
+      status: 403,
+      message:
+        'User: arn:aws:iam::111122223333:user/ci is not authorized to perform: kms:GenerateDataKey on resource: "arn:aws:kms:eu-west-1:111122223333:key/k" because no identity-based policy allows the kms:GenerateDataKey action',
+    }),
+    {},
+    ['kms:GenerateDataKey on arn:aws:kms:eu-west-1:111122223333:key/k'],
+  ],
+  [
+    'AccessDenied by a Deny',
+    s3Error('AccessDenied', {
+      status: 403,
+      message:
+        'User: arn:aws:iam::111122223333:user/ci is not authorized to perform: s3:PutObject on resource: "arn:aws:s3:::my-bucket/static/assets/app.js" with an explicit deny in a resource-based policy',
+    }),
+    {},
+    ['with an explicit deny in a resource-based policy', 'a Deny beats every Allow'],
+  ],
+  [
+    'AccessDenied in China',
+    s3Error('AccessDenied', { status: 403 }),
+    { region: 'cn-north-1' },
+    ['arn:aws-cn:s3:::my-bucket/static/*'],
+  ],
+  [
+    'a role that trusts somebody else',
+    s3Error('AccessDenied', { status: 403, message: 'Not authorized to perform sts:AssumeRoleWithWebIdentity' }),
+    { request: { verb: 'CREDENTIALS' } },
+    ['signing in for s3://my-bucket', 'sts:AssumeRoleWithWebIdentity', 'trust policy'],
+  ],
+  ['403 without code', s3Error('Unknown', { status: 403 }), {}, ['status 403', 'proxy or firewall']],
+  [
+    'NoSuchBucket',
+    s3Error('NoSuchBucket', { status: 404 }),
+    {},
+    ['no bucket "my-bucket" at S3 in us-east-1 (NoSuchBucket)', 'AWS_STORAGE_BUCKET_NAME', 'or create it'],
+  ],
+  [
+    'another region, by header',
+    s3Error('PermanentRedirect', { status: 301, headers: { 'x-amz-bucket-region': 'eu-west-1' } }),
+    {},
+    ['the bucket is in eu-west-1, not in us-east-1 (PermanentRedirect)', 'Set AWS_S3_REGION_NAME=eu-west-1.'],
+  ],
+  [
+    'another region, without a body',
+    s3Error('Unknown', { status: 301, headers: { 'x-amz-bucket-region': 'eu-west-1' } }),
+    {},
+    ['Set AWS_S3_REGION_NAME=eu-west-1.'],
+  ],
+  [
+    'another region, by endpoint',
+    s3Error('PermanentRedirect', { status: 301, fields: { Endpoint: 'my-bucket.s3.ap-southeast-2.amazonaws.com' } }),
+    {},
+    ['Set AWS_S3_REGION_NAME=ap-southeast-2.'],
+  ],
+  [
+    'another region, by the signature',
+    s3Error('AuthorizationHeaderMalformed', { fields: { Region: 'eu-west-1' } }),
+    {},
+    ['Set AWS_S3_REGION_NAME=eu-west-1.', '(AuthorizationHeaderMalformed)'],
+  ],
+  [
+    'another region, by the message alone',
+    s3Error('AuthorizationHeaderMalformed', {
+      message: "The authorization header is malformed; the region 'us-east-1' is wrong; expecting 'garage'",
+    }),
+    { endpoint: 'https://s3.test' },
+    ['Set AWS_S3_REGION_NAME=garage.'],
+  ],
+  [
+    'another region, unknown which',
+    s3Error('IllegalLocationConstraintException'),
+    {},
+    ['another region than us-east-1', 'aws s3api get-bucket-location --bucket my-bucket'],
+  ],
+  [
+    'a signature that cannot be read',
+    s3Error('AuthorizationHeaderMalformed', { message: 'The authorization header is malformed' }),
+    {},
+    ['stray spaces'],
+  ],
+  [
+    'InvalidAccessKeyId',
+    s3Error('InvalidAccessKeyId', { status: 403 }),
+    {},
+    ['AWS_ACCESS_KEY_ID', 'AWS_S3_ENDPOINT_URL'],
+  ],
+  ['SignatureDoesNotMatch', s3Error('SignatureDoesNotMatch', { status: 403 }), {}, ['AWS_SECRET_ACCESS_KEY', 'proxy']],
+  [
+    'ExpiredToken',
+    s3Error('ExpiredToken'),
+    { profile: 'dev' },
+    ['expired (ExpiredToken)', '`aws sso login --profile dev`'],
+  ],
+  ['TokenRefreshRequired', s3Error('TokenRefreshRequired'), {}, ['expired', '`aws sso login`']],
+  ['InvalidToken', s3Error('InvalidToken'), {}, ['AWS_SESSION_TOKEN', 'unset it']],
+  [
+    'RequestTimeTooSkewed',
+    s3Error('RequestTimeTooSkewed', {
+      status: 403,
+      fields: { RequestTime: '20260101T100000Z', ServerTime: '2026-01-01T11:30:00Z' },
+    }),
+    {},
+    ["clock is 90 minutes behind S3's (RequestTimeTooSkewed)", 'NTP'],
+  ],
+  [
+    'RequestTimeTooSkewed by days',
+    s3Error('RequestTimeTooSkewed', {
+      status: 403,
+      fields: { RequestTime: '20260111T100000Z', ServerTime: '2026-01-01T10:00:00Z' },
+    }),
+    {},
+    ["10 days ahead of S3's"],
+  ],
+  ['RequestTimeTooSkewed, unknown by how much', s3Error('RequestTimeTooSkewed'), {}, ['more than 15 minutes off']],
+  [
+    'AccessControlListNotSupported',
+    s3Error('AccessControlListNotSupported'),
+    { request: put({ ACL: 'public-read' }) },
+    ['does not take ACLs', 'Remove AWS_DEFAULT_ACL', 'by a bucket policy'],
+  ],
+  [
+    'InvalidBucketName',
+    s3Error('InvalidBucketName'),
+    { bucket: 's3://x/y' },
+    ['AWS_STORAGE_BUCKET_NAME', 'AWS_LOCATION'],
+  ],
+  ['EntityTooLarge', s3Error('EntityTooLarge'), {}, ['5 GiB', 'exclude']],
+  ['KeyTooLongError', s3Error('KeyTooLongError'), {}, ['1,024 bytes', 'AWS_LOCATION', '20 bytes']],
+  ['MetadataTooLarge', s3Error('MetadataTooLarge'), {}, ['2 KB', 'AWS_S3_OBJECT_PARAMETERS']],
+  ['PreconditionFailed', s3Error('PreconditionFailed', { status: 412 }), {}, ['there already']],
+  ['QuotaExceeded', s3Error('QuotaExceeded', { status: 403 }), {}, ['quota is used up', 'have the quota raised']],
+  [
+    'AllAccessDisabled',
+    s3Error('AllAccessDisabled', { status: 403, message: 'All access has been disabled' }),
+    {},
+    ['account', 'All access has been disabled'],
+  ],
+  ['AccountProblem', s3Error('AccountProblem', { status: 403 }), {}, ['Billing']],
+  [
+    'NotImplemented',
+    s3Error('NotImplemented', { status: 501, message: "Header 'x-amz-tagging' not implemented" }),
+    { request: put({ Tagging: 'a=1' }), endpoint: 'https://s3.test' },
+    ["Header 'x-amz-tagging' not implemented (NotImplemented)", 'Tagging', 'AWS_S3_OBJECT_PARAMETERS'],
+  ],
+  [
+    'InvalidRequest',
+    s3Error('InvalidRequest', { message: 'Missing header.' }),
+    { request: put({ ACL: 'x' }) },
+    [': Missing header (InvalidRequest)', 'ACL'],
+  ],
+  ['KMS', s3Error('KMS.DisabledException', { message: 'key is disabled' }), {}, ['KMS key', 'key is disabled']],
+  [
+    'SlowDown',
+    s3Error('SlowDown', { status: 503 }),
+    { attempts: 5 },
+    ['slow down, after 5 attempts (SlowDown)', 'concurrency'],
+  ],
+  ['503 without code', s3Error('Unknown', { status: 503 }), { attempts: 5 }, ['slow down, after 5 attempts.']],
+  [
+    'InternalError',
+    s3Error('InternalError', { status: 500 }),
+    { attempts: 5 },
+    ['status 500), after 5 attempts', 'REQ1'],
+  ],
+  ['502 of a proxy', s3Error('Unknown', { status: 502 }), {}, ['status 502']],
+  ['BadDigest', s3Error('BadDigest'), { attempts: 3 }, ['not what was sent, after 3 attempts', 'file changed']],
+  [
+    'RequestTimeout',
+    s3Error('RequestTimeout'),
+    { attempts: 5 },
+    ['did not answer in time, after 5 attempts', 'slow line'],
+  ],
+  [
+    'no credentials',
+    Object.assign(new Error('Could not load credentials from any providers'), { name: 'CredentialsProviderError' }),
+    { request: { verb: 'CREDENTIALS' } },
+    [
+      'no AWS credentials were found (CredentialsProviderError)',
+      'AWS_ACCESS_KEY_ID',
+      'AWS_PROFILE',
+      'aws sso login',
+      'OIDC',
+    ],
+  ],
+  [
+    'a token of SSO that has expired',
+    Object.assign(new Error("Token is expired. To refresh this SSO session run 'aws sso login'"), {
+      name: 'TokenProviderError',
+    }),
+    { profile: 'dev' },
+    ['no valid SSO session', '`aws sso login --profile dev`'],
+  ],
+  [
+    'no such host',
+    nodeError('ENOTFOUND', { hostname: 's3.eu-wset-1.amazonaws.com' }),
+    { region: 'eu-wset-1' },
+    ['S3 in eu-wset-1', 'no such host', 's3.eu-wset-1.amazonaws.com', 'AWS_S3_REGION_NAME'],
+  ],
+  [
+    'no such host for the bucket',
+    nodeError('ENOTFOUND', { hostname: 'my-bucket.minio.test' }),
+    { endpoint: 'https://minio.test' },
+    ['AWS_S3_ADDRESSING_STYLE=path'],
+  ],
+  [
+    'nobody listens',
+    nodeError('ECONNREFUSED', { address: '127.0.0.1' }),
+    { endpoint: 'http://localhost:9000' },
+    ['http://localhost:9000', 'nothing listens', 'AWS_S3_ENDPOINT_URL'],
+  ],
+  [
+    'nobody listens on any address',
+    Object.assign(new AggregateError([nodeError('ECONNREFUSED')], '')),
+    {},
+    ['(ECONNREFUSED)'],
+  ],
+  ['no time', nodeError('ETIMEDOUT'), {}, ['in time', 'firewall']],
+  ['cut', nodeError('ECONNRESET'), { attempts: 5 }, ['broke off, after 5 attempts (ECONNRESET)', 'skipped']],
+  ['an unknown authority', nodeError('UNABLE_TO_VERIFY_LEAF_SIGNATURE'), {}, ['NODE_EXTRA_CA_CERTS', 'AWS_CA_BUNDLE']],
+  ['self-signed', nodeError('DEPTH_ZERO_SELF_SIGNED_CERT'), {}, ['NODE_EXTRA_CA_CERTS']],
+  ['self-signed in between', nodeError('SELF_SIGNED_CERT_IN_CHAIN'), {}, ['NODE_EXTRA_CA_CERTS']],
+  ['expired certificate', nodeError('CERT_HAS_EXPIRED'), {}, ['expired', 'clock']],
+  ['a certificate for another host', nodeError('ERR_TLS_CERT_ALTNAME_INVALID'), {}, ['AWS_S3_ADDRESSING_STYLE=path']],
+  ['not TLS', nodeError('EPROTO'), { endpoint: 'https://localhost:9000' }, ["not S3's", 'http or https']],
+  ['not HTTP', nodeError('MalformedResponse'), { endpoint: 'http://localhost:22' }, ["not S3's"]],
+  [
+    'not XML',
+    s3Error('', {
+      status: 200,
+      message:
+        '@aws-sdk XML parse error: unexpected content.\n  Deserialization error: to see the raw response, inspect the hidden field {error}.$response on this object.',
+    }),
+    { endpoint: 'http://localhost:9001' },
+    ["not S3's (status 200)", 'web console'],
+  ],
+  [
+    'a header that HTTP does not allow',
+    Object.assign(new TypeError('Invalid character in header content ["cache-control"]'), { code: 'ERR_INVALID_CHAR' }),
+    {},
+    ['cache-control', 'ASCII'],
+  ],
+  [
+    'a code that nobody knows',
+    s3Error('BrandNewProblem', { status: 418, message: 'Short and stout.' }),
+    {},
+    ['failed with status 418: Short and stout (BrandNewProblem)', 'ErrorResponses.html', 'REQ1'],
+  ],
+  ['nothing at all', new Error(''), {}, ['PUT static/assets/app.js to s3://my-bucket: failed.']],
+]
+
+describe('explain', () => {
+  it.each(table)('%s', (_name, error, overrides, parts) => {
+    const explained = explain(error, context(overrides))
+    expect(explained).toBeInstanceOf(StaticS3Error)
+    for (const part of parts) expect(explained.message).toContain(part)
+    expect(explained.message).toMatch(/^static-s3: [^\n]+[.`)]$/)
+    expect(explained.message).not.toMatch(/undefined|\[object|UnknownError|\.\./)
+    expect(explained.stack).toBe(explained.message)
+  })
+
+  it.each(table)('says nothing that is secret: %s', (_name, error, overrides) => {
+    const url = `https://b.s3.amazonaws.com/?X-Amz-Signature=${SECRETS.signature}&X-Amz-Security-Token=${SECRETS.sessionToken}`
+    const said = `${error.message} AWSAccessKeyId=${SECRETS.accessKeyId} ${SECRETS.secretAccessKey} ASIAY34FZKBOKMUTVV7A ${url}`
+    const fields = {
+      AWSAccessKeyId: SECRETS.accessKeyId,
+      SignatureProvided: SECRETS.signature,
+      StringToSign: `AWS4-HMAC-SHA256\n${SECRETS.signature}`,
+      CanonicalRequest: `x-amz-security-token:${SECRETS.sessionToken}`,
+      'Token-0': SECRETS.sessionToken,
+    }
+    const loud = Object.assign(new Error(said), error, { name: error.name }, fields)
+    Object.defineProperty(loud, '$response', { value: { headers: { authorization: SECRETS.signature } } })
+    const text = printed(explain(loud, context(overrides)))
+    for (const secret of [...Object.values(SECRETS), 'ASIAY34FZKBOKMUTVV7A']) expect(text).not.toContain(secret)
+    expect(text).not.toMatch(/StringToSign|CanonicalRequest/)
+  })
+
+  it('keeps a fingerprint that looks like a signature', () => {
+    const key = `static/app.${SECRETS.signature}.js`
+    const { message } = explain(s3Error('AccessDenied'), context({ request: { verb: 'PUT', key, parameters: {} } }))
+    expect(message).toContain(key)
+  })
+
+  it('has a cause whose name is the code', () => {
+    const { cause } = explain(s3Error('PreconditionFailed', { status: 412 }), context())
+    expect(cause).toMatchObject({ name: 'PreconditionFailed', status: 412 })
+    expect(Object.keys(explain(s3Error('X'), context()))).not.toContain('cause')
+  })
+
+  it('leaves an error that is ready to be shown as it is', () => {
+    const ready = new StaticS3Error('ready')
+    expect(explain(ready, context())).toBe(ready)
+  })
+})
+
+const settingsFor = (server: TestS3, bucket: string): S3Settings => ({
+  bucket,
+  region: server.region,
+  endpoint: server.endpoint,
+  addressingStyle: 'auto',
+  credentials: server.credentials,
+  concurrency: 4,
+})
+
+/** What listing the bucket fails with. */
+async function failure(settings: S3Settings): Promise<StaticS3Error> {
+  const connection = await openBucket(settings, patient)
+  try {
+    ;[...(await connection.bucket.list('static/'))]
+  } catch (error) {
+    expect(error).toBeInstanceOf(StaticS3Error)
+    const { profile: _, ...secrets } = { profile: '', ...settings.credentials }
+    for (const secret of Object.values(secrets)) expect(printed(error as Error)).not.toContain(secret)
+    return error as StaticS3Error
+  } finally {
+    connection.close()
+  }
+  throw new Error('it did not fail')
+}
+
+for (const { title, available, start } of s3Servers) {
+  describe.skipIf(!available)(`said by ${title}`, () => {
+    let server: TestS3
+    let bucket: string
+
+    beforeAll(async () => {
+      server = await start()
+      bucket = await server.createBucket()
+    }, 120_000)
+
+    afterAll(() => server?.close(), 60_000)
+
+    it('an unknown key id', async () => {
+      const credentials = { ...server.credentials, accessKeyId: 'AKIAIOSFODNN7EXAMPLE' }
+      const { message } = await failure({ ...settingsFor(server, bucket), credentials })
+      expect(message).toContain('does not know the access key id (InvalidAccessKeyId)')
+    })
+
+    it('a wrong secret', async () => {
+      const credentials = { ...server.credentials, secretAccessKey: 'not/this/one' }
+      const { message } = await failure({ ...settingsFor(server, bucket), credentials })
+      expect(message).toContain('(SignatureDoesNotMatch)')
+    })
+
+    it('a missing bucket', async () => {
+      const { message } = await failure(settingsFor(server, 'no-such-bucket-here'))
+      expect(message).toContain(`no bucket "no-such-bucket-here" at ${server.endpoint} (NoSuchBucket)`)
+    })
+
+    it('somebody without rights', async () => {
+      const { accessKeyId, secretAccessKey } = server.other
+      const { message } = await failure({
+        ...settingsFor(server, bucket),
+        credentials: { accessKeyId, secretAccessKey },
+      })
+      expect(message).toContain(
+        `LIST s3://${bucket}/static/: access denied; it takes s3:ListBucket on arn:aws:s3:::${bucket}`,
+      )
+    })
+
+    it('a key that is too long', async () => {
+      const { bucket: port, close } = await openBucket(settingsFor(server, bucket), patient)
+      const body = { size: 1, sha256: hash('sha256', 'x'), open: async () => Buffer.from('x') }
+      await expect(port.put('k'.repeat(1100), body, {})).rejects.toThrow(/longer than the 1,024 bytes/)
+      close()
+    })
+  })
+}
+
+describe('said by the embedded server', () => {
+  let server: EmbeddedS3
+  let bucket: string
+
+  beforeAll(async () => {
+    server = await startEmbedded({ region: 'eu-west-1' })
+    bucket = await server.createBucket()
+  })
+
+  afterAll(() => server.close())
+
+  it('another region', async () => {
+    const { message } = await failure({ ...settingsFor(server, bucket), region: 'us-east-1' })
+    expect(message).toContain('Set AWS_S3_REGION_NAME=eu-west-1.')
+  })
+
+  it('temporary credentials that have expired', async () => {
+    const { message } = await failure({ ...settingsFor(server, bucket), credentials: server.server.session(-60) })
+    expect(message).toContain('(ExpiredToken)')
+  })
+
+  it('a session token that belongs to other keys', async () => {
+    const { accessKeyId, secretAccessKey } = server.server.session()
+    const { sessionToken } = server.server.session()
+    const { message } = await failure({
+      ...settingsFor(server, bucket),
+      credentials: { accessKeyId, secretAccessKey, sessionToken },
+    })
+    expect(message).toContain('(InvalidToken)')
+  })
+
+  it('a bucket without ACLs', async () => {
+    const { bucket: port, close } = await openBucket(settingsFor(server, bucket), patient)
+    const body = { size: 1, sha256: hash('sha256', 'x'), open: async () => Buffer.from('x') }
+    await expect(port.put('static/a', body, { ACL: 'public-read' })).rejects.toThrow(/Remove AWS_DEFAULT_ACL/)
+    close()
+  })
+
+  it('a clock that is wrong is corrected by the answer, and the request sent again', async () => {
+    const late = await startEmbedded({ now: () => new Date(Date.now() - 3 * 3_600_000) })
+    const { endpoint, region, credentials } = late
+    const bucket = await late
+      .client({ systemClockOffset: -3 * 3_600_000 })
+      .send(new (await import('@aws-sdk/client-s3')).CreateBucketCommand({ Bucket: 'late' }))
+      .then(() => 'late')
+    late.server.reset()
+    const connection = await openBucket({ ...settingsFor(server, bucket), endpoint, region, credentials }, patient)
+    expect([...(await connection.bucket.list(''))]).toEqual([])
+    expect(late.server.requests.map(({ code }) => code)).toEqual(['RequestTimeTooSkewed', undefined])
+    connection.close()
+    await late.close()
+  })
+})
+
+describe('said by the network and the SDK', () => {
+  const somewhere = (overrides: Partial<S3Settings>): S3Settings => ({
+    bucket: 'my-bucket',
+    region: 'us-east-1',
+    endpoint: 'http://127.0.0.1:9',
+    addressingStyle: 'auto',
+    credentials: { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI' },
+    concurrency: 4,
+    ...overrides,
+  })
+  let home: string
+
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), 'static-s3-home-'))
+    for (const name of Object.keys(process.env)) if (/^AWS_/.test(name)) vi.stubEnv(name, undefined)
+    vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true')
+    vi.stubEnv('AWS_CONFIG_FILE', join(home, 'config'))
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', join(home, 'credentials'))
+  })
+
+  afterEach(() => {
+    vi.unstubAllEnvs()
+    rmSync(home, { recursive: true })
+  })
+
+  it('a closed port', async () => {
+    const closed = createServer().listen(0, '127.0.0.1')
+    await new Promise((listening) => closed.once('listening', listening))
+    const { port } = closed.address() as AddressInfo
+    await new Promise((done) => closed.close(done))
+    const { message } = await failure(somewhere({ endpoint: `http://127.0.0.1:${port}` }))
+    expect(message).toContain(
+      `http://127.0.0.1:${port} can't be reached: nothing listens there: 127.0.0.1 (ECONNREFUSED)`,
+    )
+  })
+
+  it('a host that does not exist', async () => {
+    const { message } = await failure(somewhere({ endpoint: 'http://s3.no-such-host.invalid' }))
+    expect(message).toMatch(/can't be reached: there is no such host, or no network: .* \((ENOTFOUND|EAI_AGAIN)\)/)
+  })
+
+  it('TLS spoken to a server without', async () => {
+    const plain = createHttpServer().listen(0, '127.0.0.1')
+    await new Promise((listening) => plain.once('listening', listening))
+    const endpoint = `https://127.0.0.1:${(plain.address() as AddressInfo).port}`
+    const { message } = await failure(somewhere({ endpoint }))
+    expect(message).toContain('http or https')
+    plain.close()
+  })
+
+  it('something that is no HTTP', async () => {
+    const ssh = createServer((socket) => socket.end('SSH-2.0-OpenSSH_9.9\r\n')).listen(0, '127.0.0.1')
+    await new Promise((listening) => ssh.once('listening', listening))
+    const endpoint = `http://127.0.0.1:${(ssh.address() as AddressInfo).port}`
+    const { message } = await failure(somewhere({ endpoint }))
+    expect(message).toContain("not S3's")
+    ssh.close()
+  })
+
+  it.each(['minio', '127.0.0.1:9000'])('an endpoint that is no URL: %s', async (endpoint) => {
+    const { message } = await failure(somewhere({ endpoint })).catch((error: Error) => error)
+    expect(message).toContain(`"${endpoint}" is no URL`)
+  })
+
+  it('a region that is none', async () => {
+    const { message } = await failure(somewhere({ region: 'eu west' }))
+    expect(message).toContain(`"eu west" can't be a region`)
+  })
+
+  it('no credentials in an empty environment', async () => {
+    const { message } = await failure(somewhere({ credentials: undefined }))
+    expect(message).toContain('no AWS credentials were found (CredentialsProviderError)')
+    const connection = await openBucket(somewhere({ credentials: undefined }))
+    await expect(connection.credentials()).rejects.toThrow(/signing in for s3:\/\/my-bucket: no AWS credentials/)
+    connection.close()
+  })
+
+  it('a profile that is not there, by setting and by environment', async () => {
+    const { message } = await failure(somewhere({ credentials: { profile: 'nope' } }))
+    expect(message).toContain('the profile "nope" is not in ~/.aws/config or ~/.aws/credentials')
+    vi.stubEnv('AWS_PROFILE', 'also-nope')
+    expect((await failure(somewhere({ credentials: undefined }))).message).toContain('the profile "also-nope"')
+  })
+
+  it('a profile whose SSO session is over', async () => {
+    writeFileSync(
+      join(home, 'config'),
+      '[profile dev]\nsso_session = my\nsso_account_id = 111122223333\nsso_role_name = r\n[sso-session my]\nsso_start_url = https://x.test/start\nsso_region = eu-west-1\nsso_registration_scopes = sso:account:access\n',
+    )
+    const { message } = await failure(somewhere({ credentials: { profile: 'dev' } }))
+    expect(message).toContain('no valid SSO session (CredentialsProviderError). Run `aws sso login --profile dev`.')
+  })
+
+  it('finds the region where the SDK does', async () => {
+    expect(await findRegion()).toBe('us-east-1')
+    // The SDK keeps what it has read of a file.
+    vi.stubEnv('AWS_CONFIG_FILE', join(home, 'other-config'))
+    writeFileSync(
+      join(home, 'other-config'),
+      '[default]\nregion = eu-north-1\n[profile dev]\nregion = ap-southeast-2\n',
+    )
+    expect(await findRegion('dev')).toBe('ap-southeast-2')
+    expect(await findRegion('nope')).toBe('us-east-1')
+    vi.stubEnv('AWS_PROFILE', 'dev')
+    expect(await findRegion()).toBe('ap-southeast-2')
+    vi.stubEnv('AWS_REGION', 'eu-west-3')
+    expect(await findRegion()).toBe('eu-west-3')
+    vi.stubEnv('AWS_REGION', 'eu west')
+    await expect(findRegion()).rejects.toThrow(/AWS_S3_REGION_NAME/)
+  })
+})

@@ -1,0 +1,93 @@
+import { execFileSync } from 'node:child_process'
+import { mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
+import { hostname, tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { whoDeploys } from '../../src/deploy/deployer.js'
+
+const started = process.cwd()
+let dir: string
+
+/** Somewhere outside of any repository. */
+beforeEach(async () => {
+  dir = await realpath(await mkdtemp(join(tmpdir(), 'static-s3-author-')))
+  process.chdir(dir)
+})
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  process.chdir(started)
+  await rm(dir, { recursive: true, force: true })
+})
+
+const git = (...args: string[]) =>
+  execFileSync('git', [...'-c user.name=x -c user.email=x@example.com -c commit.gpgSign=false'.split(' '), ...args], {
+    encoding: 'utf8',
+  }).trim()
+
+const sha = '0123456789abcdef0123456789abcdef01234567'
+const here = `${userInfo().username}@${hostname()}`
+const github = {
+  GITHUB_SERVER_URL: 'https://github.com',
+  GITHUB_REPOSITORY: 'acme/site',
+  GITHUB_RUN_ID: '42',
+  GITHUB_SHA: sha,
+}
+
+describe('who', () => {
+  it.each<[where: string, shell: Record<string, string>, by: string]>([
+    ['on a laptop', {}, here],
+    ['in GitHub Actions', github, 'https://github.com/acme/site/actions/runs/42'],
+    ['with half of what GitHub Actions sets', { ...github, GITHUB_RUN_ID: '' }, here],
+    ['in GitLab CI', { CI_JOB_URL: 'https://gitlab.com/acme/site/-/jobs/7' }, 'https://gitlab.com/acme/site/-/jobs/7'],
+    ['in Jenkins', { BUILD_URL: 'https://ci.example.com/job/site/7/' }, 'https://ci.example.com/job/site/7/'],
+    ['in CircleCI', { CIRCLE_BUILD_URL: 'https://circleci.com/gh/acme/7' }, 'https://circleci.com/gh/acme/7'],
+    [
+      'where the address has a password',
+      { BUILD_URL: 'https://me:token@ci.example.com/7/' },
+      'https://ci.example.com/7/',
+    ],
+    ['where the variable is empty', { CI_JOB_URL: '' }, here],
+  ])('%s', async (_where, shell, by) => {
+    expect(await whoDeploys('vite 8.0.0', shell)).toMatchObject({ by, bundler: 'vite 8.0.0' })
+  })
+
+  it('has an id of its own for each deploy', async () => {
+    const [one, other] = [await whoDeploys('vite', {}), await whoDeploys('vite', {})]
+    expect(one.id).toMatch(/^[0-9a-f-]{36}$/)
+    expect(one.id).not.toBe(other.id)
+  })
+})
+
+describe('from which commit', () => {
+  const commitOf = async (shell: Record<string, string> = {}) => (await whoDeploys('vite', shell)).commit
+
+  it('is what git says, below the repository too, whatever the variables say', async () => {
+    git('init', '--quiet')
+    git('commit', '--quiet', '--allow-empty', '--message', 'first')
+    const head = git('rev-parse', 'HEAD')
+    expect(head).toMatch(/^[0-9a-f]{40}$/)
+    await mkdir('packages/site', { recursive: true })
+    process.chdir('packages/site')
+    expect(await commitOf({ GITHUB_SHA: sha })).toBe(head)
+  })
+
+  it.each<[variable: string]>([['GITHUB_SHA'], ['CI_COMMIT_SHA'], ['GIT_COMMIT'], ['CIRCLE_SHA1']])(
+    'is %s outside of a repository',
+    async (variable) => {
+      expect(await commitOf({ [variable]: sha })).toBe(sha)
+    },
+  )
+
+  it('is a variable where there is no git', async () => {
+    vi.stubEnv('PATH', dir)
+    expect(() => git('--version')).toThrow('ENOENT')
+    expect(await commitOf({ GITHUB_SHA: sha })).toBe(sha)
+    expect(await commitOf()).toBeUndefined()
+  })
+
+  it('is none in a repository without a commit, and nowhere', async () => {
+    expect(await commitOf()).toBeUndefined()
+    git('init', '--quiet')
+    expect(await commitOf()).toBeUndefined()
+  })
+})

@@ -1,0 +1,1000 @@
+import { describe, expect, it } from 'vitest'
+import type { Variables } from '../../src/settings/environment.js'
+import type { Options } from '../../src/settings/options.js'
+import { type Resolved, resolveSettings, type Settings, type SettingsInput } from '../../src/settings/settings.js'
+import type { Build } from '../../src/settings/switch.js'
+
+/** Options as people write them, typos and wrong types included. */
+type LooseOptions = { [name in keyof Options]?: unknown } & Record<string, unknown>
+
+interface Given {
+  options?: LooseOptions
+  shell?: Variables
+  files?: Variables
+  build?: Partial<Build>
+}
+
+const input = ({ options = {}, shell = {}, files = {}, build = {} }: Given): SettingsInput => ({
+  options: options as Options,
+  environment: { shell, files, all: { ...files, ...shell } },
+  build: { watch: false, whyNotProduction: undefined, mode: 'production', ...build },
+  findRegion: async () => 'us-east-1',
+})
+
+const settingsOf = async (promise: Promise<Resolved>): Promise<Settings> => {
+  const resolved = await promise
+  if (!resolved.on) throw new Error(`off: ${resolved.because}`)
+  return resolved.settings
+}
+
+/** Switched on and with a bucket, unless the case is about it. */
+const resolve = ({ options, ...rest }: Given = {}): Promise<Settings> =>
+  settingsOf(resolveSettings(input({ options: { enabled: true, bucket: 'my-bucket', ...options }, ...rest })))
+
+const resolveEnv = (shell: Variables, files: Variables = {}): Promise<Settings> => resolve({ shell, files })
+
+const messageOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'no error',
+    (error: Error) => error.message,
+  )
+
+describe('defaults', () => {
+  it('needs nothing but a bucket', async () => {
+    expect(await resolve()).toEqual({
+      bucket: 'my-bucket',
+      location: 'static',
+      region: 'us-east-1',
+      customDomain: undefined,
+      protocol: 'https:',
+      endpoint: undefined,
+      addressingStyle: 'auto',
+      publicUrl: 'https://my-bucket.s3.us-east-1.amazonaws.com/static/',
+      credentials: undefined,
+      objectParameters: {},
+      rules: [],
+      include: [],
+      exclude: [],
+      cacheControl: { fingerprinted: 'public, max-age=31536000, immutable', other: 'no-cache' },
+      sourceMaps: 'exclude',
+      rewrite: 'urls',
+      fileOverwrite: true,
+      concurrency: 192,
+      lockTimeout: 300,
+      dryRun: false,
+      force: false,
+      onError: 'fail',
+      secrets: [],
+      warnings: [],
+    } satisfies Settings)
+  })
+})
+
+describe('the environment', () => {
+  it.each<[variable: string, value: string, setting: keyof Settings, means: unknown]>([
+    ['AWS_STORAGE_BUCKET_NAME', 'other-bucket', 'bucket', 'other-bucket'],
+    ['AWS_STORAGE_BUCKET_NAME', ' other-bucket\n', 'bucket', 'other-bucket'],
+    ['AWS_LOCATION', 'assets', 'location', 'assets'],
+    ['AWS_LOCATION', '', 'location', ''],
+    ['AWS_LOCATION', '/', 'location', ''],
+    ['AWS_S3_REGION_NAME', 'eu-central-1', 'region', 'eu-central-1'],
+    ['AWS_REGION', 'eu-central-1', 'region', 'eu-central-1'],
+    ['AWS_DEFAULT_REGION', 'eu-central-1', 'region', 'eu-central-1'],
+    ['AWS_S3_CUSTOM_DOMAIN', 'cdn.example.com', 'customDomain', 'cdn.example.com'],
+    ['AWS_S3_CUSTOM_DOMAIN', '', 'customDomain', undefined],
+    ['AWS_S3_ENDPOINT_URL', 'https://s3.example.com', 'endpoint', 'https://s3.example.com'],
+    ['AWS_ENDPOINT_URL_S3', 'https://s3.example.com', 'endpoint', 'https://s3.example.com'],
+    ['AWS_S3_ADDRESSING_STYLE', 'path', 'addressingStyle', 'path'],
+    ['AWS_S3_ADDRESSING_STYLE', 'virtual', 'addressingStyle', 'virtual'],
+    ['AWS_S3_ADDRESSING_STYLE', '', 'addressingStyle', 'auto'],
+    ['AWS_S3_URL_PROTOCOL', 'http:', 'protocol', 'http:'],
+    ['AWS_S3_URL_PROTOCOL', 'http', 'protocol', 'http:'],
+    ['AWS_S3_URL_PROTOCOL', 'https://', 'protocol', 'https:'],
+    ['AWS_DEFAULT_ACL', 'public-read', 'objectParameters', { ACL: 'public-read' }],
+    ['AWS_DEFAULT_ACL', 'None', 'objectParameters', {}],
+    ['AWS_DEFAULT_ACL', '', 'objectParameters', {}],
+    [
+      'AWS_S3_OBJECT_PARAMETERS',
+      '{"StorageClass": "STANDARD_IA"}',
+      'objectParameters',
+      { StorageClass: 'STANDARD_IA' },
+    ],
+    ['AWS_S3_OBJECT_PARAMETERS', '{"Metadata": {"a": "b"}}', 'objectParameters', { Metadata: { a: 'b' } }],
+    ['AWS_S3_OBJECT_PARAMETERS', '{}', 'objectParameters', {}],
+    ['AWS_S3_FILE_OVERWRITE', 'False', 'fileOverwrite', false],
+    ['AWS_S3_FILE_OVERWRITE', 'True', 'fileOverwrite', true],
+  ])('%s=%s', async (variable, value, setting, means) => {
+    const options = variable === 'AWS_STORAGE_BUCKET_NAME' ? { bucket: undefined } : {}
+    expect((await resolve({ options, shell: { [variable]: value } }))[setting]).toEqual(means)
+  })
+
+  it.each<[first: string, second: string, setting: keyof Settings]>([
+    ['AWS_S3_REGION_NAME', 'AWS_REGION', 'region'],
+    ['AWS_REGION', 'AWS_DEFAULT_REGION', 'region'],
+    ['AWS_S3_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3', 'endpoint'],
+  ])('%s beats %s', async (first, second, setting) => {
+    const [one, other] =
+      setting === 'region' ? ['eu-west-1', 'us-west-2'] : ['https://one.example', 'https://two.example']
+    expect((await resolve({ shell: { [first]: one, [second]: other } }))[setting]).toBe(one)
+    expect((await resolve({ shell: { [first]: '', [second]: other } }))[setting]).toBe(other)
+  })
+
+  it.each<[variable: string, value: string]>([
+    ['AWS_QUERYSTRING_EXPIRE', '3600'],
+    ['AWS_S3_MAX_MEMORY_SIZE', '0'],
+    ['AWS_S3_USE_THREADS', 'True'],
+    ['GZIP_CONTENT_TYPES', 'text/css'],
+    ['AWS_QUERYSTRING_AUTH', 'False'],
+    ['AWS_QUERYSTRING_AUTH', ''],
+    ['AWS_S3_SIGNATURE_VERSION', 's3v4'],
+    ['AWS_S3_VERIFY', 'True'],
+    ['AWS_IS_GZIPPED', 'False'],
+  ])('%s=%s changes nothing', async (variable, value) => {
+    expect(await resolve({ shell: { [variable]: value } })).toEqual(await resolve())
+  })
+
+  it('says that AWS_IS_GZIPPED does nothing yet', async () => {
+    expect((await resolve({ shell: { AWS_IS_GZIPPED: 'True' } })).warnings).toEqual([
+      'AWS_IS_GZIPPED is not supported yet: files go up as the build made them',
+    ])
+  })
+})
+
+describe('an option beats the environment', () => {
+  it.each<
+    [option: keyof Options, value: unknown, variable: string, other: string, setting: keyof Settings, is: unknown]
+  >([
+    ['bucket', 'one-bucket', 'AWS_STORAGE_BUCKET_NAME', 'two-bucket', 'bucket', 'one-bucket'],
+    ['location', 'one', 'AWS_LOCATION', 'two', 'location', 'one'],
+    ['location', '', 'AWS_LOCATION', 'two', 'location', ''],
+    ['region', 'eu-west-1', 'AWS_S3_REGION_NAME', 'us-west-2', 'region', 'eu-west-1'],
+    ['customDomain', 'one.example', 'AWS_S3_CUSTOM_DOMAIN', 'two.example', 'customDomain', 'one.example'],
+    [
+      'endpoint',
+      'https://one.example',
+      'AWS_S3_ENDPOINT_URL',
+      'https://two.example',
+      'endpoint',
+      'https://one.example',
+    ],
+    ['addressingStyle', 'virtual', 'AWS_S3_ADDRESSING_STYLE', 'path', 'addressingStyle', 'virtual'],
+    ['acl', 'private', 'AWS_DEFAULT_ACL', 'public-read', 'objectParameters', { ACL: 'private' }],
+    [
+      'objectParameters',
+      { StorageClass: 'GLACIER_IR' },
+      'AWS_S3_OBJECT_PARAMETERS',
+      '{"StorageClass": "STANDARD_IA"}',
+      'objectParameters',
+      { StorageClass: 'GLACIER_IR' },
+    ],
+    ['fileOverwrite', true, 'AWS_S3_FILE_OVERWRITE', 'False', 'fileOverwrite', true],
+    ['fileOverwrite', false, 'AWS_S3_FILE_OVERWRITE', 'True', 'fileOverwrite', false],
+    ['concurrency', 8, 'STATIC_S3_CONCURRENCY', '4', 'concurrency', 8],
+  ])('%s: %j over %s=%s', async (option, value, variable, other, setting, is) => {
+    expect((await resolve({ options: { [option]: value }, shell: { [variable]: other } }))[setting]).toEqual(is)
+  })
+
+  it('STATIC_S3_CONCURRENCY is read where the option is not set', async () => {
+    expect(await resolve({ shell: { STATIC_S3_CONCURRENCY: '16' } })).toMatchObject({ concurrency: 16 })
+    for (const value of ['0', '257', '1.5', '0x10', 'many']) {
+      expect(await messageOf(resolve({ shell: { STATIC_S3_CONCURRENCY: value } }))).toContain(
+        `STATIC_S3_CONCURRENCY has to be a whole number from 1 to 256, and is "${value}"`,
+      )
+    }
+  })
+
+  it('undefined and null are as good as left out', async () => {
+    const shell = { AWS_LOCATION: 'from-env', AWS_S3_REGION_NAME: 'eu-west-1' }
+    const settings = await resolve({ options: { location: undefined, region: null, rules: null }, shell })
+    expect(settings).toMatchObject({ location: 'from-env', region: 'eu-west-1', rules: [] })
+  })
+})
+
+describe('other options', () => {
+  it.each<[option: keyof Options, value: unknown, setting: keyof Settings, is: unknown]>([
+    ['include', '*.js', 'include', ['*.js']],
+    ['include', ['*.js', 'fonts/**'], 'include', ['*.js', 'fonts/**']],
+    ['exclude', '*.txt', 'exclude', ['*.txt']],
+    ['sourceMaps', 'public', 'sourceMaps', 'public'],
+    ['rewrite', 'base', 'rewrite', 'base'],
+    ['rewrite', false, 'rewrite', false],
+    ['concurrency', 1, 'concurrency', 1],
+    ['concurrency', 256, 'concurrency', 256],
+    ['lockTimeout', 0, 'lockTimeout', 0],
+    ['lockTimeout', 86_400, 'lockTimeout', 86_400],
+    ['dryRun', true, 'dryRun', true],
+    ['dryRun', 'yes', 'dryRun', true],
+    ['force', true, 'force', true],
+    ['onError', 'warn', 'onError', 'warn'],
+    [
+      'cacheControl',
+      { other: 'max-age=60' },
+      'cacheControl',
+      { fingerprinted: 'public, max-age=31536000, immutable', other: 'max-age=60' },
+    ],
+    ['cacheControl', { fingerprinted: 'max-age=5' }, 'cacheControl', { fingerprinted: 'max-age=5', other: 'no-cache' }],
+    [
+      'rules',
+      [{ match: '*.pdf', cacheControl: 'max-age=60' }],
+      'rules',
+      [{ match: ['*.pdf'], parameters: { CacheControl: 'max-age=60' } }],
+    ],
+    [
+      'rules',
+      [
+        {
+          match: ['a/**', '*.b'],
+          contentType: 'x/y',
+          metadata: { who: 'me' },
+          storageClass: 'STANDARD_IA',
+          acl: 'private',
+          tagging: 'a=b',
+        },
+      ],
+      'rules',
+      [
+        {
+          match: ['a/**', '*.b'],
+          parameters: {
+            ContentType: 'x/y',
+            Metadata: { who: 'me' },
+            StorageClass: 'STANDARD_IA',
+            ACL: 'private',
+            Tagging: 'a=b',
+          },
+        },
+      ],
+    ],
+    [
+      'rules',
+      [{ match: '*', expires: '2030-01-01' }],
+      'rules',
+      [{ match: ['*'], parameters: { Expires: new Date('2030-01-01') } }],
+    ],
+    ['objectParameters', { Expires: '2030-01-01' }, 'objectParameters', { Expires: new Date('2030-01-01') }],
+    ['objectParameters', { ContentType: undefined, StorageClass: 'X' }, 'objectParameters', { StorageClass: 'X' }],
+    // The SDK takes dates for these, and JSON in the environment has none.
+    [
+      'objectParameters',
+      '{"ObjectLockRetainUntilDate": "2030-01-01"}',
+      'objectParameters',
+      { ObjectLockRetainUntilDate: new Date('2030-01-01') },
+    ],
+  ])('%s: %j', async (option, value, setting, is) => {
+    expect((await resolve({ options: { [option]: value } }))[setting]).toStrictEqual(is)
+  })
+
+  it('acl goes over objectParameters', async () => {
+    const options = { acl: 'private', objectParameters: { ACL: 'public-read' } }
+    expect((await resolve({ options })).objectParameters).toEqual({ ACL: 'private' })
+  })
+})
+
+describe('whether it is on', () => {
+  const decide = (given: Given) =>
+    resolveSettings(input({ ...given, options: { bucket: 'my-bucket', ...given.options } }))
+
+  it.each<[options: LooseOptions, USE_S3: string | undefined, on: boolean, because: string]>([
+    [{}, undefined, false, 'USE_S3 is not set'],
+    [{}, '', false, 'USE_S3 is not set'],
+    [{}, '  ', false, 'USE_S3 is not set'],
+    [{}, '1', true, ''],
+    [{}, 'true', true, ''],
+    [{}, 'True', true, ''],
+    [{}, 'TRUE', true, ''],
+    [{}, 'yes', true, ''],
+    [{}, 'on', true, ''],
+    [{}, ' on\n', true, ''],
+    [{}, '0', false, 'USE_S3 is "0"'],
+    [{}, 'false', false, 'USE_S3 is "false"'],
+    [{}, 'False', false, 'USE_S3 is "False"'],
+    [{}, 'no', false, 'USE_S3 is "no"'],
+    [{}, ' off ', false, 'USE_S3 is "off"'],
+    [{ enabled: true }, undefined, true, ''],
+    [{ enabled: true }, '0', true, ''],
+    [{ enabled: 'yes' }, undefined, true, ''],
+    [{ enabled: false }, '1', false, 'option `enabled` is false'],
+    [{ enabled: () => true }, '0', true, ''],
+    [{ enabled: () => false }, '1', false, 'option `enabled` answered false'],
+  ])('%o and USE_S3=%s', async (options, USE_S3, on, because) => {
+    const decided = await decide({ options, shell: { USE_S3 } })
+    expect(decided).toMatchObject(on ? { on } : { on, because })
+  })
+
+  it.each<[what: string, build: Partial<Build>, because: string]>([
+    ['a watch build', { watch: true }, 'a watch build stays on disk; build without --watch'],
+    [
+      'a build that is not for production',
+      { whyNotProduction: 'NODE_ENV is development' },
+      'this is not a production build: NODE_ENV is development',
+    ],
+  ])('%s stays on disk', async (_what, build, because) => {
+    expect(await decide({ shell: { USE_S3: '1' }, build })).toEqual({ on: false, because })
+  })
+
+  it('hands a function the environment, .env files included, and the mode', async () => {
+    const enabled = (environment: Variables, mode: string) => environment.DEPLOY === 'yes' && mode === 'staging'
+    const given = { options: { enabled }, files: { DEPLOY: 'yes' } }
+    expect((await decide({ ...given, build: { mode: 'staging' } })).on).toBe(true)
+    expect((await decide(given)).on).toBe(false)
+  })
+
+  it('looks at nothing else where it is off', async () => {
+    const findRegion = () => Promise.reject(new Error('asked'))
+    const wrong = input({ shell: { AWS_S3_OBJECT_PARAMETERS: '{', AWS_LOCATION: '..', AWS_ACCESS_KEY_ID: 'half' } })
+    expect(await resolveSettings({ ...wrong, findRegion })).toEqual({ on: false, because: 'USE_S3 is not set' })
+  })
+
+  it.each<[what: string, given: Given, problem: string]>([
+    [
+      'a word that is neither yes nor no',
+      { shell: { USE_S3: 'maybe' } },
+      'USE_S3 has to be one of 1, true, yes, on, 0, false, no, off, and is "maybe"',
+    ],
+    ['a number', { options: { enabled: 2 } }, 'option `enabled` has to be one of'],
+    [
+      "a function's answer",
+      { options: { enabled: () => 'yes' } },
+      'option `enabled`\'s answer has to be true or false, and is "yes"',
+    ],
+    ['a promise', { options: { enabled: async () => true } }, "option `enabled`'s answer has to be true or false"],
+    ['an unknown option, also where it is off', { options: { buckett: 'x' } }, 'unknown option `buckett`'],
+  ])('refuses %s', async (_what, given, problem) => {
+    expect(await messageOf(decide(given))).toContain(`static-s3: a setting is wrong\n  - ${problem}`)
+  })
+
+  it('takes null for no options', async () => {
+    const given = { ...input({}), options: null as unknown as Options }
+    expect(await resolveSettings(given)).toEqual({ on: false, because: 'USE_S3 is not set' })
+  })
+})
+
+describe('booleans', () => {
+  it.each([
+    ...['1', 'true', 'True', 'TRUE', 'yes', 'Yes', 'on', 'ON', ' true '].map((text) => [text, true] as const),
+    ...['0', 'false', 'False', 'FALSE', 'no', 'No', 'off', 'OFF', ' false '].map((text) => [text, false] as const),
+  ])('%j is %s', async (text, means) => {
+    expect((await resolveEnv({ AWS_S3_FILE_OVERWRITE: text })).fileOverwrite).toBe(means)
+    expect((await resolve({ options: { fileOverwrite: text } })).fileOverwrite).toBe(means)
+  })
+
+  it.each(['2', 'y', 'enabled', 'none', '[]'])('%j is neither', async (text) => {
+    expect(await messageOf(resolveEnv({ AWS_S3_FILE_OVERWRITE: text }))).toBe(
+      `static-s3: a setting is wrong\n  - AWS_S3_FILE_OVERWRITE has to be one of 1, true, yes, on, 0, false, no, off, and is ${JSON.stringify(text)}`,
+    )
+  })
+})
+
+describe('problems', () => {
+  it('are reported all at once', async () => {
+    const message = await messageOf(
+      resolve({
+        options: { bucket: 'My_Bucket', regoin: 'eu-west-1', concurrency: 0, include: [1] },
+        shell: { AWS_LOCATION: '../up', AWS_S3_OBJECT_PARAMETERS: '{', AWS_QUERYSTRING_AUTH: 'True' },
+      }),
+    )
+    expect(message).toBe(
+      [
+        'static-s3: 7 settings are wrong',
+        '  - unknown option `regoin`: did you mean `region`?',
+        '  - option `bucket` has to be 3 to 63 lower-case letters, digits, single dots and hyphens, and no IP address, and is "My_Bucket"',
+        '  - AWS_LOCATION must not have `..`, `.` or an empty part in it, encoded or not: it would lead out of itself, and is "../up"',
+        '  - AWS_S3_OBJECT_PARAMETERS has to be a JSON object such as {"StorageClass": "STANDARD_IA"}',
+        '  - option `include` has to be a glob or a list of globs, none with a `!` before it, and is [1]',
+        '  - option `concurrency` has to be a whole number from 1 to 256, and is 0',
+        '  - AWS_QUERYSTRING_AUTH has to be off: signed URLs expire, and files that are cached for a year outlive them, and is "True"',
+      ].join('\n'),
+    )
+  })
+
+  it('name a missing bucket once, with both ways to name it', async () => {
+    for (const shell of [{}, { AWS_STORAGE_BUCKET_NAME: '' }, { AWS_STORAGE_BUCKET_NAME: '  ' }]) {
+      expect(await messageOf(resolveSettings(input({ options: { enabled: true }, shell })))).toBe(
+        'static-s3: a setting is wrong\n  - no bucket is named: set AWS_STORAGE_BUCKET_NAME, or the option `bucket`',
+      )
+    }
+    expect(await messageOf(resolveSettings(input({ options: { enabled: true, bucket: 5 } })))).toBe(
+      'static-s3: a setting is wrong\n  - option `bucket` has to be a string, and is 5',
+    )
+  })
+
+  it('has the message for a stack, so that no bundler prints ours', async () => {
+    const error = await resolve({ options: { concurrency: 0 } }).catch((reason: Error) => reason)
+    expect((error as Error).stack).toBe((error as Error).message)
+  })
+
+  it.each<[option: string, suggestion: string]>([
+    ['buckets', ': did you mean `bucket`?'],
+    ['Bucket', ': did you mean `bucket`?'],
+    ['custom_domain', ': did you mean `customDomain`?'],
+    ['sourcemaps', ': did you mean `sourceMaps`?'],
+    ['sourcemap', ': did you mean `sourceMaps`?'],
+    ['cachecontrol', ': did you mean `cacheControl`?'],
+    ['drrr', ': known are enabled, bucket, location, '],
+    ['accessKeyId', ': known are enabled, '],
+    ['toString', ': known are enabled, '],
+  ])('an unknown option: %s', async (option, suggestion) => {
+    expect(await messageOf(resolve({ options: { [option]: 'x' } }))).toContain(
+      `static-s3: a setting is wrong\n  - unknown option \`${option}\`${suggestion}`,
+    )
+  })
+
+  it.each<[option: keyof Options, value: unknown, problem: string]>([
+    ['location', 5, 'option `location` has to be a string, and is 5'],
+    ['region', ['eu-west-1'], 'option `region` has to be a string, and is ["eu-west-1"]'],
+    ['customDomain', {}, 'option `customDomain` has to be a string, and is {}'],
+    ['endpoint', true, 'option `endpoint` has to be a string, and is true'],
+    ['addressingStyle', 'host', 'option `addressingStyle` has to be one of "auto", "path", "virtual", and is "host"'],
+    ['acl', 'public', 'option `acl` has to be one of private, public-read, '],
+    ['sourceMaps', true, 'option `sourceMaps` has to be one of "exclude", "public", and is true'],
+    ['rewrite', true, 'option `rewrite` has to be one of "urls", "base", false, and is true'],
+    ['onError', 'ignore', 'option `onError` has to be one of "fail", "warn", and is "ignore"'],
+    ['concurrency', '8', 'option `concurrency` has to be a whole number from 1 to 256, and is "8"'],
+    ['concurrency', 1.5, 'option `concurrency` has to be a whole number from 1 to 256, and is 1.5'],
+    ['concurrency', 257, 'option `concurrency` has to be a whole number from 1 to 256, and is 257'],
+    ['concurrency', Number.NaN, 'option `concurrency` has to be a whole number from 1 to 256, and is '],
+    ['lockTimeout', -1, 'option `lockTimeout` has to be a whole number from 0 to 86400, and is -1'],
+    ['lockTimeout', 86_401, 'option `lockTimeout` has to be a whole number from 0 to 86400, and is 86401'],
+    ['lockTimeout', '30', 'option `lockTimeout` has to be a whole number from 0 to 86400, and is "30"'],
+    ['force', 'sure', 'option `force` has to be one of 1, true, yes, on, 0, false, no, off, and is "sure"'],
+    ['exclude', /x/, 'option `exclude` has to be a glob or a list of globs'],
+    ['exclude', '', 'option `exclude` has to be a glob or a list of globs, none with a `!` before it, and is ""'],
+    [
+      'include',
+      () => true,
+      'option `include` has to be a glob or a list of globs, none with a `!` before it, and is a function',
+    ],
+    ['cacheControl', 'max-age=60', 'option `cacheControl` has to be { fingerprinted, other }, and is "max-age=60"'],
+    ['cacheControl', { others: 'x' }, 'option `cacheControl` has an unknown `others`: did you mean `other`?'],
+    [
+      'cacheControl',
+      { other: 60 },
+      'option `cacheControl.other` has to be a string of printable ASCII characters, and is 60',
+    ],
+    ['cacheControl', { other: 'a\r\nX-Evil: b' }, 'option `cacheControl.other` '],
+    ['rules', { match: '*' }, 'option `rules` has to be a list of rules such as'],
+    ['rules', [{ cacheControl: 'x' }], 'option `rules[0]` needs `match`, a glob or a list of globs'],
+    ['rules', [{ match: [] }], 'option `rules[0]` needs `match`, a glob or a list of globs'],
+    ['rules', [null], 'option `rules[0]` has to be an object'],
+    ['rules', ['*.js'], 'option `rules[0]` has to be an object'],
+    [
+      'rules',
+      [{ match: '*' }, { match: '*', cachecontrol: 'x' }],
+      'option `rules[1]` has an unknown `cachecontrol`: did you mean `cacheControl`?',
+    ],
+    ['rules', [{ match: '*', constructor: 'x' }], 'option `rules[0]` has an unknown `constructor`'],
+    ['rules', [{ match: '*', metadata: { a: 1 } }], 'option `rules[0]` has a wrong '],
+    ['rules', [{ match: '*', expires: 'soon' }], 'option `rules[0]` has a wrong '],
+    ['rules', [{ match: '*', acl: 'public' }], 'option `rules[0]` has a wrong '],
+    ['objectParameters', 'x', 'option `objectParameters` has to be a JSON object such as'],
+    ['objectParameters', [], 'option `objectParameters` has to be a JSON object such as'],
+    [
+      'objectParameters',
+      { Body: 'x' },
+      'option `objectParameters` has Body, which is not a PutObject parameter for many files: leave it out',
+    ],
+    [
+      'objectParameters',
+      { cacheControl: 'x' },
+      'option `objectParameters` has cacheControl, which is not a PutObject parameter',
+    ],
+    [
+      'objectParameters',
+      { constructor: 'x' },
+      'option `objectParameters` has constructor, which is not a PutObject parameter',
+    ],
+    [
+      'objectParameters',
+      { BucketKeyEnabled: 'yes' },
+      'option `objectParameters` has a wrong BucketKeyEnabled: it has to be true or false, and is "yes"',
+    ],
+    [
+      'objectParameters',
+      { Expires: 'soon' },
+      'option `objectParameters` has a wrong Expires: it has to be a date such as',
+    ],
+    [
+      'objectParameters',
+      { Expires: null },
+      'option `objectParameters` has a wrong Expires: it has to be a date such as',
+    ],
+    [
+      'objectParameters',
+      { StorageClass: 'A\nB' },
+      'option `objectParameters` has a wrong StorageClass: it has to be a string',
+    ],
+    ['objectParameters', { ACL: 'public' }, 'option `objectParameters` has a wrong ACL'],
+  ])('%s: %j', async (option, value, problem) => {
+    const message = await messageOf(resolve({ options: { [option]: value } }))
+    expect(message).toContain('static-s3: a setting is wrong\n')
+    expect(message).toContain(`  - ${problem}`)
+  })
+
+  it.each<[variable: string, value: string, problem: string]>([
+    [
+      'AWS_S3_OBJECT_PARAMETERS',
+      "{'CacheControl': 'max-age=86400'}",
+      'has to be a JSON object such as {"StorageClass": "STANDARD_IA"}',
+    ],
+    ['AWS_S3_OBJECT_PARAMETERS', 'null', 'has to be a JSON object such as {"StorageClass": "STANDARD_IA"}'],
+    ['AWS_S3_OBJECT_PARAMETERS', '["a"]', 'has to be a JSON object such as'],
+    [
+      'AWS_S3_OBJECT_PARAMETERS',
+      '{"Key": "x"}',
+      'has Key, which is not a PutObject parameter for many files: leave it out',
+    ],
+    ['AWS_S3_URL_PROTOCOL', 'ftp:', 'has to be "https:" or "http:", and is "ftp:"'],
+    ['AWS_S3_ADDRESSING_STYLE', 'dns', 'has to be one of "auto", "path", "virtual", and is "dns"'],
+    ['AWS_DEFAULT_ACL', 'none', 'has to be one of private, public-read, '],
+    [
+      'AWS_QUERYSTRING_AUTH',
+      'True',
+      'has to be off: signed URLs expire, and files that are cached for a year outlive them, and is "True"',
+    ],
+    ['AWS_QUERYSTRING_AUTH', '1', 'has to be off'],
+    ['AWS_QUERYSTRING_AUTH', 'maybe', 'has to be one of 1, true, yes, on, 0, false, no, off, and is "maybe"'],
+    [
+      'AWS_S3_SIGNATURE_VERSION',
+      's3',
+      'has to be "s3v4", the only signature that S3 still takes everywhere, and is "s3"',
+    ],
+    ['AWS_S3_VERIFY', 'False', 'has to be on: TLS is always verified'],
+    [
+      'AWS_S3_VERIFY',
+      '/etc/ca.pem',
+      'has to be on: TLS is always verified (NODE_EXTRA_CA_CERTS=file.pem adds a certificate authority)',
+    ],
+  ])('%s=%s', async (variable, value, problem) => {
+    const message = await messageOf(resolveEnv({ [variable]: value }))
+    expect(message).toContain('static-s3: a setting is wrong\n')
+    expect(message).toContain(`  - ${variable} ${problem}`)
+  })
+})
+
+describe('location', () => {
+  it.each<[given: string, means: string]>([
+    ['static', 'static'],
+    ['/static/', 'static'],
+    ['///static///', 'static'],
+    [' static ', 'static'],
+    ['a/b/c', 'a/b/c'],
+    ['..a', '..a'],
+    ['a..b/c.', 'a..b/c.'],
+    ['...', '...'],
+    ['A-b_c.d~e/1', 'A-b_c.d~e/1'],
+    ['.well-known', '.well-known'],
+    ['.static-s3x', '.static-s3x'],
+    ['static/.static-s3', 'static/.static-s3'],
+    ['', ''],
+    ['/', ''],
+    ['   ', ''],
+  ])('%j is %j', async (given, means) => {
+    expect((await resolveEnv({ AWS_LOCATION: given })).location).toBe(means)
+    expect((await resolve({ options: { location: given } })).location).toBe(means)
+  })
+
+  it.each<[given: string, problem: string]>([
+    ['..', 'must not have `..`'],
+    ['../static', 'must not have `..`'],
+    ['static/../..', 'must not have `..`'],
+    ['static/..', 'must not have `..`'],
+    ['.', 'must not have `..`'],
+    ['a/./b', 'must not have `..`'],
+    ['a//b', 'must not have `..`'],
+    ['%2e%2e', 'must not have `..`'],
+    ['a/%2E%2e/b', 'must not have `..`'],
+    ['a/.%2e', 'must not have `..`'],
+    ['a/%2e', 'must not have `..`'],
+    ['https://cdn.example.com/static', 'has to be a folder in the bucket, not a URL'],
+    ['s3://bucket/static', 'has to be a folder in the bucket, not a URL'],
+    ['C:\\static', 'has to be a folder in the bucket, not a URL'],
+    ['a\\b', 'has to be letters, digits and - _ . ~ /'],
+    ['a\nb', 'has to be letters, digits and - _ . ~ /'],
+    ['a\u0000b', 'has to be letters, digits and - _ . ~ /'],
+    ['my files', 'has to be letters, digits and - _ . ~ /'],
+    ['größe', 'has to be letters, digits and - _ . ~ /'],
+    ['a%20b', 'has to be letters, digits and - _ . ~ /'],
+    ['a+b', 'has to be letters, digits and - _ . ~ /'],
+    ['a#b?c', 'has to be letters, digits and - _ . ~ /'],
+    ['a/%252e%252e/b', 'has to be letters, digits and - _ . ~ /'],
+    ['..\\admin', 'has to be letters, digits and - _ . ~ /'],
+    ['a/..\\..', 'has to be letters, digits and - _ . ~ /'],
+    ['..%2fadmin', 'has to be letters, digits and - _ . ~ /'],
+    ['..%5cadmin', 'has to be letters, digits and - _ . ~ /'],
+    ['static/../.static-s3', 'must not have `..`'],
+    ['./.static-s3', 'must not have `..`'],
+    ['//other-host/static/..', 'must not have `..`'],
+    ['.static-s3', 'must not begin with .static-s3, where the records are'],
+    ['/.static-s3/static', 'must not begin with .static-s3, where the records are'],
+  ])('%j is refused', async (given, problem) => {
+    expect(await messageOf(resolveEnv({ AWS_LOCATION: given }))).toContain(`  - AWS_LOCATION ${problem}`)
+    expect(await messageOf(resolve({ options: { location: given } }))).toContain(`  - option \`location\` ${problem}`)
+  })
+})
+
+describe('bucket', () => {
+  it.each(['abc', 'a.b.c', 'my-bucket-1', '123', 'a'.repeat(63), 'my-alias-x1y2z3-s3alias'])('%s', async (bucket) => {
+    expect((await resolve({ options: { bucket } })).bucket).toBe(bucket)
+  })
+
+  it.each<[bucket: string, problem: string]>([
+    ['ab', 'has to be 3 to 63 lower-case letters'],
+    ['a'.repeat(64), 'has to be 3 to 63 lower-case letters'],
+    ['My-Bucket', 'has to be 3 to 63 lower-case letters'],
+    ['my_bucket', 'has to be 3 to 63 lower-case letters'],
+    ['-bucket', 'has to be 3 to 63 lower-case letters'],
+    ['bucket.', 'has to be 3 to 63 lower-case letters'],
+    ['büro', 'has to be 3 to 63 lower-case letters'],
+    ['my..bucket', 'has to be'],
+    ['192.168.5.4', 'has to be'],
+    ['bucket/static', 'has to be the bare name of the bucket (a folder in it goes into AWS_LOCATION)'],
+    ['s3://bucket', 'has to be the bare name of the bucket'],
+    ['https://bucket.s3.amazonaws.com', 'has to be the bare name of the bucket'],
+    ['a\\b', 'has to be the bare name of the bucket'],
+    [
+      'arn:aws:s3:us-east-1:123456789012:accesspoint/site',
+      "is an ARN: name the bucket itself, or the access point's alias",
+    ],
+  ])('%s is refused', async (bucket, problem) => {
+    expect(await messageOf(resolve({ options: { bucket } }))).toContain(`  - option \`bucket\` ${problem}`)
+  })
+
+  describe('in another store than AWS', () => {
+    const endpoint = 'https://s3.example.com'
+    it.each(['My_Bucket', 'ab', 'UPPER.case'])('%s', async (bucket) => {
+      expect((await resolve({ options: { bucket, endpoint } })).bucket).toBe(bucket)
+    })
+    it.each(['a b', 'a/b', 'a:b', 'ü', '..', '.'])('%s is refused', async (bucket) => {
+      expect(await messageOf(resolve({ options: { bucket, endpoint } }))).toContain('  - option `bucket` has to be')
+    })
+  })
+})
+
+describe('customDomain', () => {
+  it.each<[given: string, publicUrl: string]>([
+    ['cdn.example.com', 'https://cdn.example.com/static/'],
+    ['cdn.example.com/', 'https://cdn.example.com/static/'],
+    ['https://cdn.example.com', 'https://cdn.example.com/static/'],
+    ['HTTPS://cdn.example.com', 'https://cdn.example.com/static/'],
+    ['https://cdn.example.com//', 'https://cdn.example.com/static/'],
+    ['//cdn.example.com', 'https://cdn.example.com/static/'],
+    ['http://localhost:9000', 'http://localhost:9000/static/'],
+    ['cdn.example.com:8443', 'https://cdn.example.com:8443/static/'],
+    ['localhost:9000/my-bucket', 'https://localhost:9000/my-bucket/static/'],
+    ['cdn.example.com/site/assets/', 'https://cdn.example.com/site/assets/static/'],
+    ['[::1]:9000', 'https://[::1]:9000/static/'],
+  ])('%s', async (customDomain, publicUrl) => {
+    expect((await resolve({ options: { customDomain } })).publicUrl).toBe(publicUrl)
+  })
+
+  it.each([
+    'cdn example.com',
+    'a\\b',
+    'cdn.example.com?x=1',
+    'cdn.example.com#x',
+    'ftp://cdn.example.com',
+    'https://',
+    'a:b:c',
+    'cdn.example.com/../x',
+    'cdn.example.com/x/..',
+    'cdn.example.com/%2e%2E/x',
+    'cdn.example.com/.%2e',
+    'cdn.example.com//x',
+    'cdn.example.com/..%2fx',
+    'cdn.example.com/..%5Cx',
+    'cdn.example.com/%252e%252e/x',
+    'cdn.example.com\\..\\x',
+  ])('%s is refused', async (customDomain) => {
+    expect(await messageOf(resolve({ options: { customDomain } }))).toContain(
+      '  - option `customDomain` has to be a domain such as cdn.example.com',
+    )
+  })
+})
+
+describe('endpoint', () => {
+  it.each<[given: string, means: string]>([
+    ['https://s3.example.com', 'https://s3.example.com'],
+    ['http://127.0.0.1:9000/', 'http://127.0.0.1:9000'],
+    ['https://gateway.example.com/s3/', 'https://gateway.example.com/s3'],
+  ])('%s', async (endpoint, means) => {
+    expect((await resolve({ options: { endpoint } })).endpoint).toBe(means)
+  })
+
+  it.each<[given: string, problem: string]>([
+    ['s3.example.com', 'has to be a URL such as https://s3.example.com, and is "s3.example.com"'],
+    ['localhost:9000', 'has to be a URL such as https://s3.example.com, and is "localhost:9000"'],
+    ['ftp://s3.example.com', 'has to be a URL such as https://s3.example.com, and is "ftp://s3.example.com"'],
+    ['https://', 'has to be a URL such as https://s3.example.com, and is "https://"'],
+    ['https://s3.example.com?x=1', 'must not have a query or a fragment'],
+    ['https://s3.example.com#x', 'must not have a query or a fragment'],
+    ['https://s3.example.com/?', 'must not have a query or a fragment'],
+    ['https://s3.example.com/..', 'must not have `..`'],
+    ['https://s3.example.com/s3/../admin/', 'must not have `..`'],
+    ['https://s3.example.com/./s3', 'must not have `..`'],
+    ['https://s3.example.com//s3', 'must not have `..`'],
+    ['https:///s3.example.com/s3', 'must not have `..`'],
+    ['https://s3.example.com/%2e%2E/s3', 'must not have `..`'],
+    ['https://s3.example.com/%252e%252e/s3', 'must not have `..`'],
+    ['https://s3.example.com/..%2fs3', 'must not have `..`'],
+    ['https://s3.example.com\\..\\s3', 'must not have `..`'],
+    ['https://user:pass@s3.example.com', 'must not have credentials in it'],
+  ])('%s is refused', async (endpoint, problem) => {
+    expect(await messageOf(resolve({ options: { endpoint } }))).toContain(`  - option \`endpoint\` ${problem}`)
+  })
+})
+
+describe('an endpoint without TLS', () => {
+  const warnings = async (endpoint: string) => (await resolve({ options: { endpoint } })).warnings
+
+  it.each([
+    'http://s3.example.com',
+    'http://s3.example.com:9000/store',
+    'HTTP://S3.EXAMPLE.COM',
+    'http://8.8.8.8:9000',
+    'http://172.15.0.1',
+    'http://172.32.0.1',
+    'http://192.169.0.1',
+    'http://11.0.0.1',
+    'http://10.example.com',
+    'http://127.0.0.1.example.com',
+    'http://localhost.example.com',
+    'http://internal.example.com',
+    'http://[2001:db8::1]:9000',
+  ])('%s: a warning, in one line', async (endpoint) => {
+    expect(await warnings(endpoint)).toEqual([
+      'option `endpoint` begins with http: your secret key is never sent, but whoever is on the way can read what is uploaded ' +
+        'and change what arrives; use https',
+    ])
+  })
+
+  it.each([
+    'http://localhost:9000',
+    'http://s3.localhost:9000',
+    'http://127.0.0.1:9000',
+    'http://127.8.8.8',
+    'http://0x7f.1',
+    'http://0.0.0.0:9000',
+    'http://[::1]:9000',
+    'http://[fd12:3456::1]',
+    'http://[fe80::1]',
+    'http://10.1.2.3',
+    'http://192.168.0.5:9000',
+    'http://169.254.1.1',
+    'http://172.16.0.1',
+    'http://172.31.255.255',
+    'http://minio:9000',
+    'http://host.docker.internal:9000',
+    'http://minio.storage.svc.cluster.local',
+    'https://s3.example.com',
+    'https://8.8.8.8',
+  ])('%s: none, in this machine or its own network, or with TLS', async (endpoint) => {
+    expect(await warnings(endpoint)).toEqual([])
+  })
+
+  it('is told under the name of its variable', async () => {
+    const { warnings } = await resolveEnv({ AWS_ENDPOINT_URL_S3: 'http://s3.example.com' })
+    expect(warnings.join()).toMatch(/^AWS_ENDPOINT_URL_S3 begins with http/)
+  })
+})
+
+describe('region', () => {
+  it.each(['eu-central-1', 'us-gov-west-1', 'cn-north-1', 'ap-southeast-5'])('%s', async (region) => {
+    expect((await resolve({ options: { region } })).region).toBe(region)
+  })
+
+  it('may be auto where the endpoint is not AWS', async () => {
+    const options = { region: 'auto', endpoint: 'https://s3.example.com' }
+    expect((await resolve({ options })).region).toBe('auto')
+  })
+
+  it.each(['EU-Central-1', 'eu central 1', 'eu-central-1/', 'eu_central_1'])('%s is refused', async (region) => {
+    expect(await messageOf(resolve({ options: { region } }))).toContain(
+      `  - option \`region\` has to be a region such as eu-central-1, and is ${JSON.stringify(region)}`,
+    )
+  })
+
+  it('is refused when it is auto on AWS, which has no such region', async () => {
+    expect(await messageOf(resolve({ options: { region: 'auto' } }))).toContain('  - option `region` ')
+  })
+
+  it('is asked of the SDK, with the profile, only when nothing names it', async () => {
+    const asked: (string | undefined)[] = []
+    const findRegion = async (profile: string | undefined) => {
+      asked.push(profile)
+      return 'eu-north-1'
+    }
+    const options = { enabled: true, bucket: 'my-bucket' }
+    await resolveSettings({ ...input({ options, shell: { AWS_REGION: 'eu-west-1' } }), findRegion })
+    expect(asked).toEqual([])
+    const found = await settingsOf(resolveSettings({ ...input({ options }), findRegion }))
+    expect(found).toMatchObject({
+      region: 'eu-north-1',
+      publicUrl: 'https://my-bucket.s3.eu-north-1.amazonaws.com/static/',
+    })
+    await resolveSettings({ ...input({ options, files: { AWS_PROFILE: 'work' } }), findRegion })
+    expect(asked).toEqual([undefined, 'work'])
+  })
+
+  it('is not asked for when there are problems', async () => {
+    const findRegion = () => Promise.reject(new Error('asked'))
+    expect(await messageOf(resolveSettings({ ...input({ options: { enabled: true } }), findRegion }))).toContain(
+      'no bucket is named',
+    )
+  })
+})
+
+describe('credentials', () => {
+  const pair = (id: string, prefix = 'AWS_') => ({
+    [`${prefix}ACCESS_KEY_ID`]: id,
+    [`${prefix}SECRET_ACCESS_KEY`]: `secret of ${id}`,
+  })
+  const keys = (id: string, sessionToken?: string) => ({
+    accessKeyId: id,
+    secretAccessKey: `secret of ${id}`,
+    sessionToken,
+  })
+
+  it.each<[what: string, shell: Variables, files: Variables, source: Settings['credentials']]>([
+    ['nothing: the chain', {}, {}, undefined],
+    ["the shell's own", pair('SHELL'), {}, keys('SHELL')],
+    ["the shell's own and a profile: the chain", { ...pair('SHELL'), AWS_PROFILE: 'dev' }, {}, undefined],
+    ["the shell's own beat those of a .env file", pair('SHELL'), pair('FILE'), keys('SHELL')],
+    ["the shell's own beat AWS_S3_ ones of a .env file", pair('SHELL'), pair('FILE', 'AWS_S3_'), keys('SHELL')],
+    ["the shell's AWS_S3_ ones: handed over", pair('SHELL', 'AWS_S3_'), {}, keys('SHELL')],
+    ['AWS_S3_ ones beat the others', { ...pair('S3', 'AWS_S3_'), ...pair('AWS') }, {}, keys('S3')],
+    ['those of a .env file: handed over', {}, pair('FILE'), keys('FILE')],
+    ['AWS_S3_ ones of a .env file: handed over', {}, pair('FILE', 'AWS_S3_'), keys('FILE')],
+    ['with a session token', {}, { ...pair('FILE'), AWS_SESSION_TOKEN: 'token' }, keys('FILE', 'token')],
+    [
+      "with a session token under django-storages' name",
+      {},
+      { ...pair('FILE'), AWS_SECURITY_TOKEN: 'token' },
+      keys('FILE', 'token'),
+    ],
+    ["not with the shell's session token", { AWS_SESSION_TOKEN: 'other' }, pair('FILE'), keys('FILE')],
+    ['an empty pair is none', { AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' }, pair('FILE'), keys('FILE')],
+    ['a profile in the shell', { AWS_PROFILE: 'work' }, {}, { profile: 'work' }],
+    ['a profile in a .env file', {}, { AWS_PROFILE: 'work' }, { profile: 'work' }],
+    ["django-storages' name for a profile", {}, { AWS_S3_SESSION_PROFILE: 'work' }, { profile: 'work' }],
+    ["the shell's profile beats keys of a .env file", { AWS_PROFILE: 'work' }, pair('FILE'), { profile: 'work' }],
+    ['keys beat a profile', {}, { ...pair('FILE'), AWS_PROFILE: 'work' }, keys('FILE')],
+    [
+      "the shell's web identity (OIDC) beats keys of a .env file",
+      { AWS_WEB_IDENTITY_TOKEN_FILE: '/token', AWS_ROLE_ARN: 'arn' },
+      pair('FILE'),
+      undefined,
+    ],
+    [
+      "the shell's container role beats keys of a .env file",
+      { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/x' },
+      pair('FILE'),
+      undefined,
+    ],
+  ])('%s', async (_what, shell, files, source) => {
+    expect((await resolveEnv(shell, files)).credentials).toEqual(source)
+  })
+
+  it.each<[shell: Variables, files: Variables, problem: string]>([
+    [{ AWS_ACCESS_KEY_ID: 'AKIA' }, {}, 'AWS_ACCESS_KEY_ID is set without AWS_SECRET_ACCESS_KEY: set both, or neither'],
+    [
+      { AWS_SECRET_ACCESS_KEY: 'hush' },
+      {},
+      'AWS_SECRET_ACCESS_KEY is set without AWS_ACCESS_KEY_ID: set both, or neither',
+    ],
+    [
+      { AWS_S3_ACCESS_KEY_ID: 'AKIA' },
+      {},
+      'AWS_S3_ACCESS_KEY_ID is set without AWS_S3_SECRET_ACCESS_KEY: set both, or neither',
+    ],
+    [
+      { AWS_ACCESS_KEY_ID: 'AKIA', AWS_SECRET_ACCESS_KEY: '' },
+      {},
+      'AWS_ACCESS_KEY_ID is set without AWS_SECRET_ACCESS_KEY',
+    ],
+    [
+      {},
+      { AWS_SECRET_ACCESS_KEY: 'hush' },
+      'AWS_SECRET_ACCESS_KEY is set in a .env file without AWS_ACCESS_KEY_ID: set both, or neither',
+    ],
+    [
+      {},
+      { AWS_S3_SECRET_ACCESS_KEY: 'hush' },
+      'AWS_S3_SECRET_ACCESS_KEY is set in a .env file without AWS_S3_ACCESS_KEY_ID',
+    ],
+  ])('half a pair: %j %j', async (shell, files, problem) => {
+    const message = await messageOf(resolveEnv(shell, files))
+    expect(message).toContain(`static-s3: a setting is wrong\n  - ${problem}`)
+    expect(message).not.toContain('hush')
+    expect(message).not.toContain('AKIA')
+  })
+})
+
+describe('secrets of .env files', () => {
+  const value = 'd8f1-4b7e-9a2c'
+
+  it('are handed on, but for those that may be published', async () => {
+    const files = { SENTRY_AUTH_TOKEN: value, DB_PASSWORD: 'hunter2hunter2', MAPS_TOKEN: 'pk.12345678' }
+    const named = (settings: Settings) => settings.secrets.map(({ name }) => name)
+    expect(named(await resolve({ files }))).toEqual(['SENTRY_AUTH_TOKEN', 'DB_PASSWORD', 'MAPS_TOKEN'])
+    for (const [allowSecrets, left] of [
+      [['MAPS_TOKEN', 'DB_PASSWORD'], ['SENTRY_AUTH_TOKEN']],
+      ['MAPS_TOKEN', ['SENTRY_AUTH_TOKEN', 'DB_PASSWORD']],
+      [['NOT_THERE'], ['SENTRY_AUTH_TOKEN', 'DB_PASSWORD', 'MAPS_TOKEN']],
+      [['maps_token'], ['SENTRY_AUTH_TOKEN', 'DB_PASSWORD', 'MAPS_TOKEN']],
+      [[], ['SENTRY_AUTH_TOKEN', 'DB_PASSWORD', 'MAPS_TOKEN']],
+    ]) {
+      expect(named(await resolve({ options: { allowSecrets }, files }))).toEqual(left)
+    }
+  })
+
+  it.each([5, true, { MAPS_TOKEN: value }, [value, 5], ['hush-hush value'], ''])(
+    'allowSecrets: %j is no list of names, and what is there instead is not shown',
+    async (allowSecrets) => {
+      const message = await messageOf(resolve({ options: { allowSecrets } }))
+      expect(message).toContain("  - option `allowSecrets` has to be a list of variables' names")
+      expect(message).not.toMatch(/hush|d8f1/)
+    },
+  )
+
+  it('are not in what a problem with another setting says', async () => {
+    const message = await messageOf(resolve({ options: { concurrency: 0 }, files: { DB_PASSWORD: value } }))
+    expect(message).toContain('concurrency')
+    expect(message).not.toContain(value)
+  })
+})
+
+describe('a secret is in no message', () => {
+  it.each<[what: string, given: Given]>([
+    ['as an option that is none', { options: { secretAccessKey: 'hush-hush' } }],
+    ['beside other problems', { options: { concurrency: 0 }, files: { AWS_SECRET_ACCESS_KEY: 'hush-hush' } }],
+    ["in the endpoint's URL", { options: { endpoint: 'https://user:hush-hush@s3.example.com' } }],
+    ["in the endpoint's URL, of a wrong protocol", { options: { endpoint: 'ftp://user:hush-hush@s3.example.com' } }],
+    ["in the endpoint's URL, which is none", { options: { endpoint: 'https://user:hush-hush@s3.example.com:port' } }],
+    ['in the domain', { options: { customDomain: 'https://user:hush-hush@cdn.example.com' } }],
+    ['in the domain, without a name', { options: { customDomain: 'https://:hush-hush@cdn.example.com' } }],
+    ['in parameters', { options: { objectParameters: { SSECustomerKey: 'hush-hush' } } }],
+  ])('%s', async (_what, given) => {
+    const message = await messageOf(resolve(given))
+    expect(message).toContain('static-s3: ')
+    expect(message).not.toContain('hush')
+  })
+})
+
+describe('what Django people write', () => {
+  it.each([
+    'AWS_S3_CUSTOM_DOMAIN',
+    'AWS_LOCATION',
+    'AWS_S3_ENDPOINT_URL',
+    'AWS_S3_REGION_NAME',
+    'AWS_QUERYSTRING_AUTH',
+    'AWS_S3_SIGNATURE_VERSION',
+    'AWS_S3_VERIFY',
+    'AWS_DEFAULT_ACL',
+    'AWS_S3_OBJECT_PARAMETERS',
+    'AWS_S3_URL_PROTOCOL',
+  ])('%s=None is not set', async (variable) => {
+    expect(await resolveEnv({ [variable]: 'None' })).toEqual(await resolveEnv({}))
+  })
+
+  it.each(['False', 'cdn', 'static'])('AWS_S3_CUSTOM_DOMAIN=%s is no domain', async (value) => {
+    expect(await messageOf(resolveEnv({ AWS_S3_CUSTOM_DOMAIN: value }))).toContain('has to be a domain such as')
+  })
+})
+
+describe('an endpoint', () => {
+  const bucket = { AWS_STORAGE_BUCKET_NAME: 'my-bucket' }
+
+  it.each(['https://my-bucket.nyc3.digitaloceanspaces.com', 'https://store.example.com/my-bucket'])(
+    'with the bucket in it is refused: %s',
+    async (AWS_S3_ENDPOINT_URL) => {
+      expect(await messageOf(resolveEnv({ ...bucket, AWS_S3_ENDPOINT_URL }))).toContain('has the bucket in it')
+    },
+  )
+
+  it("of R2's needs a domain, since it serves nobody", async () => {
+    const r2 = { ...bucket, AWS_S3_ENDPOINT_URL: 'https://0123.r2.cloudflarestorage.com' }
+    expect(await messageOf(resolveEnv(r2))).toContain('set AWS_S3_CUSTOM_DOMAIN')
+    const { publicUrl } = await resolveEnv({ ...r2, AWS_S3_CUSTOM_DOMAIN: 'pub-1.r2.dev' })
+    expect(publicUrl).toBe('https://pub-1.r2.dev/static/')
+  })
+})
