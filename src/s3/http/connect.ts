@@ -46,17 +46,21 @@ export async function connect(
   const socket = connectTcp({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 1000 })
   socket.unref()
   opening(socket)
-  const late = () => socket.destroy(Object.assign(new Error(`no connection to ${host}`), { name: 'TimeoutError' }))
-  const timer = setTimeout(late, CONNECT_TIMEOUT).unref()
+  let isLate = false
+  const giveUp = () => {
+    isLate = true
+    socket.destroy()
+  }
+  const timer = setTimeout(giveUp, CONNECT_TIMEOUT).unref()
   try {
     await connected(socket, 'connect')
     const stream = proxy?.origin.isSecure ? await encrypt(socket, proxy.origin, {}) : socket
     if (!origin.isSecure) return stream
     if (proxy) await openTunnel(stream, origin, proxy)
     return await encrypt(stream, origin, tls)
-  } catch (error) {
+  } catch (thrown) {
     socket.destroy()
-    // Without its own message, an error that two addresses have in common names neither.
+    const error = isLate ? Object.assign(new Error(`no connection to ${host}`), { name: 'TimeoutError' }) : thrown
     throw proxy ? Object.assign(error as Error, { proxy: nameOf(proxy.origin) }) : error
   } finally {
     clearTimeout(timer)
@@ -65,7 +69,8 @@ export async function connect(
 
 function connected(socket: Socket, event: 'connect' | 'secureConnect'): Promise<void> {
   return new Promise((resolve, reject) => {
-    socket.once(event, resolve).once('error', reject)
+    // For good: an error that nobody listens to ends the process.
+    socket.once(event, resolve).on('error', reject)
     socket.once('close', () => reject(Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })))
   })
 }
