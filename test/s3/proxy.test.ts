@@ -135,7 +135,9 @@ describe('behind a proxy', () => {
   it('that has no address, the message says which variable is wrong', async () => {
     own()
     vi.stubEnv('HTTP_PROXY', 'socks5://127.0.0.1')
-    await expect(list()).rejects.toThrow(/HTTP_PROXY is no URL of a proxy\. Set it with its scheme/)
+    const listed = list()
+    await vi.waitFor(() => connection.warm(4))
+    await expect(listed).rejects.toThrow(/HTTP_PROXY is no URL of a proxy\. Set it with its scheme/)
   })
 
   it('hosts that NO_PROXY names are asked directly', async () => {

@@ -2,7 +2,7 @@ import { BlockList, connect as connectTcp, isIP, isIPv6, type Socket } from 'nod
 import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls'
 import { ResponseReader } from './response.js'
 
-/** Where connections lead. */
+/** The server at the end of a connection. */
 export interface Origin {
   isSecure: boolean
   /** Without the brackets of an IPv6 address. */
@@ -18,12 +18,12 @@ export interface ProxyServer {
   authorization: string | undefined
 }
 
-/** What TLS connections to one origin share. */
+/** State that TLS connections to one origin share. */
 export interface TlsState {
   session?: Buffer | undefined
 }
 
-/** Milliseconds until a connection has to stand: TCP, the proxy's tunnel and TLS. */
+/** Milliseconds for TCP, the proxy's tunnel and TLS together. */
 const CONNECT_TIMEOUT = 10_000
 
 export function originOf({ protocol, hostname, port }: Pick<URL, 'protocol' | 'hostname' | 'port'>): Origin {
@@ -69,7 +69,7 @@ export async function connect(
 
 function connected(socket: Socket, event: 'connect' | 'secureConnect'): Promise<void> {
   return new Promise((resolve, reject) => {
-    // For good: an error that nobody listens to ends the process.
+    // Not `once`: an error without a listener ends the process.
     socket.once(event, resolve).on('error', reject)
     socket.once('close', () => reject(Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })))
   })
@@ -78,7 +78,7 @@ function connected(socket: Socket, event: 'connect' | 'secureConnect'): Promise<
 let context: SecureContext | undefined
 
 async function encrypt(socket: Socket, { host }: Origin, tls: TlsState): Promise<Socket> {
-  // Shared: each has the certificates of all authorities read anew.
+  // Shared, since each context reads the certificates of all authorities.
   context ??= createSecureContext()
   const secured = connectTls({
     socket,
