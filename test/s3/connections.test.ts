@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect as connectTcp, createServer as createTcpServer, type Socket } from 'node:net'
+import { createServer as createRawTlsServer } from 'node:tls'
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { selfSigned } from '../../fixtures/s3/self-signed.js'
 import { type Origin, proxyFor } from '../../src/s3/http/connect.js'
@@ -39,13 +40,15 @@ const get = (origin: Origin, more: Partial<HttpRequest> = {}): HttpRequest => ({
 /** A server that is told byte by byte what to say. */
 async function rawServer(
   onConnection: (socket: Socket, count: number) => void,
+  isSecure = false,
 ): Promise<Origin & { sockets: Socket[] }> {
   const sockets: Socket[] = []
-  const server = createTcpServer((socket) => {
+  const connected = (socket: Socket) => {
     sockets.push(socket)
     socket.on('error', () => {})
     onConnection(socket, sockets.length)
-  })
+  }
+  const server = isSecure ? createRawTlsServer({ key, cert }, connected) : createTcpServer(connected)
   await once(server.listen(0, '127.0.0.1'), 'listening')
   open.push({
     close() {
@@ -53,7 +56,7 @@ async function rawServer(
       for (const socket of sockets) socket.destroy()
     },
   })
-  return { isSecure: false, host: '127.0.0.1', port: (server.address() as AddressInfo).port, sockets }
+  return { isSecure, host: '127.0.0.1', port: (server.address() as AddressInfo).port, sockets }
 }
 
 const ok = (body = '', more = '') => `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n${more}\r\n${body}`
@@ -338,6 +341,26 @@ describe('a response', () => {
     expect((await connections.send(get(origin))).body.toString()).toBe('2')
   })
 
+  it.each<[what: string, env: (url: string) => Record<string, string>]>([
+    ['a handshake', () => ({})],
+    ['a tunnel', (url) => ({ HTTPS_PROXY: url })],
+  ])('is not waited for longer than ten seconds where %s does not come about', async (_what, env) => {
+    const silent = await rawServer((socket) => socket.resume())
+    const connections = connect(4, { env: env(`http://127.0.0.1:${silent.port}`) })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const sending = connections.send(get({ ...silent, isSecure: true }))
+      sending.catch(() => {})
+      while (silent.sockets.length === 0) await new Promise((done) => setImmediate(done))
+      vi.advanceTimersByTime(9999)
+      expect(await Promise.race([sending, new Promise((done) => setImmediate(done, 'waits'))])).toBe('waits')
+      vi.advanceTimersByTime(1)
+      await expect(sending).rejects.toMatchObject({ name: 'TimeoutError' })
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
   it('is not to be had where nobody listens', async () => {
     const origin = await rawServer(() => {})
     open.pop()?.close()
@@ -350,7 +373,7 @@ describe('a response', () => {
 
 describe('a proxy', () => {
   /** Tunnels, and passes on what names its host; asks for a user and password where it has them. */
-  async function startProxy(status = 200) {
+  async function startProxy(status = 200, isSecure = false) {
     const asked: string[] = []
     const proxy = await rawServer((socket) => {
       socket.once('data', (head) => {
@@ -370,25 +393,28 @@ describe('a proxy', () => {
         })
         onward.on('error', () => socket.destroy())
       })
-    })
-    return { asked, url: `http://user:p%40ss@127.0.0.1:${proxy.port}` }
+    }, isSecure)
+    return { asked, url: `${isSecure ? 'https' : 'http'}://user:p%40ss@127.0.0.1:${proxy.port}` }
   }
 
-  it('tunnels TLS, also for connections that are opened ahead', async () => {
-    const server = createTlsServer({ key, cert }, (_request, response) => void response.end('secret'))
-    await once(server.listen(0, '127.0.0.1'), 'listening')
-    open.push({ close: () => server.close().closeAllConnections() })
-    const { port } = server.address() as AddressInfo
-    const { asked, url } = await startProxy()
-    const connections = connect(4, { env: { HTTPS_PROXY: url } })
-    const origin = { isSecure: true, host: '127.0.0.1', port }
-    connections.warm(origin, 2)
-    const responses = await Promise.all([1, 2, 3].map(() => connections.send(get(origin))))
-    expect(responses.map(({ body }) => body.toString())).toEqual(['secret', 'secret', 'secret'])
-    expect(asked[0]).toBe(
-      `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nProxy-Authorization: Basic ${btoa('user:p@ss')}\r\n\r\n`,
-    )
-  })
+  it.each([false, true])(
+    'tunnels TLS, also for connections that are opened ahead; itself behind TLS: %s',
+    async (isSecure) => {
+      const server = createTlsServer({ key, cert }, (_request, response) => void response.end('secret'))
+      await once(server.listen(0, '127.0.0.1'), 'listening')
+      open.push({ close: () => server.close().closeAllConnections() })
+      const { port } = server.address() as AddressInfo
+      const { asked, url } = await startProxy(200, isSecure)
+      const connections = connect(4, { env: { HTTPS_PROXY: url } })
+      const origin = { isSecure: true, host: '127.0.0.1', port }
+      connections.warm(origin, 2)
+      const responses = await Promise.all([1, 2, 3].map(() => connections.send(get(origin))))
+      expect(responses.map(({ body }) => body.toString())).toEqual(['secret', 'secret', 'secret'])
+      expect(asked[0]).toBe(
+        `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nProxy-Authorization: Basic ${btoa('user:p@ss')}\r\n\r\n`,
+      )
+    },
+  )
 
   it('gets plain requests with the whole address', async () => {
     const { asked, url } = await startProxy()
