@@ -832,19 +832,6 @@ describe('a deploy that stopped in the middle', () => {
       await expectUnchanged()
     })
 
-    test('and no less in the second in which the release before was recorded', async () => {
-      stopped = Date.now()
-      await change({ ...ruled, 'public/index/new.txt': 'new' })
-      await build()
-      ahead -= 5000
-      await change(config())
-      await interrupt('asset', 2, 'SIGKILL')
-      muchLater()
-      await change(ruled)
-      await build()
-      expect(ofTexts()).toEqual(Array(5).fill('max-age=60'))
-    })
-
     test('and no less where another deploy was recorded while it waited for the lock', async () => {
       await change(config())
       await build()
