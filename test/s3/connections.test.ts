@@ -316,6 +316,27 @@ describe('a response', () => {
     await expect(connections.send(get(silent))).rejects.toMatchObject({ name: 'TimeoutError' })
   })
 
+  it('that trickles is not waited for without end', async () => {
+    const origin = await rawServer((socket) => {
+      socket.on('data', () => {
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n')
+        const timer = setInterval(() => socket.write('a'), 10)
+        socket.on('close', () => clearInterval(timer))
+      })
+    })
+    const begun = performance.now()
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => begun)
+    try {
+      const sending = connect(1).send(get(origin))
+      sending.catch(() => {})
+      await new Promise((done) => setTimeout(done, 50))
+      clock.mockImplementation(() => begun + 600_001)
+      await expect(sending).rejects.toMatchObject({ name: 'TimeoutError' })
+    } finally {
+      clock.mockRestore()
+    }
+  })
+
   it.each([
     'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\na',
     'HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na',
