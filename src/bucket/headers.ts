@@ -36,7 +36,7 @@ const byDefault: readonly string[] = [
   'ServerSideEncryption',
 ]
 /** What an object has where its request said nothing else. */
-const defaults: ObjectParameters = { Metadata: {}, StorageClass: 'STANDARD' }
+const defaults: ObjectParameters = { Metadata: {}, StorageClass: 'STANDARD', BucketKeyEnabled: false }
 
 /** Whether an object shows exactly the headers that are wanted. Parameters that an object doesn't show, such as an ACL, are never the same. */
 export function showsHeaders(shown: Readonly<ObjectParameters>, wanted: Readonly<ObjectParameters>): boolean {
@@ -52,8 +52,7 @@ export function showsHeaders(shown: Readonly<ObjectParameters>, wanted: Readonly
 /** Names of metadata are headers, which S3 keeps in lower case. */
 function comparable(value: unknown): string | undefined {
   if (value === undefined || typeof value === 'string') return value
-  if (value instanceof Date) return value.toISOString()
-  if (!isRecord(value)) return String(value)
+  if (!isRecord(value)) return JSON.stringify(value)
   const entries = Object.entries(value).map(([name, text]) => [name.toLowerCase(), text] as const)
   return JSON.stringify(entries.sort(([a], [b]) => (a < b ? -1 : 1)))
 }

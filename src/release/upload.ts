@@ -50,7 +50,7 @@ export function startUpload(
   const failure = (reason: unknown) =>
     new StaticS3Error(`${(reason as Error).message}\n${whatVisitorsSee(known, unknown, planned)}`, { cause: reason })
 
-  const write = async (decision: Decision, signal: AbortSignal, isStopped: () => boolean, check?: () => void) => {
+  const write = async (decision: Decision, signal: AbortSignal, isStopped: () => boolean, check: () => void) => {
     const { file, action, etag } = decision
     if (action === 'copy' && copies) {
       try {
@@ -78,11 +78,15 @@ export function startUpload(
     const carryOut = async (decision: Decision): Promise<void> => {
       if (stop.aborted) return
       const { key, group, size } = decision.file
+      let isSent = false
+      const check = () => {
+        permit?.check()
+        isSent = true
+      }
       try {
-        const check = permit && (() => permit.check())
         written.set(key, await write(decision, signal, () => stop.aborted, check))
       } catch (error) {
-        if (signal.aborted || answerOf(error).unanswered) {
+        if (isSent && (signal.aborted || answerOf(error).unanswered)) {
           unknown[group]++
           leftUnanswered ||= permit !== undefined
         }

@@ -21,7 +21,7 @@ describe('a listing', () => {
         key: decoded(Key),
         size: Number(Size),
         etag: unquote(ETag),
-        lastModified: Number.isNaN(time) ? undefined : time,
+        lastModified: time > 0 ? time : undefined,
       }
     })
     return {
@@ -138,6 +138,16 @@ describe('a listing', () => {
   })
 
   const page = (inside: string) => `<ListBucketResult><IsTruncated>false</IsTruncated>${inside}</ListBucketResult>`
+  it.each([
+    ['2026-01-02T03:04:05.678Z', Date.UTC(2026, 0, 2, 3, 4, 5, 678)],
+    ['0001-01-01T00:00:00Z', undefined],
+    ['yesterday', undefined],
+    ['', undefined],
+  ])('a time is one that a record can keep, or none: %j', (text, time) => {
+    const inside = `<Contents><Key>a</Key><LastModified>${text}</LastModified></Contents>`
+    expect(readPage(page(inside), '').objects).toMatchObject([{ lastModified: time }])
+  })
+
   const keysOf = (inside: string) => [...readPage(page(inside), '').objects].map(({ key }) => key)
 
   it.each<[what: string, text: string, key: string]>([

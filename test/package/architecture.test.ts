@@ -1,82 +1,41 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { basename, dirname, join, relative, resolve } from 'node:path'
-import ts from 'typescript'
+import { readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { codeOf, type Import, importsOf, parse, root, type Source, sources } from '../../fixtures/package/sources.js'
 
-// Holds what design.md and CONTRIBUTING say of the sources: who may import whom, and what the pure stages may touch.
+// Holds what CONTRIBUTING says of the sources: which room imports which, and what the pure stages do without.
 
-const root = resolve(import.meta.dirname, '../..')
-const src = join(root, 'src')
-
-interface Import {
-  /** A package's name, `node:…`, or a source file relative to src/ without its ending: `core/plan`. */
-  of: string
-  /** Whether that is a source file: there is a package `vite`, and a `src/vite.ts`. */
-  ours: boolean
-  kind: 'static' | 'dynamic' | 'type'
+/**
+ * The rooms, each with the rooms that it imports. `types` stands for an import of types only. Every room may import `runtime`, errors first of all.
+ */
+const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: string[] }> = {
+  '': {
+    imports: ['vite', 'webpack', 'cli', 'urls'],
+    types: ['deploy', 'files', 'settings'],
+    dynamic: ['deploy', 'vite'],
+  },
+  vite: { imports: ['urls'], types: ['deploy', 'files', 'settings'], dynamic: ['deploy'] },
+  webpack: { imports: ['urls'], types: ['deploy', 'files', 'settings'], dynamic: ['deploy'] },
+  cli: { imports: ['deploy'], types: ['settings'] },
+  deploy: {
+    imports: ['report', 'release', 'files', 'settings', 'bucket', 'urls'],
+    dynamic: ['s3/objects', 's3/http'],
+  },
+  report: { types: ['release'] },
+  release: { imports: ['files', 'bucket'], types: ['settings'] },
+  files: { imports: ['bucket', 'urls'], types: ['settings'] },
+  's3/objects': { imports: ['s3/http', 's3/errors', 'bucket', 'urls'], types: ['settings'] },
+  's3/http': { imports: ['s3/errors', 'urls'], types: ['settings', 'bucket'] },
+  's3/errors': { types: ['bucket'] },
+  settings: { imports: ['urls'], types: ['bucket'] },
+  bucket: {},
+  urls: {},
+  runtime: {},
 }
 
-interface Source {
-  /** Relative to src/, without its ending. */
-  name: string
-  text: string
-  tree: ts.SourceFile
-  imports: Import[]
-}
-
-const sources = readdirSync(src, { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts'))
-  .sort()
-  .map(read)
-
-function read(file: string): Source {
-  const text = readFileSync(join(src, file), 'utf8')
-  const tree = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true)
-  return { name: file.replaceAll('\\', '/').replace(/\.ts$/, ''), text, tree, imports: importsOf(tree) }
-}
-
-function importsOf(tree: ts.SourceFile): Import[] {
-  const imports: Import[] = []
-  const add = (specifier: ts.Node | undefined, kind: Import['kind']) => {
-    if (!specifier || !ts.isStringLiteralLike(specifier))
-      throw new Error(`${tree.fileName}: an import of no fixed name`)
-    imports.push({ of: targetOf(specifier.text, tree.fileName), ours: specifier.text.startsWith('.'), kind })
-  }
-  const visit = (node: ts.Node): void => {
-    if (ts.isImportDeclaration(node)) {
-      const clause = node.importClause
-      const named =
-        clause?.namedBindings && ts.isNamedImports(clause.namedBindings) ? clause.namedBindings.elements : []
-      const onlyTypes =
-        clause?.isTypeOnly || (!clause?.name && named.length > 0 && named.every((each) => each.isTypeOnly))
-      add(node.moduleSpecifier, onlyTypes ? 'type' : 'static')
-    } else if (ts.isExportDeclaration(node) && node.moduleSpecifier) {
-      add(node.moduleSpecifier, node.isTypeOnly ? 'type' : 'static')
-    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
-      add(node.arguments[0], 'dynamic')
-    } else if (ts.isCallExpression(node) && isRequire(node.expression)) {
-      add(node.arguments[0], ts.findAncestor(node, ts.isFunctionLike) ? 'dynamic' : 'static')
-    } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
-      add(node.argument.literal, 'type')
-    }
-    ts.forEachChild(node, visit)
-  }
-  visit(tree)
-  return imports
-}
-
-/** `require`, and `createRequire(…)`, which a file may call on the spot. */
-function isRequire(called: ts.Expression): boolean {
-  if (ts.isCallExpression(called))
-    return ts.isIdentifier(called.expression) && called.expression.text === 'createRequire'
-  return ts.isIdentifier(called) && called.text === 'require'
-}
-
-function targetOf(specifier: string, from: string): string {
-  if (!specifier.startsWith('.')) return specifier
-  const file = relative(src, resolve(src, dirname(from), specifier)).replaceAll('\\', '/')
-  return file.replace(/\.js$/, '')
-}
+const roomOf = (name: string) => name.split('/').slice(0, -1).join('/')
+const packageOf = (of: string) => /^(@[^/]+\/)?[^/]+/.exec(of)?.[0] ?? of
+const bundlers = /^(vite\d?|rollup|rolldown|webpack|@rspack\/.+)(\/|$)/
 
 const source = (name: string): Source => {
   const found = sources.find((each) => each.name === name)
@@ -84,54 +43,79 @@ const source = (name: string): Source => {
   return found
 }
 
-const inFolder = (folder: string) => sources.filter(({ name }) => name.startsWith(`${folder}/`))
-const packageOf = (of: string) => /^(@[^/]+\/)?[^/]+/.exec(of)?.[0] ?? of
-
-/** `core/plan imports core/digest`, for those imports of these files that are not as they have to be. */
+/** `release/plan imports report/report (static)`, for each import of these files that breaks a rule. */
 const offences = (files: readonly Source[], isOffence: (of: Import, from: Source) => boolean): string[] =>
   files.flatMap((from) =>
     from.imports.filter((each) => isOffence(each, from)).map(({ of, kind }) => `${from.name} imports ${of} (${kind})`),
   )
 
-const stages = ['collect', 'classify', 'hash', 'plan', 'upload', 'report']
-const bundlers = /^(vite\d?|rollup|rolldown|webpack|@rspack\/.+)(\/|$)/
-const isStage = (of: string) => stages.some((stage) => of === `core/${stage}`)
-
-describe('what this test reads', () => {
-  it('is there, and its imports are found', () => {
-    expect(sources.length).toBeGreaterThan(20)
-    expect(source('core/plan').imports).toContainEqual({ of: 'core/digest', ours: true, kind: 'type' })
-    expect(source('core/read-files').imports).toContainEqual({ of: 'core/collect', ours: true, kind: 'static' })
-    expect(source('vite').imports).toContainEqual({ of: 'vite', ours: false, kind: 'type' })
+describe('the rooms', () => {
+  it('are the folders of src', () => {
+    expect([...new Set(sources.map(({ name }) => roomOf(name)))].sort()).toEqual(Object.keys(rooms).sort())
   })
 
-  it('names every import: each relative one is a file', () => {
-    expect(offences(sources, ({ of, ours }) => ours && !sources.some(({ name }) => name === of))).toEqual([])
+  it.each(Object.entries(rooms))('src/%s imports the rooms that its row names, and no others', (room, row) => {
+    const { imports = [], types = [], dynamic = [] } = row
+    const allowed: Record<Import['kind'], string[]> = {
+      static: imports,
+      dynamic: [...imports, ...dynamic],
+      type: [...imports, ...dynamic, ...types],
+    }
+    const files = sources.filter(({ name }) => roomOf(name) === room)
+    expect(
+      offences(files, ({ of, ours, kind }) => {
+        const target = roomOf(of)
+        return ours && target !== room && target !== 'runtime' && !allowed[kind].includes(target)
+      }),
+    ).toEqual([])
   })
 
-  it.each([
-    ["import { a } from './b.js'", { of: 'b', ours: true, kind: 'static' }],
-    ["import './b.js'", { of: 'b', ours: true, kind: 'static' }],
-    ["import * as b from './b.js'", { of: 'b', ours: true, kind: 'static' }],
-    ["import b, { type C } from './b.js'", { of: 'b', ours: true, kind: 'static' }],
-    ["import { type C, d } from './b.js'", { of: 'b', ours: true, kind: 'static' }],
-    ["import { type C } from './b.js'", { of: 'b', ours: true, kind: 'type' }],
-    ["import type { C } from './b.js'", { of: 'b', ours: true, kind: 'type' }],
-    ["export * from './b.js'", { of: 'b', ours: true, kind: 'static' }],
-    ["export type { C } from './b.js'", { of: 'b', ours: true, kind: 'type' }],
-    ["const b = await import('./b.js')", { of: 'b', ours: true, kind: 'dynamic' }],
-    ["let b: typeof import('./b.js')", { of: 'b', ours: true, kind: 'type' }],
-    ["const b = require('./b.js')", { of: 'b', ours: true, kind: 'static' }],
-    ["const b = createRequire(import.meta.url)('./b.js')", { of: 'b', ours: true, kind: 'static' }],
-    ["const b = () => createRequire(import.meta.url)('./b.js')", { of: 'b', ours: true, kind: 'dynamic' }],
-    ["async function b() { return require('./b.js') }", { of: 'b', ours: true, kind: 'dynamic' }],
-    ["import { x } from '@aws-sdk/client-s3'", { of: '@aws-sdk/client-s3', ours: false, kind: 'static' }],
-  ] as const)('%s', (code, found) => {
-    expect(importsOf(ts.createSourceFile('a.ts', code, ts.ScriptTarget.Latest, true))).toEqual([found])
+  it('hold at most 15 files each, and no file over 300 lines but the table of explanations', () => {
+    const counts = Object.keys(rooms).map((room) => [room, sources.filter(({ name }) => roomOf(name) === room).length])
+    expect(counts.filter(([, count]) => Number(count) > 15)).toEqual([])
+    const long = sources.filter(({ text }) => text.split('\n').length > 301).map(({ name }) => name)
+    expect(long.filter((name) => name !== 's3/errors/explanations')).toEqual([])
+  })
+
+  it('have no file that imports itself through others', () => {
+    const circles: string[] = []
+    const done = new Set<string>()
+    const visit = (name: string, path: string[]): void => {
+      if (path.includes(name)) circles.push([...path.slice(path.indexOf(name)), name].join(' → '))
+      if (path.includes(name) || done.has(name)) return
+      for (const { of, ours, kind } of source(name).imports) if (ours && kind !== 'type') visit(of, [...path, name])
+      done.add(name)
+    }
+    for (const { name } of sources) visit(name, [])
+    expect(circles).toEqual([])
   })
 })
 
-describe('a file right in src/ is a public entry', () => {
+describe('packages', () => {
+  it('bundlers are imported for their types only: the user has installed one', () => {
+    expect(offences(sources, ({ of, ours, kind }) => !ours && bundlers.test(of) && kind !== 'type')).toEqual([])
+    const shared = sources.filter(({ name }) => /^(webpack|rspack)(\/|$)/.test(name))
+    expect(offences(shared, ({ of, ours }) => !ours && bundlers.test(of))).toEqual([])
+  })
+
+  it('only s3 imports the AWS SDK, and loads it only if it needs it', () => {
+    const isSdk = (of: string) => /^@(aws-sdk|smithy)\//.test(of)
+    expect(offences(sources, ({ of }, { name }) => isSdk(of) && !name.startsWith('s3/'))).toEqual([])
+    expect(offences(sources, ({ of, kind }) => isSdk(of) && kind === 'static')).toEqual([])
+    expect(offences(sources, ({ of, kind }) => isSdk(of) && kind === 'dynamic')).not.toEqual([])
+  })
+
+  it('are those that package.json names for users', () => {
+    const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    const named = Object.keys({ ...dependencies, ...peerDependencies })
+    const isUnnamed = ({ of, ours }: Import) => !ours && !of.startsWith('node:') && !named.includes(packageOf(of))
+    expect(offences(sources, isUnnamed)).toEqual([])
+    const used = new Set(sources.flatMap(({ imports }) => imports.map(({ of }) => packageOf(of))))
+    expect(Object.keys(dependencies).filter((name) => !used.has(name))).toEqual([])
+  })
+})
+
+describe('a file directly in src/ is a public entry', () => {
   const entries = sources.filter(({ name }) => !name.includes('/')).map(({ name }) => name)
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const commands = Object.values<string>(manifest.bin ?? {}).map((file) => basename(file, '.js'))
@@ -172,133 +156,7 @@ describe('a file right in src/ is a public entry', () => {
   }
 })
 
-/** Who talks to a bundler, or to a person at a command line. */
-const adapters = sources.filter(({ name }) => !/^(core|s3)\//.test(name))
-/** Through which they get at what is loaded where a build is on. */
-const doors = ['core/before-build', 'core/after-build']
-/** Adapters, and what they get at through the doors. */
-const reaching = sources.filter((each) => adapters.includes(each) || doors.includes(each.name))
-
-describe('an asset flows one way', () => {
-  it.each(stages.map((stage, i) => [stage, stages[i - 1]] as const))(
-    '%s imports no other stage than %s',
-    (stage, before) => {
-      expect(offences([source(`core/${stage}`)], ({ of }) => isStage(of) && of !== `core/${before}`)).toEqual([])
-    },
-  )
-
-  it.each<[what: string, files: string[], stages: string[]]>([
-    ['read-files has those up to the hashes', ['read-files'], ['collect', 'classify', 'hash']],
-    ['release has those from the plan on', ['release'], ['plan', 'upload']],
-    ['publish has the report alone', ['publish'], ['report']],
-    ['what is asked of the bucket is no matter of the files', ['ask', 'survey'], []],
-    ['the formats of what lies in the bucket are nobody’s', ['record', 'releases-folder', 'headers', 'key-order'], []],
-  ])('%s', (_what, files, allowed) => {
-    const imported = files.flatMap((file) => source(`core/${file}`).imports.map(({ of }) => of))
-    expect(stages.filter((stage) => imported.includes(`core/${stage}`))).toEqual(allowed)
-  })
-
-  it('the lock knows of the upload only what a permit is', () => {
-    expect(offences([source('core/lock')], ({ of, kind }) => isStage(of) && kind !== 'type')).toEqual([])
-  })
-
-  it('adapters, the command among them, reach the bucket only through ask, publish and preview', () => {
-    const behind = ['bucket', 'lock', 'read-files', 'record', 'release', 'releases-folder', 'survey']
-    expect(offences(reaching, ({ of }) => behind.some((name) => of === `core/${name}`))).toEqual([])
-    expect(offences(inFolder('cli'), ({ of }) => of === 'core/preview')).not.toEqual([])
-  })
-
-  it('adapters reach the stages only through publish; what collect needs of them, it says itself', () => {
-    expect(adapters.map(({ name }) => name)).toEqual(
-      expect.arrayContaining(['vite', 'webpack', 'vite/fingerprints', 'cli', 'cli/plan']),
-    )
-    expect(reaching.length).toBe(adapters.length + doors.length)
-    expect(offences(reaching, ({ of }) => isStage(of) && of !== 'core/collect')).toEqual([])
-    const taken = reaching.flatMap(({ text }) => [
-      ...text.matchAll(/(?:(?:im|ex)port (type )?|const )\{([^}]*)\}(?: from | = await import\()'[^']*\/collect\.js'/g),
-    ])
-    expect(taken.length).toBeGreaterThan(0)
-    const values = taken.flatMap(([, allTypes, names = '']) =>
-      names
-        .split(',')
-        .map((name) => name.trim())
-        .filter((name) => name && !allTypes && !name.startsWith('type ')),
-    )
-    expect([...new Set(values)]).toEqual(['takeSnapshots'])
-  })
-
-  it('S3 knows the port, and neither a stage nor what is kept in the bucket', () => {
-    expect(inFolder('s3').length).toBeGreaterThan(0)
-    const kept = ['ask', 'lock', 'record', 'release', 'releases-folder', 'survey'].map((name) => `core/${name}`)
-    expect(offences(inFolder('s3'), ({ of }) => isStage(of) || kept.includes(of))).toEqual([])
-  })
-
-  it('no file imports itself, round however many corners', () => {
-    const circles: string[] = []
-    const done = new Set<string>()
-    const visit = (name: string, path: string[]): void => {
-      if (path.includes(name)) circles.push([...path.slice(path.indexOf(name)), name].join(' → '))
-      if (path.includes(name) || done.has(name)) return
-      for (const { of, ours } of source(name).imports) if (ours) visit(of, [...path, name])
-      done.add(name)
-    }
-    for (const { name } of sources) visit(name, [])
-    expect(circles).toEqual([])
-  })
-})
-
-describe('who may import what', () => {
-  it('the core imports S3 only where a build is on, dynamically', () => {
-    expect(offences(inFolder('core'), ({ of, kind }) => of.startsWith('s3/') && kind !== 'dynamic')).toEqual([])
-    const importers = offences(inFolder('core'), ({ of }) => of.startsWith('s3/')).map(
-      (offence) => offence.split(' ')[0],
-    )
-    expect([...new Set(importers)].sort()).toEqual(['core/ask', 'core/prepare'])
-  })
-
-  it('the core imports no bundler, and no adapter', () => {
-    expect(
-      offences(inFolder('core'), ({ of, ours }) => (ours ? /^(vite|webpack|rspack|cli)(\/|$)/ : bundlers).test(of)),
-    ).toEqual([])
-    expect(offences(inFolder('s3'), ({ of }) => bundlers.test(of))).toEqual([])
-  })
-
-  it('adapters import no bundler but for its types: it is the one that is there', () => {
-    expect(offences(sources, ({ of, ours, kind }) => !ours && bundlers.test(of) && kind !== 'type')).toEqual([])
-  })
-
-  it('the entry for webpack and Rspack imports neither, so that its types fit both', () => {
-    expect(
-      offences(
-        [source('webpack'), source('rspack'), ...inFolder('webpack')],
-        ({ of, ours }) => !ours && bundlers.test(of),
-      ),
-    ).toEqual([])
-  })
-
-  it('only src/s3 imports the AWS SDK, and nobody in a way that loads it with the file', () => {
-    const isSdk = (of: string) => /^@(aws-sdk|smithy)\//.test(of)
-    expect(offences(sources, ({ of }, { name }) => isSdk(of) && !name.startsWith('s3/'))).toEqual([])
-    expect(offences(inFolder('s3'), ({ of, kind }) => isSdk(of) && kind === 'static')).toEqual([])
-    expect(offences(inFolder('s3'), ({ of, kind }) => isSdk(of) && kind === 'dynamic')).not.toEqual([])
-  })
-
-  it('adapters import S3, if at all, dynamically', () => {
-    expect(offences(adapters, ({ of, kind }) => of.startsWith('s3/') && kind === 'static')).toEqual([])
-  })
-
-  it('packages are those that package.json names for users', () => {
-    const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-    const named = Object.keys({ ...dependencies, ...peerDependencies })
-    expect(
-      offences(sources, ({ of, ours }) => !ours && !of.startsWith('node:') && !named.includes(packageOf(of))),
-    ).toEqual([])
-    const used = new Set(sources.flatMap(({ imports }) => imports.map(({ of }) => packageOf(of))))
-    expect(Object.keys(dependencies).filter((name) => !used.has(name))).toEqual([])
-  })
-})
-
-describe('what is pure', () => {
+describe('purity', () => {
   const clock =
     /\bDate\b(?!\.parse\(|\([^)])|\bperformance\b|\bhrtime\b|\bsetTimeout\b|\bsetInterval\b|\btimers(?!\/promises)/
   const network = /\bfetch\s*\(|\bnode:(http|https|http2|net|tls|dns|dgram)\b/
@@ -311,42 +169,44 @@ describe('what is pure', () => {
     ['the network', network],
     ['globals', /\bglobalThis\b/],
   ]
-  const stageFiles = ['collect', 'classify', 'hash', 'plan'].map((stage) => source(`core/${stage}`))
-  const formats = ['headers', 'key-order', 'record', 'releases-folder'].map((name) => source(`core/${name}`))
-  const pure = [...stageFiles, ...formats]
-
+  const formats = ['bucket/headers', 'bucket/key-order', 'release/record', 'release/releases-folder'].map(source)
+  const stages = ['files/collect', 'files/classify', 'files/hash', 'release/plan'].map(source)
+  const pure = [...stages, ...formats]
   const matching = (files: readonly Source[], pattern: RegExp) =>
     files.filter(({ text }) => pattern.test(codeOf(text))).map(({ name }) => name)
 
-  it.each(forbidden)('stages and formats do without %s', (_what, pattern) => {
-    expect(matching(pure, pattern)).toEqual([])
+  it.each(forbidden)(
+    'collect, classify, hash, plan and the formats do without %s, and so do their imports',
+    (_what, pattern) => {
+      const seen = new Set(pure.map(({ name }) => name))
+      for (const name of seen) {
+        for (const { of, ours, kind } of source(name).imports) if (ours && kind !== 'type') seen.add(of)
+      }
+      expect(matching([...seen].map(source), pattern)).toEqual([])
+    },
+  )
+
+  it('plan reads no file, classify none, and a format uses nothing outside of the memory', () => {
+    expect(offences([source('release/plan')], ({ ours }) => !ours)).toEqual([])
+    expect(offences([source('files/classify')], ({ of }) => /^node:(?!path)/.test(of))).toEqual([])
+    expect(offences(formats, ({ of }) => /^node:(?!(util|zlib)$)/.test(of))).toEqual([])
   })
 
-  it('and so does what they import of ours', () => {
-    const seen = new Set(pure.map(({ name }) => name))
-    for (const name of seen) {
-      for (const { of, ours, kind } of source(name).imports) if (ours && kind !== 'type') seen.add(of)
-    }
-    for (const [what, pattern] of forbidden) {
-      // Which slot an index has a name in is seen nowhere.
-      const files = [...seen].filter((name) => what !== 'chance' || name !== 'core/packed')
-      expect(matching(files.map(source), pattern), what).toEqual([])
-    }
+  it('a survey reads no clock of this machine', () => {
+    expect(matching([source('release/survey')], clock)).toEqual([])
   })
 
-  it('plan touches no file either, and a format nothing outside of the memory', () => {
-    expect(offences([source('core/plan')], ({ ours }) => !ours)).toEqual([])
-    expect(offences([source('core/classify')], ({ of }) => /^node:(?!path)/.test(of))).toEqual([])
-    expect(offences(formats, ({ of }) => /^node:(?!(stream(\/.+)?|zlib)$)/.test(of))).toEqual([])
-  })
-
-  it('what is asked of the bucket depends on no clock of ours', () => {
-    expect(matching([source('core/survey')], clock)).toEqual([])
-  })
-
-  it('the core reaches the network through the bucket’s port alone, and prints through the logger that it is given', () => {
-    expect(offences(inFolder('core'), ({ of }) => network.test(of))).toEqual([])
-    expect(matching(inFolder('core'), console)).toEqual([])
+  it('only s3 uses the network, and only the command the console', () => {
+    // Code for browsers, as text.
+    const forBrowsers = 'urls/worker-url'
+    const ours = sources.filter(({ name }) => name !== forBrowsers && !name.startsWith('s3/'))
+    expect(matching(ours, network)).toEqual([])
+    expect(
+      matching(
+        sources.filter(({ name }) => !/^cli(\/|$)/.test(name)),
+        console,
+      ),
+    ).toEqual([])
   })
 
   it.each(forbidden)('%s would be found', (_what, pattern) => {
@@ -367,10 +227,32 @@ describe('what is pure', () => {
   ])('%s reads the clock: %s', (code, reads) => {
     expect(clock.test(codeOf(code))).toBe(reads)
   })
+})
 
-  /** The code without its comments and types. */
-  function codeOf(text: string): string {
-    const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext, removeComments: true }
-    return ts.transpileModule(text, { compilerOptions }).outputText
-  }
+describe('imports that this test reads', () => {
+  it('each relative one leads to a file', () => {
+    expect(sources.length).toBeGreaterThan(20)
+    expect(offences(sources, ({ of, ours }) => ours && !sources.some(({ name }) => name === of))).toEqual([])
+  })
+
+  it.each([
+    ["import { a } from './b.js'", { of: 'b', ours: true, kind: 'static' }],
+    ["import './b.js'", { of: 'b', ours: true, kind: 'static' }],
+    ["import * as b from './b.js'", { of: 'b', ours: true, kind: 'static' }],
+    ["import b, { type C } from './b.js'", { of: 'b', ours: true, kind: 'static' }],
+    ["import { type C, d } from './b.js'", { of: 'b', ours: true, kind: 'static' }],
+    ["import { type C } from './b.js'", { of: 'b', ours: true, kind: 'type' }],
+    ["import type { C } from './b.js'", { of: 'b', ours: true, kind: 'type' }],
+    ["export * from './b.js'", { of: 'b', ours: true, kind: 'static' }],
+    ["export type { C } from './b.js'", { of: 'b', ours: true, kind: 'type' }],
+    ["const b = await import('./b.js')", { of: 'b', ours: true, kind: 'dynamic' }],
+    ["let b: typeof import('./b.js')", { of: 'b', ours: true, kind: 'type' }],
+    ["const b = require('./b.js')", { of: 'b', ours: true, kind: 'static' }],
+    ["const b = createRequire(import.meta.url)('./b.js')", { of: 'b', ours: true, kind: 'static' }],
+    ["const b = () => createRequire(import.meta.url)('./b.js')", { of: 'b', ours: true, kind: 'dynamic' }],
+    ["async function b() { return require('./b.js') }", { of: 'b', ours: true, kind: 'dynamic' }],
+    ["import { x } from '@aws-sdk/client-s3'", { of: '@aws-sdk/client-s3', ours: false, kind: 'static' }],
+  ] as const)('%s', (code, found) => {
+    expect(importsOf(parse(code))).toEqual([found])
+  })
 })

@@ -67,7 +67,7 @@ describe('HEAD is asked for', () => {
       'of several parts',
       { listing: holding(listed('a.js', { etag: multipart })), written: written('a.js', multipart) },
     ],
-  ])('what this deploy has written, whoever has given it headers since: %s', (_what, more) => {
+  ])('an object that this deploy has written: %s', (_what, more) => {
     for (const force of [false, true]) {
       expect(undescribed([file('a.js')], known(more), force)).toEqual(['static/a.js'])
     }
@@ -86,7 +86,7 @@ describe('HEAD is asked for', () => {
       { listing: holding(listed('a.js', { etag: two })), written: written('a.js') },
     ],
     ['of no file', { listing: holding(listed('other.js')) }],
-  ])('nothing that is decided without: %s', (_what, more) => {
+  ])('no object that is decided without it: %s', (_what, more) => {
     expect(undescribed([file('a.js')], known(more), false)).toEqual([])
   })
 })
@@ -116,7 +116,7 @@ describe('an MD5 is made', () => {
         record: record(recorded('a.js', { etag: multipart })),
       },
     ],
-  ])('of no file where it would tell nothing: %s', (_what, more, size) => {
+  ])('of no file whose MD5 would tell nothing: %s', (_what, more, size) => {
     expect(needed(more, size)).toBe(false)
   })
 

@@ -48,7 +48,8 @@ export function readPage(answer: string, prefix: string): Page {
       key: decodeKey(textOf(object, 'Key') ?? '', encoding),
       size: Number(textOf(object, 'Size') ?? 0),
       etag: unquote(textOf(object, 'ETag')),
-      lastModified: Number.isNaN(time) ? undefined : time,
+      // A store that keeps no times may say the year 1.
+      lastModified: time > 0 ? time : undefined,
     }
   })
   return {
