@@ -130,6 +130,19 @@ describe.each(['http', 'https'] as const)('connections over %s', (protocol) => {
     await vi.waitFor(async () => expect(await ask()).toBe('answer'))
   })
 
+  it('are not trusted when another one breaks: a request that is sent again at once arrives', async () => {
+    connections.warm(origin, 6)
+    await opened(6)
+    await answers(6)
+    server.removeAllListeners('request')
+    server.once('request', () => {
+      server.on('request', (_request, response) => response.end('again'))
+      for (const socket of sockets) socket.destroy()
+    })
+    await expect(ask()).rejects.toMatchObject({ code: 'ECONNRESET' })
+    expect(await ask()).toBe('again')
+  })
+
   it('that a server has given up with a last word are not used', async () => {
     connections.warm(origin, 4)
     await opened(4)
@@ -306,14 +319,35 @@ describe('a response', () => {
       socket.on('data', () => {
         const bytes = ok('slow')
         // Slower as a whole, but never as silent.
-        const timers = [...bytes].map((byte, n) => setTimeout(() => socket.write(byte), n * 10))
+        const timers = [...bytes].map((byte, n) => setTimeout(() => socket.write(byte), n * 40))
         socket.on('close', () => timers.forEach(clearTimeout))
       })
     })
     const silent = await rawServer(() => {})
-    const connections = connect(2, { idleTimeout: 200 })
+    const connections = connect(2, { idleTimeout: 1000 })
     expect((await connections.send(get(origin))).body.toString()).toBe('slow')
     await expect(connections.send(get(silent))).rejects.toMatchObject({ name: 'TimeoutError' })
+  })
+
+  it('that trickles is not waited for without end', async () => {
+    const origin = await rawServer((socket) => {
+      socket.on('data', () => {
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n')
+        const timer = setInterval(() => socket.write('a'), 10)
+        socket.on('close', () => clearInterval(timer))
+      })
+    })
+    const begun = performance.now()
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => begun)
+    try {
+      const sending = connect(1).send(get(origin))
+      sending.catch(() => {})
+      await new Promise((done) => setTimeout(done, 50))
+      clock.mockImplementation(() => begun + 600_001)
+      await expect(sending).rejects.toMatchObject({ name: 'TimeoutError' })
+    } finally {
+      clock.mockRestore()
+    }
   })
 
   it.each([

@@ -37,10 +37,18 @@ export interface Job {
   leaveQueue?: () => void
 }
 
+/** Hears what becomes of its connections. */
+export interface Owner {
+  onIdle(connection: Connection): void
+  onClosed(connection: Connection): void
+  /** A connection broke while a request was under way. */
+  onBroken(): void
+}
+
 /** One connection, and the request that it is busy with. */
 export class Connection {
   readonly #socket: Socket
-  readonly #onIdle: (connection: Connection) => void
+  readonly #owner: Owner
   #job: Job | undefined
   #reader: ResponseReader | undefined
   /** When the first byte of the response came. */
@@ -55,25 +63,20 @@ export class Connection {
     if (this.#job && this.#job.request.signal === this.#signal) this.#break(this.#signal?.reason)
   }
 
-  constructor(
-    socket: Socket,
-    idleTimeout: number,
-    onIdle: (connection: Connection) => void,
-    onGone: (connection: Connection) => void,
-  ) {
+  constructor(socket: Socket, idleTimeout: number, owner: Owner) {
     this.#socket = socket
-    this.#onIdle = onIdle
-    socket.on('error', (error) => this.#break(error))
+    this.#owner = owner
+    socket.on('error', (error) => this.#lose(error))
     socket.on('data', (piece) => this.#read(piece))
     socket.once('end', () => this.#finish(this.#reader?.end()))
     socket.once('close', () => {
-      this.#break(hangUp())
+      this.#lose(hangUp())
       this.#goOn()
       this.#watch(undefined)
-      onGone(this)
+      owner.onClosed(this)
     })
     socket.setTimeout(idleTimeout, () => {
-      this.#break(timeout(`silent for ${idleTimeout} ms`))
+      this.#lose(timeout(`silent for ${idleTimeout} ms`))
     })
   }
 
@@ -90,7 +93,7 @@ export class Connection {
       request.beforeFirstByte?.()
     } catch (error) {
       job.reject(error)
-      this.#onIdle(this)
+      this.#owner.onIdle(this)
       return
     }
     this.#job = job
@@ -157,7 +160,7 @@ export class Connection {
   #finish(response: HttpResponse | undefined): void {
     const job = this.#job
     if (!response || !job) {
-      this.#break(hangUp())
+      this.#lose(hangUp())
       return
     }
     // A refusal may come before the body is sent. The server would read the rest of it as the next request.
@@ -171,7 +174,17 @@ export class Connection {
     const seconds = /\btimeout=(\d+)/.exec(response.headers['keep-alive'] ?? '')?.[1]
     // A second less: a request that crosses the server's close is lost.
     if (seconds !== undefined) this.#usableUntil = performance.now() + (Number(seconds) - 1) * 1000
-    this.#onIdle(this)
+    this.#owner.onIdle(this)
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+
+  /** The other side or the network ended it. */
+  #lose(error: Error): void {
+    if (this.#job) this.#owner.onBroken()
+    this.#break(error)
   }
 
   #break(error: unknown): void {

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { connect, type Environment, type Origin, type ProxyServer, proxyFor, type TlsState } from './connect.js'
-import { Connection, type HttpRequest, headOf, type Job } from './connection.js'
+import { Connection, type HttpRequest, headOf, type Job, type Owner } from './connection.js'
 import type { HttpResponse } from './response.js'
 
 export interface Connections {
@@ -49,7 +49,7 @@ export function openConnections(
 }
 
 /** The connections to one origin. */
-class Pool {
+class Pool implements Owner {
   readonly #origin: Origin
   readonly #proxy: ProxyServer | undefined
   readonly #most: number
@@ -89,6 +89,21 @@ class Pool {
     for (const socket of this.#sockets) socket.destroy()
   }
 
+  onIdle(connection: Connection): void {
+    this.#idle.push(connection)
+    this.#match()
+  }
+
+  onClosed(connection: Connection): void {
+    const place = this.#idle.indexOf(connection)
+    if (place >= 0) this.#idle.splice(place, 1)
+  }
+
+  /** What broke one connection may have broken all, and Node may not have told us yet: no retry takes one of them. */
+  onBroken(): void {
+    for (const connection of this.#idle.splice(0)) connection.close()
+  }
+
   #endInQueue(job: Job, signal: AbortSignal): void {
     const end = () => {
       this.#waiting.splice(this.#waiting.indexOf(job), 1)
@@ -117,14 +132,6 @@ class Pool {
 
   #open(): void {
     this.#opening++
-    const onIdle = (connection: Connection) => {
-      this.#idle.push(connection)
-      this.#match()
-    }
-    const onGone = (connection: Connection) => {
-      const place = this.#idle.indexOf(connection)
-      if (place >= 0) this.#idle.splice(place, 1)
-    }
     const opening = (socket: Socket) => {
       this.#sockets.add(socket)
       socket.once('close', () => {
@@ -135,7 +142,7 @@ class Pool {
     connect(this.#origin, this.#proxy, this.#tls, opening).then(
       (socket) => {
         this.#opening--
-        onIdle(new Connection(socket, this.#idleTimeout, onIdle, onGone))
+        this.onIdle(new Connection(socket, this.#idleTimeout, this))
       },
       (error: unknown) => {
         this.#opening--
