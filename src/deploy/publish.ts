@@ -2,7 +2,7 @@ import type { WriteStream } from 'node:tty'
 import { makePlan } from '../release/make-plan.js'
 import { needsMd5 } from '../release/plan.js'
 import { release } from '../release/release.js'
-import { showProgress } from '../report/progress.js'
+import { showProgress, terminalOf } from '../report/progress.js'
 import { report } from '../report/report.js'
 import { debugging, plain, readable, StaticS3Error } from '../runtime/error.js'
 import { type Stop, stopBySignal, unlessAborted } from '../runtime/stop.js'
@@ -20,17 +20,17 @@ export interface PublishInput extends FolderInput {
   /** With its version: `vite 8.3.8`. */
   bundler: string
   logger: Logger
-  /** Where a progress bar may be drawn. */
+  /** For a progress bar; undefined if the bundler is to be silent. */
   terminal: WriteStream | undefined
 }
 
 /**
- * Brings a finished build into the bucket: the one call that every adapter makes.
+ * Brings a finished build into the bucket.
  *
  * @throws StaticS3Error when anything fails, unless `onError` is `warn`
  */
 export async function publish(input: PublishInput): Promise<void> {
-  input.asked.hold()
+  input.earlySurvey.keepAlive()
   const stop = stopBySignal()
   try {
     await stop.within(deploy(input, stop))
@@ -46,7 +46,7 @@ export async function publish(input: PublishInput): Promise<void> {
     if (input.settings.onError === 'fail') throw debugging() ? error : new StaticS3Error(error.message)
     input.logger.warn(plain(error))
   } finally {
-    input.asked.stop()
+    input.earlySurvey.stop()
     await stop.end()
   }
 }
@@ -58,7 +58,7 @@ function nothingDone(cause: unknown): never {
 }
 
 async function deploy(input: PublishInput, stop: Stop): Promise<void> {
-  const { settings, asked, outputs, logger, terminal } = input
+  const { settings, earlySurvey, outputs, logger, terminal } = input
   const begun = performance.now()
   const found = await findFiles(input)
   for (const warning of new Set([...settings.warnings.splice(0), ...found.warnings])) logger.warn(warning)
@@ -66,15 +66,15 @@ async function deploy(input: PublishInput, stop: Stop): Promise<void> {
     logger.warn(`there is nothing to upload in ${outputs.map(({ dir }) => dir).join(', ')}`)
     return
   }
-  const survey = await unlessAborted(stop.begun, asked.survey()).catch(nothingDone)
+  const survey = await unlessAborted(stop.begun, earlySurvey.result()).catch(nothingDone)
   for (const warning of survey.warnings) logger.warn(warning)
   const hashing = hashFound(found.files, input, needsMd5(survey), stop.begun)
   const files = await unlessAborted(stop.begun, hashing).catch((error) => {
     throw stop.begun.aborted ? nothingDone(error) : error
   })
 
-  const { bucket, aside, warm } = await asked.connection
-  const progress = showProgress(terminal)
+  const { bucket, lockChannel, warm } = await earlySurvey.connection
+  const progress = showProgress(terminalOf(terminal))
   stop.begun.addEventListener('abort', progress.clear)
   const warn = (message: string) => {
     progress.clear()
@@ -86,7 +86,7 @@ async function deploy(input: PublishInput, stop: Stop): Promise<void> {
         files,
         survey,
         bucket: until(stop, bucket),
-        lockChannel: until(stop, aside),
+        lockChannel: until(stop, lockChannel),
         stop,
         warm,
         deployer: () => whoDeploys(input.bundler, process.env),

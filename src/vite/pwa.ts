@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { posix } from 'node:path'
-import { type BuiltFile, fileOf } from '../files/built-file.js'
-import { rewriteFile } from '../files/rewrite-file.js'
+import type { BuiltFile } from '../files/built-file.js'
+import type { EditableFiles } from '../files/rewrite-file.js'
 import { isWebAppManifest, staysOnPageOrigin } from '../urls/same-origin.js'
 
 /** A node as every ESTree parser gives it. */
@@ -17,11 +16,9 @@ interface Literal extends Node {
 }
 
 /** What is known about the output when the service worker lies in it. */
-export interface PrecacheInput {
+export interface PrecacheInput extends EditableFiles {
   /** Of the resolved configuration: nothing happens without vite-plugin-pwa. */
   plugins: readonly { name: string }[]
-  /** The build's files. A service worker is written after what the bundler emits. */
-  files: readonly BuiltFile[]
   /** Vite's `base`: where the page's origin has the output folder. */
   base: string
   /** Where browsers get a file of the output folder; undefined where that is the page's origin. */
@@ -43,18 +40,25 @@ export interface PrecacheInput {
  * @returns the service workers that were changed, as paths in the output folder
  * @see https://developer.chrome.com/docs/workbox/modules/workbox-precaching
  */
-export async function precacheFrom({ plugins, files, parse, ...place }: PrecacheInput): Promise<string[]> {
+export async function precacheFrom({
+  plugins,
+  files,
+  read,
+  rewrite,
+  parse,
+  ...place
+}: PrecacheInput): Promise<string[]> {
   if (!plugins.some(({ name }) => name === 'vite-plugin-pwa')) return []
   const changed: string[] = []
-  for (const each of files) {
-    const { path, emitted } = each
+  for (const file of files) {
+    const { path, emitted } = file
+    // vite-plugin-pwa writes a service worker after the bundler's own files.
     if (!/\.m?js$/.test(path) || emitted) continue
-    const file = fileOf(each)
-    const code = await readFile(file, 'utf8')
+    const code = await read(file)
     if (!/\brevision"?\s*:/.test(code)) continue
     const pointed = pointPrecache(code, parse(code), urlsInBucket(path, files, place))
     if (pointed === code) continue
-    await rewriteFile(file, pointed)
+    await rewrite(file, pointed)
     changed.push(path)
   }
   return changed

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isSvgSprite } from '../files/svg-sprite.js'
+import { isSvgSprite } from '../urls/svg-sprite.js'
 
 /** The build's files by what their URLs are made of: a path below the public folder, or in the output. */
 export interface SpriteSources {

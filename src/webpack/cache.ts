@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readEnvironment } from '../settings/environment.js'
+import { settingSources } from '../deploy/environment.js'
 import type { Options } from '../settings/options.js'
 
 interface CachingOptions {
@@ -22,10 +22,7 @@ export function separateCaches(
 ): void {
   const persistent = [cache, experiments?.cache].filter(isPersistent)
   if (persistent.length === 0) return
-  const variables = readEnvironment(mode, process.cwd(), process.env).all
-  const names = Object.keys(variables).filter((name) => /^(USE_S3|AWS_(?!.*(KEY|TOKEN)).*)$/.test(name))
-  const enabled = typeof options.enabled === 'function' ? options.enabled(variables, mode) : options.enabled
-  const decisive = [watch, { ...options, enabled }, names.sort().map((name) => [name, variables[name]])]
+  const decisive = [watch, ...settingSources(options, mode, process.cwd())]
   const version = createHash('sha256').update(JSON.stringify(decisive)).digest('hex')
   for (const each of persistent) each.version = `${each.version ?? ''}|static-s3 ${version}`
 }
