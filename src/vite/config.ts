@@ -28,10 +28,3 @@ export function outputFolders(root: string, build: ResolvedConfig['build']): str
   const dirs = (Array.isArray(output) ? output : [output]).flatMap(({ dir }) => dir ?? [])
   return [build.outDir, ...dirs].map((dir) => resolve(root, dir))
 }
-
-/** The folders of other environments in this configuration, whose code only a server runs. */
-export function serverFolders({ root, environments = {} }: ResolvedConfig): string[] {
-  return Object.values(environments)
-    .filter(({ consumer }) => consumer === 'server')
-    .map(({ build }) => resolve(root, build.outDir))
-}

@@ -1,9 +1,9 @@
+import { resolve } from 'node:path'
 import pc from 'picocolors'
 import type { ResolvedConfig } from 'vite'
 import type { Deploy } from '../deploy/deploy.js'
 import type { Logger } from '../deploy/publish.js'
 import type { Output } from '../files/collect.js'
-import { serverFolders } from './config.js'
 import { precacheFrom } from './pwa.js'
 import type { BuiltUrls } from './urls.js'
 
@@ -53,4 +53,11 @@ function loggerOf({ logger }: ResolvedConfig): Logger {
 /** Vite tells plugins its version from 7 on. */
 function bundlerOf({ meta: { viteVersion } }: PublishContext): string {
   return viteVersion === undefined ? 'vite' : `vite ${viteVersion}`
+}
+
+/** The folders of other environments in this configuration, whose code only a server runs. */
+function serverFolders({ root, environments = {} }: ResolvedConfig): string[] {
+  return Object.values(environments)
+    .filter(({ consumer }) => consumer === 'server')
+    .map(({ build }) => resolve(root, build.outDir))
 }
