@@ -10,7 +10,7 @@ import { findFiles, hashFound } from './read-files.js'
 export interface Preview {
   decisions: readonly Decision[]
   leftOut: LeftOut[]
-  /** Paths of fingerprinted files whose names stand in the bucket with other bytes. */
+  /** Paths of fingerprinted files whose keys have other bytes in the bucket. */
   overwritten: string[]
   /** The newest release. */
   last: ReleaseRecord | undefined
@@ -20,8 +20,8 @@ export interface Preview {
 }
 
 /**
- * What a deploy of a folder would do. Nothing is written. Without a bundler's word, a name counts as fingerprinted if the last release had
- * it as such.
+ * What a deploy of a folder would do. Nothing is written. No bundler names the fingerprinted files: they are those that the last release
+ * recorded as such.
  *
  * @param dir absolute
  * @throws StaticS3Error

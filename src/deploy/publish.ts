@@ -10,7 +10,7 @@ import { whoDeploys } from './deployer.js'
 import { type FolderInput, findFiles, hashFound } from './read-files.js'
 import { until } from './stoppable-bucket.js'
 
-/** The bundler's own log, which puts our name before each message. */
+/** The bundler's own log, with static-s3's name before each message. */
 export interface Logger {
   info(message: string): void
   warn(message: string): void
@@ -38,11 +38,11 @@ export async function publish(input: PublishInput): Promise<void> {
     const error = readable(thrown)
     if (!(error instanceof StaticS3Error)) throw error
     if (stop.begun.aborted) {
-      // The output of a build that is stopped has one line of it.
+      // One line: the build is being stopped.
       input.logger.warn(plain(error).replaceAll('\n', ' '))
       await stop.end()
     }
-    // Node prints an uncaught error with all its causes: they are for us alone.
+    // Without its causes, which Node would print: they help only those who debug static-s3.
     if (input.settings.onError === 'fail') throw debugging() ? error : new StaticS3Error(error.message)
     input.logger.warn(plain(error))
   } finally {
@@ -51,7 +51,7 @@ export async function publish(input: PublishInput): Promise<void> {
   }
 }
 
-/** An upload tells by itself what visitors see. */
+/** For a failure before the upload. Errors of the upload itself say what visitors see. */
 function nothingDone(cause: unknown): never {
   if (!(cause instanceof StaticS3Error)) throw cause
   throw new StaticS3Error(`${cause.message}\nThe site stands as it was.`, { cause })

@@ -12,18 +12,18 @@ export interface FolderInput {
   settings: Settings
   earlySurvey: EarlySurvey
   outputs: readonly Output[]
-  /** What stood in the output folders when the build began. */
+  /** The content of the output folders when the build began. */
   before: Map<string, Snapshot>
-  /** Folders inside them that are another build's. */
+  /** Folders inside the output folders that belong to another build. */
   notOurs: readonly string[]
-  /** Where the page's own origin has them: a URL or a path with a slash at its end. */
+  /** The output folders on the page's own origin: a URL or a path with a slash at its end. */
   base: string
   /** Changes files before they are read. */
   prepareFiles?: (files: EditableFiles) => Promise<void>
 }
 
 /**
- * The files of a build, and what becomes of each.
+ * Finds the files of a build and decides about each.
  *
  * @throws StaticS3Error with every problem that stops the deploy
  */
@@ -40,7 +40,7 @@ export async function findFiles(input: FolderInput): Promise<Classified> {
 }
 
 /**
- * Reads the files that were found.
+ * Hashes the files and searches them for secrets.
  *
  * @param signal ends it, with its reason
  * @throws StaticS3Error with every problem that stops the deploy, such as a secret in a file

@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { StaticS3Error } from '../runtime/error.js'
 import { type BuiltFile, fileOf } from './built-file.js'
 
-/** A build's files, for an adapter that changes some of them. */
+/** A build's files, for an adapter to change some of them. */
 export interface EditableFiles {
   files: readonly BuiltFile[]
   read(file: BuiltFile): Promise<string>

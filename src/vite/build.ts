@@ -70,6 +70,7 @@ export class ViteBuild {
     this.#urls.begin({ settings, config, whyLeftOut: this.#deployRoom.whyLeftOut(settings, [this.#urls]) })
   }
 
+  /** Starts the deploy of an environment's build. */
   async start(context: object): Promise<void> {
     const environment = this.#environment(context)
     // The run is noted before anything is awaited: the build may fail meanwhile, and another one begin.

@@ -3,7 +3,7 @@ import type { Asset } from './fingerprints.js'
 /** The name under which the plugin taps into hooks. */
 export const pluginName = 'static-s3'
 
-/** The part of webpack's and Rspack's `Compiler` that is used here. The two types don't fit each other, and this one fits both. */
+/** The part of webpack's and Rspack's `Compiler` that is used here. Neither type fits the other; this one fits both. */
 export interface Compiler {
   options: {
     mode?: string
