@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { describe, expect, it, vi } from 'vitest'
 import { readAnswer } from '../../src/s3/errors/s3-answer.js'
-import { createSlots } from '../../src/s3/http/concurrency.js'
+import { createConcurrency } from '../../src/s3/http/concurrency.js'
 import { type Clock, classifyFailure, retry } from '../../src/s3/http/retry.js'
 
 /** A clock that only remembers how long it would have slept. */
@@ -158,14 +158,14 @@ describe('readAnswer', () => {
   })
 })
 
-describe('createSlots', () => {
+describe('createConcurrency', () => {
   it('runs so many at a time, in order, and goes on after a failure', async () => {
-    const slots = createSlots(3)
+    const concurrency = createConcurrency(3)
     let running = 0
     let most = 0
     const begun: number[] = []
     const work = Array.from({ length: 20 }, (_, n) =>
-      slots.run(async () => {
+      concurrency.run(async () => {
         begun.push(n)
         most = Math.max(most, ++running)
         await new Promise((done) => setTimeout(done, 1))
@@ -192,14 +192,14 @@ describe('createSlots', () => {
       ...{ utilization: utilization(now), active: 0, idle: 0 },
     }))
     const refusal = new Error('SlowDown')
-    const slots = createSlots(most, (error) => error === refusal)
+    const concurrency = createConcurrency(most, (error) => error === refusal)
     const answers: { at: number; give: () => void }[] = []
     const levels: number[] = []
     const all = Promise.allSettled(
       Array.from({ length: requests }, () =>
-        slots.run(async () => {
-          levels.push(slots.level())
-          onLevel(slots.level())
+        concurrency.run(async () => {
+          levels.push(concurrency.limit())
+          onLevel(concurrency.limit())
           const underWay = answers.length + 1
           await new Promise<void>((give) => answers.push({ at: now + milliseconds(underWay), give }))
           if (underWay > refused) throw refusal
