@@ -20,6 +20,9 @@ export class StaticS3Error extends Error {
   }
 }
 
+/** What to do where uploads leave the line no room for anything else. */
+export const forSlowLine = 'On a slow line, lower concurrency (STATIC_S3_CONCURRENCY).'
+
 /** The message for a log that names the plugin itself. */
 export function plain(error: unknown): string {
   return (error as Error).message.replace(/^static-s3: /, '')

@@ -287,7 +287,7 @@ const table: [name: string, error: Error, Partial<ExplainContext>, parts: string
     'RequestTimeout',
     s3Error('RequestTimeout'),
     { attempts: 5 },
-    ['did not answer in time, after 5 attempts', 'slow line'],
+    ['the upload was too slow', 'after 5 attempts', 'On a slow line, lower concurrency (STATIC_S3_CONCURRENCY).'],
   ],
   [
     'no credentials',

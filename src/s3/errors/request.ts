@@ -10,7 +10,12 @@ export type Request =
   | { verb: 'CREDENTIALS' }
 
 /** Sends a request in its turn, more than once where that helps. */
-export type Call = <T>(request: Request, signal: AbortSignal | undefined, attempt: () => Promise<T>) => Promise<T>
+export type Call = <T>(
+  request: Request,
+  signal: AbortSignal | undefined,
+  attempt: () => Promise<T>,
+  bodyBytes?: number,
+) => Promise<T>
 
 export interface ExplainContext {
   request: Request

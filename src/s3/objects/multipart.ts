@@ -28,7 +28,7 @@ export interface Multipart {
   bucket: string
   buffers: PartBuffers
   /** Sends a request, more than once where that helps. */
-  call<T>(signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T>
+  call<T>(signal: AbortSignal | undefined, attempt: () => Promise<T>, bodyBytes?: number): Promise<T>
   /** The ETag of what is there under a key now. */
   etagOf(key: string): Promise<string | undefined>
 }
@@ -143,7 +143,8 @@ async function sendParts(multipart: Multipart, { key, uploadId, body, signal, ch
         ContentMD5,
       }
       const options = { signal: ending, check }
-      const { ETag } = await call(ending, () => client.send(new sdk.UploadPartCommand(withOptions(input, options))))
+      const sendPart = () => client.send(new sdk.UploadPartCommand(withOptions(input, options)))
+      const { ETag } = await call(ending, sendPart, length)
       if (!ETag) throw Object.assign(new Error('no ETag'), { name: 'NoS3Answer' })
       parts[PartNumber - 1] = { PartNumber, ETag, md5 }
     } catch (error) {
