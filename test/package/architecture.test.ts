@@ -14,8 +14,8 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
     types: ['deploy', 'files', 'settings'],
     dynamic: ['deploy', 'vite'],
   },
-  vite: { imports: ['urls'], types: ['deploy', 'files', 'settings'], dynamic: ['deploy'] },
-  webpack: { imports: ['urls'], types: ['deploy', 'files', 'settings'], dynamic: ['deploy'] },
+  vite: { imports: ['deploy', 'urls'], types: ['files', 'settings'] },
+  webpack: { imports: ['deploy', 'urls'], types: ['files', 'settings'] },
   cli: { imports: ['deploy'], types: ['settings'] },
   deploy: {
     imports: ['report', 'release', 'files', 'settings', 'bucket', 'urls'],

@@ -6,7 +6,7 @@ import { makeApp, removeApps } from '../../fixtures/build/in-process.js'
 import { deploySettings } from '../../fixtures/build/settings.js'
 import { startEmbedded } from '../../fixtures/s3/index.js'
 import { startSlowLine } from '../../fixtures/s3/slow-line.js'
-import { ask } from '../../src/deploy/early-survey.js'
+import { startEarlySurvey } from '../../src/deploy/early-survey.js'
 import { publish } from '../../src/deploy/publish.js'
 
 // Real time: a lock is lost 25 seconds after its last renewal was sent. All lines are tried at once.
@@ -26,7 +26,7 @@ async function deploy(bitsPerSecond: number, sizes: readonly number[]) {
     s3.server.reset()
     await publish({
       settings,
-      asked: ask(settings),
+      earlySurvey: startEarlySurvey(settings),
       outputs: [{ dir, emitted: new Set(sizes.map((_, i) => `${i}.bin`)), fingerprinted: new Set() }],
       before: new Map(),
       notOurs: [],
