@@ -5,8 +5,8 @@ import { readCredentials } from './credentials.js'
 import { type Environment, type SecretVariable, secretVariables } from './environment.js'
 import { readCacheControl, readObjectParameters, readRules } from './headers.js'
 import type { Options } from './options.js'
-import { asBoolean, SettingReader } from './setting-reader.js'
-import { type Build, whyOff } from './switch.js'
+import { asBoolean, SettingReader, show } from './setting-reader.js'
+import { type Build, notProduction } from './switch.js'
 
 /** Keys from the environment or a `.env` file, a profile, or undefined for the SDK's own chain. */
 export type CredentialSource = Credentials | { profile: string } | undefined
@@ -107,6 +107,32 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
   const region = named.region ?? (await findRegion(profile))
   const publicUrl = publicUrlOf({ ...named, region })
   return { on: true, settings: { ...named, region, publicUrl, warnings: read.warnings } }
+}
+
+/** The reason why a build stays on disk; undefined if it goes to S3. */
+function whyOff(read: SettingReader, input: SettingsInput): string | undefined {
+  const { build } = input
+  const enabled = readEnabled(read, input)
+  if (!enabled.on) return enabled.because
+  if (build.watch) return 'a watch build stays on disk; build without --watch'
+  return build.whyNotProduction ? notProduction(build.whyNotProduction) : undefined
+}
+
+function readEnabled(
+  read: SettingReader,
+  { options, environment, build }: SettingsInput,
+): { on: boolean; because: string } {
+  const enabled: unknown = options?.enabled
+  if (typeof enabled === 'function') {
+    const returned: unknown = enabled(environment.all, build.mode)
+    if (typeof returned !== 'boolean') {
+      read.problems.push(`option \`enabled\` returned ${show(returned)}: return true or false.`)
+    }
+    return { on: returned === true, because: `option \`enabled\` returned ${show(returned)}` }
+  }
+  const found = read.find('enabled', ['USE_S3'])
+  const on = read.boolean('enabled', ['USE_S3'], false)
+  return { on, because: found ? `${found.name} is ${show(found.value)}` : 'USE_S3 is not set' }
 }
 
 /** Refuses settings of django-storages that would break static files. */
