@@ -282,7 +282,7 @@ describe('headers by file', () => {
 
     it('warns once, with how many and which', () => {
       expect(classifyPaths(['*a-1.js', 'b.js', 'index.html'], { objectParameters }).warnings).toEqual([
-        'CacheControl "max-age=86400" is not used for b.js and 1 more, whose names are not fingerprinted: visitors would see old ones that long. A rule can say otherwise.',
+        'CacheControl "max-age=86400" is not used for b.js and 1 more, whose names are not fingerprinted: browsers would keep old files that long. A rule can change that.',
       ])
       expect(classifyPaths(['*a-1.js', 'b.js'], { objectParameters }).warnings).toEqual([
         expect.stringMatching(/ is not used for (1 file|b\.js)\b(?!.*…)/),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Pieces } from '../../src/bucket/bucket.js'
-import { piecesOf, readInPieces } from '../../src/files/large-file.js'
+import { piecesOf, readInPieces } from '../../src/files/read-file.js'
 
 const piece = 256 * 1024
 
