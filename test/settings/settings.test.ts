@@ -40,7 +40,7 @@ const messageOf = (promise: Promise<unknown>): Promise<string> =>
   )
 
 describe('defaults', () => {
-  it('needs nothing but a bucket', async () => {
+  it('only the bucket is required', async () => {
     expect(await resolve()).toEqual({
       bucket: 'my-bucket',
       location: 'static',
@@ -133,7 +133,7 @@ describe('the environment', () => {
     expect(await resolve({ shell: { [variable]: value } })).toEqual(await resolve())
   })
 
-  it('says that AWS_IS_GZIPPED does nothing yet', async () => {
+  it('AWS_IS_GZIPPED gives a warning', async () => {
     expect((await resolve({ shell: { AWS_IS_GZIPPED: 'True' } })).warnings).toEqual([
       'AWS_IS_GZIPPED is not supported yet: files are uploaded as the build made them',
     ])
@@ -174,7 +174,7 @@ describe('an option beats the environment', () => {
     expect((await resolve({ options: { [option]: value }, shell: { [variable]: other } }))[setting]).toEqual(is)
   })
 
-  it('STATIC_S3_CONCURRENCY is read where the option is not set', async () => {
+  it('STATIC_S3_CONCURRENCY is read if the option is not set', async () => {
     expect(await resolve({ shell: { STATIC_S3_CONCURRENCY: '16' } })).toMatchObject({ concurrency: 16 })
     for (const value of ['0', '257', '1.5', '0x10', 'many']) {
       expect(await messageOf(resolve({ shell: { STATIC_S3_CONCURRENCY: value } }))).toContain(
@@ -183,7 +183,7 @@ describe('an option beats the environment', () => {
     }
   })
 
-  it('undefined and null are as good as left out', async () => {
+  it('undefined and null mean not set', async () => {
     const shell = { AWS_LOCATION: 'from-env', AWS_S3_REGION_NAME: 'eu-west-1' }
     const settings = await resolve({ options: { location: undefined, region: null, rules: null }, shell })
     expect(settings).toMatchObject({ location: 'from-env', region: 'eu-west-1', rules: [] })
@@ -264,13 +264,13 @@ describe('other options', () => {
     expect((await resolve({ options: { [option]: value } }))[setting]).toStrictEqual(is)
   })
 
-  it('acl goes over objectParameters', async () => {
+  it('acl beats objectParameters', async () => {
     const options = { acl: 'private', objectParameters: { ACL: 'public-read' } }
     expect((await resolve({ options })).objectParameters).toEqual({ ACL: 'private' })
   })
 })
 
-describe('whether it is on', () => {
+describe('on or off', () => {
   const decide = (given: Given) =>
     resolveSettings(input({ ...given, options: { bucket: 'my-bucket', ...given.options } }))
 
@@ -312,14 +312,14 @@ describe('whether it is on', () => {
     expect(await decide({ shell: { USE_S3: '1' }, build })).toEqual({ on: false, because })
   })
 
-  it('hands a function the environment, .env files included, and the mode', async () => {
+  it('a function gets the environment, .env files included, and the mode', async () => {
     const enabled = (environment: Variables, mode: string) => environment.DEPLOY === 'yes' && mode === 'staging'
     const given = { options: { enabled }, files: { DEPLOY: 'yes' } }
     expect((await decide({ ...given, build: { mode: 'staging' } })).on).toBe(true)
     expect((await decide(given)).on).toBe(false)
   })
 
-  it('looks at nothing else where it is off', async () => {
+  it('no other setting is checked if it is off', async () => {
     const findRegion = () => Promise.reject(new Error('asked'))
     const wrong = input({ shell: { AWS_S3_OBJECT_PARAMETERS: '{', AWS_LOCATION: '..', AWS_ACCESS_KEY_ID: 'half' } })
     expect(await resolveSettings({ ...wrong, findRegion })).toEqual({ on: false, because: 'USE_S3 is not set' })
@@ -343,7 +343,7 @@ describe('whether it is on', () => {
     expect(await messageOf(decide(given))).toContain(`static-s3: a setting is wrong\n  - ${problem}`)
   })
 
-  it('takes null for no options', async () => {
+  it('null means no options', async () => {
     const given = { ...input({}), options: null as unknown as Options }
     expect(await resolveSettings(given)).toEqual({ on: false, because: 'USE_S3 is not set' })
   })
@@ -358,7 +358,7 @@ describe('booleans', () => {
     expect((await resolve({ options: { fileOverwrite: text } })).fileOverwrite).toBe(means)
   })
 
-  it.each(['2', 'y', 'enabled', 'none', '[]'])('%j is neither', async (text) => {
+  it.each(['2', 'y', 'enabled', 'none', '[]'])('%j is refused', async (text) => {
     expect(await messageOf(resolveEnv({ AWS_S3_FILE_OVERWRITE: text }))).toBe(
       `static-s3: a setting is wrong\n  - AWS_S3_FILE_OVERWRITE is ${JSON.stringify(text)}: use one of 1, true, yes, on, 0, false, no, off.`,
     )
@@ -366,7 +366,7 @@ describe('booleans', () => {
 })
 
 describe('problems', () => {
-  it('are reported all at once', async () => {
+  it('are reported together', async () => {
     const message = await messageOf(
       resolve({
         options: { bucket: 'My_Bucket', regoin: 'eu-west-1', concurrency: 0, include: [1] },
@@ -387,7 +387,7 @@ describe('problems', () => {
     )
   })
 
-  it('name a missing bucket once, with both ways to name it', async () => {
+  it('name a missing bucket once, with both settings', async () => {
     for (const shell of [{}, { AWS_STORAGE_BUCKET_NAME: '' }, { AWS_STORAGE_BUCKET_NAME: '  ' }]) {
       expect(await messageOf(resolveSettings(input({ options: { enabled: true }, shell })))).toBe(
         "static-s3: a setting is wrong\n  - AWS_STORAGE_BUCKET_NAME is not set: set it, or the option `bucket`, to the bucket's name.",
@@ -398,7 +398,7 @@ describe('problems', () => {
     )
   })
 
-  it('has the message for a stack, so that no bundler prints ours', async () => {
+  it('have the message as their stack, because bundlers print the stack', async () => {
     const error = await resolve({ options: { concurrency: 0 } }).catch((reason: Error) => reason)
     expect((error as Error).stack).toBe((error as Error).message)
   })
@@ -749,7 +749,7 @@ describe('an endpoint without TLS', () => {
     expect(await warnings(endpoint)).toEqual([])
   })
 
-  it('is told under the name of its variable', async () => {
+  it('is reported under the name of its variable', async () => {
     const { warnings } = await resolveEnv({ AWS_ENDPOINT_URL_S3: 'http://s3.example.com' })
     expect(warnings.join()).toMatch(/^AWS_ENDPOINT_URL_S3 begins with http/)
   })
@@ -760,7 +760,7 @@ describe('region', () => {
     expect((await resolve({ options: { region } })).region).toBe(region)
   })
 
-  it('may be auto where the endpoint is not AWS', async () => {
+  it('may be auto with an endpoint', async () => {
     const options = { region: 'auto', endpoint: 'https://s3.example.com' }
     expect((await resolve({ options })).region).toBe('auto')
   })
@@ -771,11 +771,11 @@ describe('region', () => {
     )
   })
 
-  it('is refused when it is auto on AWS, which has no such region', async () => {
+  it('may not be auto on AWS, which has no such region', async () => {
     expect(await messageOf(resolve({ options: { region: 'auto' } }))).toContain('  - option `region` ')
   })
 
-  it('is asked of the SDK, with the profile, only when nothing names it', async () => {
+  it('comes from the SDK, by profile, only if no setting names it', async () => {
     const asked: (string | undefined)[] = []
     const findRegion = async (profile: string | undefined) => {
       asked.push(profile)
@@ -793,7 +793,7 @@ describe('region', () => {
     expect(asked).toEqual([undefined, 'work'])
   })
 
-  it('is not asked for when there are problems', async () => {
+  it('does not come from the SDK if there are problems', async () => {
     const findRegion = () => Promise.reject(new Error('asked'))
     expect(await messageOf(resolveSettings({ ...input({ options: { enabled: true } }), findRegion }))).toContain(
       'AWS_STORAGE_BUCKET_NAME is not set',
@@ -890,7 +890,7 @@ describe('credentials', () => {
 describe('secrets of .env files', () => {
   const value = 'd8f1-4b7e-9a2c'
 
-  it('are handed on, but for those that may be published', async () => {
+  it('are in the settings, without those that allowSecrets names', async () => {
     const files = { SENTRY_AUTH_TOKEN: value, DB_PASSWORD: 'hunter2hunter2', MAPS_TOKEN: 'pk.12345678' }
     const named = (settings: Settings) => settings.secrets.map(({ name }) => name)
     expect(named(await resolve({ files }))).toEqual(['SENTRY_AUTH_TOKEN', 'DB_PASSWORD', 'MAPS_TOKEN'])
@@ -906,7 +906,7 @@ describe('secrets of .env files', () => {
   })
 
   it.each([5, true, { MAPS_TOKEN: value }, [value, 5], ['hush-hush value'], ''])(
-    'allowSecrets: %j is no list of names, and what is there instead is not shown',
+    'allowSecrets: %j is refused, and its value is not shown',
     async (allowSecrets) => {
       const message = await messageOf(resolve({ options: { allowSecrets } }))
       expect(message).toContain('  - option `allowSecrets` is no list of variable names')
@@ -914,14 +914,14 @@ describe('secrets of .env files', () => {
     },
   )
 
-  it('are not in what a problem with another setting says', async () => {
+  it('are in no problem of another setting', async () => {
     const message = await messageOf(resolve({ options: { concurrency: 0 }, files: { DB_PASSWORD: value } }))
     expect(message).toContain('concurrency')
     expect(message).not.toContain(value)
   })
 })
 
-describe('a secret is in no message', () => {
+describe('no message shows a secret', () => {
   it.each<[what: string, given: Given]>([
     ['as an option that is none', { options: { secretAccessKey: 'hush-hush' } }],
     ['beside other problems', { options: { concurrency: 0 }, files: { AWS_SECRET_ACCESS_KEY: 'hush-hush' } }],
@@ -938,7 +938,7 @@ describe('a secret is in no message', () => {
   })
 })
 
-describe('what Django people write', () => {
+describe('values from Django projects', () => {
   it.each([
     'AWS_S3_CUSTOM_DOMAIN',
     'AWS_LOCATION',
@@ -971,7 +971,7 @@ describe('an endpoint', () => {
     },
   )
 
-  it("of R2's needs a domain, since it serves nobody", async () => {
+  it('of R2 needs a custom domain, because it serves no visitors', async () => {
     const r2 = { ...bucket, AWS_S3_ENDPOINT_URL: 'https://0123.r2.cloudflarestorage.com' }
     expect(await messageOf(resolveEnv(r2))).toContain('set AWS_S3_CUSTOM_DOMAIN')
     const { publicUrl } = await resolveEnv({ ...r2, AWS_S3_CUSTOM_DOMAIN: 'pub-1.r2.dev' })
