@@ -10,7 +10,8 @@ import type { Body, Bucket, ObjectParameters } from '../../src/bucket/bucket.js'
 import { headersOf } from '../../src/bucket/headers.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
 import { openBucket, type S3Connection } from '../../src/s3/objects/s3-bucket.js'
-import { problemsOfParameters } from '../../src/settings/object-parameters.js'
+import { readObjectParameters } from '../../src/settings/headers.js'
+import { SettingReader } from '../../src/settings/setting-reader.js'
 
 describe('headers', () => {
   let s3: EmbeddedS3
@@ -107,9 +108,10 @@ describe('headers', () => {
   async function checkWrite(odd: ObjectParameters, overwrites: boolean): Promise<'refused' | 'failed' | 'written'> {
     // Each file has one.
     const given = { ContentType: 'text/plain', ...odd }
-    const problems = problemsOfParameters('AWS_S3_OBJECT_PARAMETERS', given)
-    if (problems.length > 0) {
-      for (const problem of problems) expect(problem).toMatch(/^AWS_S3_OBJECT_PARAMETERS has /)
+    const read = new SettingReader({ objectParameters: given }, {})
+    readObjectParameters(read)
+    if (read.problems.length > 0) {
+      for (const problem of read.problems) expect(problem).toMatch(/^option `objectParameters\.\w+` is /)
       return 'refused'
     }
     const key = 'static/a.txt'

@@ -23,7 +23,7 @@ import { openTransport } from '../../src/s3/http/transport.js'
 import { createClient } from '../../src/s3/objects/client.js'
 import { headerNames, putObject } from '../../src/s3/objects/put-object.js'
 import { openBucket, type S3Connection, type S3Settings } from '../../src/s3/objects/s3-bucket.js'
-import { parameterKinds } from '../../src/settings/object-parameters.js'
+import { parameterKinds } from '../../src/settings/headers.js'
 
 const md5 = (content: string | Uint8Array) => createHash('md5').update(content).digest('hex')
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { answerOf, isForbidden } from '../../runtime/error.js'
+import { isForbidden, responseOf } from '../../runtime/error.js'
 import type { Call } from '../errors/request.js'
 import type { Transport } from '../http/transport.js'
 import { elements, escapeXml, plainXml, rootOf, textsOf } from '../http/xml.js'
@@ -38,7 +38,7 @@ export async function deleteObjects(
       })
     } catch (error) {
       // Some stores know no such request, and Ceph 16 wants a right to the whole bucket for it.
-      if (!isForbidden(error) && answerOf(error).status !== 501) throw error
+      if (!isForbidden(error) && responseOf(error).status !== 501) throw error
       await Promise.all(request.keys.map(deleteOne))
     }
   }

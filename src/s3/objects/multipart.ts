@@ -1,7 +1,7 @@
 import { createHash, hash } from 'node:crypto'
 import type { CreateMultipartUploadCommandInput, S3Client } from '@aws-sdk/client-s3'
 import type { Body, ObjectParameters } from '../../bucket/bucket.js'
-import { answerOf, StaticS3Error } from '../../runtime/error.js'
+import { responseOf, StaticS3Error } from '../../runtime/error.js'
 import type { Sdk } from '../http/sdk.js'
 import { changed, unreadable } from './body.js'
 import { type RequestOptions, withOptions } from './client.js'
@@ -60,7 +60,7 @@ export async function putInParts(
     } catch (error) {
       await abort(multipart, key, uploadId, signal).catch(() => {})
       // Another deploy that writes the same name took it for one that had died.
-      const isGone = !signal?.aborted && answerOf(error).code === 'NoSuchUpload'
+      const isGone = !signal?.aborted && responseOf(error).code === 'NoSuchUpload'
       if (!isGone || tried === 3) throw error
     }
   }
@@ -209,7 +209,7 @@ async function complete(
     return etag
   } catch (error) {
     // The answer to an earlier attempt may have got lost.
-    if (answerOf(error).code !== 'NoSuchUpload') throw error
+    if (responseOf(error).code !== 'NoSuchUpload') throw error
     const md5s = Buffer.concat(parts.map(({ md5 }) => Buffer.from(md5, 'hex')))
     const expected = `${hash('md5', md5s)}-${parts.length}`
     if ((await etagOf(key)) === expected) return expected
