@@ -24,6 +24,6 @@ export function prepare({ options, build, envDir, envPrefix = [] }: PrepareInput
     exposed: [envPrefix].flat(),
     environment: readEnvironment(build.mode, envDir, process.env),
     // The SDK is loaded only where no setting names the region.
-    findRegion: async (profile) => (await import('../s3/http/region.js')).findRegion(profile),
+    findRegion: async (profile) => (await import('../s3/aws/region.js')).findRegion(profile),
   })
 }
