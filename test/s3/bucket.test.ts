@@ -18,7 +18,7 @@ import {
 } from '../../fixtures/s3/index.js'
 import type { Body, Bucket, ListedObject, ListOptions, ObjectParameters, Pieces } from '../../src/bucket/bucket.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
-import { loadSdk } from '../../src/s3/http/sdk.js'
+import { loadSdk } from '../../src/s3/aws/sdk.js'
 import { openTransport } from '../../src/s3/http/transport.js'
 import { createClient } from '../../src/s3/objects/client.js'
 import { headerNames, putObject } from '../../src/s3/objects/put-object.js'
@@ -177,8 +177,10 @@ function readingContract(open: (objects: ReadonlyMap<string, string>) => Promise
 
 interface Opened {
   bucket: Bucket
-  /** What an object has but its content, past the port. */
+  /** An object's parameters, read past the port. */
   head(key: string): Promise<ObjectParameters>
+  /** Deletes an object past the port. */
+  remove(key: string): Promise<unknown>
 }
 
 /** What holds for every bucket that can be written: `open` gives an empty one. */
@@ -195,10 +197,11 @@ function bucketContract(open: () => Promise<Opened>): void {
     const keys = Array.from({ length: 2500 }, (_, n) => `static/${n % 7}/${kinds[n % 5]}-${n}.js`)
     const ordered = inUtf8Order(keys)
     let bucket: Bucket
+    let remove: Opened['remove']
     let serial: ListedObject[]
 
     beforeAll(async () => {
-      ;({ bucket } = await open())
+      ;({ bucket, remove } = await open())
       await Promise.all([...keys, ...neighbours].map((key) => bucket.put(key, bodyOf('x'), {})))
       serial = [...(await bucket.list('static/'))]
     }, 60_000)
@@ -259,30 +262,23 @@ function bucketContract(open: () => Promise<Opened>): void {
       const splits = every(500)
       const added = splits.flatMap((key) => [`${key}!`, key.slice(0, -1), `${key.slice(0, 9)}\u{1f600}${key}`])
       await Promise.all(added.map((key) => bucket.put(key, bodyOf('new'), {})))
-      await bucket.delete(splits.slice(1))
+      await Promise.all(splits.slice(1).map(remove))
       const listed = [...(await bucket.list('static/', { splitAt: Promise.resolve(splits) }))]
       const expected = [...added, ...keys].filter((key) => !splits.slice(1).includes(key))
       expect(listed.map(({ key }) => key)).toEqual(inUtf8Order(expected))
       expect(listed).toEqual([...(await bucket.list('static/'))])
-      await bucket.delete(added)
+      await Promise.all(added.map(remove))
       await Promise.all(splits.map((key) => bucket.put(key, bodyOf('x'), {})))
-    })
-
-    it('deletes over several requests, keys that are not there as well, and nothing else', async () => {
-      const doomed = [...keys.slice(0, 1050), ...Array.from({ length: 50 }, (_, n) => `static/missing-${n}`)]
-      await bucket.delete(doomed)
-      expect(await everyKey(bucket, '')).toEqual(inUtf8Order([...keys.slice(1050), ...neighbours]))
-      await bucket.delete(doomed)
-      await bucket.delete([])
     })
   })
 
   describe('writing', () => {
     let bucket: Bucket
     let head: Opened['head']
+    let remove: Opened['remove']
 
     beforeAll(async () => {
-      ;({ bucket, head } = await open())
+      ;({ bucket, head, remove } = await open())
     })
 
     it('stores the headers as they are given, and returns the ETag', async () => {
@@ -426,7 +422,6 @@ function bucketContract(open: () => Promise<Opened>): void {
       const reason = new StaticS3Error('the first problem')
       await expect(bucket.put('static/a', bodyOf('a'), {}, AbortSignal.abort(reason))).rejects.toBe(reason)
       await expect(bucket.copy('static/a', 'static/b', {}, AbortSignal.abort(reason))).rejects.toBe(reason)
-      await expect(bucket.delete(['static/a'], AbortSignal.abort(reason))).rejects.toBe(reason)
     })
 
     it('takes one signal for many requests without a warning', async () => {
@@ -457,14 +452,11 @@ function bucketContract(open: () => Promise<Opened>): void {
       expect(Buffer.from((await bucket.get('static/in place.js')) ?? '').toString()).toBe('same')
     })
 
-    it.each(oddNames)('copies and deletes %j', async (key) => {
+    it.each(oddNames)('copies %j', async (key) => {
       const copied = key.replace('static/', 'copies/')
       await bucket.put(key, bodyOf(key), {})
       expect((await bucket.copy(key, copied, { ContentType: 'text/plain' })).etag).toBe(md5(key))
       expect(Buffer.from((await bucket.get(copied)) ?? '').toString()).toBe(key)
-      await bucket.delete([copied])
-      expect(await bucket.get(copied)).toBeUndefined()
-      expect(await bucket.get(key)).toBeDefined()
     })
 
     it('creates, and never replaces, with IfNoneMatch: *', async () => {
@@ -474,7 +466,7 @@ function bucketContract(open: () => Promise<Opened>): void {
       expect(second).toBeInstanceOf(StaticS3Error)
       expect(second).toMatchObject({ cause: { name: 'PreconditionFailed', status: 412 } })
       expect(Buffer.from((await bucket.get('static/once.json')) ?? '').toString()).toBe('first')
-      await bucket.delete(['static/once.json'])
+      await remove('static/once.json')
       expect((await bucket.put('static/once.json', bodyOf('third'), condition)).etag).toBe(md5('third'))
     })
 
@@ -567,7 +559,7 @@ describe('bucket in memory', () => {
       const { bytes, parameters } = bucket.objects.get(key) ?? {}
       return { Metadata: {}, ...parameters, ContentLength: bytes?.length }
     }
-    return { bucket, head }
+    return { bucket, head, remove: async (key) => bucket.objects.delete(key) }
   })
 
   it('has a clock of its own', async () => {
@@ -604,7 +596,8 @@ for (const { title, available, start } of s3Servers) {
       connections.push(connection)
       const client = server.client()
       const head = async (Key: string) => ({ ...(await client.send(new HeadObjectCommand({ Bucket: name, Key }))) })
-      return { bucket: connection.bucket, head }
+      const remove = (Key: string) => client.send(new DeleteObjectCommand({ Bucket: name, Key }))
+      return { bucket: connection.bucket, head, remove }
     }
 
     bucketContract(open)
@@ -787,31 +780,6 @@ describe('S3 bucket on the wire', () => {
     ])
   })
 
-  it('guards DeleteObjects by Content-MD5 alone', async () => {
-    await connection.bucket.delete(['a', 'b'])
-    const [request] = sent('DeleteObjects')
-    expect(request?.headers['content-md5']).toBeDefined()
-    expect(Object.keys(request?.headers ?? {}).filter((header) => header.includes('checksum'))).toEqual([])
-  })
-
-  it('deletes 1,000 keys a request, each key once', async () => {
-    const keys = Array.from({ length: 2001 }, (_, n) => `k${n}`)
-    await connection.bucket.delete([...keys, ...keys])
-    expect(sent('DeleteObjects')).toHaveLength(3)
-  })
-
-  it.each([
-    [403, 'AccessDenied'],
-    [405, 'MethodNotAllowed'],
-    [501, 'NotImplemented'],
-  ])('deletes key by key where DeleteObjects is answered by %i %s', async (status, code) => {
-    for (const key of ['a', 'b', 'c']) await connection.bucket.put(key, bodyOf('x'), {})
-    refuse('DeleteObjects', 1, { status, code })
-    await connection.bucket.delete(['a', 'b'])
-    expect(sent('DeleteObject').map(({ key }) => key)).toEqual(['a', 'b'])
-    expect(await everyKey(connection.bucket, '')).toEqual(['c'])
-  })
-
   it.each([
     ['503 SlowDown', { status: 503, code: 'SlowDown' }],
     ['500', { status: 500 }],
@@ -827,7 +795,7 @@ describe('S3 bucket on the wire', () => {
     expect(md5((await connection.bucket.get('static/app.js')) ?? '')).toBe(md5(streamed))
   })
 
-  it.each(['ListObjectsV2', 'GetObject', 'CopyObject', 'DeleteObjects'])('tries %s again', async (operation) => {
+  it.each(['ListObjectsV2', 'GetObject', 'CopyObject'])('tries %s again', async (operation) => {
     const { bucket } = connection
     await bucket.put('static/app.js', bodyOf('x'.repeat(1000)), {})
     refuse(operation, 4, { status: 503, code: 'SlowDown' })
@@ -835,7 +803,6 @@ describe('S3 bucket on the wire', () => {
       expect([...(await bucket.list(''))]).toHaveLength(1)
       expect(await bucket.get('static/app.js')).toHaveLength(1000)
       await bucket.copy('static/app.js', 'static/app.js', {})
-      await bucket.delete(['static/app.js'])
     }
     await all()
     expect(sent(operation)).toHaveLength(5)
@@ -1048,7 +1015,7 @@ describe('S3 bucket on the wire', () => {
         return undefined
       }
       // Without its first key, the range in the middle sees one of the next.
-      await connection.bucket.delete([keys[1000] ?? ''])
+      await server.client().send(new DeleteObjectCommand({ Bucket: name, Key: keys[1000] ?? '' }))
       const left = keys.filter((_, n) => n !== 1000 && n !== 2000)
       expect(await everyKey(connection.bucket, 'static/', { splitAt })).toEqual(left)
     })
@@ -1255,34 +1222,6 @@ describe('S3 bucket on the wire', () => {
     expect(Buffer.from((await connection.bucket.get('lock')) ?? '').toString()).toBe('mine')
   })
 
-  it('tells which keys could not be deleted, and tries only those again', async () => {
-    const asked: string[][] = []
-    let code = 'InternalError'
-    const failing = createServer((request, response) => {
-      let xml = ''
-      request.on('data', (chunk) => {
-        xml += chunk
-      })
-      request.on('end', () => {
-        asked.push([...xml.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, key]) => key ?? ''))
-        const error = `<Error><Key>b</Key><Code>${code}</Code><Message>no</Message></Error>`
-        response.end(`<DeleteResult>${asked.length === 2 && code === 'InternalError' ? '' : error}</DeleteResult>`)
-      })
-    })
-    await new Promise<void>((listening) => failing.listen(0, '127.0.0.1', listening))
-    const endpoint = `http://127.0.0.1:${(failing.address() as AddressInfo).port}`
-    const { bucket, close } = await openBucket({ ...settingsFor(server, name), endpoint }, patient)
-    await bucket.delete(['a', 'b', 'c'])
-    expect(asked).toEqual([['a', 'b', 'c'], ['b']])
-    code = 'AccessDenied'
-    await expect(bucket.delete(['a', 'b', 'c'])).rejects.toThrow(/DELETE b in .*s3:DeleteObject.*\(AccessDenied\)/)
-    expect(asked).toHaveLength(3)
-    code = 'NoSuchKey'
-    await bucket.delete(['a', 'b', 'c'])
-    close()
-    failing.close()
-  })
-
   it('takes a copy that failed after its 200 for a failure', async () => {
     await connection.bucket.put('static/app.js', bodyOf('x'), {})
     let asked = 0
@@ -1465,19 +1404,6 @@ describe('S3 bucket on the wire', () => {
     connection.close()
     deaf.close()
     for (const socket of open) socket.destroy()
-  })
-
-  it.each([
-    '<Error xmlns="x"><Code>InvalidRequest</Code></Error>',
-    '<DeleteResult><Error a="b"><Code>InvalidRequest</Code></Error></DeleteResult>',
-  ])('takes no error for a deletion: %s', async (answer) => {
-    const failing = createServer((_request, response) => response.end(answer))
-    await once(failing.listen(0, '127.0.0.1'), 'listening')
-    const endpoint = `http://127.0.0.1:${(failing.address() as AddressInfo).port}`
-    const { bucket, close } = await openBucket({ ...settingsFor(server, name), endpoint }, patient)
-    await expect(bucket.delete(['a', 'b'])).rejects.toThrow('InvalidRequest')
-    close()
-    failing.close()
   })
 
   it('opens no more bodies at a time than it has sockets', async () => {

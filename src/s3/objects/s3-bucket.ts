@@ -2,17 +2,16 @@ import { setMaxListeners } from 'node:events'
 import type { CopyObjectCommandInput } from '@aws-sdk/client-s3'
 import type { Body, Bucket, ObjectParameters, WrittenObject } from '../../bucket/bucket.js'
 import type { Credentials } from '../../settings/settings.js'
+import { loadSdk } from '../aws/sdk.js'
 import { explain, explainAbort } from '../errors/explain.js'
 import type { Call, ExplainContext, Request } from '../errors/request.js'
 import { readAnswer } from '../errors/s3-answer.js'
 import { type Concurrency, createConcurrency, START } from '../http/concurrency.js'
 import { asksForLess, type Clock, classifyFailure, type Failure, retry, systemClock } from '../http/retry.js'
-import { loadSdk } from '../http/sdk.js'
 import { lockSockets, openTransport, type S3Settings } from '../http/transport.js'
 import { withBody } from './body.js'
 import { createClient, type RequestOptions, withOptions } from './client.js'
 import { md5WhereAskedFor } from './content-md5.js'
-import { deleteObjects } from './delete-objects.js'
 import { listObjects } from './list-objects.js'
 import { pageQuery, readPage, unquote } from './list-page.js'
 import { type Multipart, multipartBytes, PartBuffers, putInParts } from './multipart.js'
@@ -201,8 +200,6 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
           )
           return written(etagOf(CopyObjectResult?.ETag))
         }),
-
-      delete: (keys, signal) => deleteObjects(transport, call, keys, signal),
 
       now,
     }
