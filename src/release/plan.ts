@@ -31,6 +31,8 @@ export interface Plan {
   decisions: readonly Decision[]
   /** Fingerprinted files whose names stand in the bucket with other bytes: somebody may have the old ones cached for a year. */
   overwritten: readonly HashedFile[]
+  /** When recorded bytes that are written again were last written, at the latest: milliseconds since 1970, by the store's clock. */
+  notBefore: number
 }
 
 /** What a plan goes by. */
@@ -78,7 +80,12 @@ export function plan(files: readonly HashedFile[], known: Known, force: boolean)
     const areOther = bytes === 'other by the record' || (bytes === 'other by MD5' && etagsAreMd5)
     return there.size !== file.size || areOther ? [file] : []
   })
-  return { decisions, overwritten }
+  const rewritten = decisions.flatMap(({ file, action }) => {
+    const there = action === 'skip' ? undefined : known.listing.get(file.key)
+    const recorded = there && describedBy(known.record, file.path, there)
+    return recorded?.sha256 === file.sha256 ? [recorded.writtenAt] : []
+  })
+  return { decisions, overwritten, notBefore: rewritten.reduce((latest, time) => Math.max(latest, time), 0) }
 }
 
 function decide(file: HashedFile, known: Known, force: boolean): Decision {

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import type { Bucket, WrittenObject } from '../bucket/bucket.js'
 import { smallBytes } from '../bucket/bucket.js'
 import { type Group, groups } from '../files/built-file.js'
@@ -50,7 +51,7 @@ export function startUpload(
   const failure = (reason: unknown) =>
     new StaticS3Error(`${(reason as Error).message}\n${whatVisitorsSee(known, unknown, planned)}`, { cause: reason })
 
-  const write = async (decision: Decision, signal: AbortSignal, isStopped: () => boolean, check?: () => void) => {
+  const write = async (decision: Decision, signal: AbortSignal, isStopped: () => boolean, check: () => void) => {
     const { file, action, etag } = decision
     if (action === 'copy' && copies) {
       try {
@@ -72,17 +73,22 @@ export function startUpload(
     // The store may still carry out a request that is aborted, over an object of the next deploy: under a permit its answer is waited for.
     const signal = permit ? AbortSignal.any([permit.signal, asked.cut]) : stop
     const { waves, files, bytes } = wavesOf(plan, which)
+    await laterThan(plan.notBefore, bucket)
     const all = { files: done.files + files, bytes: done.bytes + bytes }
     planned = all.files
 
     const carryOut = async (decision: Decision): Promise<void> => {
       if (stop.aborted) return
       const { key, group, size } = decision.file
+      let isSent = false
+      const check = () => {
+        permit?.check()
+        isSent = true
+      }
       try {
-        const check = permit && (() => permit.check())
         written.set(key, await write(decision, signal, () => stop.aborted, check))
       } catch (error) {
-        if (signal.aborted || answerOf(error).unanswered) {
+        if (isSent && (signal.aborted || answerOf(error).unanswered)) {
           unknown[group]++
           leftUnanswered ||= permit !== undefined
         }
@@ -106,6 +112,15 @@ export function startUpload(
   }
 
   return { written, leftUnanswered: () => leftUnanswered, failure, run }
+}
+
+/**
+ * Waits until the store's clock is past a time. Stores tell whole seconds: new headers that are written in the second of the recorded ones would pass
+ * for those, if this deploy died before its record. A clock that was set back is not waited for.
+ */
+async function laterThan(time: number, bucket: Bucket): Promise<void> {
+  const left = time - bucket.now()
+  if (left >= 0 && left < 2000) await wait(left + 1)
 }
 
 /** What goes up together; large files with the largest first. */

@@ -19,7 +19,7 @@ type Phase = (typeof phases)[number]
 
 /** What a deploy is at with this request; undefined for what changes nothing for visitors. */
 function phaseOf({ method, key = '' }: LoggedRequest): Phase | undefined {
-  if (method !== 'PUT' || /\/0-begun-|\.lock$/.test(key)) return undefined
+  if (method !== 'PUT' || key.endsWith('.lock')) return undefined
   if (key.startsWith('.static-s3/')) return 'record'
   return key.endsWith('.html') ? 'html' : key.includes('/assets/') ? 'fingerprinted' : 'asset'
 }

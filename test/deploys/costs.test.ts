@@ -56,6 +56,7 @@ const muchLater = () => {
 }
 
 const reads = () => s3.server.requests.filter(({ method }) => method === 'GET')
+const heads = () => s3.server.requests.filter(({ operation }) => operation === 'HeadObject')
 const copies = () => s3.server.requests.filter(({ operation }) => operation === 'CopyObject')
 const uploads = () => sitePuts(s3).filter(({ operation }) => operation === 'PutObject')
 const keysOf = (requests: readonly LoggedRequest[]) => requests.map(({ key }) => key as string).sort()
@@ -70,6 +71,12 @@ const untouched = (bucket: string, from = s3) => {
     expect(now.size).toBe(before.size)
     expect([...before].filter(([key, object]) => now.get(key) !== object)).toEqual([])
   }
+}
+
+/** The same of what visitors see. */
+const untouchedSite = (bucket: string) => {
+  const before = siteObjects(s3, bucket)
+  return () => expect([...siteObjects(s3, bucket)].filter(([key, object]) => before.get(key) !== object)).toEqual([])
 }
 
 /** What visitors get: bytes and headers. */
@@ -87,19 +94,15 @@ const listedTheLocationAlone = ({ server } = s3) => {
   for (const prefix of prefixes) expect(['static/', releases]).toContain(prefix)
 }
 
-/** What a release writes beside the site: what was begun, the lock, the record, and the end of the first two. */
+/** What a release writes beside the site: the lock and the record. */
 const ofTheRelease = () =>
   writes(s3)
     .filter(({ key }) => key === undefined || key.startsWith('.static-s3/'))
-    .map(
-      ({ operation, key = '' }) => `${operation} ${key.replace(releases, '').replace(/0-begun-[\w-]+\.\d/, '0-begun')}`,
-    )
+    .map(({ operation, key = '' }) => `${operation} ${key.replace(releases, '')}`)
 /** Without a record, it isn't known whether the store minds conditions: a second write of the lock finds out. */
 const aRelease = (number: number, knows: 'with a record' | 'without a record' = 'with a record') => [
-  'PutObject 0-begun.json.gz',
   ...Array(knows === 'with a record' ? 1 : 2).fill(`PutObject ${99_999_999 - number}.lock`),
   `PutObject ${99_999_999 - number}.json.gz`,
-  'DeleteObjects ',
 ]
 
 describe('3,000 files in the build', () => {
@@ -124,7 +127,7 @@ describe('3,000 files in the build', () => {
     listedTheLocationAlone(from)
     return result
   }
-  const expectUnchanged = async (limit = 6, from = s3, name = bucket) => {
+  const expectUnchanged = async (limit = 3, from = s3, name = bucket) => {
     const expectUntouched = untouched(name, from)
     const { output } = await build({}, from, name)
     expect(output).toMatch(/nothing to upload/)
@@ -143,18 +146,18 @@ describe('3,000 files in the build', () => {
     expect(siteObjects(s3, bucket).size).toBe(3000)
   })
 
-  test('nothing changed, in a clean rebuild with new modification times: 6 requests at most, and no write', async () => {
+  test('nothing changed, in a clean rebuild with new modification times: 3 requests at most, and no write', async () => {
     for (const path of paths) utimesSync(join(dir, 'public', path), 1, 1)
     await expectUnchanged()
   })
 
-  test('5 public files changed: those 5 are uploaded, and a release costs 5 requests', async () => {
+  test('5 public files changed: those 5 are uploaded, and a release costs 2 requests', async () => {
     const changed = [...paths.slice(0, 2), ...paths.slice(2990)]
     await build(Object.fromEntries(changed.map((path) => [`public/${path}`, `new content of ${path}`])))
     expect(keysOf(uploads())).toEqual(changed.map((path) => `static/${path}`).sort())
     expect(copies()).toEqual([])
     expect(ofTheRelease()).toEqual(aRelease(2))
-    expect(s3.server.requests.length).toBeLessThanOrEqual(6 + 5 + 5)
+    expect(s3.server.requests.length).toBeLessThanOrEqual(6 + 5 + 2)
     for (const path of changed)
       expect(siteObjects(s3, bucket).get(`static/${path}`)?.body.toString()).toBe(`new content of ${path}`)
   })
@@ -168,7 +171,7 @@ describe('3,000 files in the build', () => {
     expect(keysOf(uploads())).toEqual(changed.sort())
     expect(copies()).toEqual([])
     expect(ofTheRelease()).toEqual(aRelease(3))
-    expect(s3.server.requests.length).toBeLessThanOrEqual(6 + changed.length + 5)
+    expect(s3.server.requests.length).toBeLessThanOrEqual(6 + changed.length + 2)
   })
 
   test('Cache-Control of 200 files changed by a rule: 200 copies, and no upload', async () => {
@@ -177,7 +180,7 @@ describe('3,000 files in the build', () => {
     expect(keysOf(copies())).toEqual(ruledKeys)
     expect(uploads()).toEqual([])
     expect(ofTheRelease()).toEqual(aRelease(4))
-    expect(reads().length).toBeLessThanOrEqual(6 + 1)
+    expect(reads().length).toBeLessThanOrEqual(6)
     for (const [key, { body, headers, metadata }] of live(bucket)) {
       const old = before.get(key)
       const expected = ruledKeys.includes(key) ? { ...old?.headers, 'cache-control': 'max-age=60' } : old?.headers
@@ -302,38 +305,86 @@ describe('a small site', () => {
       ['is no record', () => Buffer.from('<html>'), /99999998\.json\.gz is damaged/],
       [
         'is of a newer format',
-        (record) => gzipSync(gunzipSync(record).toString().replace('"format":2', '"format":3')),
+        (record) => gzipSync(gunzipSync(record).toString().replace('"format":3', '"format":4')),
         /99999998\.json\.gz was written by a newer static-s3/,
       ],
       [
         'is of another location',
         (record) => gzipSync(gunzipSync(record).toString().replace('"location":"static"', '"location":"other"')),
-        /99999998\.json\.gz is another location's \("other"\)/,
+        /99999998\.json\.gz belongs to another location \("other"\)/,
       ],
-    ])('since it %s: a warning, and no byte is sent; afterwards nothing is to be done', async (_what, damage, says) => {
+    ])(
+      'since it %s: a warning, a HEAD for each file, and no write to the site; afterwards nothing is to be done',
+      async (_what, damage, says) => {
+        const before = await first()
+        const key = `${releases}99999998.json.gz`
+        const { body } = s3.server.objects(bucket).get(key) as StoredObject
+        await send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: damage(body) }))
+        expect(await deploy()).toEqual([expect.stringMatching(says)])
+        expect(sitePuts(s3)).toEqual([])
+        expect(keysOf(heads())).toEqual([...before.keys()].sort())
+        expect(ofTheRelease()).toEqual(aRelease(2, 'without a record'))
+        expect(live(bucket)).toEqual(before)
+        await expectUnchanged()
+      },
+    )
+  })
+
+  const loseRecords = () => {
+    const Objects = own(bucket).map((Key) => ({ Key }))
+    return send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects } }))
+  }
+
+  test('whose records are lost: a HEAD for each file, and no write to the site; afterwards nothing is to be done', async () => {
+    const before = await first()
+    await loseRecords()
+    const expectUntouched = untouchedSite(bucket)
+    expect(await deploy()).toEqual([])
+    expect(sitePuts(s3)).toEqual([])
+    expectUntouched()
+    expect(keysOf(heads())).toEqual([...before.keys()].sort())
+    expect(ofTheRelease()).toEqual(aRelease(1, 'without a record'))
+    await expectUnchanged()
+  })
+
+  describe('that another tool has brought into the bucket', () => {
+    /** As `aws s3 sync` does it: every file of the build, with these headers. */
+    const fill = async (headers: (path: string) => object, emptied = '') => {
+      await loseRecords()
+      for (const [key, { body }] of siteObjects(s3, bucket)) {
+        const Body = key.endsWith(emptied || '\0') ? '' : body
+        await send(new PutObjectCommand({ Bucket: bucket, Key: key, Body, ...headers(key) }))
+      }
+      later()
+    }
+    const typeOf = (before: ReturnType<typeof live>, key: string) => before.get(key)?.headers['content-type']
+
+    test('with the right headers: a HEAD for each file, and no write to the site; afterwards nothing is to be done', async () => {
       const before = await first()
-      const key = `${releases}99999998.json.gz`
-      const { body } = s3.server.objects(bucket).get(key) as StoredObject
-      await send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: damage(body) }))
-      expect(await deploy()).toEqual([expect.stringMatching(says)])
-      expect(uploads()).toEqual([])
-      expect(copies()).toHaveLength(filesOfSite)
-      expect(ofTheRelease()).toEqual(aRelease(2, 'without a record'))
+      await fill((key) => ({
+        ContentType: typeOf(before, key),
+        CacheControl: before.get(key)?.headers['cache-control'],
+      }))
+      const expectUntouched = untouchedSite(bucket)
+      expect(await deploy()).toEqual([])
+      expect(sitePuts(s3)).toEqual([])
+      expectUntouched()
+      expect(keysOf(heads())).toEqual([...before.keys()].sort())
+      expect(ofTheRelease()).toEqual(aRelease(1, 'without a record'))
+      await expectUnchanged()
+      expect(heads()).toEqual([])
+    })
+
+    test('without Cache-Control, and one file with other bytes: copies, and that file alone is sent', async () => {
+      const before = await first()
+      await fill((key) => ({ ContentType: typeOf(before, key) }), 'index/3.txt')
+      expect(await deploy()).toEqual([])
+      expect(keysOf(uploads())).toEqual(['static/index/3.txt'])
+      expect(keysOf(copies())).toEqual([...before.keys()].filter((key) => key !== 'static/index/3.txt').sort())
+      expect(keysOf(heads())).toEqual(keysOf(copies()))
       expect(live(bucket)).toEqual(before)
       await expectUnchanged()
     })
-  })
-
-  test('whose records are lost: no byte is sent; afterwards nothing is to be done', async () => {
-    const before = await first()
-    const Objects = own(bucket).map((Key) => ({ Key }))
-    await send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects } }))
-    expect(await deploy()).toEqual([])
-    expect(uploads()).toEqual([])
-    expect(copies()).toHaveLength(filesOfSite)
-    expect(ofTheRelease()).toEqual(aRelease(1, 'without a record'))
-    expect(live(bucket)).toEqual(before)
-    await expectUnchanged()
   })
 
   test('whose records are lost: of large files, too, nothing is sent but other bytes', async () => {
@@ -342,12 +393,11 @@ describe('a small site', () => {
       files: { ...siteOf('first'), 'public/one.bin': large('a'), 'public/two.bin': large('b') },
     })
     expect(await deploy({}, { from })).toEqual([])
-    const Objects = own(bucket).map((Key) => ({ Key }))
-    await send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects } }))
+    await loseRecords()
     await writeFiles(from, { 'public/two.bin': large('c') })
     expect(await deploy({}, { from })).toEqual([])
-    expect(keysOf(uploads())).toEqual(['static/two.bin'])
-    expect(copies()).toHaveLength(filesOfSite + 1)
+    expect(keysOf(sitePuts(s3))).toEqual(['static/two.bin'])
+    expect(heads()).toHaveLength(filesOfSite + 1)
     expect(siteObjects(s3, bucket).get('static/two.bin')?.body.toString()).toBe(large('c'))
     await expectUnchanged({}, { from })
   })
@@ -386,10 +436,10 @@ describe('a small site', () => {
       )
 
     test.each<[what: string, records: string[], prefixes: string[], says: RegExp[]]>([
-      ['list the records', ['GetObject', 'PutObject', 'DeleteObject'], ['static/'], [rightTo('ListBucket')]],
-      ['read them', ['PutObject', 'DeleteObject'], everywhere, [rightTo('GetObject')]],
-      ['write them', ['GetObject', 'DeleteObject'], everywhere, [rightTo('PutObject')]],
-      ['read or write them', ['DeleteObject'], everywhere, [rightTo('GetObject'), rightTo('PutObject')]],
+      ['list the records', ['GetObject', 'PutObject'], ['static/'], [rightTo('ListBucket')]],
+      ['read them', ['PutObject'], everywhere, [rightTo('GetObject')]],
+      ['write them', ['GetObject'], everywhere, [rightTo('PutObject')]],
+      ['read or write them', [], everywhere, [rightTo('GetObject'), rightTo('PutObject')]],
     ])('and may not %s: a warning that names the right, and right headers', async (_what, records, prefixes, says) => {
       await first()
       await allow({ ...site, '.static-s3/': records }, prefixes)
@@ -409,15 +459,13 @@ describe('a small site', () => {
       expect(live(bucket)).toEqual(before)
     })
 
-    test('and may not delete: a warning, and nothing is taken for what it isn’t later', async () => {
+    test('and may not delete: nothing is missing', async () => {
       await allow({ ...site, '.static-s3/': ['GetObject', 'PutObject'] }, everywhere)
-      expect(await deploy({}, { env: env() })).toEqual([expect.stringMatching(rightTo('DeleteObject'))])
-      expect(own(bucket)).toHaveLength(3)
+      expect(await deploy({}, { env: env() })).toEqual([])
       await expectUnchanged({}, { env: env() })
-      // Who may puts away what lies there.
-      await deploy({ rules: [{ match: '*.svg', cacheControl: 'max-age=60' }] })
+      expect(await deploy({ rules: [{ match: '*.svg', cacheControl: 'max-age=60' }] }, { env: env() })).toEqual([])
       expect(keysOf(copies())).toEqual([icon])
-      expect(own(bucket)).toEqual([`${releases}99999997.json.gz`, `${releases}99999998.json.gz`])
+      expect(s3.server.requests.filter(({ operation }) => operation.startsWith('Delete'))).toEqual([])
     })
   })
 
@@ -641,7 +689,7 @@ describe('a deploy that stopped in the middle', () => {
     const { child, ended } = start()
     const ofThePhase = () => {
       const keys = phase === 'record' ? own(bucket).filter((key) => !there.includes(key)) : written()
-      return keys.filter((key) => phaseOfKey(key) === phase && !/begun|lock/.test(key))
+      return keys.filter((key) => phaseOfKey(key) === phase && !key.endsWith('.lock'))
     }
     const there = own(bucket)
     const isThere = vi.waitFor(() => {
@@ -672,6 +720,8 @@ describe('a deploy that stopped in the middle', () => {
     const changed = [...files].filter(isNew).map(([path]) => `static/${path}`)
     expect(keysOf(uploads())).toEqual(changed.filter((key) => !arrived.includes(key)).sort())
     expect(copies()).toEqual([])
+    // Only of what no record describes yet.
+    for (const key of keysOf(heads())) expect(arrived).toContain(key)
     const now = live(bucket)
     for (const [path, bytes] of files) {
       const { body, headers } = now.get(`static/${path}`) ?? {}
@@ -679,8 +729,6 @@ describe('a deploy that stopped in the middle', () => {
       const year = 'public, max-age=31536000, immutable'
       expect(headers?.['cache-control']).toBe(path.startsWith('assets/') ? year : 'no-cache')
     }
-    // What the stopped ones left behind is put away.
-    expect(own(bucket).filter((key) => !/\/\d{8}\.json\.gz$/.test(key))).toEqual([])
   }
   const expectUnchanged = async () => {
     const expectUntouched = untouched(bucket)
@@ -709,10 +757,9 @@ describe('a deploy that stopped in the middle', () => {
 
   test('and then there is nothing left to do', () => expectUnchanged())
 
-  test('after its record was written, by SIGKILL: nothing is left to do, and the next release puts its lock away', async () => {
+  test('after its record was written, by SIGKILL: nothing is left to do, and the next release waits for nobody', async () => {
     await change()
     await interrupt('record', 1, 'SIGKILL')
-    expect(own(bucket).filter((key) => /begun|lock/.test(key))).toHaveLength(2)
     await expectUnchanged()
     await change()
     await expectResumed([])
@@ -783,19 +830,6 @@ describe('a deploy that stopped in the middle', () => {
       await build()
       expect(ofTexts()).toEqual(Array(5).fill('no-cache'))
       await expectUnchanged()
-    })
-
-    test('and no less in the second in which the release before was recorded', async () => {
-      stopped = Date.now()
-      await change({ ...ruled, 'public/index/new.txt': 'new' })
-      await build()
-      ahead -= 5000
-      await change(config())
-      await interrupt('asset', 2, 'SIGKILL')
-      muchLater()
-      await change(ruled)
-      await build()
-      expect(ofTexts()).toEqual(Array(5).fill('max-age=60'))
     })
 
     test('and no less where another deploy was recorded while it waited for the lock', async () => {

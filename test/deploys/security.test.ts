@@ -101,7 +101,7 @@ async function plan(dir: string, ...words: string[]): Promise<Told & { code: num
 
 describe('no secret of the deploy', () => {
   let secrets: Record<string, string>
-  /** Every version that there ever was of what static-s3 keeps in the bucket: a lock and what was begun are gone in the end. */
+  /** Every version that there ever was of what static-s3 keeps in the bucket: locks are written again and again. */
   let kept: Map<string, string>
   let dir: string
 
@@ -199,22 +199,20 @@ describe('no secret of the deploy', () => {
       const forPeople = await plan(dir)
       expect(forPeople.said).toMatch(/nothing was written/)
       for (const told of [first, second, dry, json, forPeople]) await expectNone(told)
-      // What is looked for was there to be found: records, locks, and what a deploy began.
+      // What is looked for was there to be found: records and locks.
       const names = [...kept.keys()].join('\n')
-      for (const kind of [/\d{8}\.json\.gz/, /\d{8}\.lock/, /0-begun-/]) expect(names).toMatch(kind)
+      for (const kind of [/\d{8}\.json\.gz/, /\d{8}\.lock/]) expect(names).toMatch(kind)
     })
 
     test.each<[what: string, isMeant: (request: LoggedRequest) => boolean]>([
       ['a listing', ({ operation }) => operation === 'ListObjectsV2'],
       ['the listing of the location', ({ query }) => query.prefix === 'static/'],
       ['the record', ({ operation, key }) => operation === 'GetObject' && /\.json\.gz$/.test(key ?? '')],
-      ['what is begun', isPut(/0-begun-/)],
       ['an asset', isPut(/static\/assets\//)],
       ['the lock', isPut(/\.lock$/)],
       ['the page', isPut(/index\.html$/)],
       ['the new record', isPut(/releases\/\d+\.json\.gz$/)],
       ['other headers', ({ operation }) => operation === 'CopyObject'],
-      ['what is deleted', ({ operation }) => operation === 'DeleteObjects'],
       ['whatever is asked', () => true],
     ])('is told where S3 repeats the whole request in its answer to %s', async (_what, isMeant) => {
       expect((await deploy(dir)).error).toBeUndefined()

@@ -201,7 +201,12 @@ describe('purity', () => {
     const forBrowsers = 'urls/worker-url'
     const ours = sources.filter(({ name }) => name !== forBrowsers && !name.startsWith('s3/'))
     expect(matching(ours, network)).toEqual([])
-    expect(matching(sources.filter(({ name }) => !/^cli(\/|$)/.test(name)), console)).toEqual([])
+    expect(
+      matching(
+        sources.filter(({ name }) => !/^cli(\/|$)/.test(name)),
+        console,
+      ),
+    ).toEqual([])
   })
 
   it.each(forbidden)('%s would be found', (_what, pattern) => {

@@ -267,7 +267,39 @@ describe('a decision', () => {
   )
 
   it('is made for no object without a file', () => {
-    expect(plan([], known({ listing, record: said }), false)).toEqual({ decisions: [], overwritten: [] })
+    expect(plan([], known({ listing, record: said }), false)).toEqual({ decisions: [], overwritten: [], notBefore: 0 })
+  })
+})
+
+describe('recorded bytes that are written again', () => {
+  const writtenAt = recordedAt
+  it.each<[what: string, files: HashedFile[], known: Partial<Known>, force: boolean, notBefore: number]>([
+    [
+      'with other headers wait for the end of their second',
+      [file('a.js', { parameters: hour })],
+      { listing, record: said },
+      false,
+      writtenAt,
+    ],
+    ['by force wait for it, too', [file('a.js')], { listing, record: said }, true, writtenAt],
+    ['that are unchanged do not', [file('a.js')], { listing, record: said }, false, 0],
+    [
+      'do not if a listing tells them from the recorded ones',
+      [file('a.js', { parameters: hour })],
+      { listing: newer, record: said },
+      false,
+      0,
+    ],
+    ['do not without a record', [file('a.js')], { listing }, true, 0],
+    [
+      'do not if the file has other bytes: its ETag tells',
+      [{ ...file('a.js'), sha256: 'other' }],
+      { listing, record: said },
+      false,
+      0,
+    ],
+  ])('%s', (_what, files, more, force, notBefore) => {
+    expect(plan(files, known(more), force).notBefore).toBe(notBefore)
   })
 })
 

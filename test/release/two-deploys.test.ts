@@ -238,7 +238,7 @@ class Scene {
     readonly random: Random,
     { ahead = 0, grain = 1 } = {},
   ) {
-    this.bucket = memoryBucket({ now: () => Math.floor((Date.now() + ahead) / grain) * grain })
+    this.bucket = memoryBucket({ now: () => Date.now() + ahead, grain })
     this.network = new Interleaving(this.bucket, random)
   }
 
@@ -306,13 +306,16 @@ class Scene {
     }
   }
 
-  /** What visitors see was changed by nobody but the last one to take a lock. */
+  /** No number was taken by two, and what visitors see was changed by nobody but the last one to take a lock. */
   #checkTurn(verb: string, key: string, by: string): void {
     const taken = /(\d+)\.lock$/.exec(key)
     if (taken && verb === 'put') {
       const release = 99_999_999 - Number(taken[1])
-      const holder = this.#contentOf(key)
-      if (holder?.includes(`"${by}"`) && !this.#holders.has(release)) this.#holders.set(release, by)
+      if (this.#contentOf(key)?.includes(`"${by}"`)) {
+        const earlier = this.#holders.get(release) ?? by
+        if (earlier !== by) throw new Violation(`${by} has taken the number ${release} after ${earlier}`)
+        this.#holders.set(release, by)
+      }
     }
     if (!key.startsWith(`${location}/`) || key.includes('/assets/')) return
     const last = Math.max(0, ...this.#holders.keys())
@@ -741,14 +744,18 @@ describe('in a bucket whose requests are let through one by one', () => {
     })
 
     describe('headers', () => {
-      it('that a deploy changed right after a release, and then died, are put right by the next', async () => {
-        await scene.whole('first', siteOf(1))
-        const dead = scene.start('dead', siteOf(1, 'max-age=60'))
-        await scene.until(has('logo.svg', 'max-age=60'))
-        scene.kill(dead)
-        scene.checkSite(await scene.whole('next', siteOf(1)))
-        await scene.checkEnd()
-      })
+      it.each([1, 1000])(
+        'that a deploy changed right after a release, and then died, are put right by the next, if the store counts in %i ms',
+        async (grain) => {
+          scene = new Scene(new Random(1), { grain })
+          await scene.whole('first', siteOf(1))
+          const dead = scene.start('dead', siteOf(1, 'max-age=60'))
+          await scene.until(has('logo.svg', 'max-age=60'))
+          scene.kill(dead)
+          scene.checkSite(await scene.whole('next', siteOf(1)))
+          await scene.checkEnd()
+        },
+      )
 
       it('of a release are not taken for those of a deploy that died in the same second', async () => {
         scene = new Scene(new Random(1), { grain: 1000 })
@@ -948,6 +955,186 @@ describe('in a bucket whose requests are let through one by one', () => {
         ).toEqual([])
         scene.checkSite(next)
         await scene.checkEnd()
+      })
+    })
+
+    describe('numbers and their holders', () => {
+      const lockOf = (release: number) => lockKey(folder, release)
+      const bytesOf = (release: number) => scene.bucket.objects.get(lockOf(release))?.bytes.toString()
+      const hasSurveyed =
+        ({ name }: Deploy) =>
+        () =>
+          scene.network.log.some((line) => line.includes(`${name} gets the answer to: list ${location}/`))
+      const isOver = (deploy: Deploy) => () => deploy.outcome !== 'under way'
+      const refusedPages: Fails = (_number, what) => (what.endsWith('.html') ? 'refused' : undefined)
+
+      /** As a machine does: its clock goes on, and its timers don't. */
+      const sleepFor = (milliseconds: number) => vi.setSystemTime(Date.now() + milliseconds)
+
+      async function arrive(isIt: (request: HeldRequest) => boolean): Promise<void> {
+        for (const request of scene.network.held.filter(isIt)) {
+          while (!request.over) await scene.advance(request)
+        }
+      }
+
+      /** The deploy has ended or failed, its site stands, and the record says so. */
+      async function expectStanding(deploy: Deploy, release: number): Promise<void> {
+        expect(deploy.released?.release).toBe(release)
+        scene.checkSite(deploy)
+        await scene.checkEnd()
+      }
+
+      it.each([
+        ['changed', 3],
+        ['unchanged', 1],
+      ])(
+        'a deploy that surveyed before two releases, and found its site %s, comes after them',
+        async (_what, there) => {
+          await scene.whole('first', siteOf(there))
+          const late = scene.start('late', siteOf(1), { building: 120_000 })
+          await scene.until(hasSurveyed(late))
+          await scene.whole('one', siteOf(2, 'max-age=60'))
+          await scene.whole('two', siteOf(4))
+          expect(late.outcome).toBe('under way')
+          await scene.until(isOver(late))
+          await expectStanding(late, 4)
+        },
+      )
+
+      it('a deploy that surveyed before one that gave up and one that died takes neither number', async () => {
+        await scene.whole('first', siteOf(1))
+        const late = scene.start('late', siteOf(4), { building: 60_000 })
+        await scene.until(hasSurveyed(late))
+        await scene.whole('broken', siteOf(2), { fails: refusedPages })
+        expect(bytesOf(2)).toBe('')
+        const dead = scene.start('dead', siteOf(3))
+        await scene.until(has('index.html', 'version 3'))
+        scene.kill(dead)
+        await scene.until(isOver(late))
+        await expectStanding(late, 4)
+      })
+
+      it('a deploy that saw an expired lock before another one took it over, and released, comes after that', async () => {
+        await scene.whole('first', siteOf(1))
+        const dead = scene.start('dead', siteOf(2))
+        await scene.until(has('index.html', 'version 2'))
+        scene.kill(dead)
+        await scene.pass(40_000)
+        const late = scene.start('late', siteOf(4))
+        await scene.until(hasSurveyed(late))
+        const isSecondLook = isOf(late, `list ${folder}`)
+        await scene.until(isHeld(isSecondLook))
+        for (const request of scene.network.held.filter(isSecondLook)) await scene.advance(request)
+        const other = scene.start('other', siteOf(3))
+        await scene.until(isOver(other), isSecondLook)
+        expect(other.released?.release).toBe(3)
+        await scene.until(isOver(late))
+        await expectStanding(late, 4)
+      })
+
+      const twice: Fails = (_number, what) => (/^put .*\.lock$/.test(what) ? 'sent twice' : undefined)
+
+      it('a lock whose answer was lost, and that was requested again, is its own', async () => {
+        await scene.whole('first', siteOf(1))
+        const begun = Date.now()
+        const deploy = await scene.whole('twice', siteOf(2), { fails: twice })
+        expect(scene.network.log.filter((line) => line === `twice: put ${lockOf(2)}`)).toHaveLength(2)
+        expect(Date.now() - begun).toBeLessThan(5000)
+        await expectStanding(deploy, 2)
+      })
+
+      it('a lock whose answer was lost is nobody’s when it is requested again after another deploy took over', async () => {
+        await scene.whole('first', siteOf(1))
+        const slow = scene.start('slow', siteOf(2), { fails: twice })
+        await scene.until(() => bytesOf(2)?.includes('"slow"') ?? false)
+        const isLock = isOf(slow, lockOf(2))
+        const other = scene.start('other', siteOf(4))
+        await scene.until(isOver(other), isLock)
+        expect(bytesOf(2)).toContain('"slow"')
+        await scene.until(isOver(slow))
+        expect(slow.problem?.message).toMatch(/could not be renewed for 25 seconds.*\nThe site stands as it was\./s)
+        await expectStanding(other, 3)
+      })
+
+      it('a lock that was requested by a deploy that died does not come after the release of that number', async () => {
+        await scene.whole('first', siteOf(1))
+        const dead = scene.start('dead', siteOf(2))
+        await scene.until(isHeld(isOf(dead, lockOf(2))), isOf(dead, lockOf(2)))
+        scene.kill(dead)
+        const next = scene.start('next', siteOf(4))
+        await scene.until(isOver(next), isOf(dead))
+        expect(scene.network.held.filter(isOf(dead, lockOf(2)))).toHaveLength(1)
+        await arrive(isOf(dead))
+        expect(bytesOf(2)).toContain('"next"')
+        await expectStanding(next, 2)
+        await expectStanding(await scene.whole('last', siteOf(2)), 3)
+      })
+
+      it('a lock that is given up late does not end the one of the next deploy', async () => {
+        await scene.whole('first', siteOf(1))
+        scene.start('broken', siteOf(2), { fails: refusedPages })
+        const isGivingUp = ({ by, what }: HeldRequest) =>
+          by === 'broken' && what === `put ${lockOf(2)}` && scene.network.log.includes('broken: put static/index.html')
+        await scene.until(() => scene.network.log.some((line) => /broken gets the answer.*index\.html/.test(line)))
+        await scene.until(isHeld(isGivingUp), isGivingUp)
+        const next = scene.start('next', siteOf(4))
+        await scene.until(isHeld(isOf(next, '.html')), (request) => isGivingUp(request) || isOf(next, '.html')(request))
+        await arrive(isGivingUp)
+        expect(bytesOf(2)).toBe('')
+        const last = scene.start('last', siteOf(3))
+        const begun = Date.now()
+        await scene.until(() => Date.now() - begun > 60_000, isOf(next, '.html'))
+        expect(last.outcome).toBe('under way')
+        await scene.until(isOver(last))
+        expect(next.released?.release).toBe(3)
+        await expectStanding(last, 4)
+      })
+
+      describe('after a holder has slept through its lock, and another deploy has released,', () => {
+        async function sleepThrough(slow: Deploy): Promise<Deploy> {
+          sleepFor(60_000)
+          const other = scene.start('other', siteOf(4))
+          await scene.until(isOver(other), isOf(slow))
+          expect(other.released?.release).toBe(3)
+          await scene.until(isOver(slow))
+          return other
+        }
+
+        beforeEach(async () => {
+          await scene.whole('first', siteOf(1))
+        })
+
+        it('it writes no page', async () => {
+          const slow = scene.start('slow', siteOf(2), { concurrency: 16 })
+          const isLast = isOf(slow, '/assets/app-')
+          await scene.until(isHeld(isLast), isLast)
+          await scene.until(() => scene.network.held.every(isLast), isLast)
+          expect(bytesOf(2)).toContain('"slow"')
+          const other = await sleepThrough(slow)
+          expect(slow.problem?.message).toMatch(/could not be renewed for 25 seconds.*\nThe site stands as it was\./s)
+          await expectStanding(other, 3)
+        })
+
+        it('it writes no second page', async () => {
+          const slow = scene.start('slow', siteOf(2), { concurrency: 1 })
+          await scene.until(has('index.html', 'version 2'))
+          const other = await sleepThrough(slow)
+          expect(slow.problem?.message).toMatch(/could not be renewed for 25 seconds.*\n1 page is new/s)
+          await expectStanding(other, 3)
+        })
+
+        it('it writes no record', async () => {
+          const slow = scene.start('slow', siteOf(2), { concurrency: 16 })
+          const isPage = isOf(slow, '.html')
+          await scene.until(isHeld(isPage), isPage)
+          for (const request of scene.network.held.filter(isPage)) await scene.advance(request)
+          const other = await sleepThrough(slow)
+          expect(slow.released?.release).toBeUndefined()
+          expect(scene.network.log.filter((line) => line.startsWith('slow: put') && line.includes('.json.gz'))).toEqual(
+            [],
+          )
+          await expectStanding(other, 3)
+        })
       })
     })
 

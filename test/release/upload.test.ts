@@ -297,13 +297,14 @@ describe('new headers', () => {
         asked.push(`put ${key}`)
         return bucket.put(key, ...rest)
       },
-      copy: async (from, to, ...rest) => {
+      copy: async (from, to, parameters, signal, check) => {
         asked.push(from === to ? `copy ${to}` : `copy ${from} to ${to}`)
+        check?.()
         // Each takes a turn of its own, so that those of a later group would come before the end of an earlier one.
         await new Promise((done) => setTimeout(done))
         const error = refuse(to)
         if (error) throw error
-        return bucket.copy(from, to, ...rest)
+        return bucket.copy(from, to, parameters, signal)
       },
     }
     return { files, planned, asked, bucket: refusing, objects: bucket.objects }
@@ -602,8 +603,8 @@ describe('a permit', () => {
     const bucket = memoryBucket()
     const held = permit()
     held[how]()
-    const run = startUpload(bucket, 8, ignoreProgress).run(planAll(await site()), groups, held)
-    const error = await run.then(
+    const uploading = startUpload(bucket, 8, ignoreProgress)
+    const error = await uploading.run(planAll(await site()), groups, held).then(
       () => undefined,
       (thrown: Error) => thrown,
     )
@@ -613,6 +614,7 @@ describe('a permit', () => {
     )
     expect(error?.cause).toBe(reason)
     expect(bucket.objects.size).toBe(0)
+    expect(uploading.leftUnanswered()).toBe(false)
   })
 
   it.each(['lose', 'expire'] as const)(
@@ -630,13 +632,30 @@ describe('a permit', () => {
     },
   )
 
+  it('that is found lost by the check of a page says nothing of a page that may be new: none was sent', async () => {
+    const held = permit()
+    const lost: Permit = {
+      signal: held.signal,
+      check() {
+        held.lose()
+        held.check()
+      },
+    }
+    const uploading = startUpload(memoryBucket(), 8, ignoreProgress)
+    expect(await messageOf(uploading.run(planAll([await write('index.html', 'html')]), groups, lost))).toMatch(
+      /^static-s3: the lock could not be renewed\nThe site stands as it was\. 0 of 1/,
+    )
+    expect(uploading.leftUnanswered()).toBe(false)
+  })
+
   it('that is lost tells the requests that are under way', async () => {
     const held = permit()
     const inner = memoryBucket()
     const bucket: Bucket = {
       ...inner,
-      put: (_key, _body, _parameters, signal) =>
+      put: (_key, _body, _parameters, signal, check) =>
         new Promise((_resolve, reject) => {
+          check?.()
           signal?.addEventListener('abort', () => reject(signal.reason))
           held.lose()
         }),

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { cases } from '../../fixtures/fuzz/chance.js'
 import { memoryBucket } from '../../fixtures/bucket/memory-bucket.js'
+import { cases } from '../../fixtures/fuzz/chance.js'
 import {
   file,
   holding,
@@ -16,14 +16,14 @@ import {
   year,
 } from '../../fixtures/release/plan-scene.js'
 import type { WrittenObject } from '../../src/bucket/bucket.js'
-import type { HashedFile } from '../../src/files/hash.js'
-import { StaticS3Error } from '../../src/runtime/error.js'
 import { headersOf } from '../../src/bucket/headers.js'
+import type { HashedFile } from '../../src/files/hash.js'
 import type { Lock } from '../../src/release/lock.js'
 import { plan } from '../../src/release/plan.js'
 import { decodeRecord, type RecordedObject, type ReleaseRecord } from '../../src/release/record.js'
 import type { Survey } from '../../src/release/survey.js'
 import { type CarriedOut, recordOf, recordParameters, writeRecord } from '../../src/release/write-record.js'
+import { StaticS3Error } from '../../src/runtime/error.js'
 
 const deployer = { id: 'id', by: 'ada', commit: 'c0ffee', bundler: 'vite 8.4.0' }
 const numbered = { release: 7, conditionalWrites: false }

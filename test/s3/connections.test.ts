@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect as connectTcp, createServer as createTcpServer, type Socket } from 'node:net'
+import { createServer as createRawTlsServer } from 'node:tls'
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { selfSigned } from '../../fixtures/s3/self-signed.js'
 import { type Origin, proxyFor } from '../../src/s3/http/connect.js'
@@ -39,13 +40,15 @@ const get = (origin: Origin, more: Partial<HttpRequest> = {}): HttpRequest => ({
 /** A server that is told byte by byte what to say. */
 async function rawServer(
   onConnection: (socket: Socket, count: number) => void,
+  isSecure = false,
 ): Promise<Origin & { sockets: Socket[] }> {
   const sockets: Socket[] = []
-  const server = createTcpServer((socket) => {
+  const connected = (socket: Socket) => {
     sockets.push(socket)
     socket.on('error', () => {})
     onConnection(socket, sockets.length)
-  })
+  }
+  const server = isSecure ? createRawTlsServer({ key, cert }, connected) : createTcpServer(connected)
   await once(server.listen(0, '127.0.0.1'), 'listening')
   open.push({
     close() {
@@ -53,7 +56,7 @@ async function rawServer(
       for (const socket of sockets) socket.destroy()
     },
   })
-  return { isSecure: false, host: '127.0.0.1', port: (server.address() as AddressInfo).port, sockets }
+  return { isSecure, host: '127.0.0.1', port: (server.address() as AddressInfo).port, sockets }
 }
 
 const ok = (body = '', more = '') => `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n${more}\r\n${body}`
@@ -125,6 +128,19 @@ describe.each(['http', 'https'] as const)('connections over %s', (protocol) => {
     await Promise.all(closed)
     // Our side hears of it a moment later; a request in that moment fails, and is sent again.
     await vi.waitFor(async () => expect(await ask()).toBe('answer'))
+  })
+
+  it('are not trusted when another one breaks: a request that is sent again at once arrives', async () => {
+    connections.warm(origin, 6)
+    await opened(6)
+    await answers(6)
+    server.removeAllListeners('request')
+    server.once('request', () => {
+      server.on('request', (_request, response) => response.end('again'))
+      for (const socket of sockets) socket.destroy()
+    })
+    await expect(ask()).rejects.toMatchObject({ code: 'ECONNRESET' })
+    expect(await ask()).toBe('again')
   })
 
   it('that a server has given up with a last word are not used', async () => {
@@ -303,14 +319,35 @@ describe('a response', () => {
       socket.on('data', () => {
         const bytes = ok('slow')
         // Slower as a whole, but never as silent.
-        const timers = [...bytes].map((byte, n) => setTimeout(() => socket.write(byte), n * 10))
+        const timers = [...bytes].map((byte, n) => setTimeout(() => socket.write(byte), n * 40))
         socket.on('close', () => timers.forEach(clearTimeout))
       })
     })
     const silent = await rawServer(() => {})
-    const connections = connect(2, { idleTimeout: 200 })
+    const connections = connect(2, { idleTimeout: 1000 })
     expect((await connections.send(get(origin))).body.toString()).toBe('slow')
     await expect(connections.send(get(silent))).rejects.toMatchObject({ name: 'TimeoutError' })
+  })
+
+  it('that trickles is not waited for without end', async () => {
+    const origin = await rawServer((socket) => {
+      socket.on('data', () => {
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n')
+        const timer = setInterval(() => socket.write('a'), 10)
+        socket.on('close', () => clearInterval(timer))
+      })
+    })
+    const begun = performance.now()
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => begun)
+    try {
+      const sending = connect(1).send(get(origin))
+      sending.catch(() => {})
+      await new Promise((done) => setTimeout(done, 50))
+      clock.mockImplementation(() => begun + 600_001)
+      await expect(sending).rejects.toMatchObject({ name: 'TimeoutError' })
+    } finally {
+      clock.mockRestore()
+    }
   })
 
   it.each([
@@ -338,6 +375,26 @@ describe('a response', () => {
     expect((await connections.send(get(origin))).body.toString()).toBe('2')
   })
 
+  it.each<[what: string, env: (url: string) => Record<string, string>]>([
+    ['a handshake', () => ({})],
+    ['a tunnel', (url) => ({ HTTPS_PROXY: url })],
+  ])('is not waited for longer than ten seconds where %s does not come about', async (_what, env) => {
+    const silent = await rawServer((socket) => socket.resume())
+    const connections = connect(4, { env: env(`http://127.0.0.1:${silent.port}`) })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const sending = connections.send(get({ ...silent, isSecure: true }))
+      sending.catch(() => {})
+      while (silent.sockets.length === 0) await new Promise((done) => setImmediate(done))
+      vi.advanceTimersByTime(9999)
+      expect(await Promise.race([sending, new Promise((done) => setImmediate(done, 'waits'))])).toBe('waits')
+      vi.advanceTimersByTime(1)
+      await expect(sending).rejects.toMatchObject({ name: 'TimeoutError' })
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
   it('is not to be had where nobody listens', async () => {
     const origin = await rawServer(() => {})
     open.pop()?.close()
@@ -350,7 +407,7 @@ describe('a response', () => {
 
 describe('a proxy', () => {
   /** Tunnels, and passes on what names its host; asks for a user and password where it has them. */
-  async function startProxy(status = 200) {
+  async function startProxy(status = 200, isSecure = false) {
     const asked: string[] = []
     const proxy = await rawServer((socket) => {
       socket.once('data', (head) => {
@@ -370,25 +427,28 @@ describe('a proxy', () => {
         })
         onward.on('error', () => socket.destroy())
       })
-    })
-    return { asked, url: `http://user:p%40ss@127.0.0.1:${proxy.port}` }
+    }, isSecure)
+    return { asked, url: `${isSecure ? 'https' : 'http'}://user:p%40ss@127.0.0.1:${proxy.port}` }
   }
 
-  it('tunnels TLS, also for connections that are opened ahead', async () => {
-    const server = createTlsServer({ key, cert }, (_request, response) => void response.end('secret'))
-    await once(server.listen(0, '127.0.0.1'), 'listening')
-    open.push({ close: () => server.close().closeAllConnections() })
-    const { port } = server.address() as AddressInfo
-    const { asked, url } = await startProxy()
-    const connections = connect(4, { env: { HTTPS_PROXY: url } })
-    const origin = { isSecure: true, host: '127.0.0.1', port }
-    connections.warm(origin, 2)
-    const responses = await Promise.all([1, 2, 3].map(() => connections.send(get(origin))))
-    expect(responses.map(({ body }) => body.toString())).toEqual(['secret', 'secret', 'secret'])
-    expect(asked[0]).toBe(
-      `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nProxy-Authorization: Basic ${btoa('user:p@ss')}\r\n\r\n`,
-    )
-  })
+  it.each([false, true])(
+    'tunnels TLS, also for connections that are opened ahead; itself behind TLS: %s',
+    async (isSecure) => {
+      const server = createTlsServer({ key, cert }, (_request, response) => void response.end('secret'))
+      await once(server.listen(0, '127.0.0.1'), 'listening')
+      open.push({ close: () => server.close().closeAllConnections() })
+      const { port } = server.address() as AddressInfo
+      const { asked, url } = await startProxy(200, isSecure)
+      const connections = connect(4, { env: { HTTPS_PROXY: url } })
+      const origin = { isSecure: true, host: '127.0.0.1', port }
+      connections.warm(origin, 2)
+      const responses = await Promise.all([1, 2, 3].map(() => connections.send(get(origin))))
+      expect(responses.map(({ body }) => body.toString())).toEqual(['secret', 'secret', 'secret'])
+      expect(asked[0]).toBe(
+        `CONNECT 127.0.0.1:${port} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nProxy-Authorization: Basic ${btoa('user:p@ss')}\r\n\r\n`,
+      )
+    },
+  )
 
   it('gets plain requests with the whole address', async () => {
     const { asked, url } = await startProxy()

@@ -126,6 +126,22 @@ describe('what the embedded server shows', () => {
   })
   const isPart = ({ operation }: LoggedRequest) => operation === 'UploadPart'
 
+  it('is checked before each request that writes, and its parts are put away when that throws', async () => {
+    const lost = new StaticS3Error('the lock is lost')
+    let checks = 0
+    await connection.bucket.put(key, body, parameters, undefined, () => void checks++)
+    expect(checks).toBe(1 + partsOfIt + 1)
+    for (const at of [1, 4, checks]) {
+      let left = at
+      const lose = () => {
+        if (--left <= 0) throw lost
+      }
+      await expect(connection.bucket.put(`${key}.${at}`, body, {}, undefined, lose)).rejects.toBe(lost)
+    }
+    expect((await connection.bucket.list('static/')).length).toBe(1)
+    expect(await uploadsLeft()).toEqual([])
+  })
+
   it.each<[what: string, open: () => Promise<Readable>, says: RegExp]>([
     ['has other bytes', async () => Readable.from(content(1)), /changed while it was being uploaded/],
     [

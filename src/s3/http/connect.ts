@@ -2,7 +2,7 @@ import { BlockList, connect as connectTcp, isIP, isIPv6, type Socket } from 'nod
 import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls'
 import { ResponseReader } from './response.js'
 
-/** Where connections lead. */
+/** The server at the end of a connection. */
 export interface Origin {
   isSecure: boolean
   /** Without the brackets of an IPv6 address. */
@@ -18,12 +18,12 @@ export interface ProxyServer {
   authorization: string | undefined
 }
 
-/** What TLS connections to one origin share. */
+/** State that TLS connections to one origin share. */
 export interface TlsState {
   session?: Buffer | undefined
 }
 
-/** Milliseconds until a connection has to stand: TCP, the proxy's tunnel and TLS. */
+/** Milliseconds for TCP, the proxy's tunnel and TLS together. */
 const CONNECT_TIMEOUT = 10_000
 
 export function originOf({ protocol, hostname, port }: Pick<URL, 'protocol' | 'hostname' | 'port'>): Origin {
@@ -46,17 +46,21 @@ export async function connect(
   const socket = connectTcp({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: 1000 })
   socket.unref()
   opening(socket)
-  const late = () => socket.destroy(Object.assign(new Error(`no connection to ${host}`), { name: 'TimeoutError' }))
-  const timer = setTimeout(late, CONNECT_TIMEOUT).unref()
+  let isLate = false
+  const giveUp = () => {
+    isLate = true
+    socket.destroy()
+  }
+  const timer = setTimeout(giveUp, CONNECT_TIMEOUT).unref()
   try {
     await connected(socket, 'connect')
     const stream = proxy?.origin.isSecure ? await encrypt(socket, proxy.origin, {}) : socket
     if (!origin.isSecure) return stream
     if (proxy) await openTunnel(stream, origin, proxy)
     return await encrypt(stream, origin, tls)
-  } catch (error) {
+  } catch (thrown) {
     socket.destroy()
-    // Without its own message, an error that two addresses have in common names neither.
+    const error = isLate ? Object.assign(new Error(`no connection to ${host}`), { name: 'TimeoutError' }) : thrown
     throw proxy ? Object.assign(error as Error, { proxy: nameOf(proxy.origin) }) : error
   } finally {
     clearTimeout(timer)
@@ -65,7 +69,8 @@ export async function connect(
 
 function connected(socket: Socket, event: 'connect' | 'secureConnect'): Promise<void> {
   return new Promise((resolve, reject) => {
-    socket.once(event, resolve).once('error', reject)
+    // Not `once`: an error without a listener ends the process.
+    socket.once(event, resolve).on('error', reject)
     socket.once('close', () => reject(Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })))
   })
 }
@@ -73,7 +78,7 @@ function connected(socket: Socket, event: 'connect' | 'secureConnect'): Promise<
 let context: SecureContext | undefined
 
 async function encrypt(socket: Socket, { host }: Origin, tls: TlsState): Promise<Socket> {
-  // Shared: each has the certificates of all authorities read anew.
+  // Shared, since each context reads the certificates of all authorities.
   context ??= createSecureContext()
   const secured = connectTls({
     socket,

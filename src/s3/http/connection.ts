@@ -9,7 +9,7 @@ export interface HttpRequest {
   /** With the query, encoded as it is sent. */
   path: string
   headers: Readonly<Record<string, string>>
-  /** Of pieces, `content-length` is given in the headers. The memory of each may be used again for the next. */
+  /** Pieces need `content-length` among the headers. A piece may reuse the memory of the one before. */
   body?: Buffer | AsyncIterable<Buffer> | undefined
   signal?: AbortSignal | undefined
   /** Called immediately before the first byte is sent. When it throws, nothing is. */
@@ -18,13 +18,13 @@ export interface HttpRequest {
   mostBytes?: number
 }
 
-/** Milliseconds from the first byte of a response to its last: a server that sends a byte now and then is never idle. */
+/** Milliseconds from the first byte of a response to its last. A server that sends a byte now and then is never idle. */
 const LONGEST_RESPONSE = 600_000
 
-/** Bytes. The longest that is asked for is the record of a release. */
+/** Bytes. The longest body that we ask for is the record of a release. */
 const MOST_BYTES = 256 * 1024 ** 2
 
-/** Bytes of a body that are copied, to leave together with the head: one system call, and one packet where they fit. */
+/** A body of up to so many bytes is copied behind the head, so that both leave in one system call. */
 const COPIED = 64 * 1024
 
 /** A request that waits for a connection, or for its response on one. */
@@ -37,10 +37,18 @@ export interface Job {
   leaveQueue?: () => void
 }
 
+/** Hears what becomes of its connections. */
+export interface Owner {
+  onIdle(connection: Connection): void
+  onClosed(connection: Connection): void
+  /** A connection broke while a request was under way. */
+  onBroken(): void
+}
+
 /** One connection, and the request that it is busy with. */
 export class Connection {
   readonly #socket: Socket
-  readonly #onIdle: (connection: Connection) => void
+  readonly #owner: Owner
   #job: Job | undefined
   #reader: ResponseReader | undefined
   /** When the first byte of the response came. */
@@ -48,33 +56,27 @@ export class Connection {
   #isSent = false
   /** Ends the wait for a piece of a body to leave. */
   #goOn = () => {}
-  /** Until when the server keeps it, as it said. */
+  /** The server said that it closes the connection then. */
   #usableUntil = Number.POSITIVE_INFINITY
   #signal: AbortSignal | undefined
   readonly #onAbort = () => {
     if (this.#job && this.#job.request.signal === this.#signal) this.#break(this.#signal?.reason)
   }
 
-  constructor(
-    socket: Socket,
-    idleTimeout: number,
-    onIdle: (connection: Connection) => void,
-    onGone: (connection: Connection) => void,
-  ) {
+  constructor(socket: Socket, idleTimeout: number, owner: Owner) {
     this.#socket = socket
-    this.#onIdle = onIdle
-    // Nobody reads errors of a connection that is idle; `close` follows.
-    socket.on('error', (error) => this.#break(error))
+    this.#owner = owner
+    socket.on('error', (error) => this.#lose(error))
     socket.on('data', (piece) => this.#read(piece))
     socket.once('end', () => this.#finish(this.#reader?.end()))
     socket.once('close', () => {
-      this.#break(hangUp())
+      this.#lose(hangUp())
       this.#goOn()
       this.#watch(undefined)
-      onGone(this)
+      owner.onClosed(this)
     })
     socket.setTimeout(idleTimeout, () => {
-      this.#break(timeout(`silent for ${idleTimeout} ms`))
+      this.#lose(timeout(`silent for ${idleTimeout} ms`))
     })
   }
 
@@ -91,7 +93,7 @@ export class Connection {
       request.beforeFirstByte?.()
     } catch (error) {
       job.reject(error)
-      this.#onIdle(this)
+      this.#owner.onIdle(this)
       return
     }
     this.#job = job
@@ -140,7 +142,7 @@ export class Connection {
   }
 
   #read(piece: Buffer): void {
-    // Such as a 408, after which the server closes: it is no answer to the next request.
+    // Such as a 408 before the server closes. It must not pass for the answer to the next request.
     if (!this.#reader) {
       this.#socket.destroy()
       return
@@ -158,10 +160,10 @@ export class Connection {
   #finish(response: HttpResponse | undefined): void {
     const job = this.#job
     if (!response || !job) {
-      this.#break(hangUp())
+      this.#lose(hangUp())
       return
     }
-    // A refusal may come before the body is sent; what was not sent must not reach the server as the next request.
+    // A refusal may come before the body is sent. The server would read the rest of it as the next request.
     const isReusable = this.#reader?.keepsAlive && this.#isSent && this.#socket.writableLength === 0
     this.#job = this.#reader = undefined
     job.resolve(response)
@@ -170,9 +172,19 @@ export class Connection {
       return
     }
     const seconds = /\btimeout=(\d+)/.exec(response.headers['keep-alive'] ?? '')?.[1]
-    // A second less: a request that is on its way when the server closes is lost.
+    // A second less: a request that crosses the server's close is lost.
     if (seconds !== undefined) this.#usableUntil = performance.now() + (Number(seconds) - 1) * 1000
-    this.#onIdle(this)
+    this.#owner.onIdle(this)
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+
+  /** The other side or the network ended it. */
+  #lose(error: Error): void {
+    if (this.#job) this.#owner.onBroken()
+    this.#break(error)
   }
 
   #break(error: unknown): void {
@@ -182,7 +194,7 @@ export class Connection {
     job?.reject(error)
   }
 
-  /** Listens to one signal until another one comes: to add and remove a listener for each request would leave the lists of its links in memory. */
+  /** Listens to a signal until another one comes. Listeners that come and go with each request stay in memory until a full collection. */
   #watch(signal: AbortSignal | undefined): void {
     if (signal === this.#signal) return
     this.#signal?.removeEventListener('abort', this.#onAbort)
@@ -191,7 +203,7 @@ export class Connection {
   }
 }
 
-/** What goes before the body. */
+/** The request without its body. */
 export function headOf(
   { method, path, headers, body }: HttpRequest,
   origin: Origin,

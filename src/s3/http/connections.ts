@@ -1,22 +1,22 @@
 import type { Socket } from 'node:net'
 import { connect, type Environment, type Origin, type ProxyServer, proxyFor, type TlsState } from './connect.js'
-import { Connection, type HttpRequest, headOf, type Job } from './connection.js'
+import { Connection, type HttpRequest, headOf, type Job, type Owner } from './connection.js'
 import type { HttpResponse } from './response.js'
 
 export interface Connections {
   /** Sends a request, on a connection that is kept alive where one is free. */
   send(request: HttpRequest): Promise<HttpResponse>
-  /** Opens what is missing to so many connections, busy ones included. */
+  /** Opens connections until there are `count` of them, busy ones included. */
   warm(origin: Origin, count: number): void
-  /** Destroys all connections. What is under way fails, and so does what comes later. */
+  /** Destroys all connections. Requests under way fail, and so do later ones. */
   close(): void
 }
 
 /**
- * Milliseconds without a byte either way.
+ * Milliseconds without a byte in either direction.
  *
- * What the kernel has taken counts as sent: with some MB in its buffers and many connections sharing a slow line, a
- * socket that is doing well shows nothing for a minute. S3 itself hangs up on a silent client after about 20 seconds.
+ * Bytes count as sent once the kernel has them. When many connections share a slow line and its buffers hold some MB, a healthy socket shows
+ * nothing for a minute. S3 itself drops a silent client after about 20 seconds.
  */
 const IDLE_TIMEOUT = 120_000
 
@@ -49,13 +49,13 @@ export function openConnections(
 }
 
 /** The connections to one origin. */
-class Pool {
+class Pool implements Owner {
   readonly #origin: Origin
   readonly #proxy: ProxyServer | undefined
   readonly #most: number
   readonly #idleTimeout: number
   readonly #tls: TlsState = {}
-  /** Of all connections, those included that are being opened. */
+  /** The sockets of all connections, open or opening. */
   readonly #sockets = new Set<Socket>()
   readonly #idle: Connection[] = []
   readonly #waiting: Job[] = []
@@ -89,6 +89,21 @@ class Pool {
     for (const socket of this.#sockets) socket.destroy()
   }
 
+  onIdle(connection: Connection): void {
+    this.#idle.push(connection)
+    this.#match()
+  }
+
+  onClosed(connection: Connection): void {
+    const place = this.#idle.indexOf(connection)
+    if (place >= 0) this.#idle.splice(place, 1)
+  }
+
+  /** What broke one connection may have broken all, and Node may not have told us yet: no retry takes one of them. */
+  onBroken(): void {
+    for (const connection of this.#idle.splice(0)) connection.close()
+  }
+
   #endInQueue(job: Job, signal: AbortSignal): void {
     const end = () => {
       this.#waiting.splice(this.#waiting.indexOf(job), 1)
@@ -103,7 +118,7 @@ class Pool {
     job.reject(error)
   }
 
-  /** Gives what waits to what is idle. A request takes whichever is free first: a new connection, or one that was busy. */
+  /** Gives waiting requests to idle connections. A request takes the first that is free: a new connection, or one that was busy. */
   #match(): void {
     while (this.#waiting.length > 0 && this.#idle.length > 0) {
       const connection = this.#idle.pop() as Connection
@@ -117,14 +132,6 @@ class Pool {
 
   #open(): void {
     this.#opening++
-    const onIdle = (connection: Connection) => {
-      this.#idle.push(connection)
-      this.#match()
-    }
-    const onGone = (connection: Connection) => {
-      const place = this.#idle.indexOf(connection)
-      if (place >= 0) this.#idle.splice(place, 1)
-    }
     const opening = (socket: Socket) => {
       this.#sockets.add(socket)
       socket.once('close', () => {
@@ -135,11 +142,11 @@ class Pool {
     connect(this.#origin, this.#proxy, this.#tls, opening).then(
       (socket) => {
         this.#opening--
-        onIdle(new Connection(socket, this.#idleTimeout, onIdle, onGone))
+        this.onIdle(new Connection(socket, this.#idleTimeout, this))
       },
       (error: unknown) => {
         this.#opening--
-        // What broke one may have broken all: nobody waits for a connection that may never come.
+        // Every connection may fail alike, so the oldest request gets the error and does not wait for another one.
         const job = this.#waiting.length > this.#opening ? this.#waiting.shift() : undefined
         if (job) this.#fail(job, error)
       },

@@ -24,7 +24,7 @@ interface SdkOptions {
 
 export type RequestHandler = Extract<S3ClientConfig['requestHandler'], { handle: unknown }>
 
-/** The SDK's requests over connections of ours. Who opened those closes them, since several of the SDK's clients share them. */
+/** Sends the SDK's requests over our connections. `destroy` leaves them open, because several SDK clients share them. */
 export function requestHandlerOf(send: Connections['send']): RequestHandler {
   const handle = async (request: SdkRequest, { abortSignal, beforeFirstByte }: SdkOptions = {}) => {
     const { protocol, hostname, port, method, path, query = {}, headers } = request

@@ -5,7 +5,7 @@ export interface HttpResponse {
   body: Buffer
 }
 
-/** Bytes of a response's head, or of another line of it. Node's own limit is 16 kB. */
+/** Bytes of a response's head, or of another line. Node's limit is 16 kB. */
 const MOST_IN_HEAD = 64 * 1024
 
 const nothing = Buffer.alloc(0)
@@ -24,11 +24,11 @@ export class ResponseReader {
   #step: Step = 'head'
   /** The beginning of a line whose end has not arrived. */
   #rest: Buffer = nothing
-  /** Bytes of the body that are still to come, or of a chunk; infinite where the end of the connection ends it. */
+  /** Bytes still to come of the body or chunk. Infinite if the end of the connection ends the body. */
   #left = 0
   #isChunked = false
   #response: HttpResponse = { status: 0, headers: {}, body: nothing }
-  /** Longer than the content, so that not every piece has all that came before it copied. */
+  /** Memory for the content. It doubles when it is full, so that a piece seldom costs a copy. */
   #body: Buffer = nothing
   #length = 0
   /** Whether the connection can take another request after this response. */
@@ -62,7 +62,7 @@ export class ResponseReader {
       const end = input.indexOf(mark, 0, 'latin1')
       if (Math.max(end, input.length * +(end < 0)) > MOST_IN_HEAD) throw tooLarge('a head', MOST_IN_HEAD)
       if (end < 0) {
-        // Such as the greeting of another protocol, after which nothing else may come.
+        // The greeting of another protocol, such as SSH, may be all that comes.
         const isHttp = this.#step !== 'head' || start.startsWith(input.toString('latin1', 0, start.length))
         if (!isHttp) throw malformed('it does not begin with a status line')
         this.#rest = input
@@ -71,7 +71,7 @@ export class ResponseReader {
       this.#readLine(input.toString('latin1', 0, end))
       input = input.subarray(end + mark.length)
     }
-    // Nobody asked for more, and it must not be read as the next response.
+    // Bytes that nobody asked for must not pass for the next response.
     if (input.length > 0) this.keepsAlive = false
     return this.#whole()
   }

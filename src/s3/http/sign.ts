@@ -18,7 +18,7 @@ export interface SigningScope {
   credentials: Credentials
 }
 
-/** Headers that a proxy may change or drop on the way, so that S3 and its clients leave them out of a signature. */
+/** The SDK leaves these headers unsigned: a proxy may change or drop them. */
 const UNSIGNED =
   /^(?:authorization|cache-control|connection|expect|from|keep-alive|max-forwards|pragma|referer|te|trailer|transfer-encoding|upgrade|user-agent|x-amzn-trace-id|proxy-.*|sec-.*)$/
 
@@ -53,7 +53,7 @@ export function sign(request: SignedPart, { date, region, credentials }: Signing
   return signing
 }
 
-/** A query in the one form that is signed, which is also sent. */
+/** A query as it is signed and sent. */
 export function queryString(query: Readonly<Record<string, string>>): string {
   const pairs = Object.entries(query).map(([name, value]) => [encode(name), encode(value)] as const)
   return pairs

@@ -25,7 +25,7 @@ export interface HttpCall {
   key?: string
   query?: Record<string, string>
   headers?: Record<string, string>
-  /** Of pieces, the headers have the length and `x-amz-content-sha256`. */
+  /** Pieces need `content-length` and `x-amz-content-sha256` among the headers. */
   body?: Buffer | AsyncIterable<Buffer>
   /** Called immediately before the first byte is sent. When it throws, nothing is. */
   check?: (() => void) | undefined
@@ -94,11 +94,9 @@ export function openTransport(
     },
     now,
     warm(count) {
-      // Who asks for something gets the error of an address that can't be one.
-      findPlace().then(
-        ({ origin }) => connections.warm(origin, count),
-        () => {},
-      )
+      const open = async () => connections.warm((await findPlace()).origin, count)
+      // The next request reports a wrong address.
+      open().catch(() => {})
     },
     close: connections.close,
   }
@@ -133,7 +131,7 @@ function credentialsOf({ credentials, region }: S3Settings, requestHandler: Requ
 }
 
 /**
- * Keeps track of the store's clock by the `Date` of each answer. In between, time is counted by a clock that nobody sets.
+ * Reads the store's clock off the `Date` of each answer. Between answers, a monotonic clock counts.
  */
 function keepStoreTime(send: Connections['send'], local: Pick<Clock, 'now'>): { send: typeof send; now(): number } {
   let ahead: number | undefined

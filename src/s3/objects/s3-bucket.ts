@@ -132,7 +132,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
   }
 
   // An answer's Date has no milliseconds: the object may have been written up to the end of that second.
-  const written = (etag: string): WrittenObject => ({ etag, writtenAt: now() + 999 })
+  const written = (etag: string): WrittenObject => ({ etag, writtenAt: Math.floor(now() / 1000) * 1000 + 999 })
 
   const bucketIn = (inTurn: Slots): Bucket => {
     const call: Call = (request, signal, attempt) => callIn(inTurn, request, signal, attempt)

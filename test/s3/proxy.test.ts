@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { patient } from '../../fixtures/s3/connection.js'
+import { openBucket, type S3Connection } from '../../src/s3/objects/s3-bucket.js'
+
+// Names that nobody resolves: whoever is asked there was asked through the proxy.
+const store = 'http://store.test:9000'
+const startUrl = 'https://company.awsapps.com/start'
+
+const listing = '<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>'
+const keys = '<AccessKeyId>ASIAEXAMPLE</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>'
+const assumed = `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult><Credentials>${keys}<SessionToken>of STS</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>`
+const role = {
+  accessKeyId: 'ASIAEXAMPLE',
+  secretAccessKey: 'secret',
+  sessionToken: 'of SSO',
+  expiration: 4070908800000,
+}
+
+const answers: Record<string, string> = { 'sts.test': assumed, 'sso.test': JSON.stringify({ roleCredentials: role }) }
+
+describe('behind a proxy', () => {
+  let home: string
+  let proxy: Server
+  let asked: IncomingMessage[]
+  let connection: S3Connection
+  /** The status with which the proxy refuses what it is asked for. */
+  let refusal: number | undefined
+
+  beforeEach(async () => {
+    home = await mkdtemp(join(tmpdir(), 'static-s3-proxy-'))
+    asked = []
+    refusal = undefined
+    proxy = createServer((request, response) => {
+      asked.push(request)
+      if (refusal !== undefined) response.writeHead(refusal)
+      if (request.url?.startsWith('http://sso.test')) response.setHeader('content-type', 'application/json')
+      response.end(
+        refusal === undefined ? (answers[new URL(request.url ?? '', 'http://direct').hostname] ?? listing) : '',
+      )
+    })
+    proxy.on('connect', (request, socket) => {
+      asked.push(request)
+      socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n')
+    })
+    await once(proxy.listen(0, '127.0.0.1'), 'listening')
+    const { port } = proxy.address() as AddressInfo
+    vi.stubEnv('HOME', home)
+    vi.stubEnv('HTTP_PROXY', `http://user:pass-word@127.0.0.1:${port}`)
+    vi.stubEnv('HTTPS_PROXY', `http://user:pass-word@127.0.0.1:${port}`)
+    vi.stubEnv('NO_PROXY', undefined)
+  })
+  afterEach(async () => {
+    vi.unstubAllEnvs()
+    connection.close()
+    proxy.close().closeAllConnections()
+    await rm(home, { recursive: true })
+  })
+
+  const hostOf = ({ url = '' }: IncomingMessage) => new URL(url).hostname
+  const tokens = () => asked.map(({ headers }) => headers['x-amz-security-token'])
+  const list = async (credentials?: { profile: string }, endpoint?: string) => {
+    const settings = {
+      bucket: 'b',
+      region: 'eu-west-1',
+      addressingStyle: 'path' as const,
+      concurrency: 4,
+      credentials,
+      endpoint,
+    }
+    connection = await openBucket({ ...settings, endpoint: endpoint ?? store }, patient)
+    return connection.bucket.list('static/')
+  }
+
+  it('a role is assumed by an OIDC token', async () => {
+    await writeFile(join(home, 'token'), 'token')
+    vi.stubEnv('AWS_ROLE_ARN', 'arn:aws:iam::111122223333:role/deploy')
+    vi.stubEnv('AWS_WEB_IDENTITY_TOKEN_FILE', join(home, 'token'))
+    vi.stubEnv('AWS_ENDPOINT_URL_STS', 'http://sts.test')
+    expect(await list()).toHaveLength(0)
+    expect(asked.map(hostOf)).toEqual(['sts.test', 'store.test'])
+    expect(tokens()).toEqual([undefined, 'of STS'])
+  })
+
+  it('the credentials of an SSO session are fetched', async () => {
+    const profile = `[profile work]\nsso_start_url = ${startUrl}\nsso_region = eu-west-1\nsso_account_id = 111122223333\nsso_role_name = deploy\n`
+    await mkdir(join(home, '.aws/sso/cache'), { recursive: true })
+    await writeFile(join(home, '.aws/config'), profile)
+    const file = `${createHash('sha1').update(startUrl).digest('hex')}.json`
+    const token = { accessToken: 'token', expiresAt: '2099-01-01T00:00:00Z' }
+    await writeFile(join(home, '.aws/sso/cache', file), JSON.stringify(token))
+    vi.stubEnv('AWS_ENDPOINT_URL_SSO', 'http://sso.test')
+    expect(await list({ profile: 'work' })).toHaveLength(0)
+    expect(asked.map(hostOf)).toEqual(['sso.test', 'store.test'])
+    expect(tokens()).toEqual([undefined, 'of SSO'])
+  })
+
+  const own = () => {
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIAEXAMPLE')
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret')
+  }
+
+  it('that refuses a tunnel, the message names it and what to set, and not its password', async () => {
+    own()
+    const error = await list(undefined, 'https://store.test').catch((error: Error) => error)
+    const { port } = proxy.address() as AddressInfo
+    expect(String(error)).toContain(
+      `the proxy 127.0.0.1:${port} does not let the request through to https://store.test: status 407 (ProxyRefused). Check HTTPS_PROXY`,
+    )
+    expect(String((error as Error).stack)).not.toContain('pass-word')
+    expect(asked[0]).toMatchObject({ method: 'CONNECT', url: 'store.test:443' })
+    expect(asked[0]?.headers['proxy-authorization']).toBe(`Basic ${btoa('user:pass-word')}`)
+  })
+
+  it('that refuses a plain request, the message says so', async () => {
+    own()
+    refusal = 407
+    await expect(list()).rejects.toThrow(
+      /the proxy does not let the request through to http:\/\/store\.test:9000.*NO_PROXY/,
+    )
+  })
+
+  it('that is not there, the message names the proxy and not the store', async () => {
+    own()
+    vi.stubEnv('HTTP_PROXY', 'http://127.0.0.1:1')
+    await expect(list()).rejects.toThrow(/the proxy 127\.0\.0\.1:1 can't be reached \(ECONNREFUSED\)/)
+  })
+
+  it('that has no address, the message says which variable is wrong', async () => {
+    own()
+    vi.stubEnv('HTTP_PROXY', 'socks5://127.0.0.1')
+    const listed = list()
+    await vi.waitFor(() => connection.warm(4))
+    await expect(listed).rejects.toThrow(/HTTP_PROXY is no URL of a proxy\. Set it with its scheme/)
+  })
+
+  it('hosts that NO_PROXY names are asked directly', async () => {
+    own()
+    vi.stubEnv('NO_PROXY', '127.0.0.1')
+    const { port } = proxy.address() as AddressInfo
+    expect(await list(undefined, `http://127.0.0.1:${port}`)).toHaveLength(0)
+    expect(asked[0]?.url).toMatch(/^\/b\/\?/)
+  })
+})
