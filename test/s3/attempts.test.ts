@@ -4,7 +4,7 @@ import { Readable } from 'node:stream'
 import { expect, it } from 'vitest'
 import { bodyOf, md5 } from '../../fixtures/bucket/body-of.js'
 import { patient, settingsFor } from '../../fixtures/s3/connection.js'
-import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
+import type { EmbeddedS3, Fault } from '../../fixtures/s3/index.js'
 import { withConnection } from '../../fixtures/s3/with-connection.js'
 import { openBucket, type S3Connection } from '../../src/s3/objects/s3-bucket.js'
 
@@ -15,7 +15,7 @@ const { sent, refuse } = withConnection((target) => {
   ;({ server, name, connection } = target)
 })
 
-it.each([
+it.each<[string, Fault]>([
   ['503 SlowDown', { status: 503, code: 'SlowDown' }],
   ['500', { status: 500 }],
   ['a connection cut before anything', { destroy: 'before' }],

@@ -9,14 +9,13 @@ import { loadSdk } from '../../src/s3/http/sdk.js'
 import { openTransport } from '../../src/s3/http/transport.js'
 import { createClient } from '../../src/s3/objects/client.js'
 import { headerNames, putObject } from '../../src/s3/objects/put-object.js'
-import { openBucket, type S3Connection, type S3Settings } from '../../src/s3/objects/s3-bucket.js'
+import { openBucket, type S3Settings } from '../../src/s3/objects/s3-bucket.js'
 import { parameterKinds } from '../../src/settings/object-parameters.js'
 
 let server: EmbeddedS3
 let name: string
-let _connection: S3Connection
-const { sent, refuse } = withConnection((target) => {
-  ;({ server, name, _connection } = target)
+withConnection((target) => {
+  ;({ server, name } = target)
 })
 
 it.each([

@@ -11,7 +11,7 @@ import { openBucket, type S3Connection } from '../../src/s3/objects/s3-bucket.js
 let server: EmbeddedS3
 let name: string
 let connection: S3Connection
-const { sent, refuse } = withConnection((target) => {
+withConnection((target) => {
   ;({ server, name, connection } = target)
 })
 
