@@ -1,7 +1,7 @@
 import { readFileSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { debugging, readable, StaticS3Error } from '../runtime/error.js'
-import { suggestion } from '../settings/setting-reader.js'
+import { suggestion } from '../runtime/suggestion.js'
 import { planCommand } from './plan.js'
 import { Usage } from './usage.js'
 

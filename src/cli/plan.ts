@@ -53,7 +53,7 @@ export async function planCommand(words: readonly string[]): Promise<void> {
     return { path, key, action, reason, size, group, parameters }
   })
   const { objects, splitAt, conditionalWrites, ...release } = last ?? {}
-  const told = {
+  const report = {
     bucket,
     location: settings.location,
     publicUrl,
@@ -63,5 +63,5 @@ export async function planCommand(words: readonly string[]): Promise<void> {
     overwritten,
     warnings,
   }
-  process.stdout.write(`${JSON.stringify(told, undefined, 2)}\n`)
+  process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`)
 }

@@ -1,4 +1,4 @@
-import { prepare } from '../deploy/load-settings.js'
+import { loadSettings } from '../deploy/load-settings.js'
 import type { Options } from '../settings/options.js'
 import type { Settings } from '../settings/settings.js'
 
@@ -35,7 +35,7 @@ export async function settingsOf(flags: Flags, more: Options): Promise<Settings>
   const options = Object.fromEntries(
     Object.entries(named).map(([name, value]) => [name.replace(/-(.)/g, (_, letter) => letter.toUpperCase()), value]),
   )
-  const resolved = await prepare({
+  const resolved = await loadSettings({
     // Who types the command has switched it on.
     options: { ...options, ...more, enabled: true },
     build: { watch: false, whyNotProduction: undefined, mode: mode as string },

@@ -17,7 +17,7 @@ function jobOf(shell: Variables): string | undefined {
     return `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}`
   }
   const url = shell.CI_JOB_URL || shell.BUILD_URL || shell.CIRCLE_BUILD_URL || undefined
-  // Whoever may read the record mustn't be able to sign in there.
+  // Readers of the record must not get credentials for that address.
   return url?.replace(/\/\/[^/@]*@/, '//')
 }
 
@@ -25,7 +25,7 @@ function userName(): string {
   try {
     return userInfo().username
   } catch {
-    // A container's user id need not have a name.
+    // A user id in a container may have no name.
     return 'somebody'
   }
 }
@@ -35,7 +35,7 @@ async function commitOf(shell: Variables): Promise<string | undefined> {
     const { stdout } = await promisify(execFile)('git', ['rev-parse', 'HEAD'], { timeout: 2000 })
     return stdout.trim()
   } catch {
-    // No repository here, or no git.
+    // Not a repository, or git is not installed.
     return shell.GITHUB_SHA || shell.CI_COMMIT_SHA || shell.GIT_COMMIT || shell.CIRCLE_SHA1 || undefined
   }
 }

@@ -1,49 +1,39 @@
-import type { Bucket } from '../bucket/bucket.js'
 import { type Survey, takeSurvey } from '../release/survey.js'
-import type { Credentials, Settings } from '../settings/settings.js'
+import type { S3Connection } from '../s3/objects/s3-bucket.js'
+import type { Settings } from '../settings/settings.js'
 
-interface Connection {
-  bucket: Bucket
-  /** The same one, whose requests don't wait for those of the other. */
-  aside: Bucket
-  credentials(): Promise<Credentials>
-  /** Opens connections for so many requests that are about to come. */
-  warm(requests: number): void
-  close(): void
-}
-
-/** A bucket that was asked what it holds, before the build's files are there. */
-export interface Asked {
-  connection: Promise<Connection>
-  /** Keeps the process alive until `stop`: somebody waits for the answers. */
-  hold(): void
-  /** Asked once more where it failed: credentials may have come since, or the network. */
-  survey(): Promise<Survey>
-  /** Ends all requests. To be called in the end, whatever became of the build. */
+/** A survey of the bucket that begins before the build's files are there. */
+export interface EarlySurvey {
+  connection: Promise<S3Connection>
+  /** Keeps the process alive until `stop`, because the caller waits for the result. */
+  keepAlive(): void
+  /** Surveys once more if the first survey failed: credentials may have come since, or the network. */
+  result(): Promise<Survey>
+  /** Ends all requests. Call it in any case, whatever became of the build. */
   stop(): void
 }
 
-/** Asks the bucket what it holds. Nothing is thrown here: who needs the answer gets the error. */
-export function ask({ location, ...settings }: Settings): Asked {
+/** Starts to survey the bucket. This call never throws: `result` rejects instead. */
+export function startEarlySurvey({ location, ...settings }: Settings): EarlySurvey {
   const stop = new AbortController()
   const connection = import('../s3/objects/s3-bucket.js').then(({ openBucket }) => openBucket({ ...settings }))
-  const take = async () => {
+  const survey = async () => {
     const { bucket } = await connection
     stop.signal.throwIfAborted()
     return takeSurvey(bucket, location, { signal: stop.signal })
   }
-  const first = take()
+  const first = survey()
   first.catch(() => {})
-  // Until then, what is asked doesn't keep the process alive: a build can end without a word to us.
-  let holding: NodeJS.Timeout | undefined
+  // Until `keepAlive`, no request keeps the process alive: a build can end without telling its plugins.
+  let timer: NodeJS.Timeout | undefined
   return {
     connection,
-    hold() {
-      holding ??= setInterval(() => {}, 2 ** 30)
+    keepAlive() {
+      timer ??= setInterval(() => {}, 2 ** 30)
     },
-    survey: () => first.then((survey) => (survey.folder ? survey : take()), take),
+    result: () => first.then((found) => (found.folder ? found : survey()), survey),
     stop() {
-      clearInterval(holding)
+      clearInterval(timer)
       stop.abort()
       connection.then(
         ({ close }) => close(),

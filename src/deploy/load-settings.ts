@@ -1,14 +1,14 @@
-import { readEnvironment } from '../settings/environment.js'
 import type { Options } from '../settings/options.js'
 import { type Resolved, resolveSettings } from '../settings/settings.js'
 import type { Build } from '../settings/switch.js'
+import { environmentFor } from './environment.js'
 
-export interface PrepareInput {
+export interface LoadInput {
   options: Options
   build: Build
   /** The folder of the `.env` files, or false for none. */
   envDir: string | false
-  /** What the names of variables begin with that the bundler puts into the bundle, as it was told to (Vite's `envPrefix`). */
+  /** Prefixes of the variables that the bundler was told to put into the bundle (Vite's `envPrefix`). */
   envPrefix?: string | string[] | undefined
 }
 
@@ -17,13 +17,13 @@ export interface PrepareInput {
  *
  * @throws StaticS3Error on settings that are wrong
  */
-export function prepare({ options, build, envDir, envPrefix = [] }: PrepareInput): Promise<Resolved> {
+export function loadSettings({ options, build, envDir, envPrefix = [] }: LoadInput): Promise<Resolved> {
   return resolveSettings({
     options,
     build,
     exposed: [envPrefix].flat(),
-    environment: readEnvironment(build.mode, envDir, process.env),
-    // The SDK is loaded only where no setting names the region.
+    environment: environmentFor(build.mode, envDir),
+    // The SDK is loaded only if no setting names the region.
     findRegion: async (profile) => (await import('../s3/http/region.js')).findRegion(profile),
   })
 }

@@ -4,13 +4,13 @@ import { type Decision, needsMd5 } from '../release/plan.js'
 import type { ReleaseRecord } from '../release/record.js'
 import { report } from '../report/report.js'
 import type { Settings } from '../settings/settings.js'
-import { ask } from './early-survey.js'
+import { startEarlySurvey } from './early-survey.js'
 import { findFiles, hashFound } from './read-files.js'
 
 export interface Preview {
   decisions: readonly Decision[]
   leftOut: LeftOut[]
-  /** Paths of fingerprinted files whose names stand in the bucket with other bytes. */
+  /** Paths of fingerprinted files whose keys have other bytes in the bucket. */
   overwritten: string[]
   /** The newest release. */
   last: ReleaseRecord | undefined
@@ -20,32 +20,32 @@ export interface Preview {
 }
 
 /**
- * What a deploy of a folder would do. Nothing is written. Without a bundler's word, a name counts as fingerprinted if the last release had
- * it as such.
+ * What a deploy of a folder would do. Nothing is written. No bundler names the fingerprinted files: they are those that the last release
+ * recorded as such.
  *
  * @param dir absolute
  * @throws StaticS3Error
  */
 export async function preview(settings: Settings, dir: string): Promise<Preview> {
   const begun = performance.now()
-  const asked = ask(settings)
-  asked.hold()
+  const earlySurvey = startEarlySurvey(settings)
+  earlySurvey.keepAlive()
   try {
-    const survey = await asked.survey()
+    const survey = await earlySurvey.result()
     const fingerprinted = new Set<string>()
     for (const [path, object] of survey.record?.objects ?? []) if (object.fingerprinted) fingerprinted.add(path)
     const outputs = [{ dir, emitted: new Set<string>(), fingerprinted }]
-    const found = await findFiles({ settings, asked, outputs, before: new Map(), notOurs: [], base: '/' })
+    const found = await findFiles({ settings, earlySurvey, outputs, before: new Map(), notOurs: [], base: '/' })
     const { leftOut } = found
-    const files = await hashFound(found.files, { settings, asked }, needsMd5(survey))
+    const files = await hashFound(found.files, { settings, earlySurvey }, needsMd5(survey))
     const warnings = [...settings.warnings, ...found.warnings, ...survey.warnings]
     const warn = (message: string) => warnings.push(message)
-    const { bucket } = await asked.connection
+    const { bucket } = await earlySurvey.connection
     const { decisions, overwritten } = await makePlan({ files, bucket, settings, warn }, survey)
     const milliseconds = performance.now() - begun
     const text = report({ ...settings, decisions, leftOut, dryRun: true, release: undefined, milliseconds })
     return { decisions, leftOut, overwritten: overwritten.map(({ path }) => path), last: survey.record, warnings, text }
   } finally {
-    asked.stop()
+    earlySurvey.stop()
   }
 }

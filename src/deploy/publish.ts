@@ -2,7 +2,7 @@ import type { WriteStream } from 'node:tty'
 import { makePlan } from '../release/make-plan.js'
 import { needsMd5 } from '../release/plan.js'
 import { release } from '../release/release.js'
-import { showProgress } from '../report/progress.js'
+import { showProgress, terminalOf } from '../report/progress.js'
 import { report } from '../report/report.js'
 import { debugging, plain, readable, StaticS3Error } from '../runtime/error.js'
 import { type Stop, stopBySignal, unlessAborted } from '../runtime/stop.js'
@@ -10,7 +10,7 @@ import { whoDeploys } from './deployer.js'
 import { type FolderInput, findFiles, hashFound } from './read-files.js'
 import { until } from './stoppable-bucket.js'
 
-/** The bundler's own log, which puts our name before each message. */
+/** The bundler's own log, with static-s3's name before each message. */
 export interface Logger {
   info(message: string): void
   warn(message: string): void
@@ -20,17 +20,17 @@ export interface PublishInput extends FolderInput {
   /** With its version: `vite 8.3.8`. */
   bundler: string
   logger: Logger
-  /** Where a progress bar may be drawn. */
+  /** For a progress bar; undefined if the bundler is to be silent. */
   terminal: WriteStream | undefined
 }
 
 /**
- * Brings a finished build into the bucket: the one call that every adapter makes.
+ * Brings a finished build into the bucket.
  *
  * @throws StaticS3Error when anything fails, unless `onError` is `warn`
  */
 export async function publish(input: PublishInput): Promise<void> {
-  input.asked.hold()
+  input.earlySurvey.keepAlive()
   const stop = stopBySignal()
   try {
     await stop.within(deploy(input, stop))
@@ -38,27 +38,27 @@ export async function publish(input: PublishInput): Promise<void> {
     const error = readable(thrown)
     if (!(error instanceof StaticS3Error)) throw error
     if (stop.begun.aborted) {
-      // The output of a build that is stopped has one line of it.
+      // One line: the build is being stopped.
       input.logger.warn(plain(error).replaceAll('\n', ' '))
       await stop.end()
     }
-    // Node prints an uncaught error with all its causes: they are for us alone.
+    // Without its causes, which Node would print: they help only those who debug static-s3.
     if (input.settings.onError === 'fail') throw debugging() ? error : new StaticS3Error(error.message)
     input.logger.warn(plain(error))
   } finally {
-    input.asked.stop()
+    input.earlySurvey.stop()
     await stop.end()
   }
 }
 
-/** An upload tells by itself what visitors see. */
+/** For a failure before the upload. Errors of the upload itself say what visitors see. */
 function nothingDone(cause: unknown): never {
   if (!(cause instanceof StaticS3Error)) throw cause
   throw new StaticS3Error(`${cause.message}\nThe site stands as it was.`, { cause })
 }
 
 async function deploy(input: PublishInput, stop: Stop): Promise<void> {
-  const { settings, asked, outputs, logger, terminal } = input
+  const { settings, earlySurvey, outputs, logger, terminal } = input
   const begun = performance.now()
   const found = await findFiles(input)
   for (const warning of new Set([...settings.warnings.splice(0), ...found.warnings])) logger.warn(warning)
@@ -66,15 +66,15 @@ async function deploy(input: PublishInput, stop: Stop): Promise<void> {
     logger.warn(`there is nothing to upload in ${outputs.map(({ dir }) => dir).join(', ')}`)
     return
   }
-  const survey = await unlessAborted(stop.begun, asked.survey()).catch(nothingDone)
+  const survey = await unlessAborted(stop.begun, earlySurvey.result()).catch(nothingDone)
   for (const warning of survey.warnings) logger.warn(warning)
   const hashing = hashFound(found.files, input, needsMd5(survey), stop.begun)
   const files = await unlessAborted(stop.begun, hashing).catch((error) => {
     throw stop.begun.aborted ? nothingDone(error) : error
   })
 
-  const { bucket, aside, warm } = await asked.connection
-  const progress = showProgress(terminal)
+  const { bucket, lockChannel, warm } = await earlySurvey.connection
+  const progress = showProgress(terminalOf(terminal))
   stop.begun.addEventListener('abort', progress.clear)
   const warn = (message: string) => {
     progress.clear()
@@ -86,7 +86,7 @@ async function deploy(input: PublishInput, stop: Stop): Promise<void> {
         files,
         survey,
         bucket: until(stop, bucket),
-        lockChannel: until(stop, aside),
+        lockChannel: until(stop, lockChannel),
         stop,
         warm,
         deployer: () => whoDeploys(input.bundler, process.env),

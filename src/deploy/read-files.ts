@@ -1,37 +1,36 @@
-import type { BuiltFile } from '../files/built-file.js'
 import { type Classified, classify } from '../files/classify.js'
 import { collect, type Output, type Snapshot } from '../files/collect.js'
 import { type HashedFile, hashFiles, type NeedsMd5, type Secret } from '../files/hash.js'
+import { type EditableFiles, editable } from '../files/rewrite-file.js'
 import { pointManifestPictures } from '../files/web-app-manifest.js'
 import { urlInBucket } from '../files/why-left-out.js'
 import { StaticS3Error } from '../runtime/error.js'
 import type { Settings } from '../settings/settings.js'
-import type { Asked } from './early-survey.js'
+import type { EarlySurvey } from './early-survey.js'
 
 export interface FolderInput {
   settings: Settings
-  /** What is asked of the bucket meanwhile. */
-  asked: Asked
+  earlySurvey: EarlySurvey
   outputs: readonly Output[]
-  /** What stood in the output folders when the build began. */
+  /** The content of the output folders when the build began. */
   before: Map<string, Snapshot>
-  /** Folders inside them that are another build's. */
+  /** Folders inside the output folders that belong to another build. */
   notOurs: readonly string[]
-  /** Where the page's own origin has them: a URL or a path with a slash at its end. */
+  /** The output folders on the page's own origin: a URL or a path with a slash at its end. */
   base: string
-  /** What there is to do to the files first. */
-  prepareFiles?: (files: readonly BuiltFile[]) => Promise<void>
+  /** Changes files before they are read. */
+  prepareFiles?: (files: EditableFiles) => Promise<void>
 }
 
 /**
- * The files of a build, and what becomes of each.
+ * Finds the files of a build and decides about each.
  *
  * @throws StaticS3Error with every problem that stops the deploy
  */
 export async function findFiles(input: FolderInput): Promise<Classified> {
   const { settings, outputs, before, notOurs, base, prepareFiles } = input
   const collected = await collect(outputs, before, notOurs)
-  await prepareFiles?.(collected.files)
+  await prepareFiles?.(editable(collected.files))
   if (settings.rewrite) {
     collected.files = await pointManifestPictures(collected.files, base, urlInBucket(settings, outputs))
   }
@@ -41,24 +40,24 @@ export async function findFiles(input: FolderInput): Promise<Classified> {
 }
 
 /**
- * Reads the files that were found.
+ * Hashes the files and searches them for secrets.
  *
  * @param signal ends it, with its reason
  * @throws StaticS3Error with every problem that stops the deploy, such as a secret in a file
  */
 export async function hashFound(
   found: Classified['files'],
-  { settings, asked }: Pick<FolderInput, 'settings' | 'asked'>,
+  { settings, earlySurvey }: Pick<FolderInput, 'settings' | 'earlySurvey'>,
   needsMd5: NeedsMd5,
   signal?: AbortSignal,
 ): Promise<readonly HashedFile[]> {
-  const { files, problems } = await hashFiles(found, await secretsOf(settings, asked), needsMd5, signal)
+  const { files, problems } = await hashFiles(found, await secretsOf(settings, earlySurvey), needsMd5, signal)
   throwProblems(problems)
   return files
 }
 
-async function secretsOf({ secrets }: Settings, asked: Asked): Promise<Secret[]> {
-  const { credentials } = await asked.connection
+async function secretsOf({ secrets }: Settings, earlySurvey: EarlySurvey): Promise<Secret[]> {
+  const { credentials } = await earlySurvey.connection
   const { accessKeyId, secretAccessKey, sessionToken } = await credentials()
   const remedy = 'take it out of the build, and replace the key'
   const inUse = [

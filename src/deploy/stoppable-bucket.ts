@@ -1,7 +1,7 @@
 import type { Bucket } from '../bucket/bucket.js'
 import type { Stop } from '../runtime/stop.js'
 
-/** The bucket during a deploy that can be stopped: once the stop begins, it is asked for nothing more, and writes are cut off a moment later. */
+/** The bucket during a deploy that can be stopped: the stop ends reads at once and writes a moment later. */
 export function until({ begun, cut }: Stop, bucket: Bucket): Bucket {
   return {
     list: (prefix, options) => bucket.list(prefix, { ...options, signal: options?.signal ?? begun }),

@@ -1,5 +1,5 @@
 import { extname } from 'node:path/posix'
-// Ranks the types of 1,200 endings while it is loaded. Adapters load this file while the bundler works (see after-build.ts).
+// Ranks the types of 1,200 endings while it is loaded. A deploy loads this file while the bundler works (see deploy.ts).
 import { contentType as registeredType } from 'mime-types'
 import { fileName } from './why-left-out.js'
 

@@ -1,8 +1,25 @@
 import { randomUUID } from 'node:crypto'
-import { realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { StaticS3Error } from '../runtime/error.js'
+import { type BuiltFile, fileOf } from './built-file.js'
+
+/** A build's files, for an adapter to change some of them. */
+export interface EditableFiles {
+  files: readonly BuiltFile[]
+  read(file: BuiltFile): Promise<string>
+  /** @throws StaticS3Error that names the file */
+  rewrite(file: BuiltFile, content: string): Promise<void>
+}
+
+export function editable(files: readonly BuiltFile[]): EditableFiles {
+  return {
+    files,
+    read: (file) => readFile(fileOf(file), 'utf8'),
+    rewrite: (file, content) => rewriteFile(fileOf(file), content),
+  }
+}
 
 /** Milliseconds. Windows refuses to replace a file that a virus scanner has just opened. */
 const waits = [10, 50, 250]

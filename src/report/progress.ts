@@ -45,7 +45,7 @@ export function showProgress(terminal: WriteStream | undefined): Progress {
   }
 }
 
-/** The terminal to draw on: none in CI, in a pipe, or where the bundler is to be silent. */
-export function terminalOf(stream: WriteStream, silent: boolean): WriteStream | undefined {
-  return stream.isTTY && !silent && !process.env.CI && process.env.TERM !== 'dumb' ? stream : undefined
+/** The stream, if it is a terminal that a person looks at: not in CI, and not in a pipe. */
+export function terminalOf(stream: WriteStream | undefined): WriteStream | undefined {
+  return stream?.isTTY && !process.env.CI && process.env.TERM !== 'dumb' ? stream : undefined
 }

@@ -1,6 +1,7 @@
 import type { ObjectParameters } from '../bucket/bucket.js'
+import { suggestion } from '../runtime/suggestion.js'
 import type { Rule } from './options.js'
-import { show, suggestion } from './setting-reader.js'
+import { show } from './setting-reader.js'
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl */
 const cannedAcls: readonly string[] = [

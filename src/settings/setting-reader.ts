@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
-import { distance } from 'fastest-levenshtein'
 import { StaticS3Error } from '../runtime/error.js'
+import { suggestion } from '../runtime/suggestion.js'
 import type { Variables } from './environment.js'
 import { type Options, optionNames } from './options.js'
 
@@ -157,13 +157,4 @@ export function show(value: unknown): string {
     // JSON has no way to write it: a bigint, or an object that has itself.
     return inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY })
   }
-}
-
-/** The nearest known name, if it is near enough to be what was meant. */
-export function suggestion(name: string, known: readonly string[]): string {
-  const near = known
-    .map((candidate) => ({ candidate, away: distance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((a, b) => a.away - b.away)[0]
-  if (near && near.away <= Math.max(2, near.candidate.length / 3)) return `: did you mean \`${near.candidate}\`?`
-  return `: known are ${known.join(', ')}`
 }

@@ -1,10 +1,11 @@
 import type { ObjectParameters } from '../bucket/bucket.js'
+import { suggestion } from '../runtime/suggestion.js'
 import { type Place, publicUrlOf } from '../urls/public-url.js'
 import { type Environment, type SecretVariable, secretVariables } from './environment.js'
 import { parametersOfRule, problemOfParameter, problemsOfParameters, withDates } from './object-parameters.js'
 import type { Options, Rule } from './options.js'
-import { asBoolean, asGlobs, asJson, asUrl, SettingReader, show, suggestion } from './setting-reader.js'
-import { type Build, gate, type Switch } from './switch.js'
+import { asBoolean, asGlobs, asJson, asUrl, SettingReader, show } from './setting-reader.js'
+import { type Build, type Switch, switchFor } from './switch.js'
 
 /** Keys from the environment or a `.env` file, a profile, or undefined for the SDK's own chain. */
 export type CredentialSource = Credentials | { profile: string } | undefined
@@ -67,10 +68,10 @@ export type Resolved = { on: true; settings: Settings } | { on: false; because: 
 export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
   const { options, environment, build, exposed, findRegion } = input
   const read = new SettingReader(options, environment.all)
-  const entrance = gate(build, readSwitch(read, input))
-  if (!entrance.open) {
+  const decided = switchFor(build, readSwitch(read, input))
+  if (!decided.on) {
     read.throwProblems()
-    return { on: false, because: entrance.because }
+    return decided
   }
   const endpoint = readEndpoint(read)
   const { customDomain, protocol } = readCustomDomain(read)

@@ -6,20 +6,15 @@ export interface Build {
   mode: string
 }
 
-/** Whether static-s3 is switched on, and the setting that says so: `USE_S3 is not set`. */
-export interface Switch {
-  on: boolean
-  because: string
-}
+/** Whether a build goes to S3. If it does not: the reason, with the setting or flag that would change it. */
+export type Switch = { on: true } | { on: false; because: string }
 
-export type Gate = { open: true } | { open: false; because: string }
-
-/** Whether a build may go to S3; where not, the reason and what would change it. */
-export function gate(build: Build, { on, because }: Switch): Gate {
-  if (!on) return { open: false, because }
-  if (build.watch) return { open: false, because: 'a watch build stays on disk; build without --watch' }
-  if (build.whyNotProduction) return { open: false, because: notProduction(build.whyNotProduction) }
-  return { open: true }
+/** @param enabled what the settings say, whatever the build is */
+export function switchFor(build: Build, enabled: Switch): Switch {
+  if (!enabled.on) return enabled
+  if (build.watch) return { on: false, because: 'a watch build stays on disk; build without --watch' }
+  if (build.whyNotProduction) return { on: false, because: notProduction(build.whyNotProduction) }
+  return { on: true }
 }
 
 export function notProduction(why: string): string {

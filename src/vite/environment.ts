@@ -1,9 +1,9 @@
 import type { ResolvedConfig } from 'vite'
 
-/** What a hook is called for: one of the environments of Vite 6 and later, or Vite 5's only build. */
+/** The build that a hook is called for: one of the environments of Vite 6 and later, or Vite 5's only build. */
 export interface BuildEnvironment {
   name: string
-  /** Its bundle is for a server, not for browsers. */
+  /** Whether a server runs the bundle, not a browser. */
   serverSide: boolean
   build: ResolvedConfig['build']
   /** The same object for all hooks of one build. */
@@ -12,7 +12,7 @@ export interface BuildEnvironment {
 
 /**
  * @param context a hook's `this`
- * @param config for Vite 5; later versions resolve one configuration for each environment, and hand all of them to one plugin
+ * @param config for Vite 5; later versions resolve one configuration for each environment and pass all of them to one plugin
  * @see https://vite.dev/guide/api-environment-plugins
  */
 export function environmentOf(context: object, config: ResolvedConfig): BuildEnvironment {

@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 
-/** What Rollup and Rolldown tell of a written file, as far as it is looked at here. */
+/** The part of Rollup's and Rolldown's description of a written file that is used here. */
 export type BundleFile =
   | { type: 'chunk'; preliminaryFileName?: string }
   | {
@@ -13,34 +13,34 @@ export type BundleFile =
 
 type Asset = Extract<BundleFile, { type: 'asset' }>
 
-/** An asset of the bundle. Its `source` isn't read without need: Rolldown makes a copy of the bytes for it. */
+/** An asset of the bundle. Read its `source` only if needed: Rolldown copies the bytes for each read. */
 interface Written {
   path: string
   file: Asset
   names: readonly string[]
 }
 
-/** What `assetFileNames` was asked, and what it answered. */
+/** A call of `assetFileNames`: its asset and its result. */
 interface Naming extends Pick<Asset, 'source'> {
   names: readonly string[]
   template: string
 }
 
-/** Tells the files of one output whose names the bundler made from their content. Outputs come one after the other. */
+/** Knows which files of one output the bundler named by their content. Outputs come one after the other. */
 export interface Fingerprints {
   /** For the hook `outputOptions`. */
   outputOptions: <T extends { assetFileNames?: unknown }>(options: T) => T
   /** For `generateBundle` or `writeBundle`. */
   of: (bundle: Readonly<Record<string, BundleFile>>) => string[]
-  /** Whether an asset's name may be made from its content, by what the bundler has named so far. */
+  /** Whether the bundler may have named this asset by its content, judging by the names it has made so far. */
   mayHaveMade: (path: string) => boolean
-  /** The contents of the assets that may have got this name so far: several of one name can't be told apart. */
+  /** The contents of the assets that may have got this name so far. Assets of the same name cannot be told apart. */
   sourcesOf: (path: string) => (string | Uint8Array)[]
 }
 
 /**
- * A chunk's preliminary name has a placeholder where the hash goes. An asset has none: so account is kept of the assets that the bundler
- * names. It asks `assetFileNames` for each, and for none that a plugin emits under a name of its own.
+ * A chunk's preliminary name has a placeholder for the hash. An asset's name has none, so this function records each call of
+ * `assetFileNames`: the bundler calls it for each asset that it names, and never for one that a plugin emits under a name of its own.
  *
  * @see https://rollupjs.org/configuration-options/#output-assetfilenames
  */
@@ -82,7 +82,7 @@ export function watchFingerprints(): Fingerprints {
   }
 }
 
-/** Where more assets fit than the bundler named, a plugin's own name looks like a made one: then the bytes have to tell. */
+/** If more assets fit than the bundler named, some plugin's own name looks like the bundler's. Then the bytes decide. */
 function isNamedByBundler(
   path: string,
   file: Asset,
@@ -100,7 +100,7 @@ function isNamedByBundler(
   return same.length > 0 && rivals.filter((other) => isSame(other.file.source, source)).length <= same.length
 }
 
-/** `hashCharacters` may be base64, base36 or hex; a number follows where two names would be equal. */
+/** `hashCharacters` may be base64, base36 or hex. A number follows if two names would be equal. */
 const hash = '[\\w-]{6,}'
 const isHash = new RegExp(`^${hash}$`)
 
@@ -110,7 +110,7 @@ function isMade(path: string, template: string, name: string): boolean {
   )
 }
 
-/** Whether it fits as it stands, as most do: to make a pattern for each of thousands takes longer than all else here. */
+/** The quick test, which most names pass: a regular expression for each of thousands of names is slow. */
 function isPlainlyMade(path: string, template: string, name: string): boolean {
   const parts = template.split('[hash]')
   if (parts.length !== 2) return false
@@ -163,7 +163,7 @@ function patternOf(template: string, name: string): RegExp {
   return new RegExp(`^${pattern.join('')}$`)
 }
 
-/** A name may have characters that Rollup replaces in file names. */
+/** Rollup replaces some characters in file names. */
 function sanitized(name: string): string {
   return name.replace(/[^\w-]/gu, '.{1,2}')
 }

@@ -1,12 +1,12 @@
 import type { ResolvedConfig } from 'vite'
 
 interface Framework {
-  /** A part of its Vite plugins' names. */
+  /** Matches the names of its Vite plugins. */
   plugin: RegExp
   name: string
-  /** What to do there, given the public URL; undefined where it is done. */
+  /** What the user should set in the framework, given the public URL; undefined if it is set. */
   remedy: (url: string, config: Pick<ResolvedConfig, 'define'>) => string | undefined
-  /** Whether it finishes the site after Vite's last hook: its files must not be looked for in the bucket, whatever is set. */
+  /** Whether it finishes the site after Vite's last hook. Its URLs must then never point to the bucket. */
   finishesLater: boolean
 }
 
@@ -29,7 +29,7 @@ const frameworks: Framework[] = [
   { plugin: /^react-router(:|$)/, name: 'React Router', remedy: later, finishesLater: true },
 ]
 
-/** Who else decides about built URLs in this configuration, if anybody does, and what the user should know of it. */
+/** Undefined if static-s3 decides about URLs in this configuration. Otherwise warnings about the framework or plugin that decides. */
 export function frameworkOwning(
   config: Pick<ResolvedConfig, 'plugins' | 'experimental' | 'define'>,
   ours: unknown,

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { posix } from 'node:path'
-import { type BuiltFile, fileOf } from '../files/built-file.js'
-import { rewriteFile } from '../files/rewrite-file.js'
+import type { BuiltFile } from '../files/built-file.js'
+import type { EditableFiles } from '../files/rewrite-file.js'
 import { isWebAppManifest, staysOnPageOrigin } from '../urls/same-origin.js'
 
 /** A node as every ESTree parser gives it. */
@@ -16,45 +15,50 @@ interface Literal extends Node {
   value: unknown
 }
 
-/** What is known about the output when the service worker lies in it. */
-export interface PrecacheInput {
-  /** Of the resolved configuration: nothing happens without vite-plugin-pwa. */
+/** The build's files, once the service worker is written, and where browsers find them. */
+export interface PrecacheInput extends EditableFiles {
+  /** The configuration's plugins: nothing happens without vite-plugin-pwa. */
   plugins: readonly { name: string }[]
-  /** The build's files. A service worker is written after what the bundler emits. */
-  files: readonly BuiltFile[]
-  /** Vite's `base`: where the page's origin has the output folder. */
+  /** Vite's `base`: the output folder on the page's origin. */
   base: string
-  /** Where browsers get a file of the output folder; undefined where that is the page's origin. */
+  /** The URL of a file of the output folder; undefined if browsers get it from the page's origin. */
   publicUrl: (path: string) => string | undefined
   /** The hook's `this.parse`. */
   parse: (code: string) => unknown
 }
 
 /**
- * Points the precache list of vite-plugin-pwa's service worker (Workbox) at the bucket.
+ * Points the precache list of vite-plugin-pwa's service worker (Workbox) to the bucket.
  *
- * The list is relative to the service worker, so that a worker on the page's origin looks there for files that only the bucket has,
- * and fails to install. No API of the plugin reaches the list that Workbox makes (`extendManifestEntries` only adds to it), and its
- * options can't be had from outside. So the list is found in the built service worker, by its syntax tree, as is Workbox's own
- * script beside it. Pages and what else a browser wants from the page's origin stay as they are.
+ * The list is relative to the service worker. A worker on the page's origin would look there for files that only the bucket has, and
+ * fail to install. No API of the plugin changes the list that Workbox makes (`extendManifestEntries` only adds to it), and other
+ * plugins cannot read its options. So this function finds the list in the built service worker, by its syntax tree, and Workbox's own
+ * script beside it. Pages stay as they are, and so do other files that browsers want from the page's origin.
  *
  * Workbox fetches the list with CORS, and then answers the page's requests to the bucket from its cache.
  *
- * @returns the service workers that were changed, as paths in the output folder
+ * @returns the changed service workers, as paths in the output folder
  * @see https://developer.chrome.com/docs/workbox/modules/workbox-precaching
  */
-export async function precacheFrom({ plugins, files, parse, ...place }: PrecacheInput): Promise<string[]> {
+export async function precacheFrom({
+  plugins,
+  files,
+  read,
+  rewrite,
+  parse,
+  ...place
+}: PrecacheInput): Promise<string[]> {
   if (!plugins.some(({ name }) => name === 'vite-plugin-pwa')) return []
   const changed: string[] = []
-  for (const each of files) {
-    const { path, emitted } = each
+  for (const file of files) {
+    const { path, emitted } = file
+    // vite-plugin-pwa writes a service worker after the bundler's own files.
     if (!/\.m?js$/.test(path) || emitted) continue
-    const file = fileOf(each)
-    const code = await readFile(file, 'utf8')
+    const code = await read(file)
     if (!/\brevision"?\s*:/.test(code)) continue
     const pointed = pointPrecache(code, parse(code), urlsInBucket(path, files, place))
     if (pointed === code) continue
-    await rewriteFile(file, pointed)
+    await rewrite(file, pointed)
     changed.push(path)
   }
   return changed
@@ -62,7 +66,7 @@ export async function precacheFrom({ plugins, files, parse, ...place }: Precache
 
 type UrlInBucket = (url: string) => string | undefined
 
-/** Where the bucket has what a service worker would look for under a URL. */
+/** Maps a URL in a service worker to the URL in the bucket; undefined for a URL that stays. */
 function urlsInBucket(
   serviceWorker: string,
   files: readonly BuiltFile[],
@@ -76,7 +80,7 @@ function urlsInBucket(
     const file = byUrl.get(posix.resolve(root, posix.dirname(serviceWorker), url))
     if (file === undefined || /\.html?$/i.test(file.path)) return undefined
     const { path, emitted } = file
-    // A chunk that the bundler made may be called `sw-….js` too (Swahili).
+    // The bundler may name a chunk `sw-….js` too (Swahili).
     const stays = emitted ? isWebAppManifest(path) : staysOnPageOrigin(path)
     return stays ? undefined : publicUrl(path)
   }
@@ -91,7 +95,7 @@ function pointPrecache(code: string, program: unknown, inBucket: UrlInBucket): s
     for (const { url, revision } of precached(node)) {
       const there = inBucket(String(url.value))
       replace(url, there)
-      // An `<img>` may have left an answer without CORS headers in the browser's cache. With a revision, Workbox asks anew.
+      // An `<img>` may have left a response without CORS headers in the browser's cache. With a revision, Workbox fetches the file anew.
       if (there !== undefined && revision.value === null && !/\.(m?js|css|woff2?|ttf|otf|wasm|json)$/.test(there)) {
         replace(revision, there)
       }
@@ -101,7 +105,7 @@ function pointPrecache(code: string, program: unknown, inBucket: UrlInBucket): s
   })
 
   let result = code
-  // From the end, so that the positions before it stay right.
+  // From the end: the positions before a replacement then stay right.
   for (const { start, end, text } of replacements.sort((a, b) => b.start - a.start)) {
     result = result.slice(0, start) + text + result.slice(end)
   }

@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isSvgSprite } from '../files/svg-sprite.js'
+import { isSvgSprite } from '../urls/svg-sprite.js'
 
-/** The build's files by what their URLs are made of: a path below the public folder, or in the output. */
+/** Where to find an SVG file's content by the path in its URL. */
 export interface SpriteSources {
-  /** Undefined where there is none. */
+  /** Undefined if there is no public folder. */
   publicDir: string | undefined
-  /** What may have become the file of this name. */
+  /** The contents of the assets that may have got this name. */
   assetSources: (path: string) => (string | Uint8Array)[]
 }
 
-/** Tells the SVG sprites of a build, whose URLs have to be on the page's own origin. Each file is read once, and only `.svg`. */
+/** Recognizes SVG sprites, whose URLs have to be on the page's own origin. Reads each file once, and only `.svg` files. */
 export function findSprites(sources: () => SpriteSources) {
   const known = new Map<string, boolean>()
   return {

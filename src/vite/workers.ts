@@ -1,25 +1,25 @@
 import type { Plugin } from 'vite'
 import { watchFingerprints } from './fingerprints.js'
 
-/** What static-s3 learns from the builds that Vite runs for workers. */
+/** Knowledge from the builds that Vite runs for workers. */
 export interface WorkerBuilds {
   /** For Vite's `worker.plugins`, beside the user's own. */
   plugins: () => Plugin[]
-  /** Whether a browser runs this file as a worker's script. Settled before Vite asks for the file's URL. */
+  /** Whether a browser runs this file as a worker's script. Known before Vite asks for the file's URL. */
   isWorkerEntry: (fileName: string) => boolean
-  /** The workers' files whose names were made from their content. */
+  /** The workers' files that the bundler named by their content. */
   fingerprinted: ReadonlySet<string>
 }
 
-/** An AudioWorklet or CSS worklet has to call one of these, and a minifier can't rename them. */
+/** An AudioWorklet or CSS worklet has to call one of these. A minifier cannot rename them. */
 const REGISTERS_WORKLET = /\bregister(?:Processor|Paint|Layout|Animator)\b/
 
 /**
- * Watches the builds that Vite runs for workers. They are builds of their own: the main build sees their files only as assets, by
- * which an entry looks like any other script. A nested worker gets its own build too.
+ * Watches the builds that Vite runs for workers. The main build sees their files only as assets, among which an entry looks like any
+ * other script. A nested worker gets its own build too.
  *
- * A worklet (`addModule` of a `?worker&url`) goes through a worker build as well, yet isn't an entry here: browsers load it from
- * any origin, and it can't import a script dynamically.
+ * A worklet (`addModule` of a `?worker&url`) also goes through a worker build. It is no entry here: browsers load it from any origin,
+ * and it cannot import a script dynamically.
  */
 export function watchWorkerBuilds(): WorkerBuilds {
   const entries = new Set<string>()

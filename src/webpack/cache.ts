@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto'
-import { readEnvironment } from '../settings/environment.js'
+import { settingSources } from '../deploy/environment.js'
 import type { Options } from '../settings/options.js'
 
 interface CachingOptions {
   mode?: string
   watch?: unknown
   cache?: unknown
-  /** Where Rspack 1 has its persistent cache. */
+  /** Rspack 1's persistent cache. */
   experiments?: { cache?: unknown }
 }
 
 /**
- * Keeps Rspack's persistent cache from answering with what was built for another public URL: it has CSS with the URLs in it, and
- * asks no plugin what its modules depend on. Call it in `apply`, before the cache is opened.
+ * Keeps Rspack from reusing CSS that was built for another public URL: its persistent cache stores CSS with URLs in it, and lets no
+ * plugin say what a module depends on. Call it in `apply`, before the bundler opens the cache.
  *
  * @see https://rspack.rs/config/cache#cacheversion
  */
@@ -22,10 +22,7 @@ export function separateCaches(
 ): void {
   const persistent = [cache, experiments?.cache].filter(isPersistent)
   if (persistent.length === 0) return
-  const variables = readEnvironment(mode, process.cwd(), process.env).all
-  const names = Object.keys(variables).filter((name) => /^(USE_S3|AWS_(?!.*(KEY|TOKEN)).*)$/.test(name))
-  const enabled = typeof options.enabled === 'function' ? options.enabled(variables, mode) : options.enabled
-  const decisive = [watch, { ...options, enabled }, names.sort().map((name) => [name, variables[name]])]
+  const decisive = [watch, ...settingSources(options, mode, process.cwd())]
   const version = createHash('sha256').update(JSON.stringify(decisive)).digest('hex')
   for (const each of persistent) each.version = `${each.version ?? ''}|static-s3 ${version}`
 }
@@ -34,7 +31,7 @@ function isPersistent(cache: unknown): cache is { version?: string } {
   return typeof cache === 'object' && cache !== null && (cache as { type?: unknown }).type === 'persistent'
 }
 
-/** What of webpack says what a module depends on besides files. */
+/** The part of webpack's `Compiler` with which a plugin says what modules depend on besides files. */
 export interface CachingCompiler {
   // biome-ignore lint/suspicious/noExplicitAny: webpack's types aren't at hand where only Rspack is installed
   webpack: { NormalModule: any }
@@ -44,8 +41,8 @@ export interface CachingCompiler {
 }
 
 /**
- * Makes webpack build modules anew when they were built for another public URL: in memory and on disk its caches have CSS with the
- * URLs in it. It is how DefinePlugin says what a module depends on.
+ * Makes webpack rebuild modules that were built for another public URL: its caches, in memory and on disk, store CSS with URLs in it.
+ * DefinePlugin says what a module depends on in the same way.
  */
 export function dependOnPublicPath({ webpack, hooks, options }: CachingCompiler): void {
   hooks.compilation.tap('static-s3', (compilation) => {

@@ -1,4 +1,4 @@
-/** What webpack and Rspack tell of a written asset, as far as it is looked at here. */
+/** The part of webpack's and Rspack's description of a written asset that is used here. */
 export interface Asset {
   /** May have a query after the path. */
   name: string
@@ -20,8 +20,8 @@ export function pathOf({ name }: Pick<Asset, 'name'>): string {
 }
 
 /**
- * Whether the bundler made the file's name from its content: it says so (`immutable`), and the hash really stands in the path, not in
- * a query (`[name].js?v=[contenthash]`), which is no part of a key.
+ * Whether the bundler named the file by its content: the bundler says so (`immutable`), and the hash is in the path. A hash in the
+ * query (`[name].js?v=[contenthash]`) does not count, because a query is no part of a key.
  *
  * @see https://webpack.js.org/configuration/output/#template-strings
  */

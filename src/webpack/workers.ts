@@ -8,11 +8,11 @@ export interface WorkerCompiler {
   hooks: { thisCompilation: { tap(name: string, fn: (compilation: any) => void): void } }
 }
 
-/** Where the build's files are. */
+/** The two URLs of the output folder. */
 export interface Origins {
   /** Absolute, with a slash at its end. */
   publicUrl: string
-  /** Where the page's own origin has them: the configuration's `output.publicPath`. */
+  /** On the page's own origin: the configuration's `output.publicPath`. */
   base: string
 }
 
@@ -30,14 +30,14 @@ interface Compilation {
 /**
  * Lets webpack's and Rspack's workers run although their files are on another origin than the page.
  *
- * Neither bundler lets a plugin decide about the URL in `new Worker(new URL(…))`. So each runtime of a compilation that has workers
- * begins by wrapping the realm's `Worker` and `SharedWorker`: a URL below ours becomes one that a worker can be constructed from,
- * any other passes through. A service worker is registered from the page's own origin, which has its file as before. A compilation
- * without workers is left as it is.
+ * Neither bundler lets a plugin decide about the URL in `new Worker(new URL(…))`. So each runtime of a compilation with workers first
+ * wraps the realm's `Worker` and `SharedWorker`: a URL below the public URL becomes one that a worker can be constructed from, and any
+ * other URL passes through. A service worker is registered from the page's own origin, which still has its file. A compilation without
+ * workers does not change.
  *
- * Call it in `apply`. The code of a runtime module counts into the chunk's `[contenthash]`, the public URL with it.
+ * Call it in `apply`. The code of a runtime module counts into the chunk's `[contenthash]`, and so does the public URL in it.
  *
- * @param origins undefined where nothing is rewritten. Asked for after `beforeRun`.
+ * @param origins called after `beforeRun`; undefined if no URL is rewritten
  */
 export function runWorkersFrom(compiler: WorkerCompiler, origins: () => Origins | undefined): void {
   const { RuntimeModule } = compiler.webpack
@@ -61,7 +61,7 @@ export function runWorkersFrom(compiler: WorkerCompiler, origins: () => Origins 
   })
 }
 
-/** A worker has an entrypoint, and so a runtime, but isn't there from the start. */
+/** A worker has an entrypoint and so a runtime, but is not initial. */
 function hasWorkers({ chunks }: Compilation): boolean {
   for (const chunk of chunks) {
     if (!chunk.hasRuntime()) continue
@@ -70,9 +70,9 @@ function hasWorkers({ chunks }: Compilation): boolean {
   return false
 }
 
-/** Once per realm and URL, however many runtimes there are. A Proxy keeps `instanceof`, static properties and subclasses working. */
+/** Wraps once per realm and URL, even if there are several runtimes. A Proxy keeps `instanceof`, static properties and subclasses working. */
 function wrapConstructors({ publicUrl, base }: Origins): string {
-  // As it is in a URL object: escaped.
+  // Escaped, as in the URL object that the page passes.
   const url = new URL(publicUrl).href
   return `
 if (typeof self === 'object' && typeof Proxy === 'function') {

@@ -16,7 +16,7 @@ import {
 import { readTree } from '../../fixtures/build/index.js'
 import { type PageServer, servePages } from '../../fixtures/pages/index.js'
 import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
-import { isSvgSprite } from '../../src/files/svg-sprite.js'
+import { isSvgSprite } from '../../src/urls/svg-sprite.js'
 import { staticS3 } from '../../src/vite.js'
 import { StaticS3Plugin } from '../../src/webpack.js'
 

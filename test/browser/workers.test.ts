@@ -7,6 +7,7 @@ import { parseAst, type build as vite8 } from 'vite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import webpack from 'webpack'
 import { collect } from '../../src/files/collect.js'
+import { editable } from '../../src/files/rewrite-file.js'
 import { workerBlobUrl } from '../../src/urls/worker-url.js'
 import { precacheFrom } from '../../src/vite/pwa.js'
 import { watchWorkerBuilds } from '../../src/vite/workers.js'
@@ -189,7 +190,7 @@ describe('the precache list', () => {
     const output = { dir: join(dir, 'dist'), emitted: new Set(emitted), fingerprinted: new Set<string>() }
     return precacheFrom({
       plugins,
-      files: (await collect([output], new Map(), [])).files,
+      ...editable((await collect([output], new Map(), [])).files),
       base,
       publicUrl: (path) => (path.includes('left-out') ? undefined : cdn + encodeURI(path)),
       parse: parseAst,

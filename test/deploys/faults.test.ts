@@ -14,8 +14,7 @@ import {
   type StoredObject,
   startEmbedded,
 } from '../../fixtures/s3/index.js'
-import { ask } from '../../src/deploy/early-survey.js'
-import { publish } from '../../src/deploy/publish.js'
+import { startDeploy } from '../../src/deploy/deploy.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
 import type { Clock } from '../../src/s3/http/retry.js'
 import type { S3Settings } from '../../src/s3/objects/s3-bucket.js'
@@ -548,11 +547,8 @@ async function deploy(scene: Scene, version: Version): Promise<Outcome> {
   const said: string[] = []
   const emitted = new Set(sites[version].keys())
   const log = (message: string) => said.push(message)
-  const published = publish({
-    settings,
-    asked: ask(settings),
+  const published = startDeploy(settings).publish({
     outputs: [{ dir: scene.dir, emitted, fingerprinted: new Set([...emitted].filter(isFingerprinted)) }],
-    before: new Map(),
     notOurs: [],
     base: '/',
     bundler: 'none',

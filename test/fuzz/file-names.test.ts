@@ -10,9 +10,8 @@ import { errorOf } from '../../fixtures/error-of.js'
 import { anyText, cases, oddText, patience } from '../../fixtures/fuzz/chance.js'
 import { settingsOrProblems } from '../../fixtures/fuzz/settings-or-problems.js'
 import { type EmbeddedS3, startEmbedded } from '../../fixtures/s3/index.js'
-import { ask } from '../../src/deploy/early-survey.js'
+import { startDeploy } from '../../src/deploy/deploy.js'
 import { preview } from '../../src/deploy/preview.js'
-import { publish } from '../../src/deploy/publish.js'
 import { type Classified, classify } from '../../src/files/classify.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
 import type { Settings } from '../../src/settings/settings.js'
@@ -88,8 +87,8 @@ describe('a file name', () => {
     const warnings: string[] = []
     const logger = { info() {}, warn: (message: string) => warnings.push(message) }
     const outputs = [{ dir: folder, emitted: new Set(written), fingerprinted: new Set(written.slice(0, 20)) }]
-    const common = { outputs, before: new Map(), notOurs: [], base: '/', terminal: undefined, logger, bundler: 'none' }
-    await publish({ settings, asked: ask(settings), ...common })
+    const build = { outputs, notOurs: [], base: '/', terminal: undefined, logger, bundler: 'none' }
+    await startDeploy(settings).publish(build)
 
     expect([...siteObjects(s3, bucket).keys()].sort()).toEqual(expected.map((each) => `static/${each}`).sort())
     if (expected.length > 0) {
@@ -143,8 +142,8 @@ describe('a file name', () => {
     expect(await write(folder, ['a.txt', longPath(1025)])).toHaveLength(2)
     const outputs = [{ dir: folder, emitted: new Set<string>(), fingerprinted: new Set<string>() }]
     const logger = { info() {}, warn() {} }
-    const common = { outputs, before: new Map(), notOurs: [], base: '/', terminal: undefined, logger, bundler: 'none' }
-    const error = await errorOf(publish({ settings, asked: ask(settings), ...common }))
+    const build = { outputs, notOurs: [], base: '/', terminal: undefined, logger, bundler: 'none' }
+    const error = await errorOf(startDeploy(settings).publish(build))
     expect(error).toBeInstanceOf(StaticS3Error)
     expect(error?.message).toContain('its key has 1025 bytes, and S3 takes 1,024 at most')
     expect([...s3.server.objects(bucket)]).toEqual([])

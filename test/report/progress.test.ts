@@ -85,14 +85,14 @@ describe('the terminal', () => {
   })
   afterEach(() => void vi.unstubAllEnvs())
 
-  test('is one where there is one', () => expect(terminalOf(terminal, false)).toBe(terminal))
-  test('is none where the bundler is silent', () => expect(terminalOf(terminal, true)).toBeUndefined())
-  test('is none in a pipe', () => expect(terminalOf({ isTTY: false } as WriteStream, false)).toBeUndefined())
+  test('is one where there is one', () => expect(terminalOf(terminal)).toBe(terminal))
+  test('is none where the bundler is silent', () => expect(terminalOf(undefined)).toBeUndefined())
+  test('is none in a pipe', () => expect(terminalOf({ isTTY: false } as WriteStream)).toBeUndefined())
   test.each([
     ['CI', 'true'],
     ['TERM', 'dumb'],
   ])('is none with %s=%s', (name, value) => {
     vi.stubEnv(name, value)
-    expect(terminalOf(terminal, false)).toBeUndefined()
+    expect(terminalOf(terminal)).toBeUndefined()
   })
 })

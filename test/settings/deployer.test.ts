@@ -10,7 +10,7 @@ let dir: string
 
 /** Somewhere outside of any repository. */
 beforeEach(async () => {
-  dir = await realpath(await mkdtemp(join(tmpdir(), 'static-s3-author-')))
+  dir = await realpath(await mkdtemp(join(tmpdir(), 'static-s3-deployer-')))
   process.chdir(dir)
 })
 afterEach(async () => {

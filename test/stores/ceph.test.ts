@@ -106,10 +106,10 @@ async function deploy(number: number, options: DeployOptions = {}): Promise<Depl
   const fingerprinted = new Set(paths.filter((path) => path.startsWith('assets/')))
   await publish({
     settings,
-    asked: {
+    earlySurvey: {
       connection: Promise.resolve({ ...connection, bucket }),
-      hold: () => {},
-      survey: () => takeSurvey(bucket, location),
+      keepAlive: () => {},
+      result: () => takeSurvey(bucket, location),
       stop: connection.close,
     },
     outputs: [{ dir: join(dir, 'dist'), emitted: new Set(paths), fingerprinted }],

@@ -48,8 +48,8 @@ export interface Transport {
 /** Bytes of a refusal that are looked into. S3's have a few hundred. */
 const LONGEST_REFUSAL = 16 * 1024
 
-/** Beside those for files. */
-export const socketsAside = 2
+/** For the lock, beside those for files. */
+export const lockSockets = 2
 
 /** Without it, the SDK writes of each stream that failed to the console, past the bundler's output and before our retry. */
 export const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
@@ -59,7 +59,7 @@ const hashOfNothing = hash('sha256', '')
 export function openTransport(
   settings: S3Settings,
   clock: Pick<Clock, 'now'>,
-  connections: Connections = openConnections(settings.concurrency + socketsAside),
+  connections: Connections = openConnections(settings.concurrency + lockSockets),
 ): Transport {
   const { region } = settings
   const credentials = credentialsOf(settings, requestHandlerOf(connections.send))

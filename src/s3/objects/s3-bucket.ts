@@ -8,7 +8,7 @@ import { readAnswer } from '../errors/s3-answer.js'
 import { createSlots, type Slots, START } from '../http/concurrency.js'
 import { asksForLess, type Clock, classifyFailure, type Failure, retry, systemClock } from '../http/retry.js'
 import { loadSdk } from '../http/sdk.js'
-import { openTransport, type S3Settings, socketsAside } from '../http/transport.js'
+import { lockSockets, openTransport, type S3Settings } from '../http/transport.js'
 import { withBody } from './body.js'
 import { createClient, type RequestOptions, withOptions } from './client.js'
 import { md5WhereAskedFor } from './content-md5.js'
@@ -23,7 +23,7 @@ export type { S3Settings } from '../http/transport.js'
 export interface S3Connection {
   bucket: Bucket
   /** The same one, whose requests don't wait for those of the other. */
-  aside: Bucket
+  lockChannel: Bucket
   /** The credentials in use, whatever they come from, so that no file with one of them is published. Resolved once. */
   credentials(): Promise<Credentials>
   /** Opens connections for so many requests that are about to come, as far as they will go at once. */
@@ -205,7 +205,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
 
   return {
     bucket: bucketIn(createSlots(settings.concurrency, asksForLess)),
-    aside: bucketIn(createSlots(socketsAside)),
+    lockChannel: bucketIn(createSlots(lockSockets)),
     credentials() {
       resolved ??= credentials().then(
         ({ accessKeyId, secretAccessKey, sessionToken }) => ({ accessKeyId, secretAccessKey, sessionToken }),

@@ -1,0 +1,49 @@
+import { type Output, type Snapshot, takeSnapshots } from '../files/collect.js'
+import { urlInBucket } from '../files/why-left-out.js'
+import type { Settings } from '../settings/settings.js'
+import { startEarlySurvey } from './early-survey.js'
+import type { PublishInput } from './publish.js'
+
+// Adapters import this file only for a build that is on: a build that is off should load next to nothing.
+
+export { whyLeftOut } from '../files/why-left-out.js'
+export { notProduction } from '../settings/switch.js'
+
+/** A build whose files are all written. */
+export type FinishedBuild = Omit<PublishInput, 'settings' | 'earlySurvey' | 'before'>
+
+/** The deploy of one build, from the build's start. */
+export interface Deploy {
+  settings: Settings
+  /** Notes what stands in the output folders. Call it before the bundler writes: files that stay as they were are an earlier build's. */
+  snapshot(folders: readonly string[]): Promise<void>
+  /** The public URL of a path in these output folders; undefined for a file that is not uploaded. */
+  urlInBucket(outputs: readonly Output[]): (path: string) => string | undefined
+  /**
+   * Brings the finished build into the bucket.
+   *
+   * @throws StaticS3Error when anything fails, unless `onError` is `warn`
+   */
+  publish(build: FinishedBuild): Promise<void>
+  /** Ends the deploy of a build that failed. */
+  stop(): void
+}
+
+/** Starts a deploy when its build starts, and uses the time in which the bundler works: surveys the bucket and loads the modules of `publish`. */
+export function startDeploy(settings: Settings): Deploy {
+  const earlySurvey = startEarlySurvey(settings)
+  void import('./publish.js')
+  let before = new Map<string, Snapshot>()
+  return {
+    settings,
+    async snapshot(folders) {
+      before = await takeSnapshots(folders)
+    },
+    urlInBucket: (outputs) => urlInBucket(settings, outputs),
+    async publish(build) {
+      const { publish } = await import('./publish.js')
+      await publish({ ...build, settings, earlySurvey, before })
+    },
+    stop: earlySurvey.stop,
+  }
+}

@@ -1,0 +1,165 @@
+import { dirname, resolve } from 'node:path'
+import type { ConfigEnv, Plugin, ResolvedConfig, UserConfig } from 'vite'
+import { StaticS3Error } from '../runtime/error.js'
+import type { Options } from '../settings/options.js'
+import type { Settings } from '../settings/settings.js'
+import { defineStaticUrl, envDirOf, ordinaryBase, outputFolders, whyNotProduction } from './config.js'
+import { type BuildEnvironment, environmentOf } from './environment.js'
+import type { BundleFile } from './fingerprints.js'
+import { frameworkOwning } from './frameworks.js'
+import { BundlerNames } from './names.js'
+import type { PublishContext } from './publish.js'
+import { Runs } from './runs.js'
+import { BuiltUrls } from './urls.js'
+
+/** The state of one plugin object, with one method for each hook. The parameter `context` is a hook's `this`. */
+export class ViteBuild {
+  readonly #options: Options
+  readonly #names = new BundlerNames()
+  readonly #urls = new BuiltUrls(this.#names)
+  readonly #runs = new Runs()
+  #settings: Settings | undefined
+  #offBecause: string | undefined
+  #config!: ResolvedConfig
+  /** Loaded only for a build that is on: there if `#settings` is. */
+  #deployRoom!: typeof import('../deploy/deploy.js')
+
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  /** Decides whether the build goes to S3, and what Vite's configuration needs for that. */
+  async configure(userConfig: UserConfig, { command, mode }: ConfigEnv): Promise<UserConfig> {
+    // One object may serve several builds: the decision about an earlier one does not count.
+    this.#settings = undefined
+    this.#offBecause = undefined
+    this.#urls.begin(undefined)
+    // A dev server needs no decision, and reports no problem.
+    if (command === 'serve') return defineStaticUrl(ordinaryBase(userConfig))
+    const { loadSettings } = await import('../deploy/load-settings.js')
+    const resolved = await loadSettings({
+      options: this.#options,
+      build: { watch: Boolean(userConfig.build?.watch), whyNotProduction: whyNotProduction(), mode },
+      envDir: envDirOf(userConfig),
+      envPrefix: userConfig.envPrefix,
+    })
+    if (!resolved.on) {
+      this.#offBecause = resolved.because
+      return defineStaticUrl(ordinaryBase(userConfig))
+    }
+    this.#settings = resolved.settings
+    this.#deployRoom = await import('../deploy/deploy.js')
+    const { rewrite, publicUrl } = resolved.settings
+    const { render } = this.#urls
+    return {
+      ...defineStaticUrl(publicUrl),
+      worker: { plugins: this.#names.workerPlugins },
+      ...(rewrite === 'base' ? { base: publicUrl } : {}),
+      ...(rewrite && !userConfig.experimental?.renderBuiltUrl ? { experimental: { renderBuiltUrl: render } } : {}),
+    }
+  }
+
+  /** Settles who decides about URLs, now that all plugins have had their say. */
+  resolve(config: ResolvedConfig): void {
+    this.#config = config
+    // NODE_ENV in a `.env` file, which Vite reads after the `config` hooks.
+    if (this.#settings && !config.isProduction) this.#stayOnDisk(config)
+    if (this.#settings?.rewrite) this.#settings = this.#leaveUrlsToOwner(this.#settings, config)
+    const settings = this.#settings
+    if (!settings) return
+    this.#urls.begin({ settings, config, whyLeftOut: this.#deployRoom.whyLeftOut(settings, [this.#urls]) })
+  }
+
+  /** Starts the deploy of an environment's build. */
+  async start(context: object): Promise<void> {
+    const environment = this.#environment(context)
+    // The run is noted before anything is awaited: the build may fail meanwhile, and another one begin.
+    const run = this.#runs.begin(environment, () => this.#startDeploy(environment))
+    await run?.deploy?.snapshot(outputFolders(this.#config.root, environment.build))
+  }
+
+  /** The environment's build failed before it had an output. */
+  fail(context: object): void {
+    this.#runs.end(this.#environment(context))?.deploy?.stop()
+  }
+
+  /** The URL that the names of chunks depend on. */
+  get urlInChunks(): string | undefined {
+    return this.#settings?.rewrite ? this.#settings.publicUrl : undefined
+  }
+
+  watchNames<T extends { assetFileNames?: unknown }>(context: object, options: T): T | undefined {
+    return this.#settings && this.#names.watch(this.#environment(context).name, options)
+  }
+
+  beginOutput(context: object): void {
+    this.#runs.of(this.#environment(context))?.beginOutput()
+  }
+
+  endOutput(context: object, { dir, file }: { dir?: string; file?: string }, bundle: Record<string, BundleFile>): void {
+    const environment = this.#environment(context)
+    const fingerprinted = this.#names.fingerprinted(environment.name, bundle)
+    for (const [path, { type }] of Object.entries(bundle)) {
+      if (type === 'chunk' || fingerprinted.has(path)) this.#urls.addIfDotfile(path)
+    }
+    this.#runs.of(environment)?.outputs.push({
+      dir: resolve(this.#config.root, dir ?? dirname(file as string)),
+      emitted: new Set(Object.keys(bundle)),
+      fingerprinted,
+      namedDotfiles: this.#urls.namedDotfiles,
+    })
+  }
+
+  /** Publishes the build if all of it was written, or says why it stays on disk. */
+  async close(context: PublishContext): Promise<void> {
+    const environment = this.#environment(context)
+    const run = this.#runs.end(environment)
+    if (!run?.isWritten) return run?.deploy?.stop()
+    if (environment.serverSide) return
+    if (this.#settings && run.deploy) {
+      const { publishOutputs } = await import('./publish.js')
+      await publishOutputs(
+        { deploy: run.deploy, outputs: run.outputs, config: this.#config, urls: this.#urls },
+        context,
+      )
+    } else if (this.#offBecause) {
+      this.#config.logger.info(`static-s3 is off: ${this.#offBecause}`)
+      // A watch build says it once.
+      this.#offBecause = undefined
+    }
+  }
+
+  #environment(context: object): BuildEnvironment {
+    return environmentOf(context, this.#config)
+  }
+
+  #startDeploy({ build, serverSide }: BuildEnvironment) {
+    return this.#settings && build.write && !serverSide ? this.#deployRoom.startDeploy(this.#settings) : undefined
+  }
+
+  #stayOnDisk(config: ResolvedConfig): void {
+    const because = this.#deployRoom.notProduction('NODE_ENV is development')
+    if (this.#settings?.rewrite === 'base')
+      throw new StaticS3Error(`static-s3: base is set already, and ${because}; unset USE_S3`)
+    this.#settings = undefined
+    this.#offBecause = because
+    Object.assign(config.define ?? {}, defineStaticUrl(config.base).define)
+  }
+
+  /** The settings, without rewriting if a framework or another plugin decides about URLs. */
+  #leaveUrlsToOwner(settings: Settings, config: ResolvedConfig): Settings {
+    const { publicUrl, rewrite, warnings } = settings
+    const isBase = rewrite === 'base'
+    if (isBase && (config.plugins as readonly Plugin[]).some(({ name }) => name === 'vite-plugin-pwa')) {
+      warnings.push(
+        "vite-plugin-pwa registers its service worker below Vite's base, where browsers refuse it: use rewrite: 'urls'",
+      )
+    }
+    const owner = frameworkOwning(config, this.#urls.render, publicUrl)
+    if (owner) return { ...settings, rewrite: false, warnings: [...warnings, ...owner.warnings] }
+    if (isBase && config.base !== publicUrl) {
+      warnings.push(`Vite's base is ${config.base}, which another plugin has set: URLs point there, not to the bucket`)
+    }
+    return settings
+  }
+}

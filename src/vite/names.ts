@@ -1,0 +1,40 @@
+import { type BundleFile, type Fingerprints, watchFingerprints } from './fingerprints.js'
+import { watchWorkerBuilds } from './workers.js'
+
+/** The names that the bundler gives to files, in all environments of a build and in the builds of its workers. */
+export class BundlerNames {
+  readonly #workers = watchWorkerBuilds()
+  readonly #fingerprints = new Map<string, Fingerprints>()
+
+  /** For Vite's `worker.plugins`. */
+  get workerPlugins() {
+    return this.#workers.plugins
+  }
+
+  /** Watches one more output of an environment, by the options that Rollup gets for it. */
+  watch<T extends { assetFileNames?: unknown }>(environment: string, options: T): T {
+    const fingerprints = watchFingerprints()
+    this.#fingerprints.set(environment, fingerprints)
+    return fingerprints.outputOptions(options)
+  }
+
+  /** The files of an environment's bundle that the bundler named by their content. */
+  fingerprinted(environment: string, bundle: Readonly<Record<string, BundleFile>>): Set<string> {
+    const named = this.#fingerprints.get(environment)?.of(bundle) ?? []
+    return new Set([...named, ...this.#workers.fingerprinted])
+  }
+
+  isWorkerEntry(path: string): boolean {
+    return this.#workers.isWorkerEntry(path)
+  }
+
+  /** Whether the bundler may have named this asset by its content. */
+  mayHaveMade(path: string): boolean {
+    return [...this.#fingerprints.values()].some((each) => each.mayHaveMade(path))
+  }
+
+  /** The contents of the assets that may have got this name. */
+  sourcesOf(path: string): (string | Uint8Array)[] {
+    return [...this.#fingerprints.values()].flatMap((each) => each.sourcesOf(path))
+  }
+}

@@ -1,0 +1,63 @@
+import { resolve } from 'node:path'
+import pc from 'picocolors'
+import type { ResolvedConfig } from 'vite'
+import type { Deploy } from '../deploy/deploy.js'
+import type { Logger } from '../deploy/publish.js'
+import type { Output } from '../files/collect.js'
+import { precacheFrom } from './pwa.js'
+import type { BuiltUrls } from './urls.js'
+
+/** The part of a hook's `this` that is used here. */
+export interface PublishContext {
+  meta: { viteVersion?: string }
+  parse(code: string): unknown
+}
+
+export interface WrittenBuild {
+  deploy: Deploy
+  outputs: readonly Output[]
+  config: ResolvedConfig
+  urls: BuiltUrls
+}
+
+/** Publishes a build of Vite's. The last hook loads this file, and only if there is something to publish. */
+export async function publishOutputs(
+  { deploy, outputs, config, urls }: WrittenBuild,
+  context: PublishContext,
+): Promise<void> {
+  deploy.settings.warnings.push(...urls.takeWarnings())
+  const { plugins, base } = config
+  const urlInBucket = deploy.urlInBucket(outputs)
+  const publicUrl = (path: string) => (urls.isSprite(path) ? undefined : urlInBucket(path))
+  const parse = (code: string) => context.parse(code)
+  await deploy.publish({
+    outputs,
+    notOurs: serverFolders(config),
+    base,
+    bundler: bundlerOf(context),
+    prepareFiles: async (files) => {
+      if (deploy.settings.rewrite) await precacheFrom({ ...files, plugins, base, publicUrl, parse })
+    },
+    logger: loggerOf(config),
+    terminal: (config.logLevel ?? 'info') === 'info' ? process.stdout : undefined,
+  })
+}
+
+function loggerOf({ logger }: ResolvedConfig): Logger {
+  return {
+    info: (message) => logger.info(`${pc.cyan('static-s3')} ${message}`),
+    warn: (message) => logger.warn(pc.yellow(`static-s3: ${message}`)),
+  }
+}
+
+/** Vite tells plugins its version from 7 on. */
+function bundlerOf({ meta: { viteVersion } }: PublishContext): string {
+  return viteVersion === undefined ? 'vite' : `vite ${viteVersion}`
+}
+
+/** The folders of other environments in this configuration, whose code only a server runs. */
+function serverFolders({ root, environments = {} }: ResolvedConfig): string[] {
+  return Object.values(environments)
+    .filter(({ consumer }) => consumer === 'server')
+    .map(({ build }) => resolve(root, build.outDir))
+}

@@ -1,0 +1,62 @@
+import { StaticS3Error } from '../runtime/error.js'
+import type { Settings } from '../settings/settings.js'
+import { type Compiler, isRspack } from './compiler.js'
+
+/** Points a compiler's URLs to the bucket, and back. */
+export class BuiltUrls {
+  readonly #compiler: Compiler
+  readonly #definitions = { 'process.env.STATIC_URL': '' }
+  /** The user's own options. */
+  #configured: { publicPath?: unknown; hashSalt?: unknown } | undefined
+  #firstStaticUrl: string | undefined
+
+  constructor(compiler: Compiler) {
+    this.#compiler = compiler
+  }
+
+  /** The path or URL of the output folder without static-s3. */
+  get base(): string {
+    return ordinaryBase(this.#configured?.publicPath)
+  }
+
+  /** For a build that stays on disk: makes the URLs what they are without static-s3. */
+  restore(): void {
+    this.#point(undefined, false)
+  }
+
+  /** @throws StaticS3Error if an Rspack compiler was used with another URL before */
+  pointTo({ publicUrl, rewrite }: Pick<Settings, 'publicUrl' | 'rewrite'>): void {
+    this.#point(publicUrl, rewrite !== false)
+  }
+
+  #point(publicUrl: string | undefined, rewrite: boolean): void {
+    const { output, optimization } = this.#compiler.options
+    // Not in `apply`: the bundler fills in its defaults after that.
+    this.#configured ??= { publicPath: output.publicPath, hashSalt: output.hashSalt }
+    const { publicPath, hashSalt } = this.#configured
+    output.publicPath = rewrite ? publicUrl : publicPath
+    // Without real content hashes, the URL gets into files after they were hashed: a new domain would get under an old name.
+    const salts = rewrite && optimization?.realContentHash === false
+    output.hashSalt = salts ? `${hashSalt ?? ''}${publicUrl}` : hashSalt
+    this.#define(publicUrl ?? this.base)
+  }
+
+  /** Defines the URL of the built files for application code. */
+  #define(staticUrl: string): void {
+    this.#definitions['process.env.STATIC_URL'] = JSON.stringify(staticUrl)
+    const isFirst = this.#firstStaticUrl === undefined
+    this.#firstStaticUrl ??= staticUrl
+    // Rspack's native half reads the options only once, at the first run.
+    if (isRspack(this.#compiler) && this.#firstStaticUrl !== staticUrl) {
+      throw new StaticS3Error(
+        `static-s3: this Rspack compiler was made for ${this.#firstStaticUrl} and can't be for ${staticUrl}; make a new compiler for each build`,
+      )
+    }
+    if (isFirst) new this.#compiler.webpack.DefinePlugin(this.#definitions).apply(this.#compiler)
+  }
+}
+
+/** `auto` and functions have no value before the page runs. */
+function ordinaryBase(publicPath: unknown): string {
+  return typeof publicPath === 'string' && publicPath !== 'auto' ? publicPath : '/'
+}
