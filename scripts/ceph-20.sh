@@ -15,7 +15,7 @@ folder=$PWD/.cache/ceph-20
 root=$folder/root
 results=$folder/results.json
 files=("$@")
-[ $# -gt 0 ] || files=(test/{ceph,s3-conformance,bucket,multipart,lock,s3-errors}.test.ts)
+[ $# -gt 0 ] || files=(test/{stores/ceph,stores/conformance,stores/bucket,s3/multipart,release/lock,s3/s3-errors}.test.ts)
 
 say() {
   printf '━━━━ %s\n' "$*"
@@ -90,7 +90,7 @@ CEPH_ROOT=$root npx vitest run -t "^'?Ceph|(on|by) Ceph" --reporter=default --re
 [ -s "$results" ] || die "the tests came to no result (vitest ended with $status)"
 
 say "Summary: Ceph $version, $(date -u +%F), Node $(node --version), $((SECONDS - began)) s"
-# s3-conformance.test.ts lists what differs on Ceph 16, and holds that each of these checks fails. Here one that
+# conformance.test.ts lists what differs on Ceph 16, and holds that each of these checks fails. Here one that
 # passes is good news.
 node - "$results" <<'NODE'
 const { basename } = require('node:path')

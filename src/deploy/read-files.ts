@@ -34,7 +34,7 @@ export async function findFiles(input: FolderInput): Promise<Classified> {
   if (settings.rewrite) {
     collected.files = await pointManifestPictures(collected.files, base, urlInBucket(settings, outputs))
   }
-  const classified = classify(collected, settings)
+  const classified = classify(collected, settings, outputs)
   throwProblems(classified.problems)
   return classified
 }

@@ -161,26 +161,25 @@ document.body.append(data)`,
 
 describe('a deploy that is refused while S3 doesn’t answer', () => {
   const trouble = [
-    ['hangs', { delayMs: 30_000 }],
+    ['hangs', { delayMs: 600_000 }],
     ['says 503', { status: 503, code: 'SlowDown' }],
     ['cuts the connection', { destroy: 'before' }],
   ] as const
 
   test.each(trouble)('ends at once, and so does its process: the listing %s', async (_what, fault) => {
     s3.server.intercept = () => fault
-    const { code, output, ms } = await buildVite('legacy', {
+    const { code, output } = await buildVite('legacy', {
       env: deployEnv(s3, bucket),
       files: {
         'vite.config.js': `import { staticS3 } from 'static-s3/vite'
 export default { plugins: [staticS3()] }
 `,
-        'public/settings.json': s3.credentials.secretAccessKey,
+        'public/%2e%2e/settings.json': '{}',
       },
     })
-    expect(output).toMatch(/nothing was uploaded\n.*settings\.json contains the secret access key in use/)
+    expect(output).toMatch(/nothing was uploaded\n.*%2e%2e\/settings\.json: its name leads out of the location/)
     expect(code).toBe(1)
-    // Starting it and bundling included.
-    expect(ms).toBeLessThan(5000)
+    // Waiting for an answer would bring further attempts.
     expect(new Set(s3.server.requests.map(({ operation }) => operation))).toEqual(new Set(['ListObjectsV2']))
     expect(s3.server.requests.length).toBeLessThan(3)
   })

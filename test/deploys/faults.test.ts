@@ -21,7 +21,7 @@ import type { S3Settings } from '../../src/s3/objects/s3-bucket.js'
 import type { Credentials, Settings } from '../../src/settings/settings.js'
 
 // A whole deploy under each fault at each of its requests: it ends well with the new site there, or in one message with every page whole, and
-// the run after it ends well. What one request does under a fault is in bucket.test.ts and retry.test.ts.
+// the run after it ends well. What one request does under a fault is in test/s3.
 
 // Waits between attempts cost no time here, and silence is noticed sooner.
 vi.mock('../../src/s3/objects/s3-bucket.js', async (original) => {

@@ -1,0 +1,210 @@
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { StoredObject } from '../../fixtures/bucket/memory-bucket.js'
+import { type Fails, Random } from '../../fixtures/release/interleaving.js'
+import { type Deploy, Scene, stragglers, Violation } from '../../fixtures/release/scene.js'
+import { anySource, build, changed, type Source, siteOf } from '../../fixtures/release/versions.js'
+import type { Group } from '../../src/files/built-file.js'
+import type { HashedFile } from '../../src/files/hash.js'
+
+// Whatever the interleaving, everything that a page needs is there at every moment, and the HTML that stands at the end is all from one
+// release.
+
+vi.mock('node:zlib', async () => (await import('../../fixtures/release/one-turn.js')).zlib)
+vi.mock('node:timers/promises', async () => (await import('../../fixtures/release/one-turn.js')).timers)
+
+beforeEach(() => {
+  vi.useFakeTimers({
+    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'],
+    now: Date.UTC(2026, 0, 1),
+  })
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+describe('in any order', () => {
+  interface Weather {
+    /** The chance that a deploy dies. */
+    death: number
+    /** The chance that one of its requests fails. */
+    failure: number
+    /** The chance, at each step, that nothing gets through for a while. */
+    stall: number
+  }
+  const calm: Weather = { death: 0, failure: 0, stall: 0 }
+  const weathers: [what: string, weather: Weather][] = [
+    ['when all goes well', calm],
+    ['when deploys die', { ...calm, death: 0.8 }],
+    ['when requests fail', { ...calm, failure: 0.8 }],
+    ['when the network hangs', { ...calm, stall: 0.02 }],
+    ['when all of that happens', { death: 0.4, failure: 0.6, stall: 0.02 }],
+  ]
+  const only = process.env.SEED
+  const seeds =
+    only === undefined
+      ? Array.from({ length: Number(process.env.SCHEDULES ?? 100) }, (_, seed) => seed)
+      : [Number(only)]
+
+  const total = { schedules: 0, requests: 0, refused: 0, unanswered: 0, killed: 0, pages: 0, files: 0, violations: 0 }
+  let deepest = 0
+
+  afterAll(() => {
+    const said = Object.fromEntries(Object.entries(total).map(([what, count]) => [what, count.toLocaleString('en')]))
+    console.log(
+      `schedules: ${said.schedules} run, ${said.requests} requests, ${said.refused} refused, ${said.unanswered} without an answer, ` +
+        `${said.killed} deploys killed, ${said.pages} pages checked with ${said.files} files, ${said.violations} violations`,
+    )
+  })
+
+  it.each(weathers)(
+    'every page is whole after every request, and the end is one release %s',
+    async (_what, weather) => {
+      for (const seed of seeds.filter((each) => weathers[each % weathers.length]?.[1] === weather)) {
+        vi.clearAllTimers()
+        vi.setSystemTime(Date.UTC(2026, 0, 1))
+        await play(seed, weather)
+      }
+    },
+    3_600_000,
+  )
+
+  it('pages were read down to the pictures of the data of lazy chunks', () => {
+    expect(deepest).toBeGreaterThanOrEqual(4)
+  })
+
+  async function play(seed: number, weather: Weather): Promise<void> {
+    const random = new Random(seed)
+    const scene = new Scene(random, { ahead: random.between(-3_600_000, 3_600_000), grain: random.pick([1, 1000]) })
+    scene.lateness = random.pick([0.2, 0.02, 0.005])
+    const sources: Source[] = [anySource]
+    // What changes is the last one, or, as by a revert, one before.
+    const anySite = () => {
+      const source = changed(random.pick([...sources, sources.at(-1) as Source]), random)
+      sources.push(source)
+      scene.network.log.push(`a site: ${JSON.stringify(source)}`)
+      return build(source)
+    }
+    try {
+      if (random.chance(0.7)) {
+        await scene.whole('first', anySite())
+        await scene.pass(random.between(0, 10_000))
+      }
+      for (let round = random.between(1, 2); round > 0; round--) {
+        await compete(scene, weather, anySite, `of round ${round}`)
+        await scene.pass(stragglers)
+        await scene.checkEnd()
+      }
+      for (const name of ['next', 'the same again']) {
+        const files = name === 'next' ? anySite() : (scene.deploys.at(-1) as Deploy).files
+        const { outcome, released } = await scene.whole(name, files)
+        expect(outcome).toBe('ended')
+        scene.checkSite(scene.deploys.at(-1) as Deploy)
+        await scene.checkEnd()
+        if (name !== 'next') expect(released?.release).toBeUndefined()
+      }
+    } catch (error) {
+      if (error instanceof Violation) total.violations++
+      const again = `SEED=${seed} npx vitest run test/release/any-order.test.ts`
+      throw new Error(`${(error as Error).message}\n\n${again}\n\n${scene.describe()}`)
+    } finally {
+      total.schedules++
+      total.requests += scene.counted.requests
+      total.pages += scene.counted.pages
+      total.files += scene.counted.files
+      deepest = Math.max(deepest, scene.counted.depth)
+    }
+  }
+
+  /** One, two or three at once, with steps of random lengths in random order. */
+  async function compete(scene: Scene, weather: Weather, anySite: () => HashedFile[], suffix: string): Promise<void> {
+    const { random, network } = scene
+    const rivals = new Map<string, { deploy: Deploy; stepsToLive: number }>()
+    for (let count = random.between(1, 3); count > 0; count--) {
+      const failing = random.chance(weather.failure) ? [random.between(1, 35), random.between(1, 35)] : []
+      const failure = random.pick(['refused', 'no answer'] as const)
+      const fails: Fails = (number, what) => {
+        // A deploy that may not list or lock goes without a lock, and says so.
+        if (!failing.includes(number) || (failure === 'refused' && /^list|\.lock$/.test(what))) return undefined
+        total[failure === 'refused' ? 'refused' : 'unanswered']++
+        return failure
+      }
+      const deploy = scene.start(`rival ${count} ${suffix}`, anySite(), {
+        delay: random.pick([0, 0, 1000, 30_000, 60_000]),
+        building: random.pick([0, 0, 50, 500, 5000, 40_000, 100_000]),
+        concurrency: random.pick([1, 2, 8]),
+        fails,
+      })
+      const stepsToLive = random.chance(weather.death) ? random.between(1, 60) : Number.POSITIVE_INFINITY
+      rivals.set(deploy.name, { deploy, stepsToLive })
+    }
+    const pace = weather === calm ? 20 : random.pick([20, 300, 1000])
+    const slow = random.pick([`rival 1 ${suffix}`, `rival 2 ${suffix}`, 'nobody'])
+    const underWay = () => scene.deploys.filter(({ outcome }) => outcome === 'under way')
+    for (let step = 0; underWay().length > 0; step++) {
+      if (step > 10_000) throw new Error('it never ends')
+      const { held } = network
+      const request = held.length === 0 || random.chance(0.03) ? undefined : random.pick(held)
+      if (!request) await scene.pass(random.between(1, 2000))
+      else if (request.by === slow && !request.what.endsWith('.lock') && random.chance(0.95)) {
+        await scene.pass(random.between(0, pace))
+      } else {
+        await scene.advance(request)
+        const rival = rivals.get(request.by)
+        if (rival && --rival.stepsToLive === 0 && rival.deploy.outcome === 'under way') {
+          total.killed++
+          scene.kill(rival.deploy)
+        }
+        await scene.pass(random.between(0, pace))
+      }
+      if (random.chance(weather.stall)) await scene.pass(random.between(5000, 40_000))
+    }
+    if (weather === calm) expect(scene.deploys.map(({ outcome }) => outcome)).not.toContain('failed')
+  }
+})
+
+describe('the reader sees', () => {
+  let scene: Scene
+
+  beforeEach(async () => {
+    scene = new Scene(new Random(1))
+    await scene.whole('first', siteOf(1))
+  })
+
+  const keyOf = (pattern: RegExp) => [...scene.bucket.objects.keys()].find((key) => pattern.test(key)) as string
+
+  it.each([
+    [
+      'the picture of a lazy chunk’s data',
+      /start-\w+\.svg$/,
+      /app-.*\.js → .*start-.*\.js → .*start-.*\.json → .*\.svg → is not/,
+    ],
+    ['a style sheet’s picture', /tile-/, /style-.*\.css → .*tile-/],
+    ['a picture without fingerprint', /logo\.svg$/, /index\.html → .*logo\.svg → is not/],
+  ])('that %s is missing, or has other bytes', (_what, pattern, way) => {
+    const key = keyOf(pattern)
+    const there = scene.bucket.objects.get(key) as StoredObject
+    scene.bucket.objects.delete(key)
+    expect(() => scene.readAll()).toThrow(way)
+    scene.bucket.objects.set(key, { ...there, bytes: Buffer.from('other') })
+    expect(() => scene.readAll()).toThrow(way)
+    scene.bucket.objects.set(key, there)
+    scene.readAll()
+  })
+
+  // Nothing but the group says when a file is uploaded.
+  it.each<[what: string, groups: Partial<Record<Group, Group>>, said: RegExp]>([
+    ['scripts', { manifest: 'asset', html: 'manifest', fingerprinted: 'html' }, /assets\/.* → is not there/],
+    [
+      'pictures without fingerprint',
+      { manifest: 'asset', html: 'manifest', asset: 'html' },
+      /logo\.svg → is not what it was when/,
+    ],
+    ['manifests', { html: 'asset', manifest: 'html' }, /manifest\.json → is not/],
+  ])('that a deploy uploads its pages before its %s', async (_what, others, said) => {
+    const files = build({ ...anySource, logo: 3, library: 2 }).map((file) => ({
+      ...file,
+      group: others[file.group] ?? file.group,
+    }))
+    await expect(scene.whole('backwards', files)).rejects.toThrow(said)
+  })
+})
