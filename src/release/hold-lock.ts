@@ -7,6 +7,8 @@ import type { Deployer } from './record.js'
 export const term = 30_000
 /** Milliseconds after which it is written again. */
 const renewal = term / 3
+/** Milliseconds after which another renewal is sent beside one without an answer. */
+const impatience = renewal / 2
 /** Milliseconds before its end at which its holder stops: clocks differ, and a request takes a while. */
 const margin = 5000
 
@@ -59,7 +61,7 @@ export function holdLock(key: string, sentAt: number, write: WriteLock, content:
   const lost = new AbortController()
   const over = new AbortController()
   let until = sentAt + term - margin
-  let renewing: Promise<unknown> = Promise.resolve()
+  const renewing = new Set<Promise<unknown>>()
 
   const lose = () =>
     lost.abort(
@@ -73,27 +75,40 @@ export function holdLock(key: string, sentAt: number, write: WriteLock, content:
     return !lost.signal.aborted
   }
   let end = setTimeout(lose, until - Date.now())
+  let sent = 0
+  let answered = 0
   const renew = async () => {
     if (!isHeld()) return
     const renewedAt = Date.now()
+    const number = ++sent
     await write(content(), {}, over.signal)
-    if (!isHeld()) return
+    if (!isHeld() || number < answered) return
+    answered = number
     until = renewedAt + term - margin
     clearTimeout(end)
     end = setTimeout(lose, until - Date.now())
   }
-  const renewAgain = () => {
-    timer = setTimeout(renewAgain, renewal)
+  const startRenewal = () => {
     // A renewal that fails may be followed by one that succeeds.
-    renewing = renewing.then(renew).catch(() => {})
+    const done = renew().catch(() => {})
+    renewing.add(done)
+    done.then(() => renewing.delete(done))
+  }
+  // A full line loses packets, and TCP takes its time to send them again: then a second renewal may be faster than the first.
+  const renewInTime = () => {
+    timer = setTimeout(renewInTime, impatience)
+    if (isDue || renewing.size > 0) startRenewal()
+    isDue = !isDue
   }
   // On a slow line, the lock is seconds old when the answer comes.
-  let timer = setTimeout(renewAgain, Math.min(renewal, sentAt + renewal - Date.now()))
+  const age = Date.now() - sentAt
+  let isDue = age >= impatience
+  let timer = setTimeout(renewInTime, Math.min(impatience, (isDue ? renewal : impatience) - age))
 
   const letGo = async () => {
     clearTimeout(timer)
     over.abort()
-    await renewing
+    await Promise.all(renewing)
     clearTimeout(end)
   }
   return {

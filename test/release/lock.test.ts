@@ -408,6 +408,27 @@ describe('in a bucket in memory', () => {
       await lock.letGo()
     })
 
+    it('is renewed a second time while the first renewal has no answer, and holds by the later one', async () => {
+      const lock = await soon(take(bucket, 'a'))
+      const { put } = bucket
+      let answer = () => {}
+      const renewals = vi.spyOn(bucket, 'put').mockImplementationOnce(async (...call) => {
+        const written = await put(...call)
+        await new Promise<void>((done) => {
+          answer = done
+        })
+        return written
+      })
+      await pass(15_100)
+      expect(renewals).toHaveBeenCalledTimes(2)
+      await pass(24_000)
+      answer()
+      await pass(1000)
+      lock.check()
+      expect(lock.signal.aborted).toBe(false)
+      await lock.letGo()
+    })
+
     it('keeps others out, however long it takes', async () => {
       const lock = await soon(take(bucket, 'a'))
       let got = false

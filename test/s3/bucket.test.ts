@@ -1457,8 +1457,8 @@ describe('S3 bucket on the wire', () => {
     const connection = await openBucket({ ...settingsFor(server, name), endpoint, concurrency: 2 }, patient)
     const { signal } = new AbortController()
     const size = 20_000_000
-    // With two sockets and two aside, the fifth would wait for ever.
-    for (let n = 0; n < 5; n++) {
+    // With two sockets and four aside, the seventh would wait for ever.
+    for (let n = 0; n < 7; n++) {
       const body = bodyOf('', { size, open: async () => Readable.from([Buffer.alloc(size)]) })
       await expect(connection.bucket.put(`static/${n}`, body, {}, signal)).rejects.toThrow('AccessDenied')
     }

@@ -48,8 +48,8 @@ export interface Transport {
 /** Bytes of a refusal that are looked into. S3's have a few hundred. */
 const LONGEST_REFUSAL = 16 * 1024
 
-/** Beside those for files. */
-export const socketsAside = 2
+/** Beside those for files: for the lock, whose renewals may overlap. */
+export const socketsAside = 4
 
 /** Without it, the SDK writes of each stream that failed to the console, past the bundler's output and before our retry. */
 export const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
