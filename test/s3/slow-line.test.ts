@@ -56,6 +56,9 @@ describe.concurrent('a deploy over a line that carries', () => {
   })
 
   it('400,000 bits a second gets through with one file that takes longer than the lock lasts', async () => {
-    expect(await deploy(400_000, [1_750_000])).toEqual({ uploaded: 1, renewals: 3, dropped: 0 })
+    const { renewals, ...rest } = await deploy(400_000, [1_750_000])
+    expect(rest).toEqual({ uploaded: 1, dropped: 0 })
+    // A renewal that has no answer after five seconds is sent again.
+    expect(renewals).toBeGreaterThanOrEqual(3)
   })
 })
