@@ -1,11 +1,11 @@
 /**
- * What static-s3 defines for application code. Use it with `"types": ["static-s3/client"]` in tsconfig.json, or
+ * Types for application code. Load them with `"types": ["static-s3/client"]` in tsconfig.json, or with
  * `/// <reference types="static-s3/client" />`.
  */
 export interface StaticUrl {
   /**
-   * The URL of the static files, with a slash at its end: the bucket's when static-s3 is on, the ordinary one (Vite's `base`,
-   * `output.publicPath`) when it is not.
+   * The URL of the static files, with a slash at its end: the bucket's public URL if static-s3 is on, otherwise Vite's `base` or
+   * `output.publicPath`.
    */
   readonly STATIC_URL: string
 }
@@ -14,7 +14,7 @@ declare global {
   /** Vite */
   interface ImportMetaEnv extends StaticUrl {}
   namespace NodeJS {
-    /** webpack and Rspack. Optional, since an `env` of one's own for a child process needs none. */
+    /** webpack and Rspack. Optional, because the `env` of a child process does not need it. */
     interface ProcessEnv extends Partial<StaticUrl> {}
   }
 }

@@ -107,8 +107,6 @@ export interface Bucket {
     signal?: AbortSignal,
     check?: () => void,
   ): Promise<WrittenObject>
-  /** Deletes these keys; a key that isn't there is no error. */
-  delete(keys: readonly string[], signal?: AbortSignal): Promise<void>
   /** What time it is by the store's clock, as far as its last answer told: milliseconds since 1970. */
   now(): number
 }

@@ -24,6 +24,6 @@ export function loadSettings({ options, build, envDir, envPrefix = [] }: LoadInp
     exposed: [envPrefix].flat(),
     environment: environmentFor(build.mode, envDir),
     // The SDK is loaded only if no setting names the region.
-    findRegion: async (profile) => (await import('../s3/http/region.js')).findRegion(profile),
+    findRegion: async (profile) => (await import('../s3/aws/region.js')).findRegion(profile),
   })
 }

@@ -9,7 +9,6 @@ export function until({ begun, cut }: Stop, bucket: Bucket): Bucket {
     head: (key, signal = begun) => bucket.head(key, signal),
     put: (key, body, parameters, signal = cut, check?) => bucket.put(key, body, parameters, signal, check),
     copy: (from, to, parameters, signal = cut, check?) => bucket.copy(from, to, parameters, signal, check),
-    delete: (keys, signal = cut) => bucket.delete(keys, signal),
     now: () => bucket.now(),
   }
 }

@@ -6,19 +6,16 @@ export interface BuiltFile {
   path: string
   /** The output folder, absolute. */
   dir: string
-  /** Named or written by the bundler itself. */
+  /** True if the bundler named or wrote it. */
   emitted: boolean
   fingerprinted: boolean
 }
 
-/** Where it lies on the disk. */
+/** The file's path on the disk. */
 export function fileOf({ dir, path }: Pick<BuiltFile, 'dir' | 'path'>): string {
   return join(dir, path)
 }
 
-/**
- * In the order of their upload: what is referred to comes before what refers to it, so that a page never points at something that
- * isn't there yet.
- */
+/** In upload order: a file comes after the files that it refers to, so that a page never points to a missing file. */
 export const groups = ['fingerprinted', 'asset', 'manifest', 'html'] as const
 export type Group = (typeof groups)[number]

@@ -4,25 +4,25 @@ import { compareKeys } from '../bucket/key-order.js'
 import { yieldEvery } from '../runtime/parallel.js'
 import type { BuiltFile } from './built-file.js'
 
-/** An output folder and what the bundler knows of it. Paths in the sets are relative to it, with `/`. */
+/** An output folder, and the bundler's knowledge of it. Paths in the sets are relative to it, with `/`. */
 export interface Output {
   dir: string
   /** Files that the bundler itself named or wrote. */
   emitted: ReadonlySet<string>
-  /** Those whose names the bundler made from their content. */
+  /** Files whose names the bundler made from their content. */
   fingerprinted: ReadonlySet<string>
   /** Dotfiles that the bundler named, such as the chunk `assets/.pnpm-….js`: they belong to the application. */
   namedDotfiles?: ReadonlySet<string>
-  /** Whether all else that lies there belongs to other builds. */
+  /** True if all other files in the folder belong to other builds. */
   emittedOnly?: boolean
 }
 
-/** What stood in an output folder before the build: path → a mark that changes whenever the file is written. */
+/** The files in an output folder before the build: path → a mark that changes with every write. */
 export type Snapshot = ReadonlyMap<string, string>
 
 export interface LeftOut {
   path: string
-  /** Why, as a noun for a summary: `source map`. */
+  /** A noun for the summary: `source map`. */
   reason: string
 }
 
@@ -32,13 +32,13 @@ export interface Collected {
 }
 
 /**
- * Every file of the output folders that this build made, each once, sorted by path.
+ * Finds every file that this build wrote into its output folders, each once, sorted by path.
  *
- * The folders are walked because much of a build never passes through the bundler: `public/`, copied files, and what other plugins
- * write in their last hook.
+ * It walks the folders, because many files never pass through the bundler: `public/`, copied files, and files that other plugins write in
+ * their last hook.
  *
- * @param before what stood there when the build began, by folder: a file that is as it was, and that the bundler doesn't name, is
- * left over from an earlier build. What was looked at is taken out: of many files it is much to keep in memory
+ * @param before by folder; a file that has not changed since, and that the bundler does not name, is left over from an earlier build.
+ * Snapshots are removed once they are used, because those of large sites take much memory
  * @param notOurs folders inside an output folder that belong to another build, such as a server's
  */
 export async function collect(
@@ -50,21 +50,21 @@ export async function collect(
   const files: BuiltFile[] = []
   const leftOut: LeftOut[] = []
   for (const { dir, emitted, fingerprinted, emittedOnly } of merged) {
-    // A folder inside this one that is an output of its own has its own URLs: its files are collected from there.
+    // An output folder inside this one has its own URLs.
     const skipped = [...notOurs, ...merged.map((other) => other.dir)].filter((folder) => folder !== dir)
     const old = before.get(dir)
     before.delete(dir)
     const taken = new Set(files.map(({ path }) => path))
-    // Where a bundler is told to write a page for the server: it has no place in the location.
+    // Some bundlers write a server's page this way.
     for (const path of emitted) {
       if (/^\.\.[\\/]/.test(path)) leftOut.push({ path, reason: 'outside of the output folder' })
     }
     await walk(dir, skipped, (path, file) => {
       if (file === undefined) return leftOut.push({ path, reason: 'link that is not followed' })
       if (emittedOnly && !emitted.has(path)) return
-      const stood = emitted.has(path) ? undefined : old?.get(path)
+      const mark = emitted.has(path) ? undefined : old?.get(path)
       if (taken.has(path)) leftOut.push({ path, reason: 'name taken by another output' })
-      else if (stood !== undefined && stood === markOf(file))
+      else if (mark !== undefined && mark === markOf(file))
         leftOut.push({ path, reason: 'left over from an earlier build' })
       else files.push({ path, dir, emitted: emitted.has(path), fingerprinted: fingerprinted.has(path) })
     })
@@ -77,7 +77,7 @@ function byPath(a: { path: string }, b: { path: string }): number {
   return compareKeys(a.path, b.path)
 }
 
-/** What stands in these folders now. A folder that isn't there is empty. */
+/** A missing folder counts as empty. */
 export async function takeSnapshots(dirs: readonly string[]): Promise<Map<string, Snapshot>> {
   const snapshots = new Map<string, Snapshot>()
   for (const dir of new Set(dirs)) {
@@ -91,26 +91,24 @@ export async function takeSnapshots(dirs: readonly string[]): Promise<Map<string
 function mergeByFolder(outputs: readonly Output[]): Output[] {
   const byFolder = new Map<string, Output>()
   for (const output of outputs) {
-    const { dir, emitted, fingerprinted } = output
-    const other = byFolder.get(dir)
+    const other = byFolder.get(output.dir)
     const both = other && {
       ...other,
-      emitted: new Set([...other.emitted, ...emitted]),
-      fingerprinted: new Set([...other.fingerprinted, ...fingerprinted]),
+      emitted: new Set([...other.emitted, ...output.emitted]),
+      fingerprinted: new Set([...other.fingerprinted, ...output.fingerprinted]),
     }
-    byFolder.set(dir, both ?? output)
+    byFolder.set(output.dir, both ?? output)
   }
   return [...byFolder.values()]
 }
 
-/** Files after which the event loop runs. */
+/** Files between two yields to the event loop. */
 const yieldFiles = 500
 
 /**
- * Without waiting for each file: that is ten times as fast as Node's pool of threads.
+ * Walks a folder synchronously, which is ten times as fast as Node's thread pool.
  *
- * @param found called for each file, in the order of the paths; without `file` for links that lead out of the folder, to what was skipped in
- * it, to another folder or nowhere
+ * @param found called for each file, in the order of the paths. `file` is undefined for a link that is not followed
  */
 async function walk(
   root: string,
@@ -140,15 +138,12 @@ async function walk(
   await walkFolder(root, '')
 }
 
-/** A folder's name with a slash, as it stands in the paths of its files. */
+/** A folder's name with a slash, as in the paths of its files. */
 function inPath(entry: Dirent): string {
   return entry.isDirectory() ? `${entry.name}/` : entry.name
 }
 
-/**
- * Whether a link leads to a file that is collected: not out of the folder, into a folder of another build or nowhere, nor to a folder
- * inside it, which would bring files twice, or without end.
- */
+/** True if a link leads to a file of this build. A link to a folder could lead to the same files twice, or in circles. */
 function leadsToFile(link: string, base: string, foreign: readonly string[]): boolean {
   const target = orUndefined(() => realpathSync(link))
   if (target === undefined || !target.startsWith(base + sep)) return false
@@ -156,7 +151,7 @@ function leadsToFile(link: string, base: string, foreign: readonly string[]): bo
   return orUndefined(() => statSync(target))?.isFile() ?? false
 }
 
-/** Changes whenever the file is written. By its ctime: copying keeps the mtime. Undefined if it isn't there. */
+/** Uses the ctime, because copying keeps the mtime. Undefined if the file is missing. */
 function markOf(file: string): string | undefined {
   const status = orUndefined(() => statSync(file))
   return status && `${status.ctimeMs} ${status.size} ${status.ino}`

@@ -5,10 +5,9 @@ import { smallBytes } from '../bucket/bucket.js'
 import { StaticS3Error } from '../runtime/error.js'
 import { fileOf } from './built-file.js'
 import type { HashedFile } from './hash.js'
-import { piecesOf } from './large-file.js'
-import { readSmall } from './small-file.js'
+import { piecesOf, readSmall } from './read-file.js'
 
-/** A file's content for its upload, read anew for each attempt unless it is in memory. It is refused if it has changed since it was hashed. */
+/** A file's content for its upload, read for each attempt unless it is in memory. A file that changed since it was hashed is refused. */
 export function bodyOfFile(file: HashedFile): Body {
   const { path, size, md5, sha256, content } = file
   return {
@@ -16,18 +15,19 @@ export function bodyOfFile(file: HashedFile): Body {
     md5,
     sha256,
     async open() {
-      if (content) return content
-      const bytes = await read(file).catch(({ code }: NodeJS.ErrnoException) => {
-        const what = code === 'ENOENT' ? 'vanished before it was uploaded' : `can't be read (${code})`
-        throw new StaticS3Error(`static-s3: ${path} ${what}`)
-      })
+      const bytes = content ?? (await read(file).catch((error) => throwReadError(path, error)))
       if (bytes) return bytes
       throw new StaticS3Error(`static-s3: ${path} changed while it was being uploaded; build again`)
     },
   }
 }
 
-/** Undefined if the content isn't the hashed one, or, of a large file, has another length. */
+function throwReadError(path: string, { code }: NodeJS.ErrnoException): never {
+  const problem = code === 'ENOENT' ? 'vanished before it was uploaded' : `can't be read (${code})`
+  throw new StaticS3Error(`static-s3: ${path} ${problem}`)
+}
+
+/** Undefined if a small file's content has changed, or a large file's size. */
 async function read(file: HashedFile): Promise<Uint8Array | Pieces | undefined> {
   const { size, sha256 } = file
   if (size <= smallBytes) {

@@ -1,41 +1,39 @@
 import { createHash, hash, webcrypto } from 'node:crypto'
-import { readInPieces } from './large-file.js'
+import { readInPieces, readSmall } from './read-file.js'
 import type { Search } from './secret-search.js'
-import { readSmall } from './small-file.js'
 
-/** What reading a file once tells. */
+/** The facts that one reading of a file gives. */
 export interface Content {
   /** Bytes. */
   size: number
   /** Hex. */
   sha256: string
-  /** Hex; only if it is asked for. */
+  /** Hex; undefined if it is not needed. */
   md5: string | undefined
-  /** The values that it contains, by their index. */
+  /** Indexes of the secrets that the file contains. */
   found: Iterable<number>
 }
 
-/** Looks for values in bytes; `longest` is the length of the longest one. */
 export interface ContentSearch {
   search: Search
+  /** Bytes of the longest value. */
   longest: number
 }
 
-/** Bytes up to which a larger file is read whole. Each takes its size twice: `subtle.digest` copies it. */
+/** Bytes of the largest file that is read whole. Reading takes twice this memory, because `subtle.digest` copies the bytes. */
 const wholeBytes = 8 * 1024 * 1024
 
-/** Of bytes so few that a thread would cost more than it saves. */
 export function hashSmall(bytes: Buffer, { search }: ContentSearch, needsMd5: boolean): Content {
   return { size: bytes.length, sha256: hash('sha256', bytes), md5: md5Of(bytes, needsMd5), found: search(bytes) }
 }
 
 /**
- * Returns a function that reads a larger file and hashes it: whole, in Node's pool of threads, or in pieces if it is too large for that.
+ * Returns a function that reads and hashes a larger file: in Node's thread pool, or in pieces if it is too large for that.
  *
- * @param signal ends it, with its reason
+ * @param signal stops it, with its reason
  */
 export function largeHasher(values: ContentSearch, signal?: AbortSignal) {
-  // Fresh memory for each file would cost as much time as hashing it.
+  // Allocating memory for each file would take as long as hashing it.
   const spare: Buffer[] = []
   return async (file: string, size: number, needsMd5: boolean): Promise<Content> => {
     signal?.throwIfAborted()
@@ -74,7 +72,7 @@ async function hashInPieces(
     size += piece.length
     sha256.update(piece)
     md5?.update(piece)
-    // A value may lie across two pieces, or more if it is longer than one.
+    // A value may span two pieces, or more if it is longer than a piece.
     const seam = Buffer.concat([tail, piece.subarray(0, overlap)])
     for (const bytes of [piece, seam]) for (const index of search(bytes)) found.add(index)
     tail = endOf(Buffer.concat([tail, endOf(piece, overlap)]), overlap)

@@ -3,51 +3,53 @@ import { smallBytes } from '../bucket/bucket.js'
 import { eachInParallel } from '../runtime/parallel.js'
 import { fileOf } from './built-file.js'
 import type { ClassifiedFile } from './classify.js'
-import { type Content, hashSmall, largeHasher } from './hash-content.js'
+import { type Content, type ContentSearch, hashSmall, largeHasher } from './hash-content.js'
+import { readSmall, yieldBetweenFiles } from './read-file.js'
 import { searchFor } from './secret-search.js'
-import { readSmall, yieldBetweenFiles } from './small-file.js'
 
 export interface HashedFile extends ClassifiedFile {
   /** Bytes. */
   size: number
-  /** Hex; what S3 compares content by. Only if `needsMd5` asks for it: it takes longer than the SHA-256. */
+  /** Hex; S3 compares content by it. Only if `needsMd5` returned true, because it takes longer than the SHA-256. */
   md5?: string | undefined
-  /** Hex; what records compare content by. */
+  /** Hex; records compare content by it. */
   sha256: string
-  /** The bytes of a small file, kept for its upload while there is room. */
+  /** A small file's bytes, kept for the upload while there is room. */
   content?: Buffer | undefined
 }
 
 export interface Hashed {
+  /** Empty if there are problems. */
   files: readonly HashedFile[]
-  /** Problems that stop the deploy: then there are no files. */
+  /** Problems that stop the deploy. */
   problems: string[]
 }
 
 /** A value that no published file may contain. */
 export interface Secret {
-  /** As the user knows it. */
+  /** For the user. */
   name: string
   value: string
-  /** What to do about a file that contains it. */
+  /** Advice if a file contains it. */
   remedy: string
 }
 
-/** Whether a file of this size needs its MD5, too. */
+/** True if a file of this size needs its MD5. */
 export type NeedsMd5 = (file: Pick<ClassifiedFile, 'key' | 'path'>, size: number) => boolean
 
-/** Bytes of small files that are kept for their upload. */
+/** Bytes of small files to keep for their upload. */
 const keptBytes = 8 * 1024 * 1024
-/** More files than this keep none: a Buffer takes more memory than the few bytes it would keep. */
+/** A site with more files keeps none: a Buffer takes more memory than the bytes of a small file. */
 const mostKeeping = 5000
-/** Larger files that are read at the same time. Node's pool has four threads to hash them in. */
+/** Larger files to read at the same time. Node's thread pool hashes four. */
 const largeAtOnce = 4
+/** Characters. Files contain shorter values by chance. */
+const shortestSecret = 8
 
 /**
- * Reads every file once, for its hashes and for secrets: nothing looks at a file later than this.
+ * Reads every file once, to hash it and to search it for secrets.
  *
- * @param secrets what must not be published
- * @param signal ends it, with its reason
+ * @param signal stops it, with its reason
  */
 export async function hashFiles(
   files: readonly ClassifiedFile[],
@@ -55,13 +57,8 @@ export async function hashFiles(
   needsMd5: NeedsMd5,
   signal?: AbortSignal,
 ): Promise<Hashed> {
-  // A value of a few characters, as test servers take them, would be found everywhere.
-  const sought = secrets.filter(({ value }) => value.length >= 8)
-  const bytesOfValues = sought.map(({ value }) => Buffer.from(value))
-  const values = {
-    search: searchFor(bytesOfValues),
-    longest: Math.max(0, ...bytesOfValues.map(({ length }) => length)),
-  }
+  const sought = secrets.filter(({ value }) => value.length >= shortestSecret)
+  const values = contentSearch(sought)
   const problems: string[] = []
   const fill = (file: HashedFile, { size, sha256, md5, found }: Content) => {
     file.size = size
@@ -72,7 +69,7 @@ export async function hashFiles(
       problems.push(`${file.path} contains ${name}: ${remedy}`)
     }
   }
-  const tellError = ({ path }: HashedFile, { code }: NodeJS.ErrnoException) =>
+  const addError = ({ path }: HashedFile, { code }: NodeJS.ErrnoException) =>
     problems.push(code === 'ENOENT' ? `${path} vanished after the build` : `${path} can't be read (${code})`)
 
   const hashed = files.map(unread)
@@ -94,7 +91,7 @@ export async function hashFiles(
         file.size = statSync(fileOf(file)).size
       }
     } catch (error) {
-      tellError(file, error as NodeJS.ErrnoException)
+      addError(file, error as NodeJS.ErrnoException)
     }
     await pause(Math.min(file.size, smallBytes))
   }
@@ -104,21 +101,18 @@ export async function hashFiles(
       fill(file, await hashLarge(fileOf(file), file.size, needsMd5(file, file.size)))
     } catch (error) {
       signal?.throwIfAborted()
-      tellError(file, error as NodeJS.ErrnoException)
+      addError(file, error as NodeJS.ErrnoException)
     }
   })
   return problems.length > 0 ? { files: [], problems: problems.sort() } : { files: hashed, problems }
 }
 
-/** With all fields at once, and field by field: a spread takes several times as long, and a field added later more memory. */
-const unread = ({ path, dir, key, group, parameters }: ClassifiedFile): HashedFile => ({
-  path,
-  dir,
-  key,
-  group,
-  parameters,
-  size: 0,
-  sha256: '',
-  md5: undefined,
-  content: undefined,
-})
+function contentSearch(secrets: readonly Secret[]): ContentSearch {
+  const values = secrets.map(({ value }) => Buffer.from(value))
+  return { search: searchFor(values), longest: Math.max(0, ...values.map(({ length }) => length)) }
+}
+
+/** All fields at once, one by one: a spread takes several times as long, and a field added later takes more memory. */
+function unread({ path, dir, key, group, parameters }: ClassifiedFile): HashedFile {
+  return { path, dir, key, group, parameters, size: 0, sha256: '', md5: undefined, content: undefined }
+}

@@ -21,36 +21,36 @@ export function editable(files: readonly BuiltFile[]): EditableFiles {
   }
 }
 
-/** Milliseconds. Windows refuses to replace a file that a virus scanner has just opened. */
+/** Milliseconds between attempts. Windows refuses to replace a file that a virus scanner has just opened. */
 const waits = [10, 50, 250]
-const passing = ['EACCES', 'EBUSY', 'EPERM']
+const retried = ['EACCES', 'EBUSY', 'EPERM']
 
 /**
- * Gives one of the build's files other content: all of it, or, where that fails, none.
+ * Replaces a built file's content, whole or not at all.
  *
- * @throws StaticS3Error that names the file: what Node throws of a disk that is full does not
+ * @throws StaticS3Error that names the file, as Node's own error for a full disk does not
  */
 export async function rewriteFile(file: string, content: string): Promise<void> {
-  let whole: string | undefined
+  let temporary: string | undefined
   try {
     const target = await realpath(file)
-    // A dotfile is never uploaded, should it be left over.
-    whole = join(dirname(target), `.${randomUUID()}`)
-    await writeFile(whole, content, { flag: 'wx', mode: (await stat(target)).mode })
-    await replace(target, whole)
+    // A dotfile that is left behind is never uploaded.
+    temporary = join(dirname(target), `.${randomUUID()}`)
+    await writeFile(temporary, content, { flag: 'wx', mode: (await stat(target)).mode })
+    await replace(target, temporary)
   } catch (error) {
-    if (whole !== undefined) await rm(whole, { force: true }).catch(() => {})
+    if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => {})
     throw new StaticS3Error(`static-s3: ${file}: ${(error as NodeJS.ErrnoException).code}`, { cause: error })
   }
 }
 
-async function replace(target: string, whole: string): Promise<void> {
+async function replace(target: string, temporary: string): Promise<void> {
   for (const pause of [...waits, undefined]) {
     try {
-      return await rename(whole, target)
+      return await rename(temporary, target)
     } catch (error) {
       const { code = '' } = error as NodeJS.ErrnoException
-      if (pause === undefined || process.platform !== 'win32' || !passing.includes(code)) throw error
+      if (pause === undefined || process.platform !== 'win32' || !retried.includes(code)) throw error
       await wait(pause)
     }
   }

@@ -5,12 +5,11 @@ import { type BuiltFile, fileOf } from './built-file.js'
 import { rewriteFile } from './rewrite-file.js'
 
 /**
- * Points the pictures of web app manifests at the bucket. A manifest itself stays on the page's origin, where they aren't; pictures
- * may be anywhere.
+ * Points the pictures of web app manifests to the bucket. A manifest stays on the page's origin, but its pictures may be anywhere.
  *
- * @param base where the page's own origin has the output folder
- * @param publicUrl the URL of a file of the output folder; undefined where that stays on the page's origin
- * @returns the files, with what is true of them now
+ * @param base the output folder's URL on the page's origin
+ * @param publicUrl returns a built file's public URL, or undefined if the file is left out
+ * @returns the files; a manifest that was rewritten is no longer fingerprinted, because its name belongs to its old content
  * @see https://www.w3.org/TR/appmanifest/#icons-member
  */
 export async function pointManifestPictures(
@@ -21,33 +20,33 @@ export async function pointManifestPictures(
   const manifests = files.filter(({ path }) => isWebAppManifest(path))
   if (manifests.length === 0) return files
   const built = new Set(files.map(({ path }) => path))
-  const pointed = new Set<string>()
-  for (const each of manifests) {
-    const { path } = each
-    const file = fileOf(each)
-    const manifest = asObject(
-      await readFile(file, 'utf8')
-        .then(JSON.parse)
-        .catch(() => undefined),
-    )
+  const rewritten = new Set<BuiltFile>()
+  for (const file of manifests) {
+    const manifest = await readJson(fileOf(file))
     let changed = false
     for (const picture of picturesOf(manifest)) {
-      const target = builtFile(picture.src, posix.dirname(path), base)
+      const target = builtFile(picture.src, posix.dirname(file.path), base)
       const url = target !== undefined && built.has(target) ? publicUrl(target) : undefined
       if (url === undefined) continue
       picture.src = url
       changed = true
     }
     if (!changed) continue
-    await rewriteFile(file, JSON.stringify(manifest))
-    pointed.add(path)
+    await rewriteFile(fileOf(file), JSON.stringify(manifest))
+    rewritten.add(file)
   }
-  if (pointed.size === 0) return files
-  // The bundler made the name from the content as it was before.
-  return files.map((each) => (pointed.has(each.path) ? { ...each, fingerprinted: false } : each))
+  return files.map((file) => (rewritten.has(file) ? { ...file, fingerprinted: false } : file))
 }
 
 type Fields = Record<string, unknown>
+
+/** An empty object for a file that has none. */
+async function readJson(file: string): Promise<Fields> {
+  const value: unknown = await readFile(file, 'utf8')
+    .then(JSON.parse)
+    .catch(() => undefined)
+  return typeof value === 'object' && value !== null ? (value as Fields) : {}
+}
 
 function picturesOf(manifest: Fields): Fields[] {
   const shortcuts = listOf(manifest.shortcuts).flatMap(({ icons }) => listOf(icons))
@@ -58,11 +57,7 @@ function listOf(value: unknown): Fields[] {
   return Array.isArray(value) ? value.filter((entry) => typeof entry === 'object' && entry !== null) : []
 }
 
-function asObject(value: unknown): Fields {
-  return typeof value === 'object' && value !== null ? (value as Fields) : {}
-}
-
-/** The path in the output folder that a URL leads to, from one of its folders. */
+/** The built file that a URL leads to; undefined for a URL elsewhere. */
 function builtFile(src: unknown, folder: string, base: string): string | undefined {
   if (typeof src !== 'string' || /^([a-z][a-z\d+.-]*:|\/\/)/i.test(src)) return undefined
   try {

@@ -1,5 +1,5 @@
 import type { Bucket, StoredObject } from '../bucket/bucket.js'
-import { answerOf, isForbidden } from '../runtime/error.js'
+import { isForbidden, responseOf } from '../runtime/error.js'
 import { eachInParallel } from '../runtime/parallel.js'
 
 /**
@@ -20,7 +20,7 @@ export async function currentHeaders(
       if (shown) heads.set(key, shown)
     } catch (error) {
       hasFailed = true
-      if (!isForbidden(error) && answerOf(error).status !== 501) throw error
+      if (!isForbidden(error) && responseOf(error).status !== 501) throw error
     }
   })
   return heads

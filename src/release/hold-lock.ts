@@ -1,6 +1,6 @@
 import type { Body, ObjectParameters } from '../bucket/bucket.js'
 import { bodyOfBytes } from '../bucket/bucket.js'
-import { StaticS3Error } from '../runtime/error.js'
+import { forSlowLine, StaticS3Error } from '../runtime/error.js'
 import type { Deployer } from './record.js'
 
 /** Milliseconds that a lock holds after it was written. */
@@ -64,7 +64,7 @@ export function holdLock(key: string, sentAt: number, write: WriteLock, content:
   const lose = () =>
     lost.abort(
       new StaticS3Error(
-        `static-s3: ${key} could not be renewed for ${(term - margin) / 1000} seconds: another deploy may begin`,
+        `static-s3: ${key} could not be renewed for ${(term - margin) / 1000} seconds: another deploy may begin. ${forSlowLine}`,
       ),
     )
   // The timer alone isn't enough: after a machine has slept, requests may be sent before its timers run.
@@ -82,13 +82,16 @@ export function holdLock(key: string, sentAt: number, write: WriteLock, content:
     clearTimeout(end)
     end = setTimeout(lose, until - Date.now())
   }
-  // A renewal that fails may be followed by one that succeeds.
-  const timer = setInterval(() => {
+  const renewAgain = () => {
+    timer = setTimeout(renewAgain, renewal)
+    // A renewal that fails may be followed by one that succeeds.
     renewing = renewing.then(renew).catch(() => {})
-  }, renewal)
+  }
+  // On a slow line, the lock is seconds old when the answer comes.
+  let timer = setTimeout(renewAgain, Math.min(renewal, sentAt + renewal - Date.now()))
 
   const letGo = async () => {
-    clearInterval(timer)
+    clearTimeout(timer)
     over.abort()
     await renewing
     clearTimeout(end)

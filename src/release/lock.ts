@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Body, Bucket, ObjectParameters } from '../bucket/bucket.js'
-import { answerOf, StaticS3Error } from '../runtime/error.js'
+import { responseOf, StaticS3Error } from '../runtime/error.js'
 import { unlessAborted } from '../runtime/stop.js'
 import { type HeldLock, type Holder, holderBody, holdLock, term, type WriteLock } from './hold-lock.js'
 import type { Deployer } from './record.js'
@@ -144,7 +144,7 @@ async function create(input: Creation): Promise<'yes' | 'no' | 'unknown'> {
     write(content(), { IfNoneMatch: '*' }).then(
       () => 'written' as const,
       (error: unknown) => {
-        const { status, code } = answerOf(error)
+        const { status, code } = responseOf(error)
         if (status === 412) return 'refused' as const
         if (status === 501 || (status === 400 && /^Invalid(Argument|Request|Header)$/.test(code ?? ''))) {
           return 'unsupported' as const

@@ -1,7 +1,7 @@
 import type { Bucket } from '../bucket/bucket.js'
 import { groups } from '../files/built-file.js'
 import type { HashedFile } from '../files/hash.js'
-import { answerOf, plain } from '../runtime/error.js'
+import { plain, responseOf } from '../runtime/error.js'
 import { type Stop, unstoppable } from '../runtime/stop.js'
 import type { Settings } from '../settings/settings.js'
 import type { Lock } from './lock.js'
@@ -156,7 +156,7 @@ async function keepRecord(
   } catch (error) {
     warn(`the site is live, but its record could not be written, so the next deploy takes longer: ${plain(error)}`)
     // Without an answer, the record may still come: it mustn't come after the next deploy has begun.
-    if (answerOf(error).status !== undefined) await lock.giveUp().catch(() => {})
+    if (responseOf(error).status !== undefined) await lock.giveUp().catch(() => {})
     return false
   }
 }

@@ -3,7 +3,7 @@ import type { Bucket, WrittenObject } from '../bucket/bucket.js'
 import { smallBytes } from '../bucket/bucket.js'
 import { type Group, groups } from '../files/built-file.js'
 import { bodyOfFile } from '../files/file-body.js'
-import { answerOf, StaticS3Error } from '../runtime/error.js'
+import { responseOf, StaticS3Error } from '../runtime/error.js'
 import { eachInParallel } from '../runtime/parallel.js'
 import { type Stop, unstoppable } from '../runtime/stop.js'
 import type { Permit } from './hold-lock.js'
@@ -60,7 +60,7 @@ export function startUpload(
       } catch (error) {
         if (isStopped() || !isRefusal(error)) throw error
         // 404 and 412: somebody has deleted or changed this object. Any other refusal comes again for each copy.
-        const { status } = answerOf(error)
+        const { status } = responseOf(error)
         copies = status === 404 || status === 412
       }
     }
@@ -88,7 +88,7 @@ export function startUpload(
       try {
         written.set(key, await write(decision, signal, () => stop.aborted, check))
       } catch (error) {
-        if (isSent && (signal.aborted || answerOf(error).unanswered)) {
+        if (isSent && (signal.aborted || responseOf(error).unanswered)) {
           unknown[group]++
           leftUnanswered ||= permit !== undefined
         }
@@ -151,6 +151,6 @@ function wavesOf({ decisions }: Plan, which: readonly Group[]) {
 
 /** Whether S3 would say the same again, and an upload may get round it. */
 function isRefusal(error: unknown): boolean {
-  const { status = 0 } = answerOf(error)
+  const { status = 0 } = responseOf(error)
   return status === 501 || (status >= 400 && status < 500)
 }

@@ -6,18 +6,14 @@ import { formatBytes } from './report.js'
 
 export interface Progress {
   update(done: Done, all: Done): void
-  /** Takes the bar off the line, for something else to be printed. */
+  /** Removes the bar, so that other output can be printed. */
   clear(): void
 }
 
-/** Uploads that are over sooner show nothing. Milliseconds. */
+/** Milliseconds. A shorter upload shows no bar. */
 const patience = 500
 
-/**
- * A bar on one line of a terminal, redrawn at most ten times a second, and gone when it is cleared.
- *
- * @param terminal undefined where there is none: then nothing is drawn
- */
+/** Draws a bar on one line of a terminal, at most ten times a second. Without a terminal, it draws nothing. */
 export function showProgress(terminal: WriteStream | undefined): Progress {
   if (!terminal) return { update() {}, clear() {} }
   const begun = performance.now()

@@ -3,9 +3,9 @@ import type { Decision } from '../release/plan.js'
 
 export interface ReportInput {
   decisions: readonly Decision[]
-  /** Its number, where one was made. */
+  /** The number of the new release, if there is one. */
   release: number | undefined
-  /** Each with its reason, a noun. */
+  /** The reason is a noun. */
   leftOut: readonly { path: string; reason: string }[]
   bucket: string
   location: string
@@ -16,7 +16,7 @@ export interface ReportInput {
 
 type Colors = ReturnType<typeof pc.createColors>
 
-/** What a deploy did, as lines for the bundler's own log. */
+/** A deploy's summary, as lines for the bundler's own log. */
 export function report(input: ReportInput, colors: Colors = pc): string {
   const { decisions, leftOut, dryRun } = input
   const counts: Record<Label, Count> = { new: none(), updated: none(), headers: none(), unchanged: none() }
@@ -43,7 +43,7 @@ export function report(input: ReportInput, colors: Colors = pc): string {
     dryRun
       ? colors.yellow('dry run: nothing was written')
       : colors.green(
-          `✓ ${said(decisions.length > counts.unchanged.files, input.release)} in ${duration(input.milliseconds)}`,
+          `✓ ${outcome(decisions.length > counts.unchanged.files, input.release)} in ${duration(input.milliseconds)}`,
         ),
   ].join('\n')
 
@@ -67,7 +67,7 @@ function labelOf({ action, reason }: Decision): Label {
   return reason === 'new' ? 'new' : 'updated'
 }
 
-function said(isChanged: boolean, release: number | undefined): string {
+function outcome(isChanged: boolean, release: number | undefined): string {
   if (release !== undefined) return `release ${release} live`
   return isChanged ? 'live' : 'nothing to upload'
 }
@@ -84,7 +84,7 @@ function byReason(leftOut: ReportInput['leftOut']): string {
 
 /** As Vite writes sizes: 1 kB is 1,000 bytes. */
 export function formatBytes(bytes: number): string {
-  // What would be rounded up to 1000.00 is given in the next unit.
+  // toFixed would round these up to 1000.00.
   if (bytes < 999_995) return `${(bytes / 1e3).toFixed(2)} kB`
   return bytes < 999_995_000 ? `${(bytes / 1e6).toFixed(2)} MB` : `${(bytes / 1e9).toFixed(2)} GB`
 }

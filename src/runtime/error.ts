@@ -1,13 +1,10 @@
 /** `DEBUG=static-s3` shows stacks and causes. */
 export const debugging = (): boolean => process.env.DEBUG?.includes('static-s3') ?? false
 
-/** `inspect.custom` by its public name: importing `node:util` makes Node look at all of it, in 3 ms of a build where the plugin is off. */
+/** `inspect.custom` by its public name: an import of `node:util` takes 3 ms, even if the plugin is off. */
 const inspectCustom = Symbol.for('nodejs.util.inspect.custom')
 
-/**
- * Every problem that static-s3 reports. The message is the whole report: what failed, the value, S3's own code, what to do.
- * Bundlers print an error's stack, which here is that message too.
- */
+/** A problem for the user. The message is the whole report. Bundlers print an error's stack, so the stack is the message too. */
 export class StaticS3Error extends Error {
   override name = 'StaticS3Error'
 
@@ -15,40 +12,43 @@ export class StaticS3Error extends Error {
     super(message, options)
     if (debugging()) return
     this.stack = message
-    // Vite 8 prints what `inspect` says, with all the properties that it has added itself.
+    // Vite 8 adds properties to an error and prints it with `inspect`.
     Object.defineProperty(this, inspectCustom, { value: () => message })
   }
 }
 
-/** The message for a log that names the plugin itself. */
+/** What to do if uploads leave the line no room for anything else. */
+export const forSlowLine = 'On a slow line, lower concurrency (STATIC_S3_CONCURRENCY).'
+
+/** The message without its prefix, for a log that names the plugin itself. */
 export function plain(error: unknown): string {
   return (error as Error).message.replace(/^static-s3: /, '')
 }
 
-/** What S3 answered, where an error is about a request; no status where no answer came. */
-export interface ErrorAnswer {
-  /** HTTP status. */
+export interface ErrorResponse {
+  /** The HTTP status; undefined without a response. */
   status: number | undefined
   code: string | undefined
-  /** Whether one of the attempts may have been carried out, though nobody said so. */
+  /** True if S3 may have carried out an attempt whose response was lost. */
   unanswered: boolean
 }
 
-export function answerOf(error: unknown): ErrorAnswer {
+/** The response that caused an error. */
+export function responseOf(error: unknown): ErrorResponse {
   const cause = (error as Error).cause
   if (cause === undefined) return { status: undefined, code: undefined, unanswered: false }
-  if (cause instanceof StaticS3Error) return answerOf(cause)
+  if (cause instanceof StaticS3Error) return responseOf(cause)
   const { status, name, unanswered } = cause as { status?: number; name?: string; unanswered?: boolean }
   return { status, code: name, unanswered: unanswered ?? status === undefined }
 }
 
-/** Whether S3 forbids what was asked: who may not do it today may not do it on another try. */
+/** True if S3 forbids the request: another attempt would fail too. */
 export function isForbidden(error: unknown): boolean {
-  const { status } = answerOf(error)
+  const { status } = responseOf(error)
   return status === 403 || status === 405
 }
 
-/** What the file system said, as an error that is ready to be shown; anything else as it is. */
+/** Turns an error of the file system into one for the user, and returns any other error unchanged. */
 export function readable(thrown: unknown): unknown {
   const { path, code, syscall } = thrown as NodeJS.ErrnoException
   return path === undefined || code === undefined || syscall === undefined

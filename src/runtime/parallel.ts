@@ -1,9 +1,6 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 
-/**
- * Works on `count` items at a time, and begins an item only when it is its turn: with 50,000 files, 50,000 promises would cost more memory
- * than their content.
- */
+/** Works on `count` items at a time. Promises for all 50,000 files of a site would take more memory than the files. */
 export async function eachInParallel<T>(
   count: number,
   items: readonly T[],
@@ -17,11 +14,11 @@ export async function eachInParallel<T>(
 }
 
 /**
- * For work that never waits: it awaits the returned function after each piece, and every `amount` the event loop runs, so that requests
- * and responses get on meanwhile.
+ * Lets requests proceed during synchronous work. The work awaits the returned function after each piece, and the event loop runs after every
+ * `amount`.
  *
- * @param amount in the unit in which the pieces are counted
- * @param signal ends the work at the next yield, with its reason
+ * @param amount in the unit of the pieces
+ * @param signal stops the work at the next yield, with its reason
  */
 export function yieldEvery(amount: number, signal?: AbortSignal): (piece: number) => Promise<void> | undefined {
   let done = 0

@@ -1,29 +1,28 @@
 import { StaticS3Error } from './error.js'
 
-/** The end of a deploy by Ctrl-C or SIGTERM, in two steps: its lock can be given up only when all that was sent has been answered. */
+/** Ctrl-C or SIGTERM stops a deploy in two steps, because it may give up its lock only after the last response. */
 export interface Stop {
-  /** Aborted at once, with a StaticS3Error: nothing more is begun. */
+  /** Aborted at once, with a StaticS3Error: no new request begins. */
   begun: AbortSignal
-  /** Aborted a little later: what is on its way is cut off. */
+  /** Aborted a little later: open requests are cut off. */
   cut: AbortSignal
 }
 
-/** For work that nobody stops. */
 export const unstoppable: Stop = { begun: new AbortController().signal, cut: new AbortController().signal }
 
 export interface SignalStop extends Stop {
-  /** What comes of the work, or the reason of the stop when there is no time left to wait for it. */
+  /** The work's result. Rejects with the reason of the stop if no time is left. */
   within<T>(work: Promise<T>): Promise<T>
-  /** No longer listens. Where the process was told to stop, it ends here, unless somebody else listens to that signal too. */
+  /** Stops listening. After a signal, it ends the process, unless others listen to that signal too. */
   end(): Promise<void>
 }
 
-/** Milliseconds after the signal. A process that doesn't end within a second is killed by impatient people. */
+/** Milliseconds after the signal. Impatient people kill a process that does not end within a second. */
 const cutAfter = 600
 const endAfter = 900
 /**
- * One Ctrl-C may arrive twice: Vite's command line sends the signal to itself again, and npm passes on what the terminal has sent to
- * both already. No user presses twice this fast.
+ * Milliseconds. One Ctrl-C may arrive twice within this time: Vite's command line sends itself the signal again, and npm repeats the terminal's
+ * signal. No user presses twice this fast.
  */
 const sameWithin = 300
 
@@ -31,20 +30,20 @@ const numbers = { SIGINT: 2, SIGTERM: 15 } as const
 type Signal = keyof typeof numbers
 
 const signals = Object.keys(numbers) as Signal[]
-/** The deploys at work in this process: with several compilers there are several. It ends when all of them have. */
+/** The running deploys of this process, one for each compiler. The process ends after the last one. */
 const atWork = new Set<(signal: Signal) => void>()
 let received: Signal | undefined
 let nextEnds = false
 let sameUntil: NodeJS.Timeout | undefined
 
-// Listened to until the end: others that clean up, such as signal-exit, end the process where nobody else listens.
+// Stays until the end: other listeners, such as signal-exit, end the process if they are the only ones.
 function onSignal(signal: Signal): void {
   if (received !== undefined) {
     if (nextEnds) endProcess(signal)
     return
   }
   received = signal
-  // After a long task, timers run before signals are read, and immediates after that.
+  // After a long task, Node runs timers before it reads signals, and immediates after that.
   sameUntil = setTimeout(() => setImmediate(() => (nextEnds = received !== undefined)), sameWithin)
   for (const begin of atWork) begin(signal)
 }
@@ -59,13 +58,13 @@ function unlisten(): void {
 
 function endProcess(signal: Signal): void {
   unlisten()
-  // By the signal itself, so that a shell script stops, too: its exit code there is 128 and the signal's number.
+  // By the signal itself, so that a shell script stops too.
   if (process.platform !== 'win32') process.kill(process.pid, signal)
-  // Windows knows no signals; elsewhere it comes in a moment.
+  // Windows has no signals. Elsewhere, the signal arrives in a moment.
   setTimeout(() => process.exit(128 + numbers[signal]), process.platform === 'win32' ? 0 : 50)
 }
 
-/** Listens to the signals that stop a process. The user's second one ends it at once. */
+/** Listens to SIGINT and SIGTERM. The user's second signal ends the process at once. */
 export function stopBySignal(): SignalStop {
   const begun = new AbortController()
   const cut = new AbortController()
@@ -75,7 +74,7 @@ export function stopBySignal(): SignalStop {
   const begin = (signal: Signal) => {
     const reason = new StaticS3Error(`static-s3: stopped by ${signal}.`)
     begun.abort(reason)
-    const late = new StaticS3Error(`${reason.message} Not all that was on its way has ended; the next run carries on.`)
+    const late = new StaticS3Error(`${reason.message} Some requests had not ended; the next run continues.`)
     timers.push(
       setTimeout(() => cut.abort(reason), cutAfter),
       setTimeout(() => over.abort(late), endAfter),
@@ -105,7 +104,7 @@ export function stopBySignal(): SignalStop {
   }
 }
 
-/** What comes of the work, or the signal's reason when it is aborted first. */
+/** The work's result. Rejects with the signal's reason if that comes first. */
 export async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   let abort = () => {}
   const aborted = new Promise<never>((_, reject) => {

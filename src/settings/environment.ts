@@ -5,20 +5,18 @@ import { expand } from 'dotenv-expand'
 
 export type Variables = Record<string, string | undefined>
 
-/** Environment variables by where they stand: the two are kept apart because the AWS SDK sees only the shell's. */
+/** Environment variables by their source: the AWS SDK sees only the shell's. */
 export interface Environment {
   shell: Variables
   files: Variables
-  /** Both, the shell's first. */
+  /** Both. The shell's beat the files'. */
   all: Variables
 }
 
 /**
- * Reads `.env`, `.env.local`, `.env.[mode]` and `.env.[mode].local` as Vite does: later files win, `$NAME` is expanded,
- * and a variable of the shell beats them all.
+ * Reads `.env`, `.env.local`, `.env.[mode]` and `.env.[mode].local` as Vite does: later files beat earlier ones, and `$NAME` is expanded.
  *
  * @param dir the folder of the `.env` files; `false` (Vite's `envDir: false`) reads none
- * @param shell the process's own environment; it is not changed
  * @see https://vite.dev/guide/env-and-mode#env-files
  */
 export function readEnvironment(mode: string, dir: string | false, shell: Variables): Environment {
@@ -28,8 +26,7 @@ export function readEnvironment(mode: string, dir: string | false, shell: Variab
       Object.assign(parsed, parseEnv(readIfThere(join(dir, name))))
     }
   }
-  // One at a time: dotenv-expand knows only the names that it has passed already, and lets the shell take a file's place. It writes
-  // to `processEnv`, which is a copy.
+  // One by one, because dotenv-expand knows only earlier names, and prefers the shell's value to the file's. It writes to `processEnv`.
   const files = Object.fromEntries(
     Object.entries(parsed).map(([name, value]) => {
       const processEnv = { ...parsed, ...shell, [name]: value } as Record<string, string>
@@ -41,39 +38,38 @@ export function readEnvironment(mode: string, dir: string | false, shell: Variab
 }
 
 /**
- * Whether dotenv-expand would expand a value without end: it refers to variables that refer to each other, or to a value with signs that a
- * replacement reads (`$&`), which bring the reference back.
+ * True if dotenv-expand would never end: the value refers to variables that refer to each other, or to a value with a replacement pattern
+ * (`$&`), which restores the reference.
  */
-function isEndless(name: string, values: Record<string, string>, way: readonly string[] = []): boolean {
-  if (way.includes(name)) return name !== way[0]
+function isEndless(name: string, values: Record<string, string>, path: readonly string[] = []): boolean {
+  if (path.includes(name)) return name !== path[0]
   const value = values[name] ?? ''
-  if (way.length > 0 && /\$[&`']/.test(value)) return true
-  return [...value.matchAll(/\$\{?(\w+)/g)].some(([, next = '']) => isEndless(next, values, [...way, name]))
+  if (path.length > 0 && /\$[&`']/.test(value)) return true
+  return [...value.matchAll(/\$\{?(\w+)/g)].some(([, next = '']) => isEndless(next, values, [...path, name]))
 }
 
-/** A variable of a `.env` file whose value is nobody else's business. */
+/** A variable of a `.env` file whose value no uploaded file may contain. */
 export interface SecretVariable {
   name: string
   value: string
 }
 
-/** Names that people give to what is secret. */
 const secretName = /SECRET|TOKEN|PASSWORD|PASSWD|PRIVATE_?KEY/i
-/** Names of what is about a secret: where it lies, what its header is called. */
-const aboutSecret =
+/** Settings of a secret, such as its path or lifetime. */
+const settingOfSecret =
   /_(FILE|PATH|DIR|NAME|HEADER|COOKIE|EMAIL|ISSUER|AUDIENCE|STORAGE|TYPE|ALGORITHM|LIFETIME|EXPIRY|EXPIRES(_IN)?|TTL|MS|SECONDS|MINUTES|DAYS|MODEL|LENGTH)$/i
-/** Names by which a build tool is told to put the value into the bundle (Vite, Nuxt, SvelteKit, Create React App, Vue CLI). */
+/** Prefixes of variables that a build tool publishes (Vite, Nuxt, SvelteKit, Create React App, Vue CLI). */
 const exposedName = /^(VITE_|([A-Z]+_)?PUBLIC_|REACT_APP_|VUE_APP_)/
-/** What stands in a file that was never filled in, and passwords that everybody knows. */
+/** Values of templates, and default passwords. */
 const placeholder =
   /^(change[-_ ]?me.*|(change|replace|your|insert)[-_ ].*|<.*>|placeholder|password|postgres|minioadmin|undefined|localhost|(.)\3*)$/i
 
 /**
- * The secrets that `.env` files name, each with the file's value and with the shell's, which has the last word. The shell's other
- * variables are not looked at: there are too many that a build has nothing to do with.
+ * The secrets that `.env` files name, each with the file's value and with the shell's. Other variables of the shell are ignored: too many have
+ * nothing to do with the build.
  *
  * @param allowed names of variables whose values may be published
- * @param exposed what the names of others begin with
+ * @param exposed prefixes of such names
  */
 export function secretVariables(
   { shell, files }: Environment,
@@ -84,28 +80,30 @@ export function secretVariables(
     allowed.includes(name) ||
     exposedName.test(name) ||
     exposed.some((prefix) => prefix !== '' && name.startsWith(prefix))
-  const names = Object.keys(files).filter((name) => secretName.test(name) && !aboutSecret.test(name) && !isPublic(name))
+  const names = Object.keys(files).filter(
+    (name) => secretName.test(name) && !settingOfSecret.test(name) && !isPublic(name),
+  )
   return names.flatMap((name) =>
-    [...new Set([files[name], shell[name]].map(telling))]
-      .filter((value) => value.length >= 8 && !placeholder.test(value) && !isOrdinary(value) && !isPlainUrl(value))
+    [...new Set([files[name], shell[name]].map(longestLine))]
+      .filter((value) => value.length >= 8 && !placeholder.test(value) && !isCommon(value) && !isPlainUrl(value))
       .map((value) => ({ name, value })),
   )
 }
 
-/** A path of the site, or the first line of a key that isn't there: they stand in code by chance. */
-function isOrdinary(value: string): boolean {
+/** True for a path, and for the first line of a key: code may contain both by chance. */
+function isCommon(value: string): boolean {
   return /^\/[\w/-]*$/.test(value) || value.startsWith('-----')
 }
 
-/** A key of several lines is told by its longest one: how it writes a line's end is different in every file. */
-function telling(value = ''): string {
+/** Files write the line ends of a key differently, so only its longest line is searched for. */
+function longestLine(value = ''): string {
   return value
     .split(/\r?\n|\\n/)
     .map((line) => line.trim())
     .reduce((longest, line) => (line.length > longest.length ? line : longest))
 }
 
-/** An address that gives nobody any right: `TOKEN_URL=https://auth.example.com/token`. */
+/** True for a URL without credentials, query and fragment: `TOKEN_URL=https://auth.example.com/token`. */
 function isPlainUrl(value: string): boolean {
   if (!/^https?:\/\//i.test(value) || !URL.canParse(value)) return false
   const { username, password, search, hash } = new URL(value)

@@ -10,7 +10,7 @@ export interface Named<T = unknown> {
   value: T
 }
 
-/** Reads one setting after the other, and keeps the problems so that all of them can be reported at once. */
+/** Reads one setting after the other, and collects the problems, so that one error lists all of them. */
 export class SettingReader {
   readonly warnings: string[] = []
   readonly problems: string[] = []
@@ -21,12 +21,13 @@ export class SettingReader {
     this.#options = (options ?? {}) as Record<string, unknown>
     this.#variables = variables
     for (const name of Object.keys(this.#options)) {
-      if (!optionNames.includes(name)) this.problems.push(`unknown option \`${name}\`${suggestion(name, optionNames)}`)
+      if (!optionNames.includes(name))
+        this.problems.push(`option \`${name}\` is unknown${suggestion(name, optionNames)}`)
     }
   }
 
-  /** The option, or the first of the variables that is set. One that is set to nothing, or `AWS_…` to Python's `None`, is not. */
-  find(option: keyof Options | undefined, variables: readonly string[]): Named | undefined {
+  /** The option, or else the first variable that is set. An empty variable is not set. Nor is an `AWS_…` one with Python's `None`. */
+  find(option: keyof Options | undefined, variables: readonly string[] = []): Named | undefined {
     const value = option && this.#options[option]
     if (value !== undefined && value !== null) return { name: `option \`${option}\``, value }
     return this.variable(...variables)
@@ -40,7 +41,7 @@ export class SettingReader {
     return name === undefined ? undefined : { name, value: (this.#variables[name] as string).trim() }
   }
 
-  /** A variable for which "set to nothing" is a value of its own. */
+  /** A variable that may be set to an empty value. */
   emptyable(name: string): Named<string> | undefined {
     const value = this.#variables[name]
     return value === undefined || value.trim() === 'None' ? undefined : { name, value }
@@ -50,7 +51,7 @@ export class SettingReader {
     const found = this.find(option, variables)
     if (!found) return undefined
     if (typeof found.value !== 'string') {
-      this.problem(found, 'has to be a string')
+      this.problem(found, 'use a string')
       return undefined
     }
     const value = found.value.trim()
@@ -61,7 +62,7 @@ export class SettingReader {
     const found = this.find(option, variables)
     if (!found) return fallback
     const value = typeof found.value === 'boolean' ? found.value : asBoolean(found.value)
-    if (value === undefined) this.problem(found, 'has to be one of 1, true, yes, on, 0, false, no, off')
+    if (value === undefined) this.problem(found, 'use one of 1, true, yes, on, 0, false, no, off')
     return value ?? fallback
   }
 
@@ -69,7 +70,7 @@ export class SettingReader {
     const found = this.find(option, variables)
     if (!found) return fallback
     if (allowed.includes(found.value as T)) return found.value as T
-    this.problem(found, `has to be one of ${allowed.map((value) => JSON.stringify(value)).join(', ')}`)
+    this.problem(found, `use one of ${allowed.map((value) => JSON.stringify(value)).join(', ')}`)
     return fallback
   }
 
@@ -79,37 +80,35 @@ export class SettingReader {
     const isDigits = typeof found.value === 'string' && /^\d+$/.test(found.value) && variables.includes(found.name)
     const value = isDigits ? Number(found.value) : found.value
     if (typeof value === 'number' && Number.isInteger(value) && value >= from && value <= to) return value
-    this.problem(found, `has to be a whole number from ${from} to ${to}`)
+    this.problem(found, `use a whole number from ${from} to ${to}`)
     return fallback
   }
 
   globs(option: 'include' | 'exclude'): string[] {
-    const found = this.find(option, [])
-    if (!found) return []
-    const globs = asGlobs(found.value)
-    if (!globs) this.problem(found, 'has to be a glob or a list of globs, none with a `!` before it')
+    const found = this.find(option)
+    const globs = asGlobs(found?.value ?? [])
+    if (found && !globs) this.problem(found, 'use a glob or a list of globs, none with a `!` before it')
     return globs ?? []
   }
 
   names(option: 'allowSecrets'): readonly string[] {
-    const found = this.find(option, [])
-    if (!found) return []
-    const names = typeof found.value === 'string' ? [found.value] : found.value
-    if (Array.isArray(names) && names.every((name) => typeof name === 'string' && /^[\w.-]+$/.test(name))) return names
-    // Not shown: it may be the value that was meant to be named.
-    this.problems.push(`${found.name} has to be a list of variables' names such as ["MAPS_TOKEN"]`)
+    const found = this.find(option)
+    const names = [found?.value ?? []].flat()
+    if (names.every((name) => typeof name === 'string' && /^[\w.-]+$/.test(name))) return names as string[]
+    // Without the value: the user may have written the secret itself.
+    this.problems.push(`option \`${option}\` is no list of variable names: use names such as ["MAPS_TOKEN"].`)
     return []
   }
 
-  /** Adds a problem, which doesn't show the value, if there are credentials before the host of a URL. */
-  refusedCredentials({ name, value }: Named<string>): boolean {
-    const refused = /^([^/]*\/\/)?[^/]*@/.test(value)
-    if (refused) this.problems.push(`${name} must not have credentials in it`)
-    return refused
+  /** Adds a problem if a URL has credentials. The problem does not show the value. */
+  refusesCredentials({ name, value }: Named<string>): boolean {
+    const refuses = /^([^/]*\/\/)?[^/]*@/.test(value)
+    if (refuses) this.problems.push(`${name} has credentials in it: remove them.`)
+    return refuses
   }
 
-  problem(found: Named, rule: string): void {
-    this.problems.push(`${found.name} ${rule}, and is ${show(found.value)}`)
+  problem(found: Named, remedy: string): void {
+    this.problems.push(`${found.name} is ${show(found.value)}: ${remedy}.`)
   }
 
   throwProblems(): void {
@@ -126,23 +125,15 @@ export function asBoolean(value: unknown): boolean | undefined {
   return ['0', 'false', 'no', 'off', ''].includes(word) ? false : undefined
 }
 
-/** Picomatch takes no more characters. */
+/** Characters. Picomatch takes no longer glob. */
 const longestGlob = 65_536
 
 export function asGlobs(value: unknown): string[] | undefined {
   const globs = typeof value === 'string' ? [value] : value
-  // What a list leaves out is for `exclude`: here a negated glob would match nearly everything. `!(a|b)` is no negation.
+  // A negated glob in a list would match nearly everything. `!(a|b)` is no negation.
   const isGlob = (glob: unknown) =>
     typeof glob === 'string' && !/^(\.?\/)?$/.test(glob) && !/^!(?!\()/.test(glob) && glob.length <= longestGlob
   return Array.isArray(globs) && globs.every(isGlob) ? globs : undefined
-}
-
-export function asJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 export function asUrl(text: string): URL | undefined {
@@ -154,7 +145,7 @@ export function show(value: unknown): string {
   try {
     return JSON.stringify(value) ?? String(value)
   } catch {
-    // JSON has no way to write it: a bigint, or an object that has itself.
+    // JSON cannot write a bigint, nor an object that contains itself.
     return inspect(value, { depth: 1, breakLength: Number.POSITIVE_INFINITY })
   }
 }

@@ -1,7 +1,7 @@
-/** Where browsers find the bucket. */
-export interface Place {
+/** The bucket's place in a store, and its domain for browsers. */
+export interface BucketAddress {
   bucket: string
-  /** Without slashes at its ends; empty is the bucket's root. */
+  /** Without slashes at its ends; empty for the bucket's root. */
   location: string
   region: string
   customDomain: string | undefined
@@ -11,24 +11,23 @@ export interface Place {
 }
 
 /**
- * The URL under which the location's files are public, with a slash at its end.
+ * The location's public URL, with a slash at its end.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
  */
-export function publicUrlOf(place: Place): string {
-  return `${origin(place)}/${place.location === '' ? '' : `${encodePath(place.location)}/`}`
+export function publicUrlOf(address: BucketAddress): string {
+  const { location, region, customDomain, protocol, endpoint } = address
+  const origin =
+    customDomain === undefined
+      ? bucketUrlAt(endpoint ?? `${protocol}//s3.${region}.${awsDomain(region)}`, address).href.replace(/\/$/, '')
+      : `${protocol}//${customDomain}`
+  return `${origin}/${location === '' ? '' : `${encodePath(location)}/`}`
 }
 
-function origin(place: Place): string {
-  const { region, customDomain, protocol, endpoint } = place
-  if (customDomain !== undefined) return `${protocol}//${customDomain}`
-  return bucketUrlAt(endpoint ?? `${protocol}//s3.${region}.${awsDomain(region)}`, place).href.replace(/\/$/, '')
-}
-
-/** The bucket's URL at this store, without a slash at its end where it has a path. */
+/** The bucket's URL in this store. A path in it has no slash at its end. */
 export function bucketUrlAt(
   store: string,
-  { bucket, endpoint, addressingStyle }: Pick<Place, 'bucket' | 'endpoint' | 'addressingStyle'>,
+  { bucket, endpoint, addressingStyle }: Pick<BucketAddress, 'bucket' | 'endpoint' | 'addressingStyle'>,
 ): URL {
   const url = new URL(store)
   const path = url.pathname.replace(/\/+$/, '')
@@ -38,18 +37,22 @@ export function bucketUrlAt(
   return url
 }
 
-/** Whether the bucket's name stands in the path: asked for, or the only way that works. */
-export function usesPathStyle(bucket: string, endpoint: string | undefined, style: Place['addressingStyle']): boolean {
-  // What can't be part of a host name, for `URL` would leave it out, or write it in lower case.
+/** True if the URL's path contains the bucket's name. `style` counts only if both styles work. */
+export function usesPathStyle(
+  bucket: string,
+  endpoint: string | undefined,
+  style: BucketAddress['addressingStyle'],
+): boolean {
+  // `URL` drops these characters from a host name, or changes their case.
   if (!/^[a-z0-9.-]+$/.test(bucket)) return true
-  // An IP address has no names below it. As `URL` writes one, whatever its form was.
+  // An IP address has no subdomains. `URL` normalizes its form.
   if (endpoint !== undefined && /^(\[.*\]|[\d.]+)$/.test(new URL(endpoint).hostname)) return true
   if (style !== 'auto') return style === 'path'
-  // AWS's certificate covers one label before s3.…: a bucket name with dots has several.
+  // AWS's certificate covers one label before s3.…, so no bucket name with dots.
   return endpoint !== undefined || bucket.includes('.')
 }
 
-/** What the regions of AWS's other partitions begin with, and their domains. */
+/** The prefixes of regions in AWS's other partitions, and the partitions' domains. */
 const partitions = {
   'cn-': 'amazonaws.com.cn',
   'eusc-': 'amazonaws.eu',
@@ -64,10 +67,7 @@ export function awsDomain(region: string): string {
   return Object.entries(partitions).find(([prefix]) => region.startsWith(prefix))?.[1] ?? 'amazonaws.com'
 }
 
-/**
- * Percent-encodes a key for a URL. Not `encodeURI`: S3 reads a plain `+` in a path as a space, and `#`, `?` and `%` would end or
- * change the path.
- */
+/** Percent-encodes a key for a URL. `encodeURI` would keep `+`, which S3 reads as a space, and `#` and `?`, which end the path. */
 export function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/')
 }

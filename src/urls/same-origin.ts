@@ -1,5 +1,5 @@
 /**
- * A service worker, by the names that PWA tools give them. Its script has to be on the page's own origin.
+ * A service worker, by the names that PWA tools use. Browsers require it on the page's origin.
  *
  * @see https://www.w3.org/TR/service-workers/#start-register
  */
@@ -8,8 +8,7 @@ export function isServiceWorker(path: string): boolean {
 }
 
 /**
- * A web app manifest, by the names that they usually have. Its `start_url` and `scope` have to be on the page's own origin, and are
- * relative to it.
+ * A web app manifest, by its usual names. Its `start_url` and `scope` are relative to it, and must be on the page's origin.
  *
  * @see https://www.w3.org/TR/appmanifest/#start_url-member
  */
@@ -17,7 +16,7 @@ export function isWebAppManifest(path: string): boolean {
   return /\.webmanifest$|(^|\/)(site|app)?-?manifest([-.][\w-]+)?\.json$/i.test(path)
 }
 
-/** Files that browsers insist on having from the page's own origin. */
+/** True for files that browsers require on the page's origin. */
 export function staysOnPageOrigin(path: string): boolean {
   return isServiceWorker(path) || isWebAppManifest(path) || path === 'registerSW.js'
 }

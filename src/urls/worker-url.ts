@@ -1,12 +1,12 @@
-// Browsers refuse `new Worker(url)` when the URL is on another origin, CORS or not. A Blob belongs to the page's origin, and may
-// import a script from anywhere. What a Blob lacks, next to the script itself: a path to resolve relative URLs against, and (when
-// it imports dynamically) the platform's promise that no message arrives before the script has run. The body makes up for both.
+// Browsers refuse `new Worker(url)` for a URL on another origin, with or without CORS. A Blob belongs to the page's origin and may import a
+// script from anywhere. But a Blob has no path for relative URLs, and a dynamic import may end after the first message has arrived.
+// LOAD_SCRIPT makes up for both.
 
 /**
- * Body of the Blob: JavaScript that calls `(script, isModule)`. Runs in dedicated and shared workers, classic and module ones.
+ * The Blob's code, a function for dedicated and shared workers, classic and module ones.
  *
- * Relative URLs: a plain string in a worker is rewritten by no bundler and stays with the page (`fetch('/api/')`), except one
- * that is relative to the script itself, which lies beside it in the bucket (`importScripts('./lib.js')`).
+ * No bundler rewrites a plain string in a worker. So `fetch('/api/')` stays on the page's origin, and `importScripts('./lib.js')` finds the file
+ * beside the script in the bucket.
  */
 const LOAD_SCRIPT = `(script, isModule) => {
   const resolve = (url) =>
@@ -35,8 +35,8 @@ const LOAD_SCRIPT = `(script, isModule) => {
 }`
 
 /**
- * Turns a script's URL into the URL to construct a worker from. Kept per URL, so that a page's SharedWorkers stay one. `self.` all
- * over, because this lands in modules that may have a `location` or `URL` of their own.
+ * Turns a script's URL into a worker's URL, the same one each time, so that a page has one SharedWorker. It says `self.` everywhere, because a
+ * module around it may define its own `location` or `URL`.
  */
 const WORKER_URL = `function (script) {
   if (new self.URL(script).origin === self.location.origin) return script
@@ -48,13 +48,12 @@ const WORKER_URL = `function (script) {
 }`
 
 /**
- * A JavaScript expression for the URL to hand to `new Worker` or `new SharedWorker` in place of a script's own.
+ * A JavaScript expression for the URL in `new Worker` or `new SharedWorker`.
  *
- * On the page's own origin that is the script's URL. From any other it is a Blob URL whose script loads the real one, by
- * `importScripts` in a classic worker and by `import` in a module worker, whichever the caller constructs. When the script can't
- * be loaded, the Worker gets an `error` event. Needs `worker-src blob:` where the page has a Content-Security-Policy.
+ * Its value is the script's own URL on the page's origin, and otherwise a Blob URL. The Blob loads the script, by `importScripts` in a classic
+ * worker and by `import` in a module worker. If that fails, the Worker gets an `error` event. A Content-Security-Policy needs `worker-src blob:`.
  *
- * @param urlExpression JavaScript that yields the script's absolute URL as a string; `JSON.stringify(url)` for a known one.
+ * @param urlExpression JavaScript for the script's absolute URL, such as `JSON.stringify(url)`
  */
 export function workerBlobUrl(urlExpression: string): string {
   return `(${dedent(WORKER_URL)})(${urlExpression})`

@@ -50,7 +50,7 @@ describe('Cache-Control', () => {
     expect(only(path).parameters.CacheControl).toBe(cacheControl)
   })
 
-  it('is as the settings have it', () => {
+  it('comes from the settings', () => {
     const cacheControl = { fingerprinted: 'max-age=5', other: 'max-age=1' }
     expect(only('*a-1.js', { cacheControl }).parameters.CacheControl).toBe('max-age=5')
     expect(only('a.js', { cacheControl }).parameters.CacheControl).toBe('max-age=1')
@@ -111,7 +111,7 @@ describe('Content-Type', () => {
   })
 })
 
-describe('what stays home', () => {
+describe('files that are left out', () => {
   it.each<[path: string, reason: string]>([
     ['.env', 'dotfile'],
     ['.env.production.local', 'dotfile'],
@@ -170,11 +170,11 @@ describe('what stays home', () => {
     expect(uploaded([path])).toEqual([path])
   })
 
-  it('not source maps that are public', () => {
+  it('public source maps are uploaded', () => {
     expect(uploaded(['a.js.map', '*b-1.css.map', 'c.js.map.gz'], { sourceMaps: 'public' })).toHaveLength(3)
   })
 
-  it('what was left out before stays in the list, first', () => {
+  it('files that collect left out come first in the list', () => {
     const leftOut = [{ path: 'old.js', reason: 'left over from an earlier build' }]
     expect(classify({ files: [file('.env')], leftOut }, policy).leftOut).toEqual([
       ...leftOut,
@@ -218,7 +218,7 @@ describe('globs', () => {
     expect(files.filter(({ parameters }) => parameters.Hit).map(({ path }) => path)).toEqual(matched)
   })
 
-  it('exclude beats include, and both say so', () => {
+  it('exclude beats include, and each gives its reason', () => {
     const { files, leftOut } = classifyPaths(['a.js', 'b.js', 'c.css'], { include: ['*.js'], exclude: ['b.*'] })
     expect(files.map(({ path }) => path)).toEqual(['a.js'])
     expect(leftOut).toEqual([
@@ -231,7 +231,7 @@ describe('globs', () => {
 describe('headers by file', () => {
   const rule = (match: string, parameters: Record<string, unknown>) => ({ match: [match], parameters })
 
-  it('objectParameters go over the defaults, rules over those, and later rules over earlier ones', () => {
+  it('objectParameters beat the defaults, rules beat objectParameters, and later rules beat earlier ones', () => {
     const settings = {
       objectParameters: { StorageClass: 'STANDARD_IA', ContentLanguage: 'de', ContentType: 'x/all', ACL: 'private' },
       rules: [
@@ -251,7 +251,7 @@ describe('headers by file', () => {
     expect(only('c.txt', settings).parameters).toMatchObject({ CacheControl: 'no-cache', ContentLanguage: 'de' })
   })
 
-  it('leaves the settings as they are', () => {
+  it('the settings do not change', () => {
     const settings = Object.freeze({ objectParameters: Object.freeze({ ACL: 'private' }), rules: [] })
     expect(only('a.js', settings).parameters).not.toBe(settings.objectParameters)
     expect(settings.objectParameters).toEqual({ ACL: 'private' })
@@ -280,9 +280,9 @@ describe('headers by file', () => {
 
     const objectParameters = { CacheControl: 'max-age=86400' }
 
-    it('warns once, with how many and which', () => {
+    it('one warning names a file and the number of others', () => {
       expect(classifyPaths(['*a-1.js', 'b.js', 'index.html'], { objectParameters }).warnings).toEqual([
-        'CacheControl "max-age=86400" is not used for b.js and 1 more, whose names are not fingerprinted: visitors would see old ones that long. A rule can say otherwise.',
+        'CacheControl "max-age=86400" is not used for b.js and 1 more, whose names are not fingerprinted: browsers would keep old files that long. A rule can change that.',
       ])
       expect(classifyPaths(['*a-1.js', 'b.js'], { objectParameters }).warnings).toEqual([
         expect.stringMatching(/ is not used for (1 file|b\.js)\b(?!.*…)/),
@@ -290,12 +290,12 @@ describe('headers by file', () => {
       expect(classifyPaths(['*a-1.js'], { objectParameters }).warnings).toEqual([])
     })
 
-    it('yields to a rule', () => {
+    it('a rule beats it', () => {
       const rules = [rule('*.pdf', { CacheControl: 'max-age=604800' })]
       expect(only('a.pdf', { objectParameters, rules }).parameters.CacheControl).toBe('max-age=604800')
     })
 
-    it('warns of no file that a rule sees to', () => {
+    it('no warning for a file with its own rule', () => {
       const rules = [rule('*.pdf', { CacheControl: 'max-age=604800' })]
       expect(classifyPaths(['a.pdf'], { objectParameters, rules }).warnings).toEqual([])
     })
@@ -324,13 +324,13 @@ describe('keys', () => {
     )
   })
 
-  it('are no problem of a file that is left out', () => {
+  it('of files that are left out may be too long', () => {
     expect(classifyPaths(['a'.repeat(2000)], { exclude: ['**'] }).problems).toEqual([])
   })
 })
 
 describe('groups', () => {
-  it('go up in this order', () => {
+  it('are uploaded in this order', () => {
     expect(groups).toEqual(['fingerprinted', 'asset', 'manifest', 'html'])
   })
 
@@ -403,7 +403,7 @@ describe('a name that leads out of the location', () => {
     expect(classifyPaths([path]).problems).toEqual([`${path}: its name leads out of the location on some servers`])
   })
 
-  it.each(['../admin.js', 'a/../admin.js', '..', './a.js', '..\\admin.js'])('%j stays home', (path) => {
+  it.each(['../admin.js', 'a/../admin.js', '..', './a.js', '..\\admin.js'])('%j is left out', (path) => {
     const { files, problems } = classifyPaths([path])
     expect({ files, problems }).toEqual({ files: [], problems: [] })
   })

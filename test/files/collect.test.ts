@@ -89,7 +89,7 @@ describe('a fresh folder', () => {
     expect(leftOut).toEqual([])
   })
 
-  it('is in the order of keys, which is that of UTF-8', async () => {
+  it('is sorted by UTF-8 bytes, as keys are', async () => {
     const inOrder = ['a-b.js', 'a.js', 'a/b.js', 'a0.js', '\uff21/x.js', '\u{1f600}/x.js']
     for (const path of inOrder.toReversed()) await write(path)
     expect(paths(await collectFresh())).toEqual(inOrder)
@@ -97,13 +97,13 @@ describe('a fresh folder', () => {
     expect(paths(two)).toEqual(inOrder)
   })
 
-  it('nothing in an empty one, nor in empty folders', async () => {
+  it('no files in an empty folder or in empty subfolders', async () => {
     await mkdir(join(dist, 'a/b'), { recursive: true })
     const { files, leftOut } = await collectFresh()
     expect([...files, ...leftOut]).toEqual([])
   })
 
-  it('nothing where there is none', async () => {
+  it('no files in a missing folder', async () => {
     const { files, leftOut } = await collectFresh([output({ dir: join(root, 'missing') })])
     expect([...files, ...leftOut]).toEqual([])
     const snapshots = await takeSnapshots([join(root, 'missing')])
@@ -133,7 +133,7 @@ describe('a folder that was not emptied', () => {
     await write('assets/old.png')
   })
 
-  it('leaves out what the build did not touch', async () => {
+  it('files that the build did not write are left out', async () => {
     const collected = await build(() => write('new.js'))
     expect(paths(collected)).toEqual(['new.js'])
     expect(left(collected).sort()).toEqual([
@@ -173,13 +173,13 @@ describe('a folder that was not emptied', () => {
     expect(paths(await build(work))).toEqual(['old.js'])
   })
 
-  it('has what the bundler names, although it did not write it again', async () => {
+  it('a file that the bundler names is collected, even if it was not written again', async () => {
     const collected = await build(async () => {}, { emitted: ['old.js'], fingerprinted: ['old.js'] })
     expect([...collected.files]).toEqual([{ path: 'old.js', dir: dist, emitted: true, fingerprinted: true }])
     expect(left(collected)).toEqual(['assets/old.png: left over from an earlier build'])
   })
 
-  it('has everything when it was emptied and filled again', async () => {
+  it('all files are collected if the folder was emptied first', async () => {
     await new Promise((done) => setTimeout(done, 20))
     const collected = await build(async () => {
       await rm(dist, { recursive: true })
@@ -189,7 +189,7 @@ describe('a folder that was not emptied', () => {
     expect(paths(collected)).toEqual(['assets/old.png', 'old.js'])
   })
 
-  it('leaves out the same in the same order every time', async () => {
+  it('the list of files left out has the same order every time', async () => {
     for (const path of ['z.js', 'm/b.js', 'm/a.js', 'b.js']) await write(path)
     const { leftOut } = await build(async () => {})
     const order = leftOut.map(({ path }) => path)
@@ -271,7 +271,7 @@ describe('names that a bundler gives', () => {
     },
   )
 
-  it('that only look like it are names', async () => {
+  it('names that begin with two dots are collected', async () => {
     const names = ['..app.js', 'x..', '.../x.js', '%2e%2e/x.js']
     for (const path of names) await write(path)
     const collected = await collectFresh([output({ emitted: names })])
@@ -281,7 +281,7 @@ describe('names that a bundler gives', () => {
 })
 
 describe("a server's folder inside", () => {
-  it('is not ours', async () => {
+  it('is skipped', async () => {
     await write('index.html')
     await write('server/entry.js')
     await write('server/assets/a.js')
@@ -290,14 +290,14 @@ describe("a server's folder inside", () => {
     expect(paths(collected)).toEqual(['index.html', 'server-side.js'])
   })
 
-  it('is of no account when it is the same one, or another', async () => {
+  it('has no effect if it is the output folder itself, or elsewhere', async () => {
     await write('index.html')
     expect(paths(await collectFresh([output()], [dist, join(root, 'server')]))).toEqual(['index.html'])
   })
 })
 
 describe.skipIf(process.platform === 'win32')('links', () => {
-  it('out of the folder are left out, and are not followed', async () => {
+  it('that lead out of the folder are left out', async () => {
     await write('secret.txt', 'secret', root)
     await write('more/secret.txt', 'secret', root)
     await write('app.js')
@@ -313,19 +313,19 @@ describe.skipIf(process.platform === 'win32')('links', () => {
     ])
   })
 
-  it('to a folder whose name only begins like ours lead out', async () => {
+  it('to a sibling folder with the same prefix lead out', async () => {
     await write('secret.txt', 'secret', join(root, 'dist-private'))
     await symlink(join(root, 'dist-private/secret.txt'), join(dist, 'file.txt'))
     expect(left(await collectFresh())).toEqual(['file.txt: link that is not followed'])
   })
 
-  it('to a file inside are that file', async () => {
+  it('to a file inside are collected as files', async () => {
     await write('app-1.2.3.js')
     await symlink('app-1.2.3.js', join(dist, 'app-latest.js'))
     expect(paths(await collectFresh())).toEqual(['app-1.2.3.js', 'app-latest.js'])
   })
 
-  it('that lead nowhere are left out', async () => {
+  it('to a missing file are left out', async () => {
     await write('app.js')
     await symlink('missing.js', join(dist, 'gone.js'))
     const collected = await collectFresh()
@@ -333,7 +333,7 @@ describe.skipIf(process.platform === 'win32')('links', () => {
     expect(collected.leftOut.map(({ path }) => path)).toEqual(['gone.js'])
   })
 
-  it('to a folder inside are not lost without a word', async () => {
+  it('to a folder inside are listed as left out', async () => {
     await write('v1/app.js')
     await symlink('v1', join(dist, 'latest'))
     const collected = await collectFresh()
@@ -341,14 +341,14 @@ describe.skipIf(process.platform === 'win32')('links', () => {
     expect([...paths(collected), ...collected.leftOut.map(({ path }) => path)].join()).toContain('latest')
   })
 
-  it('in a circle end', async () => {
+  it('in a circle are left out', async () => {
     await write('a/app.js')
     await symlink('..', join(dist, 'a/up'))
     await symlink('self', join(dist, 'self'))
     expect(paths(await collectFresh())).toEqual(['a/app.js'])
   })
 
-  it('that end inside after a way through links out of the folder are that file, and none that end outside', async () => {
+  it('through links outside are collected if they end inside, and left out if they end outside', async () => {
     await write('app.js')
     await write('secret.txt', 'secret', root)
     await symlink(dist, join(root, 'back'))
@@ -360,7 +360,7 @@ describe.skipIf(process.platform === 'win32')('links', () => {
     expect(left(collected)).toEqual(['hop.txt: link that is not followed', 'out.txt: link that is not followed'])
   })
 
-  it('in a circle through folders outside end', async () => {
+  it('in a circle through folders outside are left out', async () => {
     await write('app.js')
     await mkdir(join(root, 'outside'))
     await symlink(dist, join(root, 'outside/dist'))
@@ -370,7 +370,7 @@ describe.skipIf(process.platform === 'win32')('links', () => {
     expect(left(collected)).toEqual(['outside: link that is not followed'])
   })
 
-  it("into a server's folder inside are not followed, nor into another output's", async () => {
+  it("into a server's folder or another output are left out", async () => {
     await write('server/secret.js')
     await write('admin/app.js')
     await write('servers.js')
@@ -383,13 +383,13 @@ describe.skipIf(process.platform === 'win32')('links', () => {
     expect(left(collected)).toEqual(['a.js: link that is not followed', 'b.js: link that is not followed'])
   })
 
-  it('in an output inside another are its own matter', async () => {
+  it('in an output inside another are judged by that output', async () => {
     await write('legacy/app.js')
     await symlink('app.js', join(dist, 'legacy/link.js'))
     expect(paths(await collectFresh([output(), output({ dir: join(dist, 'legacy') })]))).toEqual(['app.js', 'link.js'])
   })
 
-  it('of an earlier build are left over as files are', async () => {
+  it('of an earlier build are left over, as files are', async () => {
     await write('app.js')
     await symlink('app.js', join(dist, 'link.js'))
     const before = await takeSnapshots([dist])
@@ -399,7 +399,7 @@ describe.skipIf(process.platform === 'win32')('links', () => {
     ])
   })
 
-  it('the output folder itself may be one', async () => {
+  it('the output folder may be a link', async () => {
     await write('app.js')
     await symlink(dist, join(root, 'link'))
     expect(paths(await collectFresh([output({ dir: join(root, 'link') })]))).toEqual(['app.js'])

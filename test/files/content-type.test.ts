@@ -1,6 +1,6 @@
 import mime from 'mime-types'
 import { expect, it } from 'vitest'
-import { contentType } from '../../src/files/content-type.js'
+import { contentType } from '../../src/files/classify.js'
 
 it.each([
   ['index.html', 'text/html; charset=utf-8'],
@@ -26,7 +26,7 @@ it.each([
   expect(contentType(path)).toBe(type)
 })
 
-it('any other ending is what mime-types says', () => {
+it('mime-types decides for all other endings', () => {
   const endings = Object.keys(mime.types).filter((ending) => ending !== 'cjs')
   expect(endings.length).toBeGreaterThan(1000)
   for (const ending of endings) expect(contentType(`name.${ending}`), ending).toBe(mime.contentType(`.${ending}`))

@@ -72,7 +72,7 @@ describe('size and hashes', () => {
     }
   })
 
-  it('of many files, in the order they came in', async () => {
+  it('of many files, in their order', async () => {
     const names = Array.from({ length: 500 }, (_, i) => `f${(i * 7919) % 500}`)
     const files = await Promise.all(names.map((name, i) => write(name, 'x'.repeat(i))))
     const { files: hashed } = await hashFiles(files, secrets, noMd5)
@@ -80,7 +80,7 @@ describe('size and hashes', () => {
   })
 })
 
-it('an MD5 is made of those files alone that need it, by their key, path and size', async () => {
+it('only files that need an MD5 get one, by key, path and size', async () => {
   const contents = [
     '',
     'small',
@@ -174,7 +174,7 @@ describe('files that are not small', () => {
     })
   })
 
-  it('are read to their end if they have grown since', async () => {
+  it('are read to their end if they grow meanwhile', async () => {
     const content = Buffer.concat([zeros(whole + 1), needles[0] as Buffer])
     const { found, ...rest } = await hashLarge(await write('file', content), chunk + 1)
     expect({ ...rest, found: [...found] }).toEqual({
@@ -245,7 +245,7 @@ describe('a secret', () => {
     expect((await hashFiles([await write('app.js', content)], secrets, noMd5)).problems).toEqual([])
   })
 
-  it('that is too short to mean anything is not looked for', async () => {
+  it('of fewer than eight characters is ignored', async () => {
     const short = (value: string) => [{ name: 'the secret access key in use', value, remedy: advice }]
     const file = await write('app.js', 'a test of 1234567')
     expect((await hashFiles([file], short('test'), noMd5)).problems).toEqual([])
@@ -253,13 +253,13 @@ describe('a secret', () => {
     expect((await hashFiles([file], short(' 1234567'), noMd5)).problems).toHaveLength(1)
   })
 
-  it('is told with its own remedy, once for each file', async () => {
+  it('is reported with its own remedy, once for each file', async () => {
     const more = [...secrets, { name: 'the value of A_TOKEN', value: 'abcdefgh', remedy: 'do this' }]
     const files = [await write('a.js', 'abcdefgh abcdefgh'), await write('b.js', 'abcdefg h')]
     expect((await hashFiles(files, more, noMd5)).problems).toEqual(['a.js contains the value of A_TOKEN: do this'])
   })
 
-  it('is in no problem', async () => {
+  it('appears in no problem', async () => {
     const { problems } = await hashFiles([await write('app.js', secret + keyId)], secrets, noMd5)
     expect(problems).toHaveLength(2)
     expect(problems.join()).not.toContain(secret)
@@ -296,14 +296,14 @@ describe('problems', () => {
     },
   )
 
-  it('of what is no file any more', async () => {
+  it('of a file that became a folder', async () => {
     await mkdir(join(dir, 'folder.js'))
     expect((await hashFiles([classified('folder.js')], secrets, noMd5)).problems).toEqual([
       "folder.js can't be read (EISDIR)",
     ])
   })
 
-  it('all of them, sorted, however long each file takes', async () => {
+  it('are sorted, however long each file takes', async () => {
     const files = [
       await write('z.js', `${'a'.repeat(4 * chunk)}${secret}`),
       classified('m.js'),

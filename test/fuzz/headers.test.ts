@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
+import { DeleteObjectCommand } from '@aws-sdk/client-s3'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { errorOf } from '../../fixtures/error-of.js'
@@ -10,7 +11,8 @@ import type { Body, Bucket, ObjectParameters } from '../../src/bucket/bucket.js'
 import { headersOf } from '../../src/bucket/headers.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
 import { openBucket, type S3Connection } from '../../src/s3/objects/s3-bucket.js'
-import { problemsOfParameters } from '../../src/settings/object-parameters.js'
+import { readObjectParameters } from '../../src/settings/headers.js'
+import { SettingReader } from '../../src/settings/setting-reader.js'
 
 describe('headers', () => {
   let s3: EmbeddedS3
@@ -107,13 +109,14 @@ describe('headers', () => {
   async function checkWrite(odd: ObjectParameters, overwrites: boolean): Promise<'refused' | 'failed' | 'written'> {
     // Each file has one.
     const given = { ContentType: 'text/plain', ...odd }
-    const problems = problemsOfParameters('AWS_S3_OBJECT_PARAMETERS', given)
-    if (problems.length > 0) {
-      for (const problem of problems) expect(problem).toMatch(/^AWS_S3_OBJECT_PARAMETERS has /)
+    const read = new SettingReader({ objectParameters: given }, {})
+    readObjectParameters(read)
+    if (read.problems.length > 0) {
+      for (const problem of read.problems) expect(problem).toMatch(/^option `objectParameters\.\w+` is /)
       return 'refused'
     }
     const key = 'static/a.txt'
-    await bucket.delete([key])
+    await s3.client().send(new DeleteObjectCommand({ Bucket: bucketName, Key: key }))
     if (overwrites) await bucket.put(key, bodyOf('content'), { CacheControl: 'before' })
     const before = kept(key)
     const error = await errorOf(overwrites ? bucket.copy(key, key, given) : bucket.put(key, bodyOf('content'), given))

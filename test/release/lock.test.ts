@@ -392,6 +392,22 @@ describe('in a bucket in memory', () => {
       expect(vi.getTimerCount()).toBe(0)
     })
 
+    it('is renewed 10 seconds after it was requested, however late the answer came', async () => {
+      const { put } = bucket
+      vi.spyOn(bucket, 'put').mockImplementationOnce(async (...call) => {
+        const answer = await put(...call)
+        await new Promise((done) => setTimeout(done, 9000))
+        return answer
+      })
+      const taking = take(bucket, 'a')
+      await pass(9000)
+      const lock = await soon(taking)
+      expect(putsOf(first)).toBe(1)
+      await pass(1100)
+      expect(putsOf(first)).toBe(2)
+      await lock.letGo()
+    })
+
     it('keeps others out, however long it takes', async () => {
       const lock = await soon(take(bucket, 'a'))
       let got = false
@@ -438,7 +454,9 @@ describe('in a bucket in memory', () => {
       expect(storeTime - takenAt).toBeLessThan(26_000)
       const { message } = lock.signal.reason as Error
       expect(lock.signal.reason).toBeInstanceOf(StaticS3Error)
-      expect(message).toBe(`static-s3: ${first} could not be renewed for 25 seconds: another deploy may begin`)
+      expect(message).toBe(
+        `static-s3: ${first} could not be renewed for 25 seconds: another deploy may begin. On a slow line, lower concurrency (STATIC_S3_CONCURRENCY).`,
+      )
       expect(() => lock.check()).toThrow(message)
       await lock.letGo()
     })

@@ -198,7 +198,7 @@ describe('a HEAD that tells nothing', () => {
   it('because the object is gone: it is copied, and the upload finds out', async () => {
     await put('a', 'x')
     const survey = await takeSurvey(memory, 'static')
-    await memory.delete(['static/a'])
+    memory.objects.delete('static/a')
     expect(decided(await planOf([file('a', 'x')], { survey }))).toEqual(['a copy headers unknown'])
   })
 

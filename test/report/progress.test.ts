@@ -17,7 +17,7 @@ describe('the bar', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }))
   afterEach(() => void vi.useRealTimers())
 
-  test('says how far it is, and is gone when it is cleared', () => {
+  test('shows files and bytes, and clear removes it', () => {
     const { terminal, drawn } = screen()
     const progress = showProgress(terminal)
     vi.advanceTimersByTime(600)
@@ -28,7 +28,7 @@ describe('the bar', () => {
     expect(drawn().slice(before)).toBe('\u001b[2K\u001b[1G')
   })
 
-  test('is not drawn for an upload that is soon over', () => {
+  test('is not drawn for a short upload', () => {
     const { terminal, drawn } = screen()
     const progress = showProgress(terminal)
     vi.advanceTimersByTime(400)
@@ -49,7 +49,7 @@ describe('the bar', () => {
     expect(drawn().match(/files,/g)).toHaveLength(2)
   })
 
-  test('is drawn anew after it was cleared for a message, with what there is to do by then', () => {
+  test('is drawn again after clear, with the new totals', () => {
     const { terminal, drawn } = screen()
     const progress = showProgress(terminal)
     vi.advanceTimersByTime(1000)
@@ -61,7 +61,7 @@ describe('the bar', () => {
     expect(stripVTControlCharacters(drawn().slice(before))).toMatch(/static-s3 ━{24} 2\/6 files, 2\.00 kB of 6\.00 kB$/)
   })
 
-  test('leaves the line alone when it was never drawn, whatever is cleared', () => {
+  test('writes nothing on clear if it was never drawn', () => {
     const { terminal, drawn } = screen()
     const progress = showProgress(terminal)
     vi.advanceTimersByTime(1000)
@@ -85,9 +85,9 @@ describe('the terminal', () => {
   })
   afterEach(() => void vi.unstubAllEnvs())
 
-  test('is one where there is one', () => expect(terminalOf(terminal)).toBe(terminal))
-  test('is none where the bundler is silent', () => expect(terminalOf(undefined)).toBeUndefined())
-  test('is none in a pipe', () => expect(terminalOf({ isTTY: false } as WriteStream)).toBeUndefined())
+  test('is the stream of a terminal', () => expect(terminalOf(terminal)).toBe(terminal))
+  test('is undefined if the bundler is silent', () => expect(terminalOf(undefined)).toBeUndefined())
+  test('is undefined in a pipe', () => expect(terminalOf({ isTTY: false } as WriteStream)).toBeUndefined())
   test.each([
     ['CI', 'true'],
     ['TERM', 'dumb'],

@@ -55,7 +55,7 @@ const deploy: ReportInput = {
 
 const linesOf = (input: Partial<ReportInput>) => report({ ...nothing, ...input }, plain).split('\n')
 
-describe('the whole of it', () => {
+describe('the whole summary', () => {
   it('a deploy', () => {
     expect(report(deploy, plain)).toMatchInlineSnapshot(`
       "s3://my-bucket/static → https://cdn.example.com/static/
@@ -101,7 +101,7 @@ describe('the whole of it', () => {
     `)
   })
 
-  it('says the same in colors', () => {
+  it('has the same text in colors', () => {
     for (const dryRun of [false, true]) {
       const colored = report({ ...deploy, dryRun }, pc.createColors(true))
       // biome-ignore lint/suspicious/noControlCharactersInRegex: what colors are made of
@@ -109,7 +109,7 @@ describe('the whole of it', () => {
     }
   })
 
-  it('a deploy that had nothing to do', () => {
+  it('a deploy without changes', () => {
     const decisions = [decision('a.js', 'unchanged'), decision('b.js', 'unchanged')]
     expect(report({ ...nothing, decisions }, plain)).toMatchInlineSnapshot(`
       "s3://my-bucket/static → https://cdn.example.com/static/
@@ -153,7 +153,7 @@ describe('its parts', () => {
     expect(rows[0]?.trim().startsWith(`${label} `)).toBe(true)
   })
 
-  it('rows of nothing are not there', () => {
+  it('rows without files are left out', () => {
     const lines = linesOf({ decisions: [decision('a.js', 'new')] })
     expect(lines).toHaveLength(3)
     expect(lines.join()).not.toMatch(/unchanged|left out|updated|headers/)
@@ -179,7 +179,7 @@ describe('its parts', () => {
     expect(linesOf({ leftOut })[1]).toBe(`  left out  ${text}`)
   })
 
-  it('columns stay in line up to 999,999 files', () => {
+  it('columns are aligned up to 999,999 files', () => {
     const decisions = Array.from({ length: 12_345 }, (_, i) => decision(`f${i}`, 'new', 7)).concat(
       decision('a', 'content', 9),
     )

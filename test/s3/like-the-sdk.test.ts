@@ -5,12 +5,12 @@ import { settingsFor } from '../../fixtures/s3/connection.js'
 import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
 import { withConnection } from '../../fixtures/s3/with-connection.js'
 import type { ObjectParameters } from '../../src/bucket/bucket.js'
-import { loadSdk } from '../../src/s3/http/sdk.js'
+import { loadSdk } from '../../src/s3/aws/sdk.js'
 import { openTransport } from '../../src/s3/http/transport.js'
 import { createClient } from '../../src/s3/objects/client.js'
 import { headerNames, putObject } from '../../src/s3/objects/put-object.js'
 import { openBucket, type S3Settings } from '../../src/s3/objects/s3-bucket.js'
-import { parameterKinds } from '../../src/settings/object-parameters.js'
+import { parameterKinds } from '../../src/settings/headers.js'
 
 let server: EmbeddedS3
 let name: string

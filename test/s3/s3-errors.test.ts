@@ -9,9 +9,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { patient } from '../../fixtures/s3/connection.js'
 import { type EmbeddedS3, s3Servers, startEmbedded, type TestS3 } from '../../fixtures/s3/index.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
+import { findRegion } from '../../src/s3/aws/region.js'
 import { explain } from '../../src/s3/errors/explain.js'
 import type { ExplainContext, Request } from '../../src/s3/errors/request.js'
-import { findRegion } from '../../src/s3/http/region.js'
 import { openBucket, type S3Settings } from '../../src/s3/objects/s3-bucket.js'
 
 /** Everything of an error that a bundler, a logger or Node itself might print. */
@@ -89,12 +89,6 @@ const table: [name: string, error: Error, Partial<ExplainContext>, parts: string
     s3Error('AccessDenied', { status: 403 }),
     { request: { verb: 'COPY', from: 'static/a', key: 'static/a', parameters: {} } },
     ['new headers for static/a in s3://my-bucket', 's3:GetObject and s3:PutObject on arn:aws:s3:::my-bucket/static/*'],
-  ],
-  [
-    'AccessDenied on DELETE',
-    s3Error('AccessDenied', { status: 403 }),
-    { request: { verb: 'DELETE', keys: ['static/a', 'static/b'] } },
-    ['DELETE 2 objects in s3://my-bucket', 's3:DeleteObject on arn:aws:s3:::my-bucket/static/*'],
   ],
   [
     'AccessDenied with an ACL',
@@ -287,7 +281,7 @@ const table: [name: string, error: Error, Partial<ExplainContext>, parts: string
     'RequestTimeout',
     s3Error('RequestTimeout'),
     { attempts: 5 },
-    ['did not answer in time, after 5 attempts', 'slow line'],
+    ['the upload was too slow', 'after 5 attempts', 'On a slow line, lower concurrency (STATIC_S3_CONCURRENCY).'],
   ],
   [
     'no credentials',

@@ -33,7 +33,7 @@ const github = {
   GITHUB_SHA: sha,
 }
 
-describe('who', () => {
+describe('the name of the deployer', () => {
   it.each<[where: string, shell: Record<string, string>, by: string]>([
     ['on a laptop', {}, here],
     ['in GitHub Actions', github, 'https://github.com/acme/site/actions/runs/42'],
@@ -51,17 +51,17 @@ describe('who', () => {
     expect(await whoDeploys('vite 8.0.0', shell)).toMatchObject({ by, bundler: 'vite 8.0.0' })
   })
 
-  it('has an id of its own for each deploy', async () => {
+  it('each deploy has its own id', async () => {
     const [one, other] = [await whoDeploys('vite', {}), await whoDeploys('vite', {})]
     expect(one.id).toMatch(/^[0-9a-f-]{36}$/)
     expect(one.id).not.toBe(other.id)
   })
 })
 
-describe('from which commit', () => {
+describe('the commit', () => {
   const commitOf = async (shell: Record<string, string> = {}) => (await whoDeploys('vite', shell)).commit
 
-  it('is what git says, below the repository too, whatever the variables say', async () => {
+  it('comes from git, in subfolders too, even if variables name another', async () => {
     git('init', '--quiet')
     git('commit', '--quiet', '--allow-empty', '--message', 'first')
     const head = git('rev-parse', 'HEAD')
@@ -78,14 +78,14 @@ describe('from which commit', () => {
     },
   )
 
-  it('is a variable where there is no git', async () => {
+  it('comes from a variable without git', async () => {
     vi.stubEnv('PATH', dir)
     expect(() => git('--version')).toThrow('ENOENT')
     expect(await commitOf({ GITHUB_SHA: sha })).toBe(sha)
     expect(await commitOf()).toBeUndefined()
   })
 
-  it('is none in a repository without a commit, and nowhere', async () => {
+  it('is undefined in an empty repository, and without one', async () => {
     expect(await commitOf()).toBeUndefined()
     git('init', '--quiet')
     expect(await commitOf()).toBeUndefined()

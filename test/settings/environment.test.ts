@@ -74,7 +74,7 @@ describe('.env files', () => {
   })
   // biome-ignore-end lint/suspicious/noTemplateCurlyInString: dotenv's syntax, not JavaScript's
 
-  it('are what Vite makes of them', async () => {
+  it('have the values that Vite gives them', async () => {
     const { all, files } = await read(
       {
         '.env': 'Z_SITE=example.com\nA_URL=https://$Z_SITE/$M_DIR\nM_DIR=static\nQUOTED="a $M_DIR"\nPRICE=\\$5',
@@ -105,7 +105,7 @@ describe('the shell', () => {
     expect((await read(files, shell === undefined ? {} : { NAME: shell })).all.NAME).toBe(is)
   })
 
-  it('is kept apart from the files: each has its own', async () => {
+  it('is separate from the files', async () => {
     const shell = { ONLY_SHELL: 's', BOTH: 'shell' }
     const environment = await read({ '.env': 'ONLY_FILE=f\nBOTH=file' }, shell)
     expect(environment).toEqual({
@@ -115,7 +115,7 @@ describe('the shell', () => {
     })
   })
 
-  it('is left as it is', async () => {
+  it('does not change', async () => {
     const shell = Object.freeze({ BOTH: 'shell' })
     const before = { ...process.env }
     await read({ '.env': 'STATIC_S3_TEST=leaked\nBOTH=file' }, shell)
@@ -135,7 +135,7 @@ describe('nothing to read', () => {
     expect(readEnvironment('production', join(dir, 'missing'), shell)).toEqual({ shell, files: {}, all: shell })
   })
 
-  it('false for a folder, although files are in the working directory', async () => {
+  it('false instead of a folder, even if the working directory has files', async () => {
     await writeFile(join(dir, '.env'), 'A=file')
     const cwd = process.cwd
     process.cwd = () => dir
@@ -161,7 +161,7 @@ describe('secrets of .env files', () => {
   const found = (files: Variables, shell: Variables = {}, allowed: string[] = [], exposed: string[] = []) =>
     secretVariables({ shell, files, all: { ...files, ...shell } }, allowed, exposed)
 
-  it('not those that begin as the bundler was told to expose', () => {
+  it('exclude those with a prefix that the bundler publishes', () => {
     const files = { APP_TOKEN: long, WEB_TOKEN: `${long}-2` }
     expect(found(files, {}, [], ['APP_'])).toEqual([{ name: 'WEB_TOKEN', value: `${long}-2` }])
     // Vite refuses an empty prefix; everything isn't meant.
@@ -214,7 +214,7 @@ describe('secrets of .env files', () => {
     expect(found({ [name]: long })).toEqual([])
   })
 
-  it('one that has such a prefix only inside its name is one', () => {
+  it('include one with such a prefix inside its name', () => {
     expect(found({ MY_VITE_TOKEN: long, REPUBLIC_TOKEN: long }).map(({ name }) => name)).toEqual([
       'MY_VITE_TOKEN',
       'REPUBLIC_TOKEN',
@@ -248,11 +248,11 @@ describe('secrets of .env files', () => {
     expect(found({ APP_SECRET: value })).toHaveLength(counts ? 1 : 0)
   })
 
-  it('may be allowed by name', () => {
+  it('exclude those allowed by name', () => {
     expect(found({ A_TOKEN: long, B_TOKEN: long }, {}, ['A_TOKEN']).map(({ name }) => name)).toEqual(['B_TOKEN'])
   })
 
-  it("count with the shell's value too, and the shell's others don't", () => {
+  it("have the shell's value too, but the shell's other variables are ignored", () => {
     const shell = { A_TOKEN: 'from-the-shell', B_TOKEN: 'from-the-shell', OTHER_TOKEN: 'not-looked-at' }
     expect(found({ A_TOKEN: long, B_TOKEN: '' }, shell)).toEqual([
       { name: 'A_TOKEN', value: long },
@@ -262,7 +262,7 @@ describe('secrets of .env files', () => {
     expect(found({ A_TOKEN: long }, { A_TOKEN: long })).toHaveLength(1)
   })
 
-  it('of several lines are told by their longest line, however the lines end', async () => {
+  it('of several lines are reduced to their longest line, however the lines end', async () => {
     const line = 'MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDAbCdEfGhIjKlM'
     const lines = ['-----BEGIN PRIVATE KEY-----', line, 'AbCd==', '-----END PRIVATE KEY-----']
     for (const text of [`"${lines.join('\\n')}"`, `'${lines.join('\\n')}'`, `"${lines.join('\n')}"`]) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { encodePath, type Place, publicUrlOf, usesPathStyle } from '../../src/urls/public-url.js'
+import { type BucketAddress, encodePath, publicUrlOf, usesPathStyle } from '../../src/urls/public-url.js'
 
-const aws: Place = {
+const aws: BucketAddress = {
   bucket: 'my-bucket',
   location: 'static',
   region: 'eu-central-1',
@@ -12,7 +12,7 @@ const aws: Place = {
 }
 
 describe('publicUrlOf', () => {
-  it.each<[what: string, place: Partial<Place>, url: string]>([
+  it.each<[what: string, place: Partial<BucketAddress>, url: string]>([
     ['AWS', {}, 'https://my-bucket.s3.eu-central-1.amazonaws.com/static/'],
     ['AWS, us-east-1', { region: 'us-east-1' }, 'https://my-bucket.s3.us-east-1.amazonaws.com/static/'],
     ['AWS, virtual', { addressingStyle: 'virtual' }, 'https://my-bucket.s3.eu-central-1.amazonaws.com/static/'],
@@ -115,7 +115,7 @@ describe('publicUrlOf', () => {
 
 describe('usesPathStyle', () => {
   const endpoint = 'https://s3.example.com'
-  it.each<[bucket: string, endpoint: string | undefined, style: Place['addressingStyle'], path: boolean]>([
+  it.each<[bucket: string, endpoint: string | undefined, style: BucketAddress['addressingStyle'], path: boolean]>([
     ['my-bucket', undefined, 'auto', false],
     ['my.bucket', undefined, 'auto', true],
     ['my-bucket', endpoint, 'auto', true],

@@ -40,7 +40,7 @@ const messageOf = (promise: Promise<unknown>): Promise<string> =>
   )
 
 describe('defaults', () => {
-  it('needs nothing but a bucket', async () => {
+  it('only the bucket is required', async () => {
     expect(await resolve()).toEqual({
       bucket: 'my-bucket',
       location: 'static',
@@ -133,9 +133,9 @@ describe('the environment', () => {
     expect(await resolve({ shell: { [variable]: value } })).toEqual(await resolve())
   })
 
-  it('says that AWS_IS_GZIPPED does nothing yet', async () => {
+  it('AWS_IS_GZIPPED gives a warning', async () => {
     expect((await resolve({ shell: { AWS_IS_GZIPPED: 'True' } })).warnings).toEqual([
-      'AWS_IS_GZIPPED is not supported yet: files go up as the build made them',
+      'AWS_IS_GZIPPED is not supported yet: files are uploaded as the build made them',
     ])
   })
 })
@@ -174,16 +174,16 @@ describe('an option beats the environment', () => {
     expect((await resolve({ options: { [option]: value }, shell: { [variable]: other } }))[setting]).toEqual(is)
   })
 
-  it('STATIC_S3_CONCURRENCY is read where the option is not set', async () => {
+  it('STATIC_S3_CONCURRENCY is read if the option is not set', async () => {
     expect(await resolve({ shell: { STATIC_S3_CONCURRENCY: '16' } })).toMatchObject({ concurrency: 16 })
     for (const value of ['0', '257', '1.5', '0x10', 'many']) {
       expect(await messageOf(resolve({ shell: { STATIC_S3_CONCURRENCY: value } }))).toContain(
-        `STATIC_S3_CONCURRENCY has to be a whole number from 1 to 256, and is "${value}"`,
+        `STATIC_S3_CONCURRENCY is "${value}": use a whole number from 1 to 256.`,
       )
     }
   })
 
-  it('undefined and null are as good as left out', async () => {
+  it('undefined and null mean not set', async () => {
     const shell = { AWS_LOCATION: 'from-env', AWS_S3_REGION_NAME: 'eu-west-1' }
     const settings = await resolve({ options: { location: undefined, region: null, rules: null }, shell })
     expect(settings).toMatchObject({ location: 'from-env', region: 'eu-west-1', rules: [] })
@@ -264,13 +264,13 @@ describe('other options', () => {
     expect((await resolve({ options: { [option]: value } }))[setting]).toStrictEqual(is)
   })
 
-  it('acl goes over objectParameters', async () => {
+  it('acl beats objectParameters', async () => {
     const options = { acl: 'private', objectParameters: { ACL: 'public-read' } }
     expect((await resolve({ options })).objectParameters).toEqual({ ACL: 'private' })
   })
 })
 
-describe('whether it is on', () => {
+describe('on or off', () => {
   const decide = (given: Given) =>
     resolveSettings(input({ ...given, options: { bucket: 'my-bucket', ...given.options } }))
 
@@ -295,7 +295,7 @@ describe('whether it is on', () => {
     [{ enabled: 'yes' }, undefined, true, ''],
     [{ enabled: false }, '1', false, 'option `enabled` is false'],
     [{ enabled: () => true }, '0', true, ''],
-    [{ enabled: () => false }, '1', false, 'option `enabled` answered false'],
+    [{ enabled: () => false }, '1', false, 'option `enabled` returned false'],
   ])('%o and USE_S3=%s', async (options, USE_S3, on, because) => {
     const decided = await decide({ options, shell: { USE_S3 } })
     expect(decided).toMatchObject(on ? { on } : { on, because })
@@ -312,14 +312,14 @@ describe('whether it is on', () => {
     expect(await decide({ shell: { USE_S3: '1' }, build })).toEqual({ on: false, because })
   })
 
-  it('hands a function the environment, .env files included, and the mode', async () => {
+  it('a function gets the environment, .env files included, and the mode', async () => {
     const enabled = (environment: Variables, mode: string) => environment.DEPLOY === 'yes' && mode === 'staging'
     const given = { options: { enabled }, files: { DEPLOY: 'yes' } }
     expect((await decide({ ...given, build: { mode: 'staging' } })).on).toBe(true)
     expect((await decide(given)).on).toBe(false)
   })
 
-  it('looks at nothing else where it is off', async () => {
+  it('no other setting is checked if it is off', async () => {
     const findRegion = () => Promise.reject(new Error('asked'))
     const wrong = input({ shell: { AWS_S3_OBJECT_PARAMETERS: '{', AWS_LOCATION: '..', AWS_ACCESS_KEY_ID: 'half' } })
     expect(await resolveSettings({ ...wrong, findRegion })).toEqual({ on: false, because: 'USE_S3 is not set' })
@@ -329,21 +329,21 @@ describe('whether it is on', () => {
     [
       'a word that is neither yes nor no',
       { shell: { USE_S3: 'maybe' } },
-      'USE_S3 has to be one of 1, true, yes, on, 0, false, no, off, and is "maybe"',
+      'USE_S3 is "maybe": use one of 1, true, yes, on, 0, false, no, off.',
     ],
-    ['a number', { options: { enabled: 2 } }, 'option `enabled` has to be one of'],
+    ['a number', { options: { enabled: 2 } }, 'option `enabled` is 2: use one of'],
     [
       "a function's answer",
       { options: { enabled: () => 'yes' } },
-      'option `enabled`\'s answer has to be true or false, and is "yes"',
+      'option `enabled` returned "yes": return true or false.',
     ],
-    ['a promise', { options: { enabled: async () => true } }, "option `enabled`'s answer has to be true or false"],
-    ['an unknown option, also where it is off', { options: { buckett: 'x' } }, 'unknown option `buckett`'],
+    ['a promise', { options: { enabled: async () => true } }, 'option `enabled` returned {}: return true or false.'],
+    ['an unknown option, also where it is off', { options: { buckett: 'x' } }, 'option `buckett` is unknown'],
   ])('refuses %s', async (_what, given, problem) => {
     expect(await messageOf(decide(given))).toContain(`static-s3: a setting is wrong\n  - ${problem}`)
   })
 
-  it('takes null for no options', async () => {
+  it('null means no options', async () => {
     const given = { ...input({}), options: null as unknown as Options }
     expect(await resolveSettings(given)).toEqual({ on: false, because: 'USE_S3 is not set' })
   })
@@ -358,15 +358,15 @@ describe('booleans', () => {
     expect((await resolve({ options: { fileOverwrite: text } })).fileOverwrite).toBe(means)
   })
 
-  it.each(['2', 'y', 'enabled', 'none', '[]'])('%j is neither', async (text) => {
+  it.each(['2', 'y', 'enabled', 'none', '[]'])('%j is refused', async (text) => {
     expect(await messageOf(resolveEnv({ AWS_S3_FILE_OVERWRITE: text }))).toBe(
-      `static-s3: a setting is wrong\n  - AWS_S3_FILE_OVERWRITE has to be one of 1, true, yes, on, 0, false, no, off, and is ${JSON.stringify(text)}`,
+      `static-s3: a setting is wrong\n  - AWS_S3_FILE_OVERWRITE is ${JSON.stringify(text)}: use one of 1, true, yes, on, 0, false, no, off.`,
     )
   })
 })
 
 describe('problems', () => {
-  it('are reported all at once', async () => {
+  it('are reported together', async () => {
     const message = await messageOf(
       resolve({
         options: { bucket: 'My_Bucket', regoin: 'eu-west-1', concurrency: 0, include: [1] },
@@ -376,29 +376,29 @@ describe('problems', () => {
     expect(message).toBe(
       [
         'static-s3: 7 settings are wrong',
-        '  - unknown option `regoin`: did you mean `region`?',
-        '  - option `bucket` has to be 3 to 63 lower-case letters, digits, single dots and hyphens, and no IP address, and is "My_Bucket"',
-        '  - AWS_LOCATION must not have `..`, `.` or an empty part in it, encoded or not: it would lead out of itself, and is "../up"',
-        '  - AWS_S3_OBJECT_PARAMETERS has to be a JSON object such as {"StorageClass": "STANDARD_IA"}',
-        '  - option `include` has to be a glob or a list of globs, none with a `!` before it, and is [1]',
-        '  - option `concurrency` has to be a whole number from 1 to 256, and is 0',
-        '  - AWS_QUERYSTRING_AUTH has to be off: signed URLs expire, and files that are cached for a year outlive them, and is "True"',
+        '  - option `regoin` is unknown: did you mean `region`?',
+        '  - option `bucket` is "My_Bucket": use 3 to 63 lower-case letters, digits, single dots and hyphens, and no IP address.',
+        '  - AWS_LOCATION is "../up": remove empty, "." and ".." parts.',
+        '  - AWS_S3_OBJECT_PARAMETERS is no JSON object: use one such as {"StorageClass": "STANDARD_IA"}.',
+        '  - option `include` is [1]: use a glob or a list of globs, none with a `!` before it.',
+        '  - option `concurrency` is 0: use a whole number from 1 to 256.',
+        '  - AWS_QUERYSTRING_AUTH is "True": turn it off, because signed URLs expire before files that are cached for a year.',
       ].join('\n'),
     )
   })
 
-  it('name a missing bucket once, with both ways to name it', async () => {
+  it('name a missing bucket once, with both settings', async () => {
     for (const shell of [{}, { AWS_STORAGE_BUCKET_NAME: '' }, { AWS_STORAGE_BUCKET_NAME: '  ' }]) {
       expect(await messageOf(resolveSettings(input({ options: { enabled: true }, shell })))).toBe(
-        'static-s3: a setting is wrong\n  - no bucket is named: set AWS_STORAGE_BUCKET_NAME, or the option `bucket`',
+        "static-s3: a setting is wrong\n  - AWS_STORAGE_BUCKET_NAME is not set: set it, or the option `bucket`, to the bucket's name.",
       )
     }
     expect(await messageOf(resolveSettings(input({ options: { enabled: true, bucket: 5 } })))).toBe(
-      'static-s3: a setting is wrong\n  - option `bucket` has to be a string, and is 5',
+      'static-s3: a setting is wrong\n  - option `bucket` is 5: use a string.',
     )
   })
 
-  it('has the message for a stack, so that no bundler prints ours', async () => {
+  it('have the message as their stack, because bundlers print the stack', async () => {
     const error = await resolve({ options: { concurrency: 0 } }).catch((reason: Error) => reason)
     expect((error as Error).stack).toBe((error as Error).message)
   })
@@ -410,100 +410,76 @@ describe('problems', () => {
     ['sourcemaps', ': did you mean `sourceMaps`?'],
     ['sourcemap', ': did you mean `sourceMaps`?'],
     ['cachecontrol', ': did you mean `cacheControl`?'],
-    ['drrr', ': known are enabled, bucket, location, '],
-    ['accessKeyId', ': known are enabled, '],
-    ['toString', ': known are enabled, '],
+    ['drrr', ': use one of enabled, bucket, location, '],
+    ['accessKeyId', ': use one of enabled, '],
+    ['toString', ': use one of enabled, '],
   ])('an unknown option: %s', async (option, suggestion) => {
     expect(await messageOf(resolve({ options: { [option]: 'x' } }))).toContain(
-      `static-s3: a setting is wrong\n  - unknown option \`${option}\`${suggestion}`,
+      `static-s3: a setting is wrong\n  - option \`${option}\` is unknown${suggestion}`,
     )
   })
 
   it.each<[option: keyof Options, value: unknown, problem: string]>([
-    ['location', 5, 'option `location` has to be a string, and is 5'],
-    ['region', ['eu-west-1'], 'option `region` has to be a string, and is ["eu-west-1"]'],
-    ['customDomain', {}, 'option `customDomain` has to be a string, and is {}'],
-    ['endpoint', true, 'option `endpoint` has to be a string, and is true'],
-    ['addressingStyle', 'host', 'option `addressingStyle` has to be one of "auto", "path", "virtual", and is "host"'],
-    ['acl', 'public', 'option `acl` has to be one of private, public-read, '],
-    ['sourceMaps', true, 'option `sourceMaps` has to be one of "exclude", "public", and is true'],
-    ['rewrite', true, 'option `rewrite` has to be one of "urls", "base", false, and is true'],
-    ['onError', 'ignore', 'option `onError` has to be one of "fail", "warn", and is "ignore"'],
-    ['concurrency', '8', 'option `concurrency` has to be a whole number from 1 to 256, and is "8"'],
-    ['concurrency', 1.5, 'option `concurrency` has to be a whole number from 1 to 256, and is 1.5'],
-    ['concurrency', 257, 'option `concurrency` has to be a whole number from 1 to 256, and is 257'],
-    ['concurrency', Number.NaN, 'option `concurrency` has to be a whole number from 1 to 256, and is '],
-    ['lockTimeout', -1, 'option `lockTimeout` has to be a whole number from 0 to 86400, and is -1'],
-    ['lockTimeout', 86_401, 'option `lockTimeout` has to be a whole number from 0 to 86400, and is 86401'],
-    ['lockTimeout', '30', 'option `lockTimeout` has to be a whole number from 0 to 86400, and is "30"'],
-    ['force', 'sure', 'option `force` has to be one of 1, true, yes, on, 0, false, no, off, and is "sure"'],
-    ['exclude', /x/, 'option `exclude` has to be a glob or a list of globs'],
-    ['exclude', '', 'option `exclude` has to be a glob or a list of globs, none with a `!` before it, and is ""'],
+    ['location', 5, 'option `location` is 5: use a string.'],
+    ['region', ['eu-west-1'], 'option `region` is ["eu-west-1"]: use a string.'],
+    ['customDomain', {}, 'option `customDomain` is {}: use a string.'],
+    ['endpoint', true, 'option `endpoint` is true: use a string.'],
+    ['addressingStyle', 'host', 'option `addressingStyle` is "host": use one of "auto", "path", "virtual".'],
+    ['acl', 'public', 'option `acl` is "public": use one of private, public-read, '],
+    ['sourceMaps', true, 'option `sourceMaps` is true: use one of "exclude", "public".'],
+    ['rewrite', true, 'option `rewrite` is true: use one of "urls", "base", false.'],
+    ['onError', 'ignore', 'option `onError` is "ignore": use one of "fail", "warn".'],
+    ['concurrency', '8', 'option `concurrency` is "8": use a whole number from 1 to 256.'],
+    ['concurrency', 1.5, 'option `concurrency` is 1.5: use a whole number from 1 to 256.'],
+    ['concurrency', 257, 'option `concurrency` is 257: use a whole number from 1 to 256.'],
+    ['concurrency', Number.NaN, 'option `concurrency` is null: use a whole number from 1 to 256.'],
+    ['lockTimeout', -1, 'option `lockTimeout` is -1: use a whole number from 0 to 86400.'],
+    ['lockTimeout', 86_401, 'option `lockTimeout` is 86401: use a whole number from 0 to 86400.'],
+    ['lockTimeout', '30', 'option `lockTimeout` is "30": use a whole number from 0 to 86400.'],
+    ['force', 'sure', 'option `force` is "sure": use one of 1, true, yes, on, 0, false, no, off.'],
+    ['exclude', /x/, 'option `exclude` is {}: use a glob or a list of globs'],
+    ['exclude', '', 'option `exclude` is "": use a glob or a list of globs, none with a `!` before it.'],
     [
       'include',
       () => true,
-      'option `include` has to be a glob or a list of globs, none with a `!` before it, and is a function',
+      'option `include` is a function: use a glob or a list of globs, none with a `!` before it.',
     ],
-    ['cacheControl', 'max-age=60', 'option `cacheControl` has to be { fingerprinted, other }, and is "max-age=60"'],
-    ['cacheControl', { others: 'x' }, 'option `cacheControl` has an unknown `others`: did you mean `other`?'],
-    [
-      'cacheControl',
-      { other: 60 },
-      'option `cacheControl.other` has to be a string of printable ASCII characters, and is 60',
-    ],
-    ['cacheControl', { other: 'a\r\nX-Evil: b' }, 'option `cacheControl.other` '],
-    ['rules', { match: '*' }, 'option `rules` has to be a list of rules such as'],
-    ['rules', [{ cacheControl: 'x' }], 'option `rules[0]` needs `match`, a glob or a list of globs'],
-    ['rules', [{ match: [] }], 'option `rules[0]` needs `match`, a glob or a list of globs'],
-    ['rules', [null], 'option `rules[0]` has to be an object'],
-    ['rules', ['*.js'], 'option `rules[0]` has to be an object'],
+    ['cacheControl', 'max-age=60', 'option `cacheControl` is "max-age=60": use { fingerprinted, other }.'],
+    ['cacheControl', { others: 'x' }, 'option `cacheControl.others` is unknown: did you mean `other`?'],
+    ['cacheControl', { other: 60 }, 'option `cacheControl.other` is 60: use a string of printable ASCII characters.'],
+    ['cacheControl', { other: 'a\r\nX-Evil: b' }, 'option `cacheControl.other` is "a\\r\\nX-Evil: b": use a string'],
+    ['rules', { match: '*' }, 'option `rules` is {"match":"*"}: use a list of rules such as'],
+    ['rules', [{ cacheControl: 'x' }], 'option `rules[0].match` is undefined: use a glob or a list of globs'],
+    ['rules', [{ match: [] }], 'option `rules[0].match` is []: use a glob or a list of globs'],
+    ['rules', [null], 'option `rules[0]` is null: use an object'],
+    ['rules', ['*.js'], 'option `rules[0]` is "*.js": use an object'],
     [
       'rules',
       [{ match: '*' }, { match: '*', cachecontrol: 'x' }],
-      'option `rules[1]` has an unknown `cachecontrol`: did you mean `cacheControl`?',
+      'option `rules[1].cachecontrol` is unknown: did you mean `cacheControl`?',
     ],
-    ['rules', [{ match: '*', constructor: 'x' }], 'option `rules[0]` has an unknown `constructor`'],
-    ['rules', [{ match: '*', metadata: { a: 1 } }], 'option `rules[0]` has a wrong '],
-    ['rules', [{ match: '*', expires: 'soon' }], 'option `rules[0]` has a wrong '],
-    ['rules', [{ match: '*', acl: 'public' }], 'option `rules[0]` has a wrong '],
-    ['objectParameters', 'x', 'option `objectParameters` has to be a JSON object such as'],
-    ['objectParameters', [], 'option `objectParameters` has to be a JSON object such as'],
+    ['rules', [{ match: '*', constructor: 'x' }], 'option `rules[0].constructor` is unknown'],
+    ['rules', [{ match: '*', metadata: { a: 1 } }], 'option `rules[0].metadata` is {"a":1}: use an object'],
+    ['rules', [{ match: '*', expires: 'soon' }], 'option `rules[0].expires` is "soon": use a date'],
+    ['rules', [{ match: '*', acl: 'public' }], 'option `rules[0].acl` is "public": use one of'],
+    ['objectParameters', 'x', 'option `objectParameters` is no JSON object: use one such as'],
+    ['objectParameters', [], 'option `objectParameters` is no JSON object: use one such as'],
     [
       'objectParameters',
       { Body: 'x' },
-      'option `objectParameters` has Body, which is not a PutObject parameter for many files: leave it out',
+      'option `objectParameters.Body` is no PutObject parameter for many files: remove it.',
     ],
-    [
-      'objectParameters',
-      { cacheControl: 'x' },
-      'option `objectParameters` has cacheControl, which is not a PutObject parameter',
-    ],
-    [
-      'objectParameters',
-      { constructor: 'x' },
-      'option `objectParameters` has constructor, which is not a PutObject parameter',
-    ],
+    ['objectParameters', { cacheControl: 'x' }, 'option `objectParameters.cacheControl` is no PutObject parameter'],
+    ['objectParameters', { constructor: 'x' }, 'option `objectParameters.constructor` is no PutObject parameter'],
     [
       'objectParameters',
       { BucketKeyEnabled: 'yes' },
-      'option `objectParameters` has a wrong BucketKeyEnabled: it has to be true or false, and is "yes"',
+      'option `objectParameters.BucketKeyEnabled` is "yes": use true or false.',
     ],
-    [
-      'objectParameters',
-      { Expires: 'soon' },
-      'option `objectParameters` has a wrong Expires: it has to be a date such as',
-    ],
-    [
-      'objectParameters',
-      { Expires: null },
-      'option `objectParameters` has a wrong Expires: it has to be a date such as',
-    ],
-    [
-      'objectParameters',
-      { StorageClass: 'A\nB' },
-      'option `objectParameters` has a wrong StorageClass: it has to be a string',
-    ],
-    ['objectParameters', { ACL: 'public' }, 'option `objectParameters` has a wrong ACL'],
+    ['objectParameters', { Expires: 'soon' }, 'option `objectParameters.Expires` is "soon": use a date such as'],
+    ['objectParameters', { Expires: null }, 'option `objectParameters.Expires` is null: use a date such as'],
+    ['objectParameters', { StorageClass: 'A\nB' }, 'option `objectParameters.StorageClass` is "A\\nB": use a string'],
+    ['objectParameters', { ACL: 'public' }, 'option `objectParameters.ACL` is "public": use one of'],
   ])('%s: %j', async (option, value, problem) => {
     const message = await messageOf(resolve({ options: { [option]: value } }))
     expect(message).toContain('static-s3: a setting is wrong\n')
@@ -514,40 +490,32 @@ describe('problems', () => {
     [
       'AWS_S3_OBJECT_PARAMETERS',
       "{'CacheControl': 'max-age=86400'}",
-      'has to be a JSON object such as {"StorageClass": "STANDARD_IA"}',
+      ' is no JSON object: use one such as {"StorageClass": "STANDARD_IA"}.',
     ],
-    ['AWS_S3_OBJECT_PARAMETERS', 'null', 'has to be a JSON object such as {"StorageClass": "STANDARD_IA"}'],
-    ['AWS_S3_OBJECT_PARAMETERS', '["a"]', 'has to be a JSON object such as'],
-    [
-      'AWS_S3_OBJECT_PARAMETERS',
-      '{"Key": "x"}',
-      'has Key, which is not a PutObject parameter for many files: leave it out',
-    ],
-    ['AWS_S3_URL_PROTOCOL', 'ftp:', 'has to be "https:" or "http:", and is "ftp:"'],
-    ['AWS_S3_ADDRESSING_STYLE', 'dns', 'has to be one of "auto", "path", "virtual", and is "dns"'],
-    ['AWS_DEFAULT_ACL', 'none', 'has to be one of private, public-read, '],
+    ['AWS_S3_OBJECT_PARAMETERS', 'null', ' is no JSON object: use one such as {"StorageClass": "STANDARD_IA"}.'],
+    ['AWS_S3_OBJECT_PARAMETERS', '["a"]', ' is no JSON object: use one such as'],
+    ['AWS_S3_OBJECT_PARAMETERS', '{"Key": "x"}', '.Key is no PutObject parameter for many files: remove it.'],
+    ['AWS_S3_URL_PROTOCOL', 'ftp:', ' is "ftp:": use "https:" or "http:".'],
+    ['AWS_S3_ADDRESSING_STYLE', 'dns', ' is "dns": use one of "auto", "path", "virtual".'],
+    ['AWS_DEFAULT_ACL', 'none', ' is "none": use one of private, public-read, '],
     [
       'AWS_QUERYSTRING_AUTH',
       'True',
-      'has to be off: signed URLs expire, and files that are cached for a year outlive them, and is "True"',
+      ' is "True": turn it off, because signed URLs expire before files that are cached for a year.',
     ],
-    ['AWS_QUERYSTRING_AUTH', '1', 'has to be off'],
-    ['AWS_QUERYSTRING_AUTH', 'maybe', 'has to be one of 1, true, yes, on, 0, false, no, off, and is "maybe"'],
-    [
-      'AWS_S3_SIGNATURE_VERSION',
-      's3',
-      'has to be "s3v4", the only signature that S3 still takes everywhere, and is "s3"',
-    ],
-    ['AWS_S3_VERIFY', 'False', 'has to be on: TLS is always verified'],
+    ['AWS_QUERYSTRING_AUTH', '1', ' is "1": turn it off'],
+    ['AWS_QUERYSTRING_AUTH', 'maybe', ' is "maybe": use one of 1, true, yes, on, 0, false, no, off.'],
+    ['AWS_S3_SIGNATURE_VERSION', 's3', ' is "s3": use "s3v4", the only signature that S3 accepts everywhere.'],
+    ['AWS_S3_VERIFY', 'False', ' is "False": turn it on, because TLS is always verified'],
     [
       'AWS_S3_VERIFY',
       '/etc/ca.pem',
-      'has to be on: TLS is always verified (NODE_EXTRA_CA_CERTS=file.pem adds a certificate authority)',
+      ' is "/etc/ca.pem": turn it on, because TLS is always verified (NODE_EXTRA_CA_CERTS=file.pem adds a certificate authority).',
     ],
   ])('%s=%s', async (variable, value, problem) => {
     const message = await messageOf(resolveEnv({ [variable]: value }))
     expect(message).toContain('static-s3: a setting is wrong\n')
-    expect(message).toContain(`  - ${variable} ${problem}`)
+    expect(message).toContain(`  - ${variable}${problem}`)
   })
 })
 
@@ -574,41 +542,42 @@ describe('location', () => {
   })
 
   it.each<[given: string, problem: string]>([
-    ['..', 'must not have `..`'],
-    ['../static', 'must not have `..`'],
-    ['static/../..', 'must not have `..`'],
-    ['static/..', 'must not have `..`'],
-    ['.', 'must not have `..`'],
-    ['a/./b', 'must not have `..`'],
-    ['a//b', 'must not have `..`'],
-    ['%2e%2e', 'must not have `..`'],
-    ['a/%2E%2e/b', 'must not have `..`'],
-    ['a/.%2e', 'must not have `..`'],
-    ['a/%2e', 'must not have `..`'],
-    ['https://cdn.example.com/static', 'has to be a folder in the bucket, not a URL'],
-    ['s3://bucket/static', 'has to be a folder in the bucket, not a URL'],
-    ['C:\\static', 'has to be a folder in the bucket, not a URL'],
-    ['a\\b', 'has to be letters, digits and - _ . ~ /'],
-    ['a\nb', 'has to be letters, digits and - _ . ~ /'],
-    ['a\u0000b', 'has to be letters, digits and - _ . ~ /'],
-    ['my files', 'has to be letters, digits and - _ . ~ /'],
-    ['größe', 'has to be letters, digits and - _ . ~ /'],
-    ['a%20b', 'has to be letters, digits and - _ . ~ /'],
-    ['a+b', 'has to be letters, digits and - _ . ~ /'],
-    ['a#b?c', 'has to be letters, digits and - _ . ~ /'],
-    ['a/%252e%252e/b', 'has to be letters, digits and - _ . ~ /'],
-    ['..\\admin', 'has to be letters, digits and - _ . ~ /'],
-    ['a/..\\..', 'has to be letters, digits and - _ . ~ /'],
-    ['..%2fadmin', 'has to be letters, digits and - _ . ~ /'],
-    ['..%5cadmin', 'has to be letters, digits and - _ . ~ /'],
-    ['static/../.static-s3', 'must not have `..`'],
-    ['./.static-s3', 'must not have `..`'],
-    ['//other-host/static/..', 'must not have `..`'],
-    ['.static-s3', 'must not begin with .static-s3, where the records are'],
-    ['/.static-s3/static', 'must not begin with .static-s3, where the records are'],
+    ['..', 'remove empty, "." and ".." parts.'],
+    ['../static', 'remove empty, "." and ".." parts.'],
+    ['static/../..', 'remove empty, "." and ".." parts.'],
+    ['static/..', 'remove empty, "." and ".." parts.'],
+    ['.', 'remove empty, "." and ".." parts.'],
+    ['a/./b', 'remove empty, "." and ".." parts.'],
+    ['a//b', 'remove empty, "." and ".." parts.'],
+    ['%2e%2e', 'remove empty, "." and ".." parts.'],
+    ['a/%2E%2e/b', 'remove empty, "." and ".." parts.'],
+    ['a/.%2e', 'remove empty, "." and ".." parts.'],
+    ['a/%2e', 'remove empty, "." and ".." parts.'],
+    ['https://cdn.example.com/static', 'use a folder in the bucket, not a URL.'],
+    ['s3://bucket/static', 'use a folder in the bucket, not a URL.'],
+    ['C:\\static', 'use a folder in the bucket, not a URL.'],
+    ['a\\b', 'use letters, digits and - _ . ~ /.'],
+    ['a\nb', 'use letters, digits and - _ . ~ /.'],
+    ['a\u0000b', 'use letters, digits and - _ . ~ /.'],
+    ['my files', 'use letters, digits and - _ . ~ /.'],
+    ['größe', 'use letters, digits and - _ . ~ /.'],
+    ['a%20b', 'use letters, digits and - _ . ~ /.'],
+    ['a+b', 'use letters, digits and - _ . ~ /.'],
+    ['a#b?c', 'use letters, digits and - _ . ~ /.'],
+    ['a/%252e%252e/b', 'use letters, digits and - _ . ~ /.'],
+    ['..\\admin', 'use letters, digits and - _ . ~ /.'],
+    ['a/..\\..', 'use letters, digits and - _ . ~ /.'],
+    ['..%2fadmin', 'use letters, digits and - _ . ~ /.'],
+    ['..%5cadmin', 'use letters, digits and - _ . ~ /.'],
+    ['static/../.static-s3', 'remove empty, "." and ".." parts.'],
+    ['./.static-s3', 'remove empty, "." and ".." parts.'],
+    ['//other-host/static/..', 'remove empty, "." and ".." parts.'],
+    ['.static-s3', 'use another folder, because .static-s3 contains the records.'],
+    ['/.static-s3/static', 'use another folder, because .static-s3 contains the records.'],
   ])('%j is refused', async (given, problem) => {
-    expect(await messageOf(resolveEnv({ AWS_LOCATION: given }))).toContain(`  - AWS_LOCATION ${problem}`)
-    expect(await messageOf(resolve({ options: { location: given } }))).toContain(`  - option \`location\` ${problem}`)
+    const rest = `is ${JSON.stringify(given)}: ${problem}`
+    expect(await messageOf(resolveEnv({ AWS_LOCATION: given }))).toContain(`  - AWS_LOCATION ${rest}`)
+    expect(await messageOf(resolve({ options: { location: given } }))).toContain(`  - option \`location\` ${rest}`)
   })
 })
 
@@ -618,25 +587,24 @@ describe('bucket', () => {
   })
 
   it.each<[bucket: string, problem: string]>([
-    ['ab', 'has to be 3 to 63 lower-case letters'],
-    ['a'.repeat(64), 'has to be 3 to 63 lower-case letters'],
-    ['My-Bucket', 'has to be 3 to 63 lower-case letters'],
-    ['my_bucket', 'has to be 3 to 63 lower-case letters'],
-    ['-bucket', 'has to be 3 to 63 lower-case letters'],
-    ['bucket.', 'has to be 3 to 63 lower-case letters'],
-    ['büro', 'has to be 3 to 63 lower-case letters'],
-    ['my..bucket', 'has to be'],
-    ['192.168.5.4', 'has to be'],
-    ['bucket/static', 'has to be the bare name of the bucket (a folder in it goes into AWS_LOCATION)'],
-    ['s3://bucket', 'has to be the bare name of the bucket'],
-    ['https://bucket.s3.amazonaws.com', 'has to be the bare name of the bucket'],
-    ['a\\b', 'has to be the bare name of the bucket'],
-    [
-      'arn:aws:s3:us-east-1:123456789012:accesspoint/site',
-      "is an ARN: name the bucket itself, or the access point's alias",
-    ],
+    ['ab', 'use 3 to 63 lower-case letters'],
+    ['a'.repeat(64), 'use 3 to 63 lower-case letters'],
+    ['My-Bucket', 'use 3 to 63 lower-case letters'],
+    ['my_bucket', 'use 3 to 63 lower-case letters'],
+    ['-bucket', 'use 3 to 63 lower-case letters'],
+    ['bucket.', 'use 3 to 63 lower-case letters'],
+    ['büro', 'use 3 to 63 lower-case letters'],
+    ['my..bucket', 'use 3 to 63'],
+    ['192.168.5.4', 'use 3 to 63'],
+    ['bucket/static', "use only the bucket's name (a folder in it goes into AWS_LOCATION)."],
+    ['s3://bucket', "use only the bucket's name"],
+    ['https://bucket.s3.amazonaws.com', "use only the bucket's name"],
+    ['a\\b', "use only the bucket's name"],
+    ['arn:aws:s3:us-east-1:123456789012:accesspoint/site', "use the bucket's name, or the access point's alias."],
   ])('%s is refused', async (bucket, problem) => {
-    expect(await messageOf(resolve({ options: { bucket } }))).toContain(`  - option \`bucket\` ${problem}`)
+    expect(await messageOf(resolve({ options: { bucket } }))).toContain(
+      `  - option \`bucket\` is "${bucket.replace('\\', '\\\\')}": ${problem}`,
+    )
   })
 
   describe('in another store than AWS', () => {
@@ -645,7 +613,9 @@ describe('bucket', () => {
       expect((await resolve({ options: { bucket, endpoint } })).bucket).toBe(bucket)
     })
     it.each(['a b', 'a/b', 'a:b', 'ü', '..', '.'])('%s is refused', async (bucket) => {
-      expect(await messageOf(resolve({ options: { bucket, endpoint } }))).toContain('  - option `bucket` has to be')
+      expect(await messageOf(resolve({ options: { bucket, endpoint } }))).toContain(
+        `  - option \`bucket\` is "${bucket}": use `,
+      )
     })
   })
 })
@@ -686,7 +656,7 @@ describe('customDomain', () => {
     'cdn.example.com\\..\\x',
   ])('%s is refused', async (customDomain) => {
     expect(await messageOf(resolve({ options: { customDomain } }))).toContain(
-      '  - option `customDomain` has to be a domain such as cdn.example.com',
+      `  - option \`customDomain\` is ${JSON.stringify(customDomain)}: use a domain such as cdn.example.com.`,
     )
   })
 })
@@ -701,25 +671,33 @@ describe('endpoint', () => {
   })
 
   it.each<[given: string, problem: string]>([
-    ['s3.example.com', 'has to be a URL such as https://s3.example.com, and is "s3.example.com"'],
-    ['localhost:9000', 'has to be a URL such as https://s3.example.com, and is "localhost:9000"'],
-    ['ftp://s3.example.com', 'has to be a URL such as https://s3.example.com, and is "ftp://s3.example.com"'],
-    ['https://', 'has to be a URL such as https://s3.example.com, and is "https://"'],
-    ['https://s3.example.com?x=1', 'must not have a query or a fragment'],
-    ['https://s3.example.com#x', 'must not have a query or a fragment'],
-    ['https://s3.example.com/?', 'must not have a query or a fragment'],
-    ['https://s3.example.com/..', 'must not have `..`'],
-    ['https://s3.example.com/s3/../admin/', 'must not have `..`'],
-    ['https://s3.example.com/./s3', 'must not have `..`'],
-    ['https://s3.example.com//s3', 'must not have `..`'],
-    ['https:///s3.example.com/s3', 'must not have `..`'],
-    ['https://s3.example.com/%2e%2E/s3', 'must not have `..`'],
-    ['https://s3.example.com/%252e%252e/s3', 'must not have `..`'],
-    ['https://s3.example.com/..%2fs3', 'must not have `..`'],
-    ['https://s3.example.com\\..\\s3', 'must not have `..`'],
-    ['https://user:pass@s3.example.com', 'must not have credentials in it'],
+    ['s3.example.com', ' is %: use a URL such as https://s3.example.com.'],
+    ['localhost:9000', ' is %: use a URL such as https://s3.example.com.'],
+    ['ftp://s3.example.com', ' is %: use a URL such as https://s3.example.com.'],
+    ['https://', ' is %: use a URL such as https://s3.example.com.'],
+    ['https://s3.example.com?x=1', ' is %: remove its query and its fragment.'],
+    ['https://s3.example.com#x', ' is %: remove its query and its fragment.'],
+    ['https://s3.example.com/?', ' is %: remove its query and its fragment.'],
+    ['https://s3.example.com/..', ' is %: remove empty, "." and ".." parts and encoded slashes from its path.'],
+    [
+      'https://s3.example.com/s3/../admin/',
+      ' is %: remove empty, "." and ".." parts and encoded slashes from its path.',
+    ],
+    ['https://s3.example.com/./s3', ' is %: remove empty, "." and ".." parts and encoded slashes from its path.'],
+    ['https://s3.example.com//s3', ' is %: remove empty, "." and ".." parts and encoded slashes from its path.'],
+    ['https:///s3.example.com/s3', ' is %: remove empty, "." and ".." parts and encoded slashes from its path.'],
+    ['https://s3.example.com/%2e%2E/s3', ' is %: remove empty, "." and ".." parts and encoded slashes from its path.'],
+    [
+      'https://s3.example.com/%252e%252e/s3',
+      ' is %: remove empty, "." and ".." parts and encoded slashes from its path.',
+    ],
+    ['https://s3.example.com/..%2fs3', ' is %: remove empty, "." and ".." parts and encoded slashes from its path.'],
+    ['https://s3.example.com\\..\\s3', ' is %: remove empty, "." and ".." parts and encoded slashes from its path.'],
+    ['https://user:pass@s3.example.com', ' has credentials in it: remove them.'],
   ])('%s is refused', async (endpoint, problem) => {
-    expect(await messageOf(resolve({ options: { endpoint } }))).toContain(`  - option \`endpoint\` ${problem}`)
+    expect(await messageOf(resolve({ options: { endpoint } }))).toContain(
+      `  - option \`endpoint\`${problem.replace('%', JSON.stringify(endpoint))}`,
+    )
   })
 })
 
@@ -742,8 +720,8 @@ describe('an endpoint without TLS', () => {
     'http://[2001:db8::1]:9000',
   ])('%s: a warning, in one line', async (endpoint) => {
     expect(await warnings(endpoint)).toEqual([
-      'option `endpoint` begins with http: your secret key is never sent, but whoever is on the way can read what is uploaded ' +
-        'and change what arrives; use https',
+      'option `endpoint` begins with http: anyone on the way can read and change your files (your secret key is never sent); ' +
+        'use https',
     ])
   })
 
@@ -771,7 +749,7 @@ describe('an endpoint without TLS', () => {
     expect(await warnings(endpoint)).toEqual([])
   })
 
-  it('is told under the name of its variable', async () => {
+  it('is reported under the name of its variable', async () => {
     const { warnings } = await resolveEnv({ AWS_ENDPOINT_URL_S3: 'http://s3.example.com' })
     expect(warnings.join()).toMatch(/^AWS_ENDPOINT_URL_S3 begins with http/)
   })
@@ -782,22 +760,22 @@ describe('region', () => {
     expect((await resolve({ options: { region } })).region).toBe(region)
   })
 
-  it('may be auto where the endpoint is not AWS', async () => {
+  it('may be auto with an endpoint', async () => {
     const options = { region: 'auto', endpoint: 'https://s3.example.com' }
     expect((await resolve({ options })).region).toBe('auto')
   })
 
   it.each(['EU-Central-1', 'eu central 1', 'eu-central-1/', 'eu_central_1'])('%s is refused', async (region) => {
     expect(await messageOf(resolve({ options: { region } }))).toContain(
-      `  - option \`region\` has to be a region such as eu-central-1, and is ${JSON.stringify(region)}`,
+      `  - option \`region\` is ${JSON.stringify(region)}: use a region such as eu-central-1.`,
     )
   })
 
-  it('is refused when it is auto on AWS, which has no such region', async () => {
+  it('may not be auto on AWS, which has no such region', async () => {
     expect(await messageOf(resolve({ options: { region: 'auto' } }))).toContain('  - option `region` ')
   })
 
-  it('is asked of the SDK, with the profile, only when nothing names it', async () => {
+  it('comes from the SDK, by profile, only if no setting names it', async () => {
     const asked: (string | undefined)[] = []
     const findRegion = async (profile: string | undefined) => {
       asked.push(profile)
@@ -815,10 +793,10 @@ describe('region', () => {
     expect(asked).toEqual([undefined, 'work'])
   })
 
-  it('is not asked for when there are problems', async () => {
+  it('does not come from the SDK if there are problems', async () => {
     const findRegion = () => Promise.reject(new Error('asked'))
     expect(await messageOf(resolveSettings({ ...input({ options: { enabled: true } }), findRegion }))).toContain(
-      'no bucket is named',
+      'AWS_STORAGE_BUCKET_NAME is not set',
     )
   })
 })
@@ -912,7 +890,7 @@ describe('credentials', () => {
 describe('secrets of .env files', () => {
   const value = 'd8f1-4b7e-9a2c'
 
-  it('are handed on, but for those that may be published', async () => {
+  it('are in the settings, without those that allowSecrets names', async () => {
     const files = { SENTRY_AUTH_TOKEN: value, DB_PASSWORD: 'hunter2hunter2', MAPS_TOKEN: 'pk.12345678' }
     const named = (settings: Settings) => settings.secrets.map(({ name }) => name)
     expect(named(await resolve({ files }))).toEqual(['SENTRY_AUTH_TOKEN', 'DB_PASSWORD', 'MAPS_TOKEN'])
@@ -928,22 +906,22 @@ describe('secrets of .env files', () => {
   })
 
   it.each([5, true, { MAPS_TOKEN: value }, [value, 5], ['hush-hush value'], ''])(
-    'allowSecrets: %j is no list of names, and what is there instead is not shown',
+    'allowSecrets: %j is refused, and its value is not shown',
     async (allowSecrets) => {
       const message = await messageOf(resolve({ options: { allowSecrets } }))
-      expect(message).toContain("  - option `allowSecrets` has to be a list of variables' names")
+      expect(message).toContain('  - option `allowSecrets` is no list of variable names')
       expect(message).not.toMatch(/hush|d8f1/)
     },
   )
 
-  it('are not in what a problem with another setting says', async () => {
+  it('are in no problem of another setting', async () => {
     const message = await messageOf(resolve({ options: { concurrency: 0 }, files: { DB_PASSWORD: value } }))
     expect(message).toContain('concurrency')
     expect(message).not.toContain(value)
   })
 })
 
-describe('a secret is in no message', () => {
+describe('no message shows a secret', () => {
   it.each<[what: string, given: Given]>([
     ['as an option that is none', { options: { secretAccessKey: 'hush-hush' } }],
     ['beside other problems', { options: { concurrency: 0 }, files: { AWS_SECRET_ACCESS_KEY: 'hush-hush' } }],
@@ -960,7 +938,7 @@ describe('a secret is in no message', () => {
   })
 })
 
-describe('what Django people write', () => {
+describe('values from Django projects', () => {
   it.each([
     'AWS_S3_CUSTOM_DOMAIN',
     'AWS_LOCATION',
@@ -977,7 +955,7 @@ describe('what Django people write', () => {
   })
 
   it.each(['False', 'cdn', 'static'])('AWS_S3_CUSTOM_DOMAIN=%s is no domain', async (value) => {
-    expect(await messageOf(resolveEnv({ AWS_S3_CUSTOM_DOMAIN: value }))).toContain('has to be a domain such as')
+    expect(await messageOf(resolveEnv({ AWS_S3_CUSTOM_DOMAIN: value }))).toContain(': use a domain such as')
   })
 })
 
@@ -987,11 +965,13 @@ describe('an endpoint', () => {
   it.each(['https://my-bucket.nyc3.digitaloceanspaces.com', 'https://store.example.com/my-bucket'])(
     'with the bucket in it is refused: %s',
     async (AWS_S3_ENDPOINT_URL) => {
-      expect(await messageOf(resolveEnv({ ...bucket, AWS_S3_ENDPOINT_URL }))).toContain('has the bucket in it')
+      expect(await messageOf(resolveEnv({ ...bucket, AWS_S3_ENDPOINT_URL }))).toContain(
+        ": remove the bucket's name from it",
+      )
     },
   )
 
-  it("of R2's needs a domain, since it serves nobody", async () => {
+  it('of R2 needs a custom domain, because it serves no visitors', async () => {
     const r2 = { ...bucket, AWS_S3_ENDPOINT_URL: 'https://0123.r2.cloudflarestorage.com' }
     expect(await messageOf(resolveEnv(r2))).toContain('set AWS_S3_CUSTOM_DOMAIN')
     const { publicUrl } = await resolveEnv({ ...r2, AWS_S3_CUSTOM_DOMAIN: 'pub-1.r2.dev' })

@@ -1,3 +1,4 @@
+import { forSlowLine } from '../../runtime/error.js'
 import { redact } from './redact.js'
 import { type ExplainContext, hasAcl, parametersOf, permissionsOf, resourceOf } from './request.js'
 import type { S3Answer } from './s3-answer.js'
@@ -149,9 +150,15 @@ const timedOut: Explain = (answer, context) => {
   if (answer.field('proxy') !== '') return proxyUnreachable(answer)
   return {
     fact: `${storeOf(context)} did not answer in time${afterAttempts(context)}`,
-    remedy: `Check the network, a firewall or proxy on the way${context.endpoint ? ', and AWS_S3_ENDPOINT_URL' : ''}; fewer uploads at once (concurrency) help a slow line.`,
+    remedy: `Check the network, a firewall or proxy on the way${context.endpoint ? ', and AWS_S3_ENDPOINT_URL' : ''}. ${forSlowLine}`,
   }
 }
+
+/** S3 waits some 20 seconds for the next bytes of a body. */
+const tooSlow: Explain = (_answer, context) => ({
+  fact: `the upload was too slow for ${storeOf(context)}${afterAttempts(context)}`,
+  remedy: forSlowLine,
+})
 
 /** Not S3: STS, the SSO portal, or a metadata service. */
 const credentialsUnreachable = (answer: S3Answer) => {
@@ -420,7 +427,7 @@ const EXPLANATIONS: Record<string, Explain> = {
   ENETUNREACH: unreachable,
   ETIMEDOUT: timedOut,
   TimeoutError: timedOut,
-  RequestTimeout: timedOut,
+  RequestTimeout: tooSlow,
   RequestTimeoutException: timedOut,
   ECONNRESET: cut,
   ECONNABORTED: cut,

@@ -6,11 +6,15 @@ export type Request =
   | { verb: 'GET' | 'HEAD'; key: string }
   | { verb: 'PUT'; key: string; parameters: ObjectParameters }
   | { verb: 'COPY'; from: string; key: string; parameters: ObjectParameters }
-  | { verb: 'DELETE'; keys: readonly string[] }
   | { verb: 'CREDENTIALS' }
 
 /** Sends a request in its turn, more than once where that helps. */
-export type Call = <T>(request: Request, signal: AbortSignal | undefined, attempt: () => Promise<T>) => Promise<T>
+export type Call = <T>(
+  request: Request,
+  signal: AbortSignal | undefined,
+  attempt: () => Promise<T>,
+  bodyBytes?: number,
+) => Promise<T>
 
 export interface ExplainContext {
   request: Request
@@ -41,8 +45,6 @@ export function describeRequest({ request, bucket }: ExplainContext): string {
       return request.from === request.key
         ? `new headers for ${request.key} in ${there}`
         : `COPY ${request.from} to ${request.key} in ${there}`
-    case 'DELETE':
-      return `DELETE ${request.keys.length === 1 ? request.keys[0] : `${request.keys.length} objects`} in ${there}`
     case 'CREDENTIALS':
       return `signing in for ${there}`
   }
@@ -56,11 +58,9 @@ export function permissionsOf(context: ExplainContext): string {
       ? ['s3:ListBucket']
       : verb === 'GET' || verb === 'HEAD'
         ? ['s3:GetObject']
-        : verb === 'DELETE'
-          ? ['s3:DeleteObject']
-          : verb === 'COPY'
-            ? ['s3:GetObject', 's3:PutObject']
-            : ['s3:PutObject']
+        : verb === 'COPY'
+          ? ['s3:GetObject', 's3:PutObject']
+          : ['s3:PutObject']
   const parameters = parametersOf(context)
   if (hasAcl(parameters)) actions.push('s3:PutObjectAcl')
   if (parameters.Tagging !== undefined) actions.push('s3:PutObjectTagging')
@@ -72,7 +72,7 @@ export function resourceOf({ request, bucket, region }: ExplainContext): string 
   const partition = region.startsWith('cn-') ? 'aws-cn' : region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws'
   const arn = `arn:${partition}:s3:::${bucket}`
   if (request.verb === 'LIST' || request.verb === 'CREDENTIALS') return arn
-  const key = request.verb === 'DELETE' ? (request.keys[0] ?? '') : request.key
+  const { key } = request
   return `${arn}/${key.includes('/') ? key.slice(0, key.indexOf('/') + 1) : ''}*`
 }
 

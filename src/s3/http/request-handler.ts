@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import type { S3ClientConfig } from '@aws-sdk/client-s3'
+import type { RequestHandler } from '../aws/sdk.js'
 import { originOf } from './connect.js'
 import type { Connections } from './connections.js'
 import { encode } from './sign.js'
@@ -21,8 +21,6 @@ interface SdkOptions {
   /** Not the SDK's: see `HttpRequest`. */
   beforeFirstByte?: (() => void) | undefined
 }
-
-export type RequestHandler = Extract<S3ClientConfig['requestHandler'], { handle: unknown }>
 
 /** Sends the SDK's requests over our connections. `destroy` leaves them open, because several SDK clients share them. */
 export function requestHandlerOf(send: Connections['send']): RequestHandler {

@@ -1,13 +1,13 @@
 import { hash } from 'node:crypto'
-import type { defaultProvider } from '@aws-sdk/credential-provider-node'
 import type { Settings } from '../../settings/settings.js'
+import { credentialsOf, type Identity } from '../aws/credentials.js'
+import { bucketUrl } from '../aws/endpoint.js'
+import type { RequestHandler } from '../aws/sdk.js'
 import { type Origin, originOf } from './connect.js'
 import { type Connections, openConnections } from './connections.js'
-import { bucketUrl } from './endpoint.js'
-import { type RequestHandler, requestHandlerOf } from './request-handler.js'
+import { requestHandlerOf } from './request-handler.js'
 import type { HttpResponse } from './response.js'
 import type { Clock } from './retry.js'
-import { loadCredentialChain } from './sdk.js'
 import { encode, queryString, sign } from './sign.js'
 import { plainXml, rootOf, textsOf } from './xml.js'
 
@@ -16,8 +16,6 @@ export type S3Settings = Pick<
   Settings,
   'bucket' | 'region' | 'endpoint' | 'addressingStyle' | 'credentials' | 'concurrency'
 >
-
-type Identity = Awaited<ReturnType<ReturnType<typeof defaultProvider>>>
 
 export interface HttpCall {
   method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'
@@ -50,9 +48,6 @@ const LONGEST_REFUSAL = 16 * 1024
 
 /** For the lock, beside those for files. */
 export const lockSockets = 2
-
-/** Without it, the SDK writes of each stream that failed to the console, past the bundler's output and before our retry. */
-export const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
 
 const hashOfNothing = hash('sha256', '')
 
@@ -111,23 +106,6 @@ interface Place {
 
 function placeOf(url: URL): Place {
   return { origin: originOf(url), host: url.host, root: url.pathname.replace(/\/$/, '') }
-}
-
-/** Where none are given, the SDK's own chain, whose roles are assumed in the bucket's region. */
-function credentialsOf({ credentials, region }: S3Settings, requestHandler: RequestHandler): () => Promise<Identity> {
-  if (credentials !== undefined && !('profile' in credentials)) {
-    const { accessKeyId, secretAccessKey, sessionToken } = credentials
-    return async () => ({ accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) })
-  }
-  const config = { ...credentials, region: async () => region, logger: SILENT, requestHandler }
-  const provider = loadCredentialChain().defaultProvider({
-    ...credentials,
-    logger: SILENT,
-    // SSO looks for a request handler in one of them, STS in the other.
-    clientConfig: { requestHandler },
-    parentClientConfig: config,
-  })
-  return () => provider({ callerClientConfig: config })
 }
 
 /**

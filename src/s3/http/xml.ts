@@ -71,11 +71,6 @@ export function textsOf(xml: string): Record<string, string> {
   return Object.fromEntries(found.map(([, name, text = '']) => [name, decode(text)]))
 }
 
-/** Text in a form that every parser reads as it was: line ends too, which they would change. */
-export function escapeXml(text: string): string {
-  return text.replace(/[&<>"\t\r\n\u0085\u2028]/g, (character) => `&#${character.charCodeAt(0)};`)
-}
-
 const ENTITIES: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }
 
 /** @see https://www.w3.org/TR/xml/#sec-references */

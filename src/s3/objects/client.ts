@@ -1,7 +1,7 @@
 import type { S3Client } from '@aws-sdk/client-s3'
 import { usesPathStyle } from '../../urls/public-url.js'
-import { createSdkClient, type Sdk } from '../http/sdk.js'
-import { type S3Settings, SILENT, type Transport } from '../http/transport.js'
+import { createSdkClient, type Sdk, SILENT } from '../aws/sdk.js'
+import type { S3Settings, Transport } from '../http/transport.js'
 
 /** Where a command's input carries the options of its request. */
 const OPTIONS = Symbol('options')

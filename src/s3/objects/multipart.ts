@@ -1,8 +1,8 @@
 import { createHash, hash } from 'node:crypto'
 import type { CreateMultipartUploadCommandInput, S3Client } from '@aws-sdk/client-s3'
 import type { Body, ObjectParameters } from '../../bucket/bucket.js'
-import { answerOf, StaticS3Error } from '../../runtime/error.js'
-import type { Sdk } from '../http/sdk.js'
+import { responseOf, StaticS3Error } from '../../runtime/error.js'
+import type { Sdk } from '../aws/sdk.js'
 import { changed, unreadable } from './body.js'
 import { type RequestOptions, withOptions } from './client.js'
 import { unquote } from './list-page.js'
@@ -28,7 +28,7 @@ export interface Multipart {
   bucket: string
   buffers: PartBuffers
   /** Sends a request, more than once where that helps. */
-  call<T>(signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T>
+  call<T>(signal: AbortSignal | undefined, attempt: () => Promise<T>, bodyBytes?: number): Promise<T>
   /** The ETag of what is there under a key now. */
   etagOf(key: string): Promise<string | undefined>
 }
@@ -60,7 +60,7 @@ export async function putInParts(
     } catch (error) {
       await abort(multipart, key, uploadId, signal).catch(() => {})
       // Another deploy that writes the same name took it for one that had died.
-      const isGone = !signal?.aborted && answerOf(error).code === 'NoSuchUpload'
+      const isGone = !signal?.aborted && responseOf(error).code === 'NoSuchUpload'
       if (!isGone || tried === 3) throw error
     }
   }
@@ -143,7 +143,8 @@ async function sendParts(multipart: Multipart, { key, uploadId, body, signal, ch
         ContentMD5,
       }
       const options = { signal: ending, check }
-      const { ETag } = await call(ending, () => client.send(new sdk.UploadPartCommand(withOptions(input, options))))
+      const sendPart = () => client.send(new sdk.UploadPartCommand(withOptions(input, options)))
+      const { ETag } = await call(ending, sendPart, length)
       if (!ETag) throw Object.assign(new Error('no ETag'), { name: 'NoS3Answer' })
       parts[PartNumber - 1] = { PartNumber, ETag, md5 }
     } catch (error) {
@@ -208,7 +209,7 @@ async function complete(
     return etag
   } catch (error) {
     // The answer to an earlier attempt may have got lost.
-    if (answerOf(error).code !== 'NoSuchUpload') throw error
+    if (responseOf(error).code !== 'NoSuchUpload') throw error
     const md5s = Buffer.concat(parts.map(({ md5 }) => Buffer.from(md5, 'hex')))
     const expected = `${hash('md5', md5s)}-${parts.length}`
     if ((await etagOf(key)) === expected) return expected

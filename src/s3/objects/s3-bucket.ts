@@ -2,17 +2,16 @@ import { setMaxListeners } from 'node:events'
 import type { CopyObjectCommandInput } from '@aws-sdk/client-s3'
 import type { Body, Bucket, ObjectParameters, WrittenObject } from '../../bucket/bucket.js'
 import type { Credentials } from '../../settings/settings.js'
+import { loadSdk } from '../aws/sdk.js'
 import { explain, explainAbort } from '../errors/explain.js'
 import type { Call, ExplainContext, Request } from '../errors/request.js'
 import { readAnswer } from '../errors/s3-answer.js'
-import { createSlots, type Slots, START } from '../http/concurrency.js'
+import { type Concurrency, createConcurrency, START } from '../http/concurrency.js'
 import { asksForLess, type Clock, classifyFailure, type Failure, retry, systemClock } from '../http/retry.js'
-import { loadSdk } from '../http/sdk.js'
 import { lockSockets, openTransport, type S3Settings } from '../http/transport.js'
 import { withBody } from './body.js'
 import { createClient, type RequestOptions, withOptions } from './client.js'
 import { md5WhereAskedFor } from './content-md5.js'
-import { deleteObjects } from './delete-objects.js'
 import { listObjects } from './list-objects.js'
 import { pageQuery, readPage, unquote } from './list-page.js'
 import { type Multipart, multipartBytes, PartBuffers, putInParts } from './multipart.js'
@@ -38,7 +37,7 @@ const mayHaveArrived: readonly Failure[] = ['passing', 'stalled']
 /**
  * Opens a bucket. Nothing is sent yet, and no credentials are looked for.
  *
- * Requests beyond what `createSlots` lets go at a time wait for their turn, and a body is opened only then. Each is tried again as `retry` has
+ * Requests beyond what `createConcurrency` lets go at a time wait for their turn, and a body is opened only then. Each is tried again as `retry` has
  * it, and fails with a StaticS3Error of `explain`'s, whose `cause.name` is S3's code. A signal's abort cuts the
  * connection; the call rejects with the signal's reason where that is a StaticS3Error.
  */
@@ -63,17 +62,18 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
   let resolved: Promise<Credentials> | undefined
 
   const callIn = async <T>(
-    inTurn: Slots,
+    concurrency: Concurrency,
     request: Request,
     signal: AbortSignal | undefined,
     attempt: () => Promise<T>,
+    bodyBytes = 0,
   ): Promise<T> => {
     // One signal for all uploads has more listeners than Node finds normal, and it would warn of a leak.
     if (signal) setMaxListeners(0, signal)
     let attempts = 0
     let unanswered = false
     const once = () =>
-      inTurn.run(async () => {
+      concurrency.run(async () => {
         signal?.throwIfAborted()
         attempts++
         try {
@@ -84,7 +84,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
           unanswered ||= answer.status === undefined && mayHaveArrived.includes(classifyFailure(answer, false))
           throw error
         }
-      })
+      }, bodyBytes)
     try {
       const result = await retry(once, { reached: () => answered, signal, clock })
       answered = true
@@ -108,7 +108,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
   const withMd5 = md5WhereAskedFor()
   const buffers = new PartBuffers()
   const putLarge = async (
-    inTurn: Slots,
+    concurrency: Concurrency,
     key: string,
     body: Body,
     parameters: ObjectParameters,
@@ -119,7 +119,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
       ...loadClient(),
       bucket: name,
       buffers,
-      call: (ending, attempt) => callIn(inTurn, request, ending, attempt),
+      call: (ending, attempt, bodyBytes) => callIn(concurrency, request, ending, attempt, bodyBytes),
       etagOf: async (key) => {
         const query = pageQuery(key, { 'max-keys': '1' })
         const { body } = await transport.send({ method: 'GET', query }, options.signal)
@@ -134,8 +134,8 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
   // An answer's Date has no milliseconds: the object may have been written up to the end of that second.
   const written = (etag: string): WrittenObject => ({ etag, writtenAt: Math.floor(now() / 1000) * 1000 + 999 })
 
-  const bucketIn = (inTurn: Slots): Bucket => {
-    const call: Call = (request, signal, attempt) => callIn(inTurn, request, signal, attempt)
+  const bucketIn = (concurrency: Concurrency): Bucket => {
+    const call: Call = (request, signal, attempt, bodyBytes) => callIn(concurrency, request, signal, attempt, bodyBytes)
     return {
       list: (prefix, options = {}) =>
         listObjects(prefix, options, async (start, signal) => {
@@ -169,13 +169,17 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
       put: async (key, body, parameters, signal, check) =>
         written(
           body.size > multipartBytes
-            ? await putLarge(inTurn, key, body, parameters, { signal, check })
-            : await call({ verb: 'PUT', key, parameters }, signal, () =>
-                withMd5(body, parameters, signal, (guarded) =>
-                  withBody(guarded, async (content) =>
-                    etagOf(await putObject(transport, key, content, guarded, parameters, signal, check)),
+            ? await putLarge(concurrency, key, body, parameters, { signal, check })
+            : await call(
+                { verb: 'PUT', key, parameters },
+                signal,
+                () =>
+                  withMd5(body, parameters, signal, (guarded) =>
+                    withBody(guarded, async (content) =>
+                      etagOf(await putObject(transport, key, content, guarded, parameters, signal, check)),
+                    ),
                   ),
-                ),
+                body.size,
               ),
         ),
 
@@ -197,15 +201,13 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
           return written(etagOf(CopyObjectResult?.ETag))
         }),
 
-      delete: (keys, signal) => deleteObjects(transport, call, keys, signal),
-
       now,
     }
   }
 
   return {
-    bucket: bucketIn(createSlots(settings.concurrency, asksForLess)),
-    lockChannel: bucketIn(createSlots(lockSockets)),
+    bucket: bucketIn(createConcurrency(settings.concurrency, asksForLess)),
+    lockChannel: bucketIn(createConcurrency(lockSockets)),
     credentials() {
       resolved ??= credentials().then(
         ({ accessKeyId, secretAccessKey, sessionToken }) => ({ accessKeyId, secretAccessKey, sessionToken }),

@@ -2,12 +2,10 @@ import { StaticS3Error } from '../../runtime/error.js'
 import { loadConfigReader } from './sdk.js'
 
 /**
- * The region that the SDK finds: `AWS_REGION`, the profile's in the shared config files, the EC2 instance's own. Where
- * it finds none: us-east-1, S3's default. It doesn't read `AWS_DEFAULT_REGION`, which is Python's and the AWS CLI's:
- * settings read that before.
+ * The region that the SDK finds in `AWS_REGION`, the profile or the EC2 instance's metadata; otherwise us-east-1.
  *
- * @param profile the profile to look in; without it `AWS_PROFILE`, then `default`
- * @throws StaticS3Error for a region that can't be one
+ * @param profile otherwise `AWS_PROFILE`, then `default`
+ * @throws StaticS3Error if the region has an impossible name
  */
 export async function findRegion(profile?: string): Promise<string> {
   const { loadConfig, NODE_REGION_CONFIG_FILE_OPTIONS, NODE_REGION_CONFIG_OPTIONS, resolveRegionConfig } =
@@ -18,8 +16,9 @@ export async function findRegion(profile?: string): Promise<string> {
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     if (message === 'Region is missing') return 'us-east-1'
+    const reason = message.replace(/\.$/, '')
     throw new StaticS3Error(
-      `static-s3: the AWS region can't be used: ${message.replace(/\.$/, '')}. Set AWS_S3_REGION_NAME to the bucket's region, such as eu-west-1.`,
+      `static-s3: the AWS region is invalid: ${reason}. Set AWS_S3_REGION_NAME to the bucket's region, such as eu-west-1.`,
       { cause: error },
     )
   }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Pieces } from '../../src/bucket/bucket.js'
-import { piecesOf, readInPieces } from '../../src/files/large-file.js'
+import { piecesOf, readInPieces } from '../../src/files/read-file.js'
 
 const piece = 256 * 1024
 
@@ -30,7 +30,7 @@ const isClosed = (handle: number): boolean => {
 }
 
 describe('a file in pieces', () => {
-  it.each([0, 1, piece, piece + 1, 3 * piece + 5])('of %i bytes is all of it', async (size) => {
+  it.each([0, 1, piece, piece + 1, 3 * piece + 5])('of %i bytes is read to its end', async (size) => {
     const content = contentOf(size)
     await writeFile(file, content)
     const copies: Buffer[] = []
@@ -38,7 +38,7 @@ describe('a file in pieces', () => {
     expect(Buffer.concat(copies).equals(content)).toBe(true)
   })
 
-  it('ends with what its reader throws', async () => {
+  it('rejects with the error of `take`', async () => {
     await writeFile(file, 'content')
     const error = new Error('enough')
     const reading = readInPieces(file, () => {
@@ -62,10 +62,10 @@ async function turnsDuring(work: Promise<unknown>): Promise<number> {
   return turns
 }
 
-describe('others get their turn', () => {
+describe('the event loop runs', () => {
   beforeEach(() => writeFile(file, Buffer.alloc(40 * 1024 * 1024)))
 
-  it('while a file is read in pieces, and may end that', async () => {
+  it('while a file is read in pieces, and a signal may stop that', async () => {
     expect(await turnsDuring(readInPieces(file, () => {}))).toBeGreaterThanOrEqual(4)
     const stop = new AbortController()
     setImmediate(() => stop.abort(new Error('enough')))
@@ -85,7 +85,7 @@ describe('others get their turn', () => {
     expect(await turnsDuring(Promise.all(files))).toBeGreaterThanOrEqual(40)
   })
 
-  it('and a file that is given up meanwhile is read no more', async () => {
+  it('and destroy stops the reading meanwhile', async () => {
     const handle = openSync(file, 'r')
     const pieces = piecesOf(handle)
     let seen = 0
@@ -106,7 +106,7 @@ async function bytesOf(pieces: Pieces): Promise<Buffer> {
 }
 
 describe('the pieces of an open file', () => {
-  it.each([0, 1, piece, 1_000_000])('have all %i bytes, and it is closed at its end', async (size) => {
+  it.each([0, 1, piece, 1_000_000])('have all %i bytes, and the last one closes the file', async (size) => {
     const content = contentOf(size)
     await writeFile(file, content)
     const handle = openSync(file, 'r')
@@ -114,7 +114,7 @@ describe('the pieces of an open file', () => {
     expect(isClosed(handle)).toBe(true)
   })
 
-  it('are all in the same memory', async () => {
+  it('share one memory', async () => {
     await writeFile(file, contentOf(1_000_000))
     const memories = new Set<ArrayBufferLike>()
     for await (const { buffer } of piecesOf(openSync(file, 'r'))) memories.add(buffer)
@@ -139,7 +139,7 @@ describe('the pieces of an open file', () => {
     closeSync(other)
   })
 
-  it('end where nobody asks for more: the file is closed', async () => {
+  it('close the file if the reader stops early', async () => {
     await writeFile(file, contentOf(1_000_000))
     const handle = openSync(file, 'r')
     for await (const _ of piecesOf(handle)) break
@@ -152,7 +152,7 @@ describe('the pieces of an open file', () => {
     expect(isClosed(handle)).toBe(true)
   })
 
-  it('fail with the code where the file was closed by somebody else', async () => {
+  it('fail with the code if other code closed the file', async () => {
     await writeFile(file, 'content')
     const handle = openSync(file, 'r')
     const pieces = piecesOf(handle)

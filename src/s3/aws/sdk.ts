@@ -3,30 +3,31 @@ import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
 
 export type Sdk = typeof import('@aws-sdk/client-s3')
 
-// Not `import()`: Node reads CommonJS twice for it, to find the names of its exports, which takes half as long again.
+export type RequestHandler = Extract<S3ClientConfig['requestHandler'], { handle: unknown }>
+
+/** By default, the SDK prints failed streams to the console, past the bundler's output and before our retry. */
+export const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
+
+// Not `import()`: Node parses CommonJS twice for it, which takes half as long again.
 const require = createRequire(import.meta.url)
 
-/** The SDK is 22 MB and takes 50 to 100 ms: it is loaded when there is something to write, and not to read what is there. */
+/** Takes 50 to 100 ms, so that only copies and large uploads load it. */
 export function loadSdk(): Sdk {
   return require('@aws-sdk/client-s3')
 }
 
-/** The part of the SDK that finds credentials. */
 export function loadCredentialChain() {
   return require('@aws-sdk/credential-provider-node') as typeof import('@aws-sdk/credential-provider-node')
 }
 
-/** The part of the SDK that reads its environment variables and shared config files. */
+/** Reads the SDK's environment variables and shared config files. */
 export function loadConfigReader() {
   return require('@smithy/core/config') as typeof import('@smithy/core/config')
 }
 
 const NODE_NOTICE = 'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'
 
-/**
- * A client without the SDK's notice about future Node versions: which SDK is used is our affair, not the user's, and a
- * build's output is no place for it. The SDK looks at the environment inside the constructor only.
- */
+/** Creates a client without the SDK's notice about Node versions. The SDK reads this variable only in the constructor. */
 export function createSdkClient(sdk: Sdk, config: S3ClientConfig): S3Client {
   const before = process.env[NODE_NOTICE]
   process.env[NODE_NOTICE] = 'true'

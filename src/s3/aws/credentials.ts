@@ -1,0 +1,25 @@
+import type { defaultProvider } from '@aws-sdk/credential-provider-node'
+import type { Settings } from '../../settings/settings.js'
+import { loadCredentialChain, type RequestHandler, SILENT } from './sdk.js'
+
+export type Identity = Awaited<ReturnType<ReturnType<typeof defaultProvider>>>
+
+/** The keys of the settings, or the SDK's credential chain, which assumes roles in the bucket's region. */
+export function credentialsOf(
+  { credentials, region }: Pick<Settings, 'credentials' | 'region'>,
+  requestHandler: RequestHandler,
+): () => Promise<Identity> {
+  if (credentials !== undefined && !('profile' in credentials)) {
+    const { accessKeyId, secretAccessKey, sessionToken } = credentials
+    return async () => ({ accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) })
+  }
+  const config = { ...credentials, region: async () => region, logger: SILENT, requestHandler }
+  const provider = loadCredentialChain().defaultProvider({
+    ...credentials,
+    logger: SILENT,
+    // SSO reads the first, STS the second.
+    clientConfig: { requestHandler },
+    parentClientConfig: config,
+  })
+  return () => provider({ callerClientConfig: config })
+}

@@ -1,0 +1,50 @@
+import type { Environment, Variables } from './environment.js'
+import type { SettingReader } from './setting-reader.js'
+import type { CredentialSource, Credentials } from './settings.js'
+
+/** Variables for credentials that only the SDK's own chain can use. */
+const chainVariables = [
+  'AWS_WEB_IDENTITY_TOKEN_FILE',
+  'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI',
+  'AWS_CONTAINER_CREDENTIALS_FULL_URI',
+]
+
+/**
+ * Credentials that the SDK's chain cannot see: under `AWS_S3_…` names, or in a `.env` file, which no bundler adds to `process.env`. The chain
+ * finds all other kinds by itself.
+ */
+export function readCredentials(read: SettingReader, { shell, files }: Environment): CredentialSource {
+  for (const source of [shell, files]) {
+    for (const prefix of ['AWS_S3_', 'AWS_']) {
+      const keys = readKeys(read, source, prefix, source === files ? ' in a .env file' : '')
+      if (!keys) continue
+      // The SDK's chain decides between keys and a profile.
+      return keys === 'half' || (source === shell && prefix === 'AWS_' && shell.AWS_PROFILE) ? undefined : keys
+    }
+    const profile = (source.AWS_S3_SESSION_PROFILE || source.AWS_PROFILE)?.trim()
+    if (profile) return { profile }
+    if (source === shell && chainVariables.some((name) => shell[name])) return undefined
+  }
+  return undefined
+}
+
+function readKeys(
+  read: SettingReader,
+  source: Variables,
+  prefix: string,
+  where: string,
+): Credentials | 'half' | undefined {
+  const accessKeyId = source[`${prefix}ACCESS_KEY_ID`]?.trim()
+  const secretAccessKey = source[`${prefix}SECRET_ACCESS_KEY`]?.trim()
+  if (!accessKeyId && !secretAccessKey) return undefined
+  if (!accessKeyId || !secretAccessKey) {
+    const names = [`${prefix}ACCESS_KEY_ID`, `${prefix}SECRET_ACCESS_KEY`]
+    const [set, missing] = accessKeyId ? names : names.reverse()
+    read.problems.push(`${set} is set${where} without ${missing}: set both, or neither.`)
+    return 'half'
+  }
+  // The session token belongs to AWS_ACCESS_KEY_ID, which may be another key than AWS_S3_ACCESS_KEY_ID.
+  const hasToken = [undefined, '', accessKeyId].includes(source.AWS_ACCESS_KEY_ID?.trim()) || prefix === 'AWS_'
+  const token = hasToken ? (source.AWS_SESSION_TOKEN || source.AWS_SECURITY_TOKEN)?.trim() : undefined
+  return { accessKeyId, secretAccessKey, sessionToken: token || undefined }
+}
