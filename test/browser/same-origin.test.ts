@@ -73,7 +73,7 @@ self.addEventListener('install', () => console.log(version))`,
       const open = await browser.openPage(`${pages.origin}${base}`)
       opened.push(pages, open)
       const registered = () => open.page.evaluate(() => (window as unknown as { registered?: unknown }).registered)
-      await expect.poll(registered, { timeout: 10_000 }).toBeDefined()
+      await expect.poll(registered).toBeDefined()
       expect(await registered()).toEqual({
         scope: `${pages.origin}${base}`,
         script: expect.stringMatching(`^${pages.origin}${base}[\\w.]+\\.js$`),

@@ -121,7 +121,7 @@ import large from './large.svg?url'
     opened.push(pages, open)
     const widths = () =>
       open.page.evaluate(() => Array.from(document.querySelectorAll('use'), (use) => use.getBBox().width > 0))
-    await expect.poll(widths, { timeout: 10_000 }).toEqual([true, true, true, true])
+    await expect.poll(widths).toEqual([true, true, true, true])
     expect(open.errors).toEqual([])
 
     const large = [...files.keys()].find((path) => /large/.test(path)) as string

@@ -206,4 +206,4 @@ test('no click fails and no console has an error, in new tabs and in old ones, w
   expect(errors()).toEqual([])
   expect(pages.missed).toEqual([])
   expect(lastGood).toBe(releases)
-}, 180_000)
+})

@@ -190,7 +190,7 @@ test('3,000 files with 256 file handles', async () => {
   )
   expect(stdout).toMatch(/✓ release 1 live in/)
   expect(siteObjects(s3, bucket).size).toBeGreaterThan(3000)
-}, 120_000)
+})
 
 describe('fingerprinted names that come with other bytes', () => {
   const config = (options: string, banner: string) => ({

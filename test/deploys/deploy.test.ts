@@ -25,7 +25,7 @@ describe.each(s3Servers.map((server) => [server.title, server] as const))('%s', 
   let s3: TestS3
   beforeAll(async () => {
     if (server.available) s3 = await server.start()
-  }, 60_000)
+  })
   afterAll(() => s3?.close())
 
   describe.skipIf(!server.available).each(everyBundler)('%s', (name, app, options) => {
@@ -35,7 +35,7 @@ describe.each(s3Servers.map((server) => [server.title, server] as const))('%s', 
     beforeAll(async () => {
       bucket = await s3.createBucket()
       built = await buildApp(app, { ...options, env: deployEnv(s3, bucket) })
-    }, 60_000)
+    })
 
     test('all files of the output folder are in the bucket as they are on disk, and none of the others', async () => {
       expect(built.code, built.output).toBe(0)
@@ -101,7 +101,7 @@ describe.each(s3Servers.map((server) => [server.title, server] as const))('%s', 
       const changed = await buildAgain(app, built.dir, { ...options, env: deployEnv(s3, bucket) })
       expect(changed.output).toMatch(/uploaded +1 {2}/)
       expect([...(await objectsOf(s3, bucket)).keys()].filter((key) => !after.has(key))).toEqual(['static/added.txt'])
-    }, 60_000)
+    })
   })
 })
 

@@ -15,6 +15,7 @@ import {
   type ViteVersion,
 } from '../../fixtures/build/index.js'
 import { operations, readsAlone } from '../../fixtures/build/site.js'
+import { patience } from '../../fixtures/patience.js'
 import { type EmbeddedS3, type Fault, type LoggedRequest, startEmbedded } from '../../fixtures/s3/index.js'
 
 // The bucket is asked what it holds while the bundler is at work. Whatever becomes of the build then, no request and no process is left.
@@ -40,7 +41,6 @@ const never = () => new Promise<never>(() => {})
 /** Milliseconds: far less than it takes to give a request up, for which a process that hangs would wait. */
 const endsByItself = 30_000
 /** For what starts a bundler first. */
-const patiently = { timeout: 30_000, interval: 20 }
 
 /** A hook of another plugin, as the code of a function without parameters, by the name that its bundler has for it. */
 type Hooks = Record<string, string>
@@ -219,7 +219,7 @@ describe.each(named(ways))('%s', (_name, way) => {
       expect(output).toMatch(`broken in ${hook}`)
       expect(code, output).not.toBe(0)
       expect(prefixes()).toEqual([releases])
-      await vi.waitFor(() => expect(s3.server.requests.every(isCut)).toBe(true))
+      await vi.waitFor(() => expect(s3.server.requests.every(isCut)).toBe(true), patience)
     },
     endsByItself,
   )
@@ -237,10 +237,10 @@ describe.each(only(/by command/))('%s', (_name, way) => {
       // The file may be there before what is in it, and 0 would be all processes of the group.
       expect(written).toBeGreaterThan(0)
       return written
-    }, patiently)
+    }, patience)
     process.kill(pid, signal)
     expect((await building).code).toBe(null)
-    await vi.waitFor(() => expect(s3.server.requests.map(isCut)).toEqual([true]))
+    await vi.waitFor(() => expect(s3.server.requests.map(isCut)).toEqual([true]), patience)
   })
 })
 
@@ -328,7 +328,7 @@ describe('what was asked in vain is asked again', () => {
     await vi.waitFor(async () => {
       const lines = (await readFile(seen, 'utf8')).split('\n')
       expect(lines.filter((line) => line === `connect 127.0.0.1:${port}`)).toHaveLength(2)
-    }, patiently)
+    }, patience)
     const late = await startEmbedded({ port })
     try {
       await late.createBucket(bucket)

@@ -90,7 +90,7 @@ describe.each(everyBundler)('an upload that fails: %s', (_name, app, options) =>
     expect(third.code, third.output).toBe(0)
     expect(putKeys().some((key) => key.endsWith('index.html'))).toBe(true)
     for (const key of putKeys()) expect(up.has(key) && !key.endsWith('.html'), key).toBe(false)
-  }, 60_000)
+  })
 })
 
 test('onError: warn lets the build pass, with the same message as a warning', async () => {

@@ -117,7 +117,7 @@ describe('a fresh folder', () => {
     for (const folder of new Set(all.map((path) => dirname(path)))) await mkdir(join(dist, folder), { recursive: true })
     await Promise.all(all.map((path) => writeFile(join(dist, path), path)))
     expect(paths(await collectFresh())).toEqual(all.toSorted())
-  }, 30_000)
+  })
 })
 
 describe('a folder that was not emptied', () => {

@@ -46,7 +46,7 @@ beforeAll(async () => {
   tarball = join(project, packed.filename)
   await writeFiles(project, { 'package.json': '{ "private": true }' })
   await npm(['install', '--prefer-offline', '--no-audit', '--no-fund', tarball], project)
-}, 120_000)
+})
 
 afterAll(async () => {
   if (!process.env.KEEP_APPS) await rm(project, { recursive: true, force: true })

@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { memoryBucket } from '../../fixtures/bucket/memory-bucket.js'
+import { patience } from '../../fixtures/patience.js'
 import { type EmbeddedS3, type LoggedRequest, startEmbedded } from '../../fixtures/s3/index.js'
 import type { Bucket } from '../../src/bucket/bucket.js'
 import { bodyOfBytes } from '../../src/bucket/bucket.js'
@@ -391,7 +392,6 @@ describe('an abort ends everything that was asked', () => {
     })
   })
 
-  const patience = { timeout: 20_000 }
   const isFolder = ({ query }: LoggedRequest) => query.prefix === folder
   it.each<[when: string, holds: (request: LoggedRequest) => boolean, count: number]>([
     ['while the folder is listed', isFolder, 1],

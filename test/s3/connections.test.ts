@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect as connectTcp, createServer as createTcpServer, type Socket } from 'node:net'
 import { createServer as createRawTlsServer } from 'node:tls'
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { patience } from '../../fixtures/patience.js'
 import { selfSigned } from '../../fixtures/s3/self-signed.js'
 import { type Origin, proxyFor } from '../../src/s3/http/connect.js'
 import type { HttpRequest } from '../../src/s3/http/connection.js'
@@ -81,7 +82,7 @@ describe.each(['http', 'https'] as const)('connections over %s', (protocol) => {
   afterEach(() => server.close().closeAllConnections())
 
   const ask = async (more: Partial<HttpRequest> = {}) => (await connections.send(get(origin, more))).body.toString()
-  const opened = (count: number) => vi.waitFor(() => expect(sockets.size).toBe(count))
+  const opened = (count: number) => vi.waitFor(() => expect(sockets.size).toBe(count), patience)
   const answers = (count: number) => Promise.all(Array.from({ length: count }, () => ask()))
 
   it('are opened ahead, and then used', async () => {
@@ -127,7 +128,7 @@ describe.each(['http', 'https'] as const)('connections over %s', (protocol) => {
     for (const socket of sockets) socket.destroy()
     await Promise.all(closed)
     // Our side hears of it a moment later; a request in that moment fails, and is sent again.
-    await vi.waitFor(async () => expect(await ask()).toBe('answer'))
+    await vi.waitFor(async () => expect(await ask()).toBe('answer'), patience)
   })
 
   it('are not trusted when another one breaks: a request that is sent again at once arrives', async () => {
@@ -149,7 +150,7 @@ describe.each(['http', 'https'] as const)('connections over %s', (protocol) => {
     const closed = [...sockets].map((socket) => once(socket, 'close'))
     for (const socket of sockets) socket.end('HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n')
     await Promise.all(closed)
-    const answers = await Promise.all([1, 2, 3].map(() => vi.waitFor(() => ask())))
+    const answers = await Promise.all([1, 2, 3].map(() => vi.waitFor(() => ask(), patience)))
     expect(answers).toEqual(['answer', 'answer', 'answer'])
   })
 
@@ -215,7 +216,8 @@ describe('a request', () => {
       if (when === 'before it is sent') stop.abort(new Error('stopped'))
       const other = connections.send(get(origin, { path: '/other' }))
       const ended = connections.send(get(origin, { signal: stop.signal }))
-      if (when === 'while it waits for a response') await vi.waitFor(() => expect(origin.sockets).toHaveLength(2))
+      if (when === 'while it waits for a response')
+        await vi.waitFor(() => expect(origin.sockets).toHaveLength(2), patience)
       stop.abort(new Error('stopped'))
       await expect(ended).rejects.toThrow('stopped')
       expect((await other).body.toString()).toBe('other')
@@ -258,7 +260,7 @@ describe('a request', () => {
       expect(await connections.send(get(origin, { method: 'PUT', headers, body }))).toMatchObject({ status: 403 })
     }
     expect(origin.sockets).toHaveLength(3)
-    await vi.waitFor(() => expect(ended).toBe(2))
+    await vi.waitFor(() => expect(ended).toBe(2), patience)
   })
 
   it('whose pieces break cuts its connection, and fails with their error', async () => {
@@ -270,7 +272,7 @@ describe('a request', () => {
     }
     const sending = connect().send(get(origin, { method: 'PUT', headers: { 'content-length': '2' }, body: pieces() }))
     await expect(sending).rejects.toThrow('the file is gone')
-    await vi.waitFor(() => expect(closed).toEqual([true]))
+    await vi.waitFor(() => expect(closed).toEqual([true]), patience)
   })
 
   it.each<[what: string, request: Partial<HttpRequest>, code: string]>([
@@ -371,7 +373,7 @@ describe('a response', () => {
     })
     const connections = connect(1)
     expect((await connections.send(get(origin))).body.toString()).toBe('1')
-    await vi.waitFor(() => expect(origin.sockets[0]?.destroyed).toBe(true))
+    await vi.waitFor(() => expect(origin.sockets[0]?.destroyed).toBe(true), patience)
     expect((await connections.send(get(origin))).body.toString()).toBe('2')
   })
 

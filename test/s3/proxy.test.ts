@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { patience } from '../../fixtures/patience.js'
 import { patient } from '../../fixtures/s3/connection.js'
 import { openBucket, type S3Connection } from '../../src/s3/objects/s3-bucket.js'
 
@@ -136,7 +137,7 @@ describe('behind a proxy', () => {
     own()
     vi.stubEnv('HTTP_PROXY', 'socks5://127.0.0.1')
     const listed = list()
-    await vi.waitFor(() => connection.warm(4))
+    await vi.waitFor(() => connection.warm(4), patience)
     await expect(listed).rejects.toThrow(/HTTP_PROXY is no URL of a proxy\. Set it with its scheme/)
   })
 

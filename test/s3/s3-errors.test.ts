@@ -439,9 +439,9 @@ for (const { title, available, start } of s3Servers) {
     beforeAll(async () => {
       server = await start()
       bucket = await server.createBucket()
-    }, 120_000)
+    })
 
-    afterAll(() => server?.close(), 60_000)
+    afterAll(() => server?.close())
 
     it('an unknown key id', async () => {
       const credentials = { ...server.credentials, accessKeyId: 'AKIAIOSFODNN7EXAMPLE' }

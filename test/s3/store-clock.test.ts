@@ -24,11 +24,11 @@ describe('the store’s clock', () => {
     const { bucket, close } = await openBucket(settingsFor(other, bucketName), clock)
     expect(bucket.now()).toBe(12_345)
     await expect(bucket.get('nothing')).resolves.toBeUndefined()
-    const isAhead = () => expect(Math.abs(bucket.now() - Date.now() - ahead)).toBeLessThan(2000)
+    const isAhead = () => expect(Math.abs(bucket.now() - Date.now() - ahead)).toBeLessThan(60_000)
     isAhead()
     await bucket.put('a', bodyOf('a'), {}, new AbortController().signal)
     isAhead()
-    expect(Math.abs(bucket.now() - ([...(await bucket.list('a'))][0]?.lastModified ?? 0))).toBeLessThan(2000)
+    expect(Math.abs(bucket.now() - ([...(await bucket.list('a'))][0]?.lastModified ?? 0))).toBeLessThan(60_000)
     close()
     await other.close()
   })
@@ -41,7 +41,7 @@ describe('the store’s clock', () => {
     const passed = connection.bucket.now() - before
     local.mockRestore()
     expect(passed).toBeGreaterThanOrEqual(55)
-    expect(passed).toBeLessThan(2000)
+    expect(passed).toBeLessThan(60_000)
   })
 
   it.each([

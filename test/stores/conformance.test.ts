@@ -86,14 +86,14 @@ const covers = (pattern: string, title: string): boolean =>
   pattern.endsWith('*') ? title.startsWith(pattern.slice(0, -1)) : title === pattern
 
 for (const { name, title, available, start } of s3Servers) {
-  describe.skipIf(!available)(`S3 as it is, on ${title}`, { timeout: 30_000 }, () => {
+  describe.skipIf(!available)(`S3 as it is, on ${title}`, () => {
     const world = {} as World
 
     beforeAll(async () => {
       world.s3 = await start()
       world.owner = world.s3.client()
       world.other = world.s3.client({ credentials: world.s3.other })
-    }, 90_000)
+    })
 
     afterAll(() => world.s3?.close())
 

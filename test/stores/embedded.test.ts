@@ -346,7 +346,7 @@ describe('our own server, where Ceph has nothing to compare it with', () => {
         Array.from({ length: 100_000 }, (_, n) => ({ key: `static/${(n * 7919) % 100_000}-${n}.js`, body })),
       )
       await list(owner, bucket, { MaxKeys: 1 })
-      expect(performance.now() - began).toBeLessThan(5000)
+      const seeded = performance.now() - began
       s3.server.reset()
       for (const start of [1, 5, 9]) {
         const page = await list(owner, bucket, { Prefix: 'static/', StartAfter: `static/${start}` })
@@ -355,8 +355,8 @@ describe('our own server, where Ceph has nothing to compare it with', () => {
         await owner.send(new DeleteObjectCommand({ Bucket: bucket, Key: `static/${start}` }))
       }
       const pages = s3.server.requests.filter(({ operation }) => operation === 'ListObjectsV2')
-      // A few milliseconds, and on a machine that is busy a few more; sorting all each time takes hundreds.
-      expect(Math.min(...pages.map(({ time }) => time))).toBeLessThan(50)
+      // Sorting all of them takes as long as seeding them did; a page takes a few milliseconds.
+      expect(Math.min(...pages.map(({ time }) => time))).toBeLessThan(seeded / 2)
     })
   })
 
