@@ -7,7 +7,7 @@ const quick = ['files', 'fuzz', 'release', 'report', 's3', 'settings']
 export default defineConfig(({ mode }) => ({
   test: {
     include: mode === 'quick' ? quick.map((room) => `test/${room}/**/*.test.ts`) : ['test/**/*.test.ts'],
-    env: mode === 'quick' ? { CEPH: 'off' } : {},
+    env: mode === 'quick' ? { CEPH: 'off', QUICK: '1', SCHEDULES: process.env.SCHEDULES ?? '20' } : {},
     // Time limits end what hangs. They measure nothing: a machine may have twenty other things to do.
     testTimeout: 300_000,
     hookTimeout: 300_000,

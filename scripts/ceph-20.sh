@@ -15,7 +15,7 @@ folder=$PWD/.cache/ceph-20
 root=$folder/root
 results=$folder/results.json
 files=("$@")
-[ $# -gt 0 ] || files=(test/{stores/ceph,stores/conformance,stores/bucket,s3/multipart,release/lock,s3/s3-errors}.test.ts)
+[ $# -gt 0 ] || files=(test/{stores/ceph,stores/conformance,stores/bucket,stores/multipart,release/lock,s3/s3-errors}.test.ts)
 
 say() {
   printf '━━━━ %s\n' "$*"
