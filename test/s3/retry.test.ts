@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { describe, expect, it, vi } from 'vitest'
-import { readAnswer } from '../../src/s3/errors/s3-answer.js'
+import { readError } from '../../src/s3/errors/s3-error.js'
 import { createSlots } from '../../src/s3/http/concurrency.js'
 import { type Clock, classifyFailure, retry } from '../../src/s3/http/retry.js'
 
@@ -150,11 +150,11 @@ describe('retry', () => {
   })
 })
 
-describe('readAnswer', () => {
+describe('readError', () => {
   it.each([undefined, null, 'text', 7, {}, new Error('')])('takes anything that is thrown: %s', (thrown) => {
-    const answer = readAnswer(thrown)
-    expect(answer).toMatchObject({ code: '', status: undefined, message: '' })
-    expect(classifyFailure(answer, true)).toBe('final')
+    const error = readError(thrown)
+    expect(error).toMatchObject({ code: '', status: undefined, message: '' })
+    expect(classifyFailure(error, true)).toBe('final')
   })
 })
 
