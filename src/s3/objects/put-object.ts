@@ -41,7 +41,7 @@ export async function putObject(
   signal: AbortSignal | undefined,
   check?: () => void,
 ): Promise<string | undefined> {
-  // Not spread: a literal that begins with a spread takes fifty times as long.
+  // A literal that begins with a spread takes fifty times as long.
   const headers: Record<string, string> = Object.assign({ 'content-length': String(size) }, headersOf(parameters))
   if (md5 !== undefined) headers['content-md5'] = Buffer.from(md5, 'hex').toString('base64')
   else if (Buffer.isBuffer(content)) headers['content-md5'] = hash('md5', content, 'base64')
