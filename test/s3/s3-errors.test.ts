@@ -248,7 +248,7 @@ const table: [name: string, error: Error, Partial<ExplainContext>, parts: string
     {},
     ['account', 'All access has been disabled'],
   ],
-  ['AccountProblem', s3Error('AccountProblem', { status: 403 }), {}, ['billing']],
+  ['AccountProblem', s3Error('AccountProblem', { status: 403 }), {}, ['Billing']],
   [
     'NotImplemented',
     s3Error('NotImplemented', { status: 501, message: "Header 'x-amz-tagging' not implemented" }),
@@ -344,7 +344,7 @@ const table: [name: string, error: Error, Partial<ExplainContext>, parts: string
         '@aws-sdk XML parse error: unexpected content.\n  Deserialization error: to see the raw response, inspect the hidden field {error}.$response on this object.',
     }),
     { endpoint: 'http://localhost:9001' },
-    ["not S3's (status 200)", 'web console'],
+    ["not S3's (status 200)", 'web interface'],
   ],
   [
     'a header that HTTP does not allow',

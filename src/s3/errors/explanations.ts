@@ -171,7 +171,7 @@ const noS3: Explain = (error, context) => {
   return [
     `the response from ${storeOf(context)} is not S3's${status === undefined ? reason : ` (status ${status})`}`,
     context.endpoint
-      ? 'Check AWS_S3_ENDPOINT_URL: http or https, the port, and that it is no web console.'
+      ? 'Check AWS_S3_ENDPOINT_URL: http or https, the port, and that it is not the address of a web interface.'
       : 'It may come from a proxy or firewall.',
   ]
 }
@@ -188,23 +188,18 @@ const keyTooLong: Explain = (_error, { request }) => [
 
 const accountTrouble: Explain = (error, context) => [
   `the account does not allow it${quoteMessage(error, context)}`,
-  "Check the account's console: billing or a suspension may be the reason.",
+  'Billing or a suspension may be the reason: check the account at its provider.',
 ]
 
-const notSupported: Explain = (error, context) => {
+const rejected: Explain = (error, context) => {
   const sent = Object.keys(parametersOf(context)).join(', ')
+  const verb = error.status === 501 || error.status === 405 ? 'does not support' : 'refuses'
   return [
-    `the store does not support this request${quoteMessage(error, context)}`,
+    `the store ${verb} the request${quoteMessage(error, context)}`,
     sent === ''
-      ? 'Check that AWS_S3_ENDPOINT_URL is an S3 address.'
-      : `The request had ${sent}: remove what the store does not know from AWS_S3_OBJECT_PARAMETERS and the rules.`,
+      ? `Check the settings, above all AWS_S3_ENDPOINT_URL.${requestId(error)}`
+      : `The request had ${sent}: check AWS_S3_OBJECT_PARAMETERS and the rules.`,
   ]
-}
-
-const invalidRequest: Explain = (error, context) => {
-  const sent = Object.keys(parametersOf(context)).join(', ')
-  const remedy = sent === '' ? `Check the settings.${requestId(error)}` : `The request had ${sent}: check them.`
-  return [`S3 refuses the request${quoteMessage(error, context)}`, remedy]
 }
 
 const keyUnusable: Explain = (error, context) => [
@@ -299,8 +294,7 @@ const EXPLANATIONS: Record<string, Explain | Explanation> = {
   PreconditionFailed: ['the object is there already, or has changed', 'Another deploy may be at work: run it again.'],
   QuotaExceeded: ['the quota of the bucket or account is used up', 'Delete unused objects, or have the quota raised.'],
   'AllAccessDisabled AccountProblem NotSignedUp UserSuspended InvalidPayer': accountTrouble,
-  'NotImplemented MethodNotAllowed': notSupported,
-  'InvalidRequest InvalidArgument InvalidDigest InvalidStorageClass': invalidRequest,
+  'NotImplemented MethodNotAllowed InvalidRequest InvalidArgument InvalidDigest InvalidStorageClass': rejected,
   BodyChanged: [
     'the file changed while it was being uploaded; the old object stands',
     'Build again, and let nothing write to the output folder meanwhile.',

@@ -152,19 +152,23 @@ export function proxyFor(origin: Origin, env: Environment): ProxyServer | undefi
 /** NO_PROXY lists hosts, domains, networks (`10.0.0.0/8`), or everything (`*`). */
 function isExcepted({ host, port }: Origin, list: string): boolean {
   return list.split(/[\s,]+/).some((entry) => {
-    const [, network, bits] = /^([\d.:a-f]+)\/(\d+)$/i.exec(entry) ?? []
-    if (network !== undefined) return isInNetwork(host, network, Number(bits))
-    const [, name, itsPort] = isIP(entry) ? [entry, entry] : (/^(?:\*?\.)?\[?(.+?)\]?(?::(\d+))?$/.exec(entry) ?? [])
-    if (entry === '*' || name === undefined) return entry === '*'
-    const isNamed = `.${host}`.toLowerCase().endsWith(`.${name.toLowerCase()}`)
+    if (entry === '*' || entry === '') return entry === '*'
+    const [network = '', bits] = entry.split('/')
+    if (bits !== undefined) return isInNetwork(host, network, Number.parseInt(bits, 10))
+    const [, name = '', itsPort] = isIP(entry)
+      ? [entry, entry]
+      : (/^(?:\*?\.)?\[?(.*?)\]?(?::(\d+))?$/.exec(entry) ?? [])
+    const isNamed = name !== '' && `.${host}`.toLowerCase().endsWith(`.${name.toLowerCase()}`)
     return isNamed && (itsPort === undefined || Number(itsPort) === port)
   })
 }
 
 function isInNetwork(host: string, network: string, bits: number): boolean {
-  const family = isIPv6(network) ? 'ipv6' : 'ipv4'
-  if (isIP(host) === 0 || isIP(network) === 0 || bits > (family === 'ipv6' ? 128 : 32)) return false
   const list = new BlockList()
-  list.addSubnet(network, bits, family)
-  return list.check(host, isIPv6(host) ? 'ipv6' : 'ipv4')
+  try {
+    list.addSubnet(network, bits, isIPv6(network) ? 'ipv6' : 'ipv4')
+  } catch {
+    return false
+  }
+  return isIP(host) !== 0 && list.check(host, isIPv6(host) ? 'ipv6' : 'ipv4')
 }
