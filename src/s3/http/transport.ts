@@ -17,7 +17,7 @@ export type S3Settings = Pick<
 >
 
 export interface HttpCall {
-  method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'
+  method: 'GET' | 'HEAD' | 'PUT'
   /** Undefined for the bucket itself. */
   key?: string
   query?: Record<string, string>
