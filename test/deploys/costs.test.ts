@@ -432,7 +432,7 @@ describe('a small site', () => {
     const everywhere = ['static/', '.static-s3/']
     const rightTo = (action: string) =>
       new RegExp(
-        `it takes s3:${action} on arn:aws:s3:::[\\w-]+${action === 'ListBucket' ? '' : '/\\.static-s3/\\*'} \\(`,
+        `it needs s3:${action} on arn:aws:s3:::[\\w-]+${action === 'ListBucket' ? '' : '/\\.static-s3/\\*'} \\(`,
       )
 
     test.each<[what: string, records: string[], prefixes: string[], says: RegExp[]]>([

@@ -168,7 +168,7 @@ describe('a listing', () => {
     try {
       inTime(() => readPage(answer, 'static/'))
     } catch (error) {
-      expect(error).toMatchObject({ name: 'NoS3Answer' })
+      expect(error).toMatchObject({ name: 'NoS3Response' })
     }
   }
 
@@ -210,7 +210,7 @@ describe('a listing', () => {
     ['a page without the token for the next one', page('').replace('false', 'true')],
     ['a key that is not encoded as it says', page('<EncodingType>url</EncodingType><Contents><Key>%</Key></Contents>')],
   ])('is never made of %s', (_what, answer) => {
-    expect(() => readPage(answer, '')).toThrow(expect.objectContaining({ name: 'NoS3Answer' }))
+    expect(() => readPage(answer, '')).toThrow(expect.objectContaining({ name: 'NoS3Response' }))
   })
 
   const size = thorough ? 5_000_000 : 1_000_000

@@ -496,6 +496,7 @@ describe('a proxy', () => {
     ['http://a.test:81', { HTTP_PROXY: 'http://p.test', no_proxy: 'a.test:80' }, 'p.test:80'],
     ['http://a.test:80', { HTTP_PROXY: 'http://p.test', no_proxy: 'a.test:80' }, undefined],
     ['http://10.1.2.3', { HTTP_PROXY: 'http://p.test', no_proxy: '10.0.0.0/8' }, undefined],
+    ['http://10.1.2.3', { HTTP_PROXY: 'http://p.test', no_proxy: '11.0.0.0/ 10.0.0.0/33 a/8' }, 'p.test:80'],
     ['http://11.1.2.3', { HTTP_PROXY: 'http://p.test', no_proxy: '10.0.0.0/8,10.0.0.0/99' }, 'p.test:80'],
     ['http://[::1]', { HTTP_PROXY: 'http://p.test', no_proxy: '::1' }, undefined],
     ['http://[::1]:9000', { HTTP_PROXY: 'http://p.test', no_proxy: '[::1]:9000' }, undefined],

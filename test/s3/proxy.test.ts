@@ -112,7 +112,7 @@ describe('behind a proxy', () => {
     const error = await list(undefined, 'https://store.test').catch((error: Error) => error)
     const { port } = proxy.address() as AddressInfo
     expect(String(error)).toContain(
-      `the proxy 127.0.0.1:${port} does not let the request through to https://store.test: status 407 (ProxyRefused). Check HTTPS_PROXY`,
+      `the proxy 127.0.0.1:${port} refuses the connection to https://store.test: status 407 (ProxyRefused). Check HTTPS_PROXY`,
     )
     expect(String((error as Error).stack)).not.toContain('pass-word')
     expect(asked[0]).toMatchObject({ method: 'CONNECT', url: 'store.test:443' })
@@ -122,9 +122,7 @@ describe('behind a proxy', () => {
   it('that refuses a plain request, the message says so', async () => {
     own()
     refusal = 407
-    await expect(list()).rejects.toThrow(
-      /the proxy does not let the request through to http:\/\/store\.test:9000.*NO_PROXY/,
-    )
+    await expect(list()).rejects.toThrow(/the proxy refuses the connection to http:\/\/store\.test:9000.*NO_PROXY/)
   })
 
   it('that is not there, the message names the proxy and not the store', async () => {
@@ -138,7 +136,7 @@ describe('behind a proxy', () => {
     vi.stubEnv('HTTP_PROXY', 'socks5://127.0.0.1')
     const listed = list()
     await vi.waitFor(() => connection.warm(4), patience)
-    await expect(listed).rejects.toThrow(/HTTP_PROXY is no URL of a proxy\. Set it with its scheme/)
+    await expect(listed).rejects.toThrow(/HTTP_PROXY is no URL of a proxy\. Set it to an http or https URL/)
   })
 
   it('hosts that NO_PROXY names are asked directly', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readAnswer } from '../../src/s3/errors/s3-answer.js'
+import { readError } from '../../src/s3/errors/s3-error.js'
 import { type Clock, classifyFailure, retry } from '../../src/s3/http/retry.js'
 
 /** A clock that only remembers how long it would have slept. */
@@ -148,10 +148,10 @@ describe('retry', () => {
   })
 })
 
-describe('readAnswer', () => {
+describe('readError', () => {
   it.each([undefined, null, 'text', 7, {}, new Error('')])('takes anything that is thrown: %s', (thrown) => {
-    const answer = readAnswer(thrown)
-    expect(answer).toMatchObject({ code: '', status: undefined, message: '' })
-    expect(classifyFailure(answer, true)).toBe('final')
+    const error = readError(thrown)
+    expect(error).toMatchObject({ code: '', status: undefined, message: '' })
+    expect(classifyFailure(error, true)).toBe('final')
   })
 })

@@ -241,7 +241,7 @@ const table: [name: string, error: Error, Partial<ExplainContext>, parts: string
   ['KeyTooLongError', s3Error('KeyTooLongError'), {}, ['1,024 bytes', 'AWS_LOCATION', '20 bytes']],
   ['MetadataTooLarge', s3Error('MetadataTooLarge'), {}, ['2 KB', 'AWS_S3_OBJECT_PARAMETERS']],
   ['PreconditionFailed', s3Error('PreconditionFailed', { status: 412 }), {}, ['there already']],
-  ['QuotaExceeded', s3Error('QuotaExceeded', { status: 403 }), {}, ['quota is used up', 'have the quota raised']],
+  ['QuotaExceeded', s3Error('QuotaExceeded', { status: 403 }), {}, ['quota of the bucket', 'have the quota raised']],
   [
     'AllAccessDisabled',
     s3Error('AllAccessDisabled', { status: 403, message: 'All access has been disabled' }),
@@ -276,7 +276,7 @@ const table: [name: string, error: Error, Partial<ExplainContext>, parts: string
     ['status 500), after 5 attempts', 'REQ1'],
   ],
   ['502 of a proxy', s3Error('Unknown', { status: 502 }), {}, ['status 502']],
-  ['BadDigest', s3Error('BadDigest'), { attempts: 3 }, ['not what was sent, after 3 attempts', 'file changed']],
+  ['BadDigest', s3Error('BadDigest'), { attempts: 3 }, ['arrived damaged, after 3 attempts', 'file changed']],
   [
     'RequestTimeout',
     s3Error('RequestTimeout'),
@@ -344,7 +344,7 @@ const table: [name: string, error: Error, Partial<ExplainContext>, parts: string
         '@aws-sdk XML parse error: unexpected content.\n  Deserialization error: to see the raw response, inspect the hidden field {error}.$response on this object.',
     }),
     { endpoint: 'http://localhost:9001' },
-    ["not S3's (status 200)", 'web console'],
+    ["not S3's (status 200)", 'web interface'],
   ],
   [
     'a header that HTTP does not allow',
@@ -467,14 +467,14 @@ for (const { title, available, start } of s3Servers) {
         credentials: { accessKeyId, secretAccessKey },
       })
       expect(message).toContain(
-        `LIST s3://${bucket}/static/: access denied; it takes s3:ListBucket on arn:aws:s3:::${bucket}`,
+        `LIST s3://${bucket}/static/: access denied; it needs s3:ListBucket on arn:aws:s3:::${bucket}`,
       )
     })
 
     it('a key that is too long', async () => {
       const { bucket: port, close } = await openBucket(settingsFor(server, bucket), patient)
       const body = { size: 1, sha256: hash('sha256', 'x'), open: async () => Buffer.from('x') }
-      await expect(port.put('k'.repeat(1100), body, {})).rejects.toThrow(/longer than the 1,024 bytes/)
+      await expect(port.put('k'.repeat(1100), body, {})).rejects.toThrow(/longer than 1,024 bytes/)
       close()
     })
   })
@@ -572,7 +572,7 @@ describe('said by the network and the SDK', () => {
 
   it('a host that does not exist', async () => {
     const { message } = await failure(somewhere({ endpoint: 'http://s3.no-such-host.invalid' }))
-    expect(message).toMatch(/can't be reached: there is no such host, or no network: .* \((ENOTFOUND|EAI_AGAIN)\)/)
+    expect(message).toMatch(/can't be reached: no such host, or no network: .* \((ENOTFOUND|EAI_AGAIN)\)/)
   })
 
   it('TLS spoken to a server without', async () => {
@@ -600,7 +600,7 @@ describe('said by the network and the SDK', () => {
 
   it('a region that is none', async () => {
     const { message } = await failure(somewhere({ region: 'eu west' }))
-    expect(message).toContain(`"eu west" can't be a region`)
+    expect(message).toContain(`"eu west" is no region`)
   })
 
   it('no credentials in an empty environment', async () => {

@@ -212,12 +212,12 @@ describe.skipIf(!cephAvailable())(title, () => {
       [
         'that a user has none of',
         async () => {},
-        /: LIST .*access denied; it takes s3:ListBucket on .*\(AccessDenied\)/,
+        /: LIST .*access denied; it needs s3:ListBucket on .*\(AccessDenied\)/,
       ],
       [
         'that lets only look',
         () => allowOther([['s3:ListBucket'], ['']], [['s3:GetObject'], ['*']]),
-        /: PUT static\/\S+ .*access denied; it takes s3:PutObject on .*\(AccessDenied\).*\n.*The site stands as it was/,
+        /: PUT static\/\S+ .*access denied; it needs s3:PutObject on .*\(AccessDenied\).*\n.*The site stands as it was/,
       ],
       [
         'for another location',
@@ -229,7 +229,7 @@ describe.skipIf(!cephAvailable())(title, () => {
               ['media/*', '.static-s3/media/*'],
             ],
           ),
-        /: PUT static\/\S+ .*access denied; it takes s3:PutObject on .*\(AccessDenied\).*\n.*The site stands as it was/,
+        /: PUT static\/\S+ .*access denied; it needs s3:PutObject on .*\(AccessDenied\).*\n.*The site stands as it was/,
       ],
     ]
     test.each(refusals)(
@@ -437,7 +437,7 @@ describe.skipIf(!cephAvailable())(title, () => {
       const error = await errorOf(bucket.put(`${location}/index.html`, body, {}))
       close()
       expect(error?.message).toMatch(
-        /what arrived was not what was sent, after 3 attempts; .*stands \(XAmzContentSHA256Mismatch\)/,
+        /the content arrived damaged, after 3 attempts; .*stands \(XAmzContentSHA256Mismatch\)/,
       )
       expect(await published()).toEqual(siteOf(1))
     })

@@ -2,43 +2,44 @@ import { StaticS3Error } from '../../runtime/error.js'
 import { explanationFor } from './explanations.js'
 import { redact, redactSecrets } from './redact.js'
 import { describeRequest, type ExplainContext } from './request.js'
-import { readAnswer, type S3Answer } from './s3-answer.js'
+import { readError, type S3Error } from './s3-error.js'
+
+/** Codes of our own, which mean nothing to the user. */
+const HIDDEN = new Set(['', 'BadProxy', 'BodyChanged', 'BodyUnreadable', 'InvalidRegion', 'NoS3Response'])
 
 /**
- * Turns what S3, the SDK or the network said into the error that the user sees: what was being done, the fact with S3's
- * own code, and the setting or command that helps. It holds no key id, secret, token or signature.
+ * Turns an error of S3, the SDK or the network into the message for the user: the request, the fact with S3's code, the remedy. Neither the
+ * message nor `cause` contains a key id, secret, token or signature. A StaticS3Error stays as it is.
  *
- * `cause` is a copy of the original without the fields in which S3 repeats the signed request: its `name` is S3's code,
- * and `status` and `requestId` are there too. A StaticS3Error comes back as it is.
+ * `cause` has S3's code as its `name`, and `status` and `requestId`.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  */
-export function explain(error: unknown, context: ExplainContext): StaticS3Error {
-  if (error instanceof StaticS3Error) return error
-  const answer = readAnswer(error)
-  const { fact, remedy } = explanationFor(answer, context)
-  const code = answer.code === '' || OUR_OWN.has(answer.code) ? '' : ` (${answer.code})`
+export function explain(thrown: unknown, context: ExplainContext): StaticS3Error {
+  if (thrown instanceof StaticS3Error) return thrown
+  const error = readError(thrown)
+  const [fact, remedy] = explanationFor(error, context)
+  const code = HIDDEN.has(error.code) ? '' : ` (${error.code})`
   const message = `static-s3: ${describeRequest(context)}: ${fact}${code}. ${remedy}`
-  return new StaticS3Error(redactSecrets(message, context.secrets), {
-    cause: copyWithoutSecrets(error, answer, context),
-  })
+  return new StaticS3Error(redactSecrets(message, context.secrets), { cause: redactedCopy(thrown, error, context) })
 }
 
-/** The error of a call whose signal was aborted. A reason that can be shown is shown. */
+/** The error for an aborted signal: its reason, if that can be shown. */
 export function explainAbort(reason: unknown, context: ExplainContext): StaticS3Error {
   if (reason instanceof StaticS3Error) return reason
   return new StaticS3Error(`static-s3: ${describeRequest(context)}: stopped`, { cause: reason })
 }
 
-const OUR_OWN = new Set(['BadProxy', 'BodyChanged', 'BodyUnreadable', 'InvalidRegion', 'NoS3Answer'])
-
-/** Node prints an error's cause with all its fields, and the SDK keeps there what S3 repeats of the signed request. */
-function copyWithoutSecrets(thrown: unknown, answer: S3Answer, { secrets }: ExplainContext): Error {
-  const message = redact(answer.message, secrets)
+/** Node prints all fields of a cause, and the SDK's errors have fields in which S3 repeats the signed request. */
+function redactedCopy(
+  thrown: unknown,
+  { code, status, message, requestId }: S3Error,
+  { secrets }: ExplainContext,
+): Error {
   const frames = thrown instanceof Error ? (thrown.stack?.match(/^ {4}at .+$/gm) ?? []) : []
-  const copy = new Error(message)
-  copy.name = redact(answer.code, secrets) || 'Error'
-  // The stack begins with the message, which may have lines that look like its own.
-  copy.stack = redact([`${copy.name}: ${message}`, ...frames].join('\n'), secrets)
-  return Object.assign(copy, { status: answer.status, requestId: redact(answer.requestId, secrets) || undefined })
+  const copy = new Error(redact(message, secrets))
+  copy.name = redact(code, secrets) || 'Error'
+  // The message may have lines that look like frames.
+  copy.stack = redact([`${copy.name}: ${copy.message}`, ...frames].join('\n'), secrets)
+  return Object.assign(copy, { status, requestId: redact(requestId, secrets) || undefined })
 }

@@ -2,7 +2,6 @@ import { BlockList, connect as connectTcp, isIP, isIPv6, type Socket } from 'nod
 import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls'
 import { ResponseReader } from './response.js'
 
-/** The server at the end of a connection. */
 export interface Origin {
   isSecure: boolean
   /** Without the brackets of an IPv6 address. */
@@ -32,7 +31,7 @@ export function originOf({ protocol, hostname, port }: Pick<URL, 'protocol' | 'h
 }
 
 /**
- * Opens a connection that does not keep the process alive: whoever waits for a response does that.
+ * Opens a connection that does not keep the process alive: the caller of a request does.
  *
  * @param opening takes the socket before it is connected, so that it can be destroyed meanwhile
  */
@@ -78,7 +77,7 @@ function connected(socket: Socket, event: 'connect' | 'secureConnect'): Promise<
 let context: SecureContext | undefined
 
 async function encrypt(socket: Socket, { host }: Origin, tls: TlsState): Promise<Socket> {
-  // Shared, since each context reads the certificates of all authorities.
+  // Shared, because each context reads the certificates of all authorities.
   context ??= createSecureContext()
   const secured = connectTls({
     socket,
@@ -114,14 +113,14 @@ async function openTunnel(socket: Socket, origin: Origin, { authorization }: Pro
         reject(error)
       }
     })
-    socket.once('error', reject).once('close', () => reject(refusal('it closed the connection')))
+    socket.once('error', reject).once('close', () => reject(proxyRefused('it closed the connection')))
     socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${credentials}\r\n`, 'latin1')
   })
   socket.pause().removeAllListeners('data')
-  if (status < 200 || status > 299) throw refusal(`status ${status}`)
+  if (status < 200 || status > 299) throw proxyRefused(`status ${status}`)
 }
 
-function refusal(reason: string): Error {
+function proxyRefused(reason: string): Error {
   return Object.assign(new Error(reason), { code: 'ProxyRefused' })
 }
 
@@ -130,8 +129,7 @@ export function nameOf({ host, port }: Origin): string {
 }
 
 /**
- * The proxy that the environment names for an origin, by the rules of curl: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, of which the lower-case name
- * counts first.
+ * The proxy for an origin by the rules of curl: HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Lower-case names take precedence.
  *
  * @throws Error with the code `BadProxy`
  * @see https://everything.curl.dev/usingcurl/proxies/env.html
@@ -151,22 +149,26 @@ export function proxyFor(origin: Origin, env: Environment): ProxyServer | undefi
   return { origin: originOf(url), authorization: username === '' && password === '' ? undefined : `Basic ${user}` }
 }
 
-/** Whether NO_PROXY names the host, a domain above it, its network (`10.0.0.0/8`), or everything (`*`). */
+/** NO_PROXY lists hosts, domains, networks (`10.0.0.0/8`), or everything (`*`). */
 function isExcepted({ host, port }: Origin, list: string): boolean {
   return list.split(/[\s,]+/).some((entry) => {
-    const [, network, bits] = /^([\d.:a-f]+)\/(\d+)$/i.exec(entry) ?? []
-    if (network !== undefined) return isInNetwork(host, network, Number(bits))
-    const [, name, itsPort] = isIP(entry) ? [entry, entry] : (/^(?:\*?\.)?\[?(.+?)\]?(?::(\d+))?$/.exec(entry) ?? [])
-    if (entry === '*' || name === undefined) return entry === '*'
-    const isNamed = `.${host}`.toLowerCase().endsWith(`.${name.toLowerCase()}`)
+    if (entry === '*' || entry === '') return entry === '*'
+    const [network = '', bits] = entry.split('/')
+    if (bits !== undefined) return isInNetwork(host, network, Number.parseInt(bits, 10))
+    const [, name = '', itsPort] = isIP(entry)
+      ? [entry, entry]
+      : (/^(?:\*?\.)?\[?(.*?)\]?(?::(\d+))?$/.exec(entry) ?? [])
+    const isNamed = name !== '' && `.${host}`.toLowerCase().endsWith(`.${name.toLowerCase()}`)
     return isNamed && (itsPort === undefined || Number(itsPort) === port)
   })
 }
 
 function isInNetwork(host: string, network: string, bits: number): boolean {
-  const family = isIPv6(network) ? 'ipv6' : 'ipv4'
-  if (isIP(host) === 0 || isIP(network) === 0 || bits > (family === 'ipv6' ? 128 : 32)) return false
   const list = new BlockList()
-  list.addSubnet(network, bits, family)
-  return list.check(host, isIPv6(host) ? 'ipv6' : 'ipv4')
+  try {
+    list.addSubnet(network, bits, isIPv6(network) ? 'ipv6' : 'ipv4')
+  } catch {
+    return false
+  }
+  return isIP(host) !== 0 && list.check(host, isIPv6(host) ? 'ipv6' : 'ipv4')
 }

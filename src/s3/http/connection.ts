@@ -6,25 +6,25 @@ import { type HttpResponse, ResponseReader } from './response.js'
 export interface HttpRequest {
   origin: Origin
   method: string
-  /** With the query, encoded as it is sent. */
+  /** With the query, encoded as sent. */
   path: string
   headers: Readonly<Record<string, string>>
-  /** Pieces need `content-length` among the headers. A piece may reuse the memory of the one before. */
+  /** Pieces require the header `content-length`. A piece may reuse the memory of the previous one. */
   body?: Buffer | AsyncIterable<Buffer> | undefined
   signal?: AbortSignal | undefined
-  /** Called immediately before the first byte is sent. When it throws, nothing is. */
+  /** Called immediately before the first byte. If it throws, nothing is sent. */
   beforeFirstByte?: (() => void) | undefined
-  /** How many bytes the body of the response may have. */
+  /** Limit for the body of the response. */
   mostBytes?: number
 }
 
-/** Milliseconds from the first byte of a response to its last. A server that sends a byte now and then is never idle. */
+/** Milliseconds from the first byte to the last. A response that trickles is never idle. */
 const LONGEST_RESPONSE = 600_000
 
-/** Bytes. The longest body that we ask for is the record of a release. */
+/** Bytes. The longest body is the record of a release. */
 const MOST_BYTES = 256 * 1024 ** 2
 
-/** A body of up to so many bytes is copied behind the head, so that both leave in one system call. */
+/** Bytes. A smaller body is copied behind the head, to send both in one system call. */
 const COPIED = 64 * 1024
 
 /** A request that waits for a connection, or for its response on one. */
@@ -37,7 +37,6 @@ export interface Job {
   leaveQueue?: () => void
 }
 
-/** Hears what becomes of its connections. */
 export interface Owner {
   onIdle(connection: Connection): void
   onClosed(connection: Connection): void
@@ -45,18 +44,17 @@ export interface Owner {
   onBroken(): void
 }
 
-/** One connection, and the request that it is busy with. */
 export class Connection {
   readonly #socket: Socket
   readonly #owner: Owner
   #job: Job | undefined
   #reader: ResponseReader | undefined
-  /** When the first byte of the response came. */
+  /** Time of the first byte of the response. */
   #since = 0
   #isSent = false
   /** Ends the wait for a piece of a body to leave. */
   #goOn = () => {}
-  /** The server said that it closes the connection then. */
+  /** The server announced to close the connection then. */
   #usableUntil = Number.POSITIVE_INFINITY
   #signal: AbortSignal | undefined
   readonly #onAbort = () => {
@@ -142,7 +140,7 @@ export class Connection {
   }
 
   #read(piece: Buffer): void {
-    // Such as a 408 before the server closes. It must not pass for the answer to the next request.
+    // A 408 before the server closes must not pass for the response to the next request.
     if (!this.#reader) {
       this.#socket.destroy()
       return
@@ -181,7 +179,7 @@ export class Connection {
     this.#socket.destroy()
   }
 
-  /** The other side or the network ended it. */
+  /** The server or the network ended the connection. */
   #lose(error: Error): void {
     if (this.#job) this.#owner.onBroken()
     this.#break(error)
@@ -194,7 +192,7 @@ export class Connection {
     job?.reject(error)
   }
 
-  /** Listens to a signal until another one comes. Listeners that come and go with each request stay in memory until a full collection. */
+  /** Keeps its listener until another signal comes: listeners for each request would stay in memory until a full collection. */
   #watch(signal: AbortSignal | undefined): void {
     if (signal === this.#signal) return
     this.#signal?.removeEventListener('abort', this.#onAbort)
@@ -203,7 +201,6 @@ export class Connection {
   }
 }
 
-/** The request without its body. */
 export function headOf(
   { method, path, headers, body }: HttpRequest,
   origin: Origin,

@@ -4,19 +4,17 @@ import { Connection, type HttpRequest, headOf, type Job, type Owner } from './co
 import type { HttpResponse } from './response.js'
 
 export interface Connections {
-  /** Sends a request, on a connection that is kept alive where one is free. */
+  /** Sends a request, on an idle connection if there is one. */
   send(request: HttpRequest): Promise<HttpResponse>
-  /** Opens connections until there are `count` of them, busy ones included. */
+  /** Opens connections until there are `count`, busy ones included. */
   warm(origin: Origin, count: number): void
   /** Destroys all connections. Requests under way fail, and so do later ones. */
   close(): void
 }
 
 /**
- * Milliseconds without a byte in either direction.
- *
- * Bytes count as sent once the kernel has them. When many connections share a slow line and its buffers hold some MB, a healthy socket shows
- * nothing for a minute. S3 itself drops a silent client after about 20 seconds.
+ * Milliseconds without a byte in either direction. Long, because bytes count as sent once the kernel has them: on a slow line with large
+ * buffers, a healthy socket is silent for a minute. S3 drops a silent client after about 20 seconds.
  */
 const IDLE_TIMEOUT = 120_000
 
@@ -48,7 +46,6 @@ export function openConnections(
   }
 }
 
-/** The connections to one origin. */
 class Pool implements Owner {
   readonly #origin: Origin
   readonly #proxy: ProxyServer | undefined
@@ -99,7 +96,7 @@ class Pool implements Owner {
     if (place >= 0) this.#idle.splice(place, 1)
   }
 
-  /** What broke one connection may have broken all, and Node may not have told us yet: no retry takes one of them. */
+  /** Idle connections may be broken as well, though Node has not noticed: no retry must take one. */
   onBroken(): void {
     for (const connection of this.#idle.splice(0)) connection.close()
   }
@@ -118,7 +115,7 @@ class Pool implements Owner {
     job.reject(error)
   }
 
-  /** Gives waiting requests to idle connections. A request takes the first that is free: a new connection, or one that was busy. */
+  /** Gives waiting requests to idle connections. A request takes the first free one, new or used. */
   #match(): void {
     while (this.#waiting.length > 0 && this.#idle.length > 0) {
       const connection = this.#idle.pop() as Connection
@@ -146,7 +143,7 @@ class Pool implements Owner {
       },
       (error: unknown) => {
         this.#opening--
-        // Every connection may fail alike, so the oldest request gets the error and does not wait for another one.
+        // Other connections may fail alike, so the oldest request does not wait for one.
         const job = this.#waiting.length > this.#opening ? this.#waiting.shift() : undefined
         if (job) this.#fail(job, error)
       },

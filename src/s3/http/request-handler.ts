@@ -18,7 +18,7 @@ interface SdkRequest {
 
 interface SdkOptions {
   abortSignal?: AbortSignal
-  /** Not the SDK's: see `HttpRequest`. */
+  /** Our own: see `HttpRequest`. */
   beforeFirstByte?: (() => void) | undefined
 }
 

@@ -5,7 +5,7 @@ export interface HttpResponse {
   body: Buffer
 }
 
-/** Bytes of a response's head, or of another line. Node's limit is 16 kB. */
+/** Bytes of a head or another line. Node's limit is 16 kB. */
 const MOST_IN_HEAD = 64 * 1024
 
 const nothing = Buffer.alloc(0)
@@ -22,26 +22,26 @@ export class ResponseReader {
   readonly #method: string
   readonly #mostBytes: number
   #step: Step = 'head'
-  /** The beginning of a line whose end has not arrived. */
+  /** The beginning of an incomplete line. */
   #rest: Buffer = nothing
-  /** Bytes still to come of the body or chunk. Infinite if the end of the connection ends the body. */
+  /** Missing bytes of the body or chunk; infinite if the end of the connection ends the body. */
   #left = 0
   #isChunked = false
   #response: HttpResponse = { status: 0, headers: {}, body: nothing }
-  /** Memory for the content. It doubles when it is full, so that a piece seldom costs a copy. */
+  /** Doubles when it is full, so that few pieces cost a copy. */
   #body: Buffer = nothing
   #length = 0
-  /** Whether the connection can take another request after this response. */
+  /** True if the connection can take another request after this response. */
   keepsAlive = false
 
-  /** @param mostBytes how long the body may be */
+  /** @param mostBytes limit for the body */
   constructor(method: string, mostBytes: number) {
     this.#method = method
     this.#mostBytes = mostBytes
   }
 
   /**
-   * Takes the next piece, and returns the response when it is whole.
+   * Takes the next piece, and returns the response when it is complete.
    *
    * @throws Error with the code `MalformedResponse` or `ResponseTooLarge`
    */
@@ -62,7 +62,7 @@ export class ResponseReader {
       const end = input.indexOf(mark, 0, 'latin1')
       if (Math.max(end, input.length * +(end < 0)) > MOST_IN_HEAD) throw tooLarge('a head', MOST_IN_HEAD)
       if (end < 0) {
-        // The greeting of another protocol, such as SSH, may be all that comes.
+        // Another protocol, such as SSH, may send only a greeting.
         const isHttp = this.#step !== 'head' || start.startsWith(input.toString('latin1', 0, start.length))
         if (!isHttp) throw malformed('it does not begin with a status line')
         this.#rest = input
@@ -71,12 +71,12 @@ export class ResponseReader {
       this.#readLine(input.toString('latin1', 0, end))
       input = input.subarray(end + mark.length)
     }
-    // Bytes that nobody asked for must not pass for the next response.
+    // Surplus bytes must not begin the next response.
     if (input.length > 0) this.keepsAlive = false
     return this.#whole()
   }
 
-  /** The connection has ended. Returns the response where that makes it whole. */
+  /** The connection has ended. Returns the response if that completes it. */
   end(): HttpResponse | undefined {
     return this.#left === Number.POSITIVE_INFINITY ? this.#whole() : undefined
   }
@@ -106,7 +106,7 @@ export class ResponseReader {
     const [, minor, digits] = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [^\r\n\0]*)?$/.exec(statusLine) ?? []
     if (digits === undefined) throw malformed('it does not begin with a status line')
     const status = Number(digits)
-    // Such as 100 Continue: the response itself follows.
+    // After 100 Continue, the response follows.
     if (status < 200 && status !== 101) return
     const headers = readHeaders(lines)
     this.#response = { status, headers, body: nothing }
@@ -151,7 +151,7 @@ export class ResponseReader {
 }
 
 function readHeaders(lines: readonly string[]): Record<string, string> {
-  // Without a prototype, whose setter `__proto__` would be.
+  // `__proto__` may be a header.
   const headers: Record<string, string> = Object.create(null)
   for (const line of lines) {
     const colon = line.indexOf(':')

@@ -3,10 +3,10 @@ import type { Credentials } from '../../settings/settings.js'
 
 export interface SignedPart {
   method: string
-  /** As it is sent: encoded once. */
+  /** Encoded once, as sent. */
   path: string
   query: Readonly<Record<string, string>>
-  /** By lower-case names, `host` among them. */
+  /** With lower-case names, including `host`. */
   headers: Readonly<Record<string, string>>
   /** SHA-256 of the body, hex. */
   payloadHash: string
@@ -23,7 +23,7 @@ const UNSIGNED =
   /^(?:authorization|cache-control|connection|expect|from|keep-alive|max-forwards|pragma|referer|te|trailer|transfer-encoding|upgrade|user-agent|x-amzn-trace-id|proxy-.*|sec-.*)$/
 
 /**
- * The headers that sign a request to S3 with AWS Signature Version 4. They replace those of the same name.
+ * The headers of an AWS Signature Version 4. They replace headers of the same name.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
  */
@@ -53,7 +53,6 @@ export function sign(request: SignedPart, { date, region, credentials }: Signing
   return signing
 }
 
-/** A query as it is signed and sent. */
 export function queryString(query: Readonly<Record<string, string>>): string {
   const pairs = Object.entries(query).map(([name, value]) => [encode(name), encode(value)] as const)
   return pairs
@@ -73,7 +72,7 @@ function oneLine(value: string): string {
 
 let derived: { secret: string; day: string; region: string; key: Buffer } | undefined
 
-/** Four HMACs that give the same key all day. */
+/** Cached, since the key stays the same all day. */
 function signingKey({ secretAccessKey: secret }: Credentials, day: string, region: string): Buffer {
   if (derived?.secret === secret && derived.day === day && derived.region === region) return derived.key
   const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest()

@@ -11,40 +11,38 @@ import type { Clock } from './retry.js'
 import { encode, queryString, sign } from './sign.js'
 import { plainXml, rootOf, textsOf } from './xml.js'
 
-/** What of the settings the connection goes by. */
 export type S3Settings = Pick<
   Settings,
   'bucket' | 'region' | 'endpoint' | 'addressingStyle' | 'credentials' | 'concurrency'
 >
 
 export interface HttpCall {
-  method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'
+  method: 'GET' | 'HEAD' | 'PUT'
   /** Undefined for the bucket itself. */
   key?: string
   query?: Record<string, string>
   headers?: Record<string, string>
-  /** Pieces need `content-length` and `x-amz-content-sha256` among the headers. */
+  /** Pieces require the headers `content-length` and `x-amz-content-sha256`. */
   body?: Buffer | AsyncIterable<Buffer>
-  /** Called immediately before the first byte is sent. When it throws, nothing is. */
+  /** Called immediately before the first byte. If it throws, nothing is sent. */
   check?: (() => void) | undefined
 }
 
-/** Signs requests to the bucket and sends them. */
 export interface Transport {
-  /** For the SDK's client: it sends over the same connections. */
+  /** Sends the requests of the SDK's client over the same connections. */
   handler: RequestHandler
   credentials(): Promise<Identity>
-  /** Signs a request to the bucket and sends it. Rejects as a command of the SDK does. */
+  /** Signs and sends a request to the bucket. Rejects with the same errors as the SDK. */
   send(call: HttpCall, signal: AbortSignal | undefined): Promise<HttpResponse>
-  /** The store's clock, as far as its last answer told, refusals included. The local one stands in until one has come. */
+  /** The store's clock, by its last response; the local clock before that. */
   now(): number
-  /** Opens connections for so many requests at a time. */
+  /** Opens connections until there are `count`. */
   warm(count: number): void
   close(): void
 }
 
-/** Bytes of a refusal that are looked into. S3's have a few hundred. */
-const LONGEST_REFUSAL = 16 * 1024
+/** Bytes. S3's error documents have a few hundred. */
+const LONGEST_ERROR = 16 * 1024
 
 /** For the lock, beside those for files. */
 export const lockSockets = 2
@@ -59,16 +57,16 @@ export function openTransport(
   const { region } = settings
   const credentials = credentialsOf(settings, requestHandlerOf(connections.send))
   const { send, now } = keepStoreTime(connections.send, clock)
-  let place: Promise<Place> | undefined
-  const findPlace = () => (place ??= bucketUrl(settings).then(placeOf))
+  let address: Promise<BucketAddress> | undefined
+  const findAddress = () => (address ??= bucketUrl(settings).then(addressOf))
 
   return {
     handler: requestHandlerOf(send),
     credentials,
     async send({ method, key = '', query = {}, headers, body, check }, signal) {
-      const [{ origin, host, root }, identity] = await Promise.all([findPlace(), credentials()])
+      const [{ origin, host, root }, identity] = await Promise.all([findAddress(), credentials()])
       const path = `${root}/${key.split('/').map(encode).join('/')}`
-      // Not spread, as in `putObject`.
+      // A literal that begins with a spread takes fifty times as long.
       const all: Record<string, string> = Object.assign({ host, 'user-agent': 'static-s3' }, headers)
       const payloadHash =
         all['x-amz-content-sha256'] ?? (body === undefined ? hashOfNothing : hash('sha256', body as Buffer))
@@ -84,12 +82,12 @@ export function openTransport(
         signal,
         beforeFirstByte: check,
       })
-      if (response.status >= 300) throw refusal(response)
+      if (response.status >= 300) throw errorOf(response)
       return response
     },
     now,
     warm(count) {
-      const open = async () => connections.warm((await findPlace()).origin, count)
+      const open = async () => connections.warm((await findAddress()).origin, count)
       // The next request reports a wrong address.
       open().catch(() => {})
     },
@@ -97,20 +95,18 @@ export function openTransport(
   }
 }
 
-interface Place {
+interface BucketAddress {
   origin: Origin
   host: string
-  /** What a key's path goes on from. */
+  /** The path before the key. */
   root: string
 }
 
-function placeOf(url: URL): Place {
+function addressOf(url: URL): BucketAddress {
   return { origin: originOf(url), host: url.host, root: url.pathname.replace(/\/$/, '') }
 }
 
-/**
- * Reads the store's clock off the `Date` of each answer. Between answers, a monotonic clock counts.
- */
+/** Reads the store's clock from the `Date` header of each response. Between responses, a monotonic clock counts. */
 function keepStoreTime(send: Connections['send'], local: Pick<Clock, 'now'>): { send: typeof send; now(): number } {
   let ahead: number | undefined
   return {
@@ -125,14 +121,14 @@ function keepStoreTime(send: Connections['send'], local: Pick<Clock, 'now'>): { 
 }
 
 /**
- * The error that a command of the SDK would fail with.
+ * The error that the SDK would throw.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  */
-function refusal({ status, headers, body }: HttpResponse): Error {
-  const xml = plainXml(body.toString('utf8', 0, LONGEST_REFUSAL))
+function errorOf({ status, headers, body }: HttpResponse): Error {
+  const xml = plainXml(body.toString('utf8', 0, LONGEST_ERROR))
   const { Message = '', Code = 'UnknownError', RequestId, ...fields } = rootOf(xml) === 'Error' ? textsOf(xml) : {}
-  // S3's own begin with a capital letter. Others would be an error's own, such as its stack, or Node's.
+  // S3's fields begin with a capital letter. Others could replace the error's own fields, such as its stack.
   const ofS3 = Object.entries(fields).filter(([name]) => /^[A-Z]/.test(name))
   return Object.assign(new Error(Message), Object.fromEntries(ofS3), {
     name: Code,

@@ -2,21 +2,22 @@ import type { Body, Pieces } from '../../bucket/bucket.js'
 import { StaticS3Error } from '../../runtime/error.js'
 
 /**
- * Opens a body for one attempt and hands `send` its content, which is exactly as long as the body says, or breaks: with fewer bytes S3 would wait
- * for the rest, and surplus ones would be read as the next request.
+ * Opens a body for one attempt. `send` gets exactly as many bytes as the body announces, or an error: S3 would wait for missing bytes, and read
+ * surplus ones as the next request.
  *
- * @throws Error named `BodyUnreadable` (with the file system's code) or `BodyChanged`; whatever `send` throws
+ * @throws Error named `BodyUnreadable` (with the file system's code) or `BodyChanged`; errors of `send`
  */
 export async function withBody<T>(
   body: Body,
   send: (content: Buffer | AsyncIterable<Buffer>) => Promise<T>,
 ): Promise<T> {
   const content = await body.open().catch((error: unknown) => {
-    throw asBodyError(error)
+    throw unreadable(error)
   })
   if (content instanceof Uint8Array) {
-    if (content.byteLength !== body.size) throw changed(body.size, content.byteLength)
-    return send(asBuffer(content))
+    const { buffer, byteOffset, byteLength } = content
+    if (byteLength !== body.size) throw changed(body.size, byteLength)
+    return send(Buffer.from(buffer, byteOffset, byteLength))
   }
   try {
     return await send(exactly(body.size, content))
@@ -25,14 +26,7 @@ export async function withBody<T>(
   }
 }
 
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-}
-
-/**
- * Passes `size` bytes on, and fails before the last of them where there are more or fewer: the last one is held back until it is known to be the
- * last, or the request would be complete, and the object replaced, before the surplus shows.
- */
+/** Holds back the last byte until the file ends: with it, the request would be complete, and the object replaced. */
 async function* exactly(size: number, pieces: Pieces): AsyncGenerator<Buffer, void> {
   let seen = 0
   let last: Buffer | undefined
@@ -45,25 +39,19 @@ async function* exactly(size: number, pieces: Pieces): AsyncGenerator<Buffer, vo
       yield last ? piece.subarray(0, -1) : piece
     }
   } catch (error) {
-    throw asBodyError(error)
+    throw unreadable(error)
   }
   if (seen < size) throw changed(size, seen)
   if (last) yield last
-}
-
-function asBodyError(error: unknown): unknown {
-  const isOurs = error instanceof StaticS3Error || (error as Error).name === 'BodyChanged'
-  return isOurs ? error : unreadable(error)
 }
 
 export function changed(expected: number, found: number): Error {
   return Object.assign(new Error(`${expected} bytes expected, ${found} found`), { name: 'BodyChanged' })
 }
 
-/**
- * Keeps a file's error apart from the network's: both have errno codes, and only the network's is worth another try.
- */
-export function unreadable(error: unknown): Error {
-  const { code, message } = error as NodeJS.ErrnoException
-  return Object.assign(new Error(message, { cause: error }), { name: 'BodyUnreadable', errnoCode: code ?? '' })
+/** Files and the network have errno codes in common, and only a failure of the network is worth another try. */
+function unreadable(error: unknown): unknown {
+  const { code = '', message, name } = error as NodeJS.ErrnoException
+  if (error instanceof StaticS3Error || name === 'BodyChanged') return error
+  return Object.assign(new Error(message, { cause: error }), { name: 'BodyUnreadable', errnoCode: code })
 }

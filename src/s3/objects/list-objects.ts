@@ -1,16 +1,18 @@
 import type { ListedObject, ListOptions } from '../../bucket/bucket.js'
 import { compareKeys } from '../../bucket/key-order.js'
 import { eachInParallel } from '../../runtime/parallel.js'
-import { noListing, type Page, type PageStart } from './list-page.js'
+import { unlessAborted } from '../../runtime/stop.js'
+import { notS3 } from '../errors/s3-error.js'
+import type { Page, PageStart } from './list-page.js'
 
-type AskForPage = (start: PageStart, signal: AbortSignal | undefined) => Promise<Page>
+type GetPage = (start: PageStart, signal: AbortSignal | undefined) => Promise<Page>
 
 type Objects = readonly ListedObject[]
 
-/** How many ranges are listed at a time: each page of an answer is a third of a megabyte. */
-const atOnce = 6
+/** Each page has a third of a megabyte. */
+const rangesAtOnce = 6
 
-/** A part of the listing: what is behind `after`, up to and with `end`, or up to the listing's own end. */
+/** The keys behind `after`, up to and including `end`. */
 interface Range {
   start: PageStart
   after: string
@@ -18,43 +20,38 @@ interface Range {
 }
 
 /**
- * Lists all objects below a prefix, in S3's order: page by page, or, where it is known at which keys the pages begin,
- * all behind the first one at a time.
+ * Lists all objects below a prefix, in S3's order. With `splitAt`, the pages behind the first one are requested in parallel.
  *
- * @throws Error named `NoS3Answer` where the pages don't get on
+ * @throws Error named `NoS3Response` if a page repeats
  */
 export async function listObjects(
   prefix: string,
   { first, splitAt, signal }: ListOptions,
-  ask: AskForPage,
+  getPage: GetPage,
 ): Promise<Objects> {
-  // Nobody may come to await it, and Node ends a process for a rejection that is left alone.
+  // If nothing awaits it, Node ends the process for its rejection.
   splitAt?.catch(() => {})
-  const page = await ask(first === undefined ? {} : { 'max-keys': String(first) }, signal)
-  // Out of order, the first page doesn't have the first keys.
+  const page = await getPage(first === undefined ? {} : { 'max-keys': String(first) }, signal)
+  // A page out of order need not have the first keys.
   const enough = page.next === undefined || (first !== undefined && page.inOrder)
   if (enough) return whole([page.objects], page.inOrder).slice(0, first)
 
   const splits = splitAt && page.inOrder ? usable(await orNone(splitAt, signal), prefix, page.last ?? '') : []
-  const ranges = splits.length > 0 ? await listRanges(rangesBehind(page, splits), ask, signal) : undefined
-  const rest = ranges ? { pages: ranges, inOrder: true } : await listSerially(page, ask, signal)
+  const ranges = splits.length > 0 ? await listRanges(rangesBehind(page, splits), getPage, signal) : undefined
+  const rest = ranges ? { pages: ranges, inOrder: true } : await listSerially(page, getPage, signal)
   return whole([page.objects, ...rest.pages], page.inOrder && rest.inOrder).slice(0, first)
 }
 
-/** The splits; none where they can't be had, and when the listing is stopped meanwhile. */
+/** No splits after a failure or an abort. */
 function orNone(splitAt: Promise<readonly string[]>, signal: AbortSignal | undefined): Promise<readonly string[]> {
-  return new Promise((resolve) => {
-    const without = () => resolve([])
-    if (signal?.aborted) without()
-    signal?.addEventListener('abort', without, { once: true })
-    splitAt.then(resolve, without).finally(() => signal?.removeEventListener('abort', without))
-  })
+  const splits = signal ? unlessAborted(signal, splitAt) : splitAt
+  return splits.catch(() => [])
 }
 
-/** Half a character, which no object's key has, and on which encodeURIComponent throws. */
+/** No key has half a character, and encodeURIComponent throws on it. */
 const LONE_SURROGATE = /\p{Surrogate}/u
 
-/** Those of the splits at which the rest of the listing, behind `after`, can be split. */
+/** Drops splits outside of the listing behind `after`, and splits that are not in S3's order. */
 function usable(splits: readonly string[], prefix: string, after: string): string[] {
   let before = after
   return splits.filter((key) => {
@@ -69,21 +66,18 @@ function rangesBehind({ last = '', next }: Page, splits: readonly string[]): Ran
   return [first, ...splits.map((key, index) => ({ start: { 'start-after': key }, after: key, end: splits[index + 1] }))]
 }
 
-/**
- * Lists the ranges at the same time; the first failure stops them all. Undefined where the store can't do that: it
- * doesn't know StartAfter, or has an order of its own.
- */
+/** The first failure stops all ranges. Undefined if the store ignores StartAfter or has its own order. */
 async function listRanges(
   ranges: readonly Range[],
-  ask: AskForPage,
+  getPage: GetPage,
   signal: AbortSignal | undefined,
 ): Promise<Objects[] | undefined> {
   const stop = new AbortController()
   const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
   try {
     const listed: Objects[][] = []
-    await eachInParallel(atOnce, [...ranges.keys()], async (i) => {
-      listed[i] = await listRange(ranges[i] as Range, ask, either)
+    await eachInParallel(rangesAtOnce, [...ranges.entries()], async ([index, range]) => {
+      listed[index] = await listRange(range, getPage, either)
     })
     return listed.flat()
   } catch (error) {
@@ -95,15 +89,15 @@ async function listRanges(
 
 class OutOfOrder extends Error {}
 
-async function listRange({ start, after, end }: Range, ask: AskForPage, signal: AbortSignal): Promise<Objects[]> {
+async function listRange({ start, after, end }: Range, getPage: GetPage, signal: AbortSignal): Promise<Objects[]> {
   const pages: Objects[] = []
   let last = after
-  for await (const page of pagesFrom(start, ask, signal)) {
+  for await (const page of pagesFrom(start, getPage, signal)) {
     if (!page.inOrder || (page.first !== undefined && compareKeys(page.first, last) <= 0)) throw new OutOfOrder()
     const isWhole = end === undefined || compareKeys(page.last ?? '', end) <= 0
     pages.push(isWhole ? page.objects : page.objects.filter(({ key }) => compareKeys(key, end) <= 0))
     last = page.last ?? last
-    // With its last key at the end it is complete: what follows is the next range's.
+    // The next range has the following keys.
     if (end !== undefined && compareKeys(last, end) >= 0) break
   }
   return pages
@@ -111,13 +105,13 @@ async function listRange({ start, after, end }: Range, ask: AskForPage, signal: 
 
 async function listSerially(
   { last = '', next }: Page,
-  ask: AskForPage,
+  getPage: GetPage,
   signal: AbortSignal | undefined,
 ): Promise<{ pages: Objects[]; inOrder: boolean }> {
   const pages: Objects[] = []
   let before = last
   let inOrder = true
-  for await (const page of pagesFrom({ 'continuation-token': next }, ask, signal)) {
+  for await (const page of pagesFrom({ 'continuation-token': next }, getPage, signal)) {
     pages.push(page.objects)
     inOrder &&= page.inOrder && (page.first === undefined || compareKeys(before, page.first) < 0)
     before = page.last ?? before
@@ -125,20 +119,19 @@ async function listSerially(
   return { pages, inOrder }
 }
 
-/** One page after the other, each asked for when the one before was looked at. */
-async function* pagesFrom(start: PageStart, ask: AskForPage, signal: AbortSignal | undefined): AsyncGenerator<Page> {
+async function* pagesFrom(start: PageStart, getPage: GetPage, signal: AbortSignal | undefined): AsyncGenerator<Page> {
   const seen = new Set([start['continuation-token']])
   for (let next: PageStart | undefined = start; next; ) {
-    const page: Page = await ask(next, signal)
+    const page: Page = await getPage(next, signal)
     yield page
     if (page.next === undefined) return
-    if (seen.has(page.next)) throw noListing('the pages of the listing do not get on')
+    if (seen.has(page.next)) throw notS3('a page of the listing repeats')
     seen.add(page.next)
     next = { 'continuation-token': page.next }
   }
 }
 
-/** In S3's order, which not every store lists in: https://github.com/storj/roadmap/issues/62. */
+/** Not every store lists in S3's order: https://github.com/storj/roadmap/issues/62. */
 function whole(pages: readonly Objects[], inOrder: boolean): Objects {
   const objects = pages.flat()
   if (inOrder) return objects

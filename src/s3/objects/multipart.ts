@@ -1,25 +1,20 @@
 import { createHash, hash } from 'node:crypto'
 import type { CreateMultipartUploadCommandInput, S3Client } from '@aws-sdk/client-s3'
 import type { Body, ObjectParameters } from '../../bucket/bucket.js'
-import { responseOf, StaticS3Error } from '../../runtime/error.js'
+import { responseOf } from '../../runtime/error.js'
 import type { Sdk } from '../aws/sdk.js'
-import { changed, unreadable } from './body.js'
+import { notS3 } from '../errors/s3-error.js'
+import { changed, withBody } from './body.js'
 import { type RequestOptions, withOptions } from './client.js'
 import { unquote } from './list-page.js'
 
-/*
- * Large objects go up in parts, several at a time, and become visible when all are there.
- *
- * https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
- */
-
 const MB = 1024 ** 2
-/** Bytes above which AWS advises parts. One PUT takes 5 GiB. */
+/** AWS advises multipart uploads for larger objects. One PUT takes 5 GiB. */
 export const multipartBytes = 100 * MB
-/** Bytes of a part, where 10,000 of them are enough. R2 wants all of them alike. */
+/** Bytes of a part, unless that makes too many parts. R2 requires parts of equal size. */
 const usualPart = 16 * MB
 const mostParts = 10_000
-/** How many parts are in memory at a time, of all objects. */
+/** Parts in memory at a time, of all objects. */
 const partsAtOnce = 4
 
 export interface Multipart {
@@ -27,10 +22,16 @@ export interface Multipart {
   client: S3Client
   bucket: string
   buffers: PartBuffers
-  /** Sends a request, more than once where that helps. */
+  /** Sends a request, with retries. */
   call<T>(signal: AbortSignal | undefined, attempt: () => Promise<T>, bodyBytes?: number): Promise<T>
-  /** The ETag of what is there under a key now. */
+  /** The ETag of the object as it is now. */
   etagOf(key: string): Promise<string | undefined>
+}
+
+interface Upload extends RequestOptions {
+  Bucket: string
+  Key: string
+  UploadId: string
 }
 
 interface Part {
@@ -40,8 +41,9 @@ interface Part {
 }
 
 /**
- * Writes an object in parts, and returns its ETag. Where it fails, its parts are put away as far as the store still answers; what is left, as
- * when the process dies, the next one puts away that writes the same key.
+ * Writes an object in parts, and returns its ETag. A failed upload is aborted; what a killed process leaves, the next upload of this key aborts.
+ *
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
  */
 export async function putInParts(
   multipart: Multipart,
@@ -53,20 +55,20 @@ export async function putInParts(
   const { signal } = options
   await abortUploadsOf(multipart, key, signal)
   for (let tried = 1; ; tried++) {
-    const uploadId = await create(multipart, key, parameters, options)
+    const upload = { ...options, Bucket: multipart.bucket, Key: key, UploadId: '' }
+    upload.UploadId = await create(multipart, key, parameters, options)
     try {
-      const parts = await sendParts(multipart, { ...options, key, uploadId, body })
-      return await complete(multipart, { ...options, key, uploadId, parts })
+      return await complete(multipart, upload, await sendParts(multipart, upload, body))
     } catch (error) {
-      await abort(multipart, key, uploadId, signal).catch(() => {})
-      // Another deploy that writes the same name took it for one that had died.
+      await abort(multipart, upload).catch(() => {})
+      // Another deploy of the same name may have aborted the upload.
       const isGone = !signal?.aborted && responseOf(error).code === 'NoSuchUpload'
       if (!isGone || tried === 3) throw error
     }
   }
 }
 
-/** Memory for parts, used again and again: else it would grow with each until it is collected. */
+/** Reuses memory, which otherwise grows with each part until a collection. */
 export class PartBuffers {
   readonly #free: Buffer[] = []
   readonly #waiting: (() => void)[] = []
@@ -87,14 +89,14 @@ export class PartBuffers {
   }
 }
 
-/** Puts away what runs that died have left of this key. Without the right to, it stays. */
+/** Needs permissions that a deploy may not have: then old parts stay. */
 async function abortUploadsOf(multipart: Multipart, key: string, signal: AbortSignal | undefined): Promise<void> {
   const { sdk, client, bucket } = multipart
   try {
     const input = withOptions({ Bucket: bucket, Prefix: key }, { signal })
     const { Uploads = [] } = await client.send(new sdk.ListMultipartUploadsCommand(input))
     const left = Uploads.filter(({ Key }) => Key === key)
-    await Promise.all(left.map(({ UploadId = '' }) => abort(multipart, key, UploadId, signal)))
+    await Promise.all(left.map(({ UploadId = '' }) => abort(multipart, { Bucket: bucket, Key: key, UploadId, signal })))
   } catch {
     signal?.throwIfAborted()
   }
@@ -109,22 +111,22 @@ async function create(
   const input: CreateMultipartUploadCommandInput = { ...parameters, Bucket: bucket, Key: key }
   const send = () => client.send(new sdk.CreateMultipartUploadCommand(withOptions(input, options)))
   const { UploadId } = await call(options.signal, send)
-  if (!UploadId) throw Object.assign(new Error('no upload id'), { name: 'NoS3Answer' })
+  if (!UploadId) throw notS3('no upload id')
   return UploadId
 }
 
-interface Sending extends RequestOptions {
-  key: string
-  uploadId: string
-  body: Body
-}
-
-/** Reads the file once, from beginning to end, and sends each part when it is full. */
-async function sendParts(multipart: Multipart, { key, uploadId, body, signal, check }: Sending): Promise<Part[]> {
-  const { sdk, client, bucket, buffers, call } = multipart
+/** Reads the file once, and sends each part as soon as it is full. */
+async function sendParts(
+  { sdk, client, buffers, call }: Multipart,
+  { signal, check, ...upload }: Upload,
+  body: Body,
+): Promise<Part[]> {
   const partBytes = Math.max(usualPart, Math.ceil(body.size / mostParts / MB) * MB)
   const failed = new AbortController()
   const ending = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal
+  const fail = (error: unknown) => {
+    if (!ending.aborted) failed.abort(error)
+  }
   const parts: Part[] = []
   const sending: Promise<void>[] = []
 
@@ -133,60 +135,45 @@ async function sendParts(multipart: Multipart, { key, uploadId, body, signal, ch
       const Body = buffer.subarray(0, length)
       const md5 = hash('md5', Body)
       const ContentMD5 = Buffer.from(md5, 'hex').toString('base64')
-      const input = {
-        Bucket: bucket,
-        Key: key,
-        UploadId: uploadId,
-        PartNumber,
-        Body,
-        ContentLength: length,
-        ContentMD5,
-      }
+      const input = { ...upload, PartNumber, Body, ContentLength: length, ContentMD5 }
       const options = { signal: ending, check }
       const sendPart = () => client.send(new sdk.UploadPartCommand(withOptions(input, options)))
       const { ETag } = await call(ending, sendPart, length)
-      if (!ETag) throw Object.assign(new Error('no ETag'), { name: 'NoS3Answer' })
+      if (!ETag) throw notS3('no ETag')
       parts[PartNumber - 1] = { PartNumber, ETag, md5 }
     } catch (error) {
-      if (!failed.signal.aborted) failed.abort(error)
+      fail(error)
     } finally {
       buffers.giveBack(buffer)
     }
   }
 
-  const whole = createHash('sha256')
-  let size = 0
   let buffer: Buffer | undefined
   let length = 0
-  try {
-    const content = await body.open()
-    try {
-      for await (const chunk of content instanceof Uint8Array ? [Buffer.from(content)] : content) {
-        whole.update(chunk)
-        size += chunk.length
-        if (size > body.size) throw changed(body.size, size)
-        for (let from = 0; from < chunk.length; ) {
-          buffer ??= await buffers.take(partBytes)
-          ending.throwIfAborted()
-          const copied = chunk.copy(buffer, length, from, from + partBytes - length)
-          from += copied
-          length += copied
-          if (length < partBytes) continue
-          sending.push(send(sending.length + 1, buffer, length))
-          buffer = undefined
-          length = 0
-        }
-      }
-    } finally {
-      if (!(content instanceof Uint8Array)) content.destroy()
-    }
-    if (size !== body.size || whole.digest('hex') !== body.sha256) throw changed(body.size, size)
+  const sendBuffer = () => {
     if (buffer) sending.push(send(sending.length + 1, buffer, length))
     buffer = undefined
+    length = 0
+  }
+  try {
+    await withBody(body, async (content) => {
+      const sha256 = createHash('sha256')
+      for await (const piece of Buffer.isBuffer(content) ? [content] : content) {
+        sha256.update(piece)
+        for (let from = 0; from < piece.length; ) {
+          buffer ??= await buffers.take(partBytes)
+          ending.throwIfAborted()
+          const copied = piece.copy(buffer, length, from, from + partBytes - length)
+          from += copied
+          length += copied
+          if (length === partBytes) sendBuffer()
+        }
+      }
+      if (sha256.digest('hex') !== body.sha256) throw changed(body.size, body.size)
+    })
+    sendBuffer()
   } catch (error) {
-    const isOurs = error instanceof StaticS3Error || (error as Error).name === 'BodyChanged'
-    if (!ending.aborted) failed.abort(isOurs ? error : unreadable(error))
-  } finally {
+    fail(error)
     if (buffer) buffers.giveBack(buffer)
   }
   await Promise.all(sending)
@@ -195,36 +182,30 @@ async function sendParts(multipart: Multipart, { key, uploadId, body, signal, ch
 }
 
 async function complete(
-  { sdk, client, bucket, call, etagOf }: Multipart,
-  { key, uploadId, parts, signal, check }: Omit<Sending, 'body'> & { parts: Part[] },
+  { sdk, client, call, etagOf }: Multipart,
+  { signal, check, ...upload }: Upload,
+  parts: Part[],
 ): Promise<string> {
   const Parts = parts.map(({ PartNumber, ETag }) => ({ PartNumber, ETag }))
-  const input = { Bucket: bucket, Key: key, UploadId: uploadId, MultipartUpload: { Parts } }
+  const input = withOptions({ ...upload, MultipartUpload: { Parts } }, { signal, check })
   try {
-    const send = () => client.send(new sdk.CompleteMultipartUploadCommand(withOptions(input, { signal, check })))
-    const { ETag } = await call(signal, send)
+    const { ETag } = await call(signal, () => client.send(new sdk.CompleteMultipartUploadCommand(input)))
     // Ceph 16 leaves it empty.
-    const etag = ETag ? unquote(ETag) : await call(signal, () => etagOf(key))
-    if (!etag) throw Object.assign(new Error('no ETag'), { name: 'NoS3Answer' })
+    const etag = ETag ? unquote(ETag) : await call(signal, () => etagOf(upload.Key))
+    if (!etag) throw notS3('no ETag')
     return etag
   } catch (error) {
-    // The answer to an earlier attempt may have got lost.
+    // The response to an earlier attempt may be lost.
     if (responseOf(error).code !== 'NoSuchUpload') throw error
     const md5s = Buffer.concat(parts.map(({ md5 }) => Buffer.from(md5, 'hex')))
     const expected = `${hash('md5', md5s)}-${parts.length}`
-    if ((await etagOf(key)) === expected) return expected
+    if ((await etagOf(upload.Key)) === expected) return expected
     throw error
   }
 }
 
-/** Not under the signal that ends the rest: where that has come, there is time for one attempt. */
-async function abort(
-  { sdk, client, bucket, call }: Multipart,
-  key: string,
-  uploadId: string,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const input = { Bucket: bucket, Key: key, UploadId: uploadId }
-  const send = () => client.send(new sdk.AbortMultipartUploadCommand(input))
+/** Ignores the signal, but makes only one attempt after its abort. */
+async function abort({ sdk, client, call }: Multipart, { signal, check, ...upload }: Upload): Promise<void> {
+  const send = () => client.send(new sdk.AbortMultipartUploadCommand(upload))
   await (signal?.aborted ? send() : call(undefined, send))
 }

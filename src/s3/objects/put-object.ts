@@ -31,12 +31,7 @@ export const headerNames: Readonly<Record<string, string>> = {
   WebsiteRedirectLocation: 'x-amz-website-redirect-location',
 }
 
-/**
- * Sends what a PutObjectCommand of the SDK would send, and returns the ETag. The command's pipeline takes several times the CPU time of
- * signing and sending, and the SDK's client 60 ms and 20 MB to load.
- *
- * @throws as the command does
- */
+/** Sends the same request as the SDK's PutObjectCommand, in a fraction of its CPU time, and returns the ETag. */
 export async function putObject(
   transport: Transport,
   key: string,
@@ -46,7 +41,7 @@ export async function putObject(
   signal: AbortSignal | undefined,
   check?: () => void,
 ): Promise<string | undefined> {
-  // Not spread: a literal that begins with a spread takes fifty times as long.
+  // A literal that begins with a spread takes fifty times as long.
   const headers: Record<string, string> = Object.assign({ 'content-length': String(size) }, headersOf(parameters))
   if (md5 !== undefined) headers['content-md5'] = Buffer.from(md5, 'hex').toString('base64')
   else if (Buffer.isBuffer(content)) headers['content-md5'] = hash('md5', content, 'base64')
@@ -55,7 +50,7 @@ export async function putObject(
 }
 
 /**
- * The parameters that an object was written with, as far as the headers of its answer show them: the reverse of what `putObject` sends.
+ * The parameters that the headers of a response show: the reverse of `putObject`.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
  */
@@ -79,7 +74,7 @@ function readValue(parameter: string, value: string): unknown {
   return Number.isNaN(date.getTime()) ? value : date
 }
 
-/** Many objects share one set of parameters. */
+/** Many objects share their parameters. */
 const known = new WeakMap<ObjectParameters, Record<string, string>>()
 
 function headersOf(parameters: ObjectParameters): Record<string, string> {

@@ -4,14 +4,14 @@ import type { Body, Bucket, ObjectParameters, WrittenObject } from '../../bucket
 import type { Credentials } from '../../settings/settings.js'
 import { loadSdk } from '../aws/sdk.js'
 import { explain, explainAbort } from '../errors/explain.js'
-import type { Call, ExplainContext, Request } from '../errors/request.js'
-import { readAnswer } from '../errors/s3-answer.js'
+import type { ExplainContext, Request } from '../errors/request.js'
+import { notS3, readError } from '../errors/s3-error.js'
 import { type Concurrency, createConcurrency, START } from '../http/concurrency.js'
 import { asksForLess, type Clock, classifyFailure, type Failure, retry, systemClock } from '../http/retry.js'
 import { lockSockets, openTransport, type S3Settings } from '../http/transport.js'
 import { withBody } from './body.js'
 import { createClient, type RequestOptions, withOptions } from './client.js'
-import { md5WhereAskedFor } from './content-md5.js'
+import { addMd5IfRequired } from './content-md5.js'
 import { listObjects } from './list-objects.js'
 import { pageQuery, readPage, unquote } from './list-page.js'
 import { type Multipart, multipartBytes, PartBuffers, putInParts } from './multipart.js'
@@ -23,42 +23,41 @@ export interface S3Connection {
   bucket: Bucket
   /** The same one, whose requests don't wait for those of the other. */
   lockChannel: Bucket
-  /** The credentials in use, whatever they come from, so that no file with one of them is published. Resolved once. */
+  /** The credentials in use: no published file may contain them. Resolved once. */
   credentials(): Promise<Credentials>
-  /** Opens connections for so many requests that are about to come, as far as they will go at once. */
+  /** Opens connections for requests that will follow. */
   warm(requests: number): void
-  /** Closes the sockets. What is under way fails. */
+  /** Closes the sockets. Requests under way fail. */
   close(): void
 }
 
-/** Failures of attempts that may have been carried out all the same. */
+/** After these failures, the store may have executed the request. */
 const mayHaveArrived: readonly Failure[] = ['passing', 'stalled']
 
 /**
- * Opens a bucket. Nothing is sent yet, and no credentials are looked for.
+ * Opens a bucket. Sends nothing, and looks for no credentials.
  *
- * Requests beyond what `createConcurrency` lets go at a time wait for their turn, and a body is opened only then. Each is tried again as `retry` has
- * it, and fails with a StaticS3Error of `explain`'s, whose `cause.name` is S3's code. A signal's abort cuts the
- * connection; the call rejects with the signal's reason where that is a StaticS3Error.
+ * Requests wait for their turn (`createConcurrency`), and a body is opened only then. After its retries, a request fails with an error of
+ * `explain`, whose `cause.name` is S3's code. An aborted signal cuts the connection; the call rejects with the signal's reason if that is a
+ * StaticS3Error.
  */
 export async function openBucket(settings: S3Settings, clock: Clock = systemClock): Promise<S3Connection> {
   const transport = openTransport(settings, clock)
   const { credentials, now } = transport
-  let opened: ReturnType<typeof openClient> | undefined
   const openClient = () => {
     const sdk = loadSdk()
     return { sdk, client: createClient(sdk, settings, transport) }
   }
+  let opened: ReturnType<typeof openClient> | undefined
   const loadClient = () => (opened ??= openClient())
-  const { bucket: name, region, endpoint } = settings
-  const profile =
-    settings.credentials === undefined
-      ? process.env.AWS_PROFILE
-      : 'profile' in settings.credentials
-        ? settings.credentials.profile
-        : undefined
+  const { bucket: name, region, endpoint, credentials: given } = settings
+  const named = given && 'profile' in given ? given.profile : undefined
+  const profile = given === undefined ? process.env.AWS_PROFILE : named
   const situation = { bucket: name, region, endpoint, profile }
-  let answered = false
+  const explainOnce = (request: Request) => (error: unknown) => {
+    throw explain(error, { ...situation, request, attempts: 1, secrets: [] })
+  }
+  let reached = false
   let resolved: Promise<Credentials> | undefined
 
   const callIn = async <T>(
@@ -68,7 +67,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     attempt: () => Promise<T>,
     bodyBytes = 0,
   ): Promise<T> => {
-    // One signal for all uploads has more listeners than Node finds normal, and it would warn of a leak.
+    // All uploads share a signal, and Node would warn of a leak.
     if (signal) setMaxListeners(0, signal)
     let attempts = 0
     let unanswered = false
@@ -79,15 +78,15 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
         try {
           return await attempt()
         } catch (error) {
-          const answer = readAnswer(error)
-          answered ||= answer.status !== undefined
-          unanswered ||= answer.status === undefined && mayHaveArrived.includes(classifyFailure(answer, false))
+          const read = readError(error)
+          reached ||= read.status !== undefined
+          unanswered ||= read.status === undefined && mayHaveArrived.includes(classifyFailure(read, false))
           throw error
         }
       }, bodyBytes)
     try {
-      const result = await retry(once, { reached: () => answered, signal, clock })
-      answered = true
+      const result = await retry(once, { reached: () => reached, signal, clock })
+      reached = true
       return result
     } catch (error) {
       const context: ExplainContext = { ...situation, request, attempts, secrets: await secretsInUse(error) }
@@ -98,14 +97,14 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     }
   }
 
-  /** Only once S3 has answered: a chain that has found nothing would search for seconds again. */
+  /** Only after a response of S3: a chain without credentials would search for seconds again. */
   const secretsInUse = async (error: unknown): Promise<string[]> => {
-    if (readAnswer(error).status === undefined) return []
+    if (readError(error).status === undefined) return []
     const inUse = await credentials().catch(() => undefined)
     return inUse ? [inUse.accessKeyId, inUse.secretAccessKey, inUse.sessionToken ?? ''] : []
   }
 
-  const withMd5 = md5WhereAskedFor()
+  const withMd5 = addMd5IfRequired()
   const buffers = new PartBuffers()
   const putLarge = async (
     concurrency: Concurrency,
@@ -126,31 +125,32 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
         return [...readPage(body.toString(), key).objects].find((object) => object.key === key)?.etag
       },
     }
-    return putInParts(multipart, key, body, parameters, options).catch((error: unknown) => {
-      throw explain(error, { ...situation, request, attempts: 1, secrets: [] })
-    })
+    return putInParts(multipart, key, body, parameters, options).catch(explainOnce(request))
   }
 
-  // An answer's Date has no milliseconds: the object may have been written up to the end of that second.
+  // The Date header has no milliseconds: the write may be as late as the end of that second.
   const written = (etag: string): WrittenObject => ({ etag, writtenAt: Math.floor(now() / 1000) * 1000 + 999 })
 
   const bucketIn = (concurrency: Concurrency): Bucket => {
-    const call: Call = (request, signal, attempt, bodyBytes) => callIn(concurrency, request, signal, attempt, bodyBytes)
+    const call = <T>(
+      request: Request,
+      signal: AbortSignal | undefined,
+      attempt: () => Promise<T>,
+      bodyBytes?: number,
+    ) => callIn(concurrency, request, signal, attempt, bodyBytes)
     return {
       list: (prefix, options = {}) =>
         listObjects(prefix, options, async (start, signal) => {
           const send = () => transport.send({ method: 'GET', query: pageQuery(prefix, start) }, signal)
           return readPage((await call({ verb: 'LIST', prefix }, signal, send)).body.toString(), prefix)
-        }).catch((error: unknown) => {
-          throw explain(error, { ...situation, request: { verb: 'LIST', prefix }, attempts: 1, secrets: [] })
-        }),
+        }).catch(explainOnce({ verb: 'LIST', prefix })),
 
       get: (key, signal) =>
         call({ verb: 'GET', key }, signal, async () => {
           try {
             return (await transport.send({ method: 'GET', key }, signal)).body
           } catch (error) {
-            if (readAnswer(error).code === 'NoSuchKey') return undefined
+            if (readError(error).code === 'NoSuchKey') return undefined
             throw error
           }
         }),
@@ -161,7 +161,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
             const { headers } = await transport.send({ method: 'HEAD', key }, signal)
             return { etag: etagOf(headers.etag), parameters: parametersOf(headers) }
           } catch (error) {
-            if (readAnswer(error).status === 404) return undefined
+            if (readError(error).status === 404) return undefined
             throw error
           }
         }),
@@ -192,7 +192,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
             Key: key,
             CopySource: `${name}/${from.split('/').map(encodeURIComponent).join('/')}`,
             MetadataDirective: 'REPLACE',
-            // Only with tags: R2 and others refuse the header.
+            // R2 and others refuse this header.
             ...(parameters.Tagging === undefined ? {} : { TaggingDirective: 'REPLACE' }),
           }
           const { CopyObjectResult } = await client.send(
@@ -211,9 +211,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     credentials() {
       resolved ??= credentials().then(
         ({ accessKeyId, secretAccessKey, sessionToken }) => ({ accessKeyId, secretAccessKey, sessionToken }),
-        (error: unknown) => {
-          throw explain(error, { ...situation, request: { verb: 'CREDENTIALS' }, attempts: 1, secrets: [] })
-        },
+        explainOnce({ verb: 'CREDENTIALS' }),
       )
       return resolved
     },
@@ -222,11 +220,8 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
   }
 }
 
-/**
- * Every store answers an upload with its ETag. Something else that says 200 to everything, such as a web server,
- * doesn't.
- */
+/** A web server that responds 200 to everything sends no ETag. */
 function etagOf(etag: string | undefined): string {
-  if (etag === undefined) throw Object.assign(new Error('no ETag'), { name: 'NoS3Answer' })
+  if (etag === undefined) throw notS3('no ETag')
   return unquote(etag)
 }
