@@ -127,7 +127,7 @@ describe('3,000 files in the build', () => {
     listedTheLocationAlone(from)
     return result
   }
-  const expectUnchanged = async (limit = 3, from = s3, name = bucket) => {
+  const expectUnchanged = async (limit = 5, from = s3, name = bucket) => {
     const expectUntouched = untouched(name, from)
     const { output } = await build({}, from, name)
     expect(output).toMatch(/nothing to upload/)
@@ -146,7 +146,7 @@ describe('3,000 files in the build', () => {
     expect(siteObjects(s3, bucket).size).toBe(3000)
   })
 
-  test('nothing changed, in a clean rebuild with new modification times: 3 requests at most, and no write', async () => {
+  test('nothing changed, in a clean rebuild with new modification times: 5 requests at most, and no write', async () => {
     for (const path of paths) utimesSync(join(dir, 'public', path), 1, 1)
     await expectUnchanged()
   })
@@ -720,8 +720,8 @@ describe('a deploy that stopped in the middle', () => {
     const changed = [...files].filter(isNew).map(([path]) => `static/${path}`)
     expect(keysOf(uploads())).toEqual(changed.filter((key) => !arrived.includes(key)).sort())
     expect(copies()).toEqual([])
-    // Only of what no record describes yet.
-    for (const key of keysOf(heads())) expect(arrived).toContain(key)
+    // After the other deploy's lock, the plan is made anew: of what no record describes yet, this deploy's own files among it.
+    for (const key of keysOf(heads())) expect([...arrived, ...keysOf(uploads())]).toContain(key)
     const now = live(bucket)
     for (const [path, bytes] of files) {
       const { body, headers } = now.get(`static/${path}`) ?? {}
