@@ -46,12 +46,6 @@ export function createConcurrency(most: number, asksForLess: (error: unknown) =>
   let before = limit
   let doubles = true
   let shortest = Number.POSITIVE_INFINITY
-  const startMeasuring = () => ({
-    since: performance.now(),
-    count: 0,
-    milliseconds: 0,
-    thread: performance.eventLoopUtilization(),
-  })
   let measured = startMeasuring()
 
   const learn = (begun: number) => {
@@ -119,3 +113,10 @@ export function createConcurrency(most: number, asksForLess: (error: unknown) =>
     },
   }
 }
+
+const startMeasuring = () => ({
+  since: performance.now(),
+  count: 0,
+  milliseconds: 0,
+  thread: performance.eventLoopUtilization(),
+})

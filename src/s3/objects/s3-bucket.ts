@@ -1,15 +1,13 @@
-import { setMaxListeners } from 'node:events'
 import type { CopyObjectCommandInput } from '@aws-sdk/client-s3'
 import type { Body, Bucket, ObjectParameters, WrittenObject } from '../../bucket/bucket.js'
 import type { Credentials } from '../../settings/settings.js'
 import { loadSdk } from '../aws/sdk.js'
-import { explain, explainAbort } from '../errors/explain.js'
-import type { ExplainContext, Request } from '../errors/request.js'
-import { notS3, readError } from '../errors/s3-error.js'
+import { notS3, readError, type S3Error } from '../errors/s3-error.js'
 import { type Concurrency, createConcurrency, START } from '../http/concurrency.js'
-import { asksForLess, type Clock, classifyFailure, type Failure, retry, systemClock } from '../http/retry.js'
-import { lockSockets, openTransport, type S3Settings } from '../http/transport.js'
+import { asksForLess, type Clock, systemClock } from '../http/retry.js'
+import { lockSockets, openTransport, type S3Settings, type Transport } from '../http/transport.js'
 import { withBody } from './body.js'
+import { type Call, type Caller, createCaller } from './caller.js'
 import { createClient, type RequestOptions, withOptions } from './client.js'
 import { addMd5IfRequired } from './content-md5.js'
 import { listObjects } from './list-objects.js'
@@ -31,193 +29,154 @@ export interface S3Connection {
   close(): void
 }
 
-/** After these failures, the store may have executed the request. */
-const mayHaveArrived: readonly Failure[] = ['passing', 'stalled']
-
 /**
  * Opens a bucket. Sends nothing, and looks for no credentials.
  *
- * Requests wait for their turn (`createConcurrency`), and a body is opened only then. After its retries, a request fails with an error of
- * `explain`, whose `cause.name` is S3's code. An aborted signal cuts the connection; the call rejects with the signal's reason if that is a
- * StaticS3Error.
+ * Requests wait for their turn (`createConcurrency`), and a body is opened only then. An aborted signal cuts the connection; the call rejects with
+ * the signal's reason if that is a StaticS3Error.
  */
 export async function openBucket(settings: S3Settings, clock: Clock = systemClock): Promise<S3Connection> {
   const transport = openTransport(settings, clock)
-  const { credentials, now } = transport
-  const openClient = () => {
-    const sdk = loadSdk()
-    return { sdk, client: createClient(sdk, settings, transport) }
+  const caller = createCaller(settings, transport.credentials, clock)
+  const store: Store = {
+    name: settings.bucket,
+    transport,
+    caller,
+    client: once(() => {
+      const sdk = loadSdk()
+      return { sdk, client: createClient(sdk, settings, transport) }
+    }),
+    withMd5: addMd5IfRequired(),
+    buffers: new PartBuffers(),
   }
-  let opened: ReturnType<typeof openClient> | undefined
-  const loadClient = () => (opened ??= openClient())
-  const { bucket: name, region, endpoint, credentials: given } = settings
-  const named = given && 'profile' in given ? given.profile : undefined
-  const profile = given === undefined ? process.env.AWS_PROFILE : named
-  const situation = { bucket: name, region, endpoint, profile }
-  const explainOnce = (request: Request) => (error: unknown) => {
-    throw explain(error, { ...situation, request, attempts: 1, secrets: [] })
-  }
-  let reached = false
-  let resolved: Promise<Credentials> | undefined
-
-  const callIn = async <T>(
-    concurrency: Concurrency,
-    request: Request,
-    signal: AbortSignal | undefined,
-    attempt: () => Promise<T>,
-    bodyBytes = 0,
-  ): Promise<T> => {
-    // All uploads share a signal, and Node would warn of a leak.
-    if (signal) setMaxListeners(0, signal)
-    let attempts = 0
-    let unanswered = false
-    const once = () =>
-      concurrency.run(async () => {
-        signal?.throwIfAborted()
-        attempts++
-        try {
-          return await attempt()
-        } catch (error) {
-          const read = readError(error)
-          reached ||= read.status !== undefined
-          unanswered ||= read.status === undefined && mayHaveArrived.includes(classifyFailure(read, false))
-          throw error
-        }
-      }, bodyBytes)
-    try {
-      const result = await retry(once, { reached: () => reached, signal, clock })
-      reached = true
-      return result
-    } catch (error) {
-      const context: ExplainContext = { ...situation, request, attempts, secrets: await secretsInUse(error) }
-      if (signal?.aborted) throw explainAbort(signal.reason, context)
-      const explained = explain(error, context)
-      if (explained.cause instanceof Error) Object.assign(explained.cause, { unanswered })
-      throw explained
-    }
-  }
-
-  /** Only after a response of S3: a chain without credentials would search for seconds again. */
-  const secretsInUse = async (error: unknown): Promise<string[]> => {
-    if (readError(error).status === undefined) return []
-    const inUse = await credentials().catch(() => undefined)
-    return inUse ? [inUse.accessKeyId, inUse.secretAccessKey, inUse.sessionToken ?? ''] : []
-  }
-
-  const withMd5 = addMd5IfRequired()
-  const buffers = new PartBuffers()
-  const putLarge = async (
-    concurrency: Concurrency,
-    key: string,
-    body: Body,
-    parameters: ObjectParameters,
-    options: RequestOptions,
-  ): Promise<string> => {
-    const request = { verb: 'PUT' as const, key, parameters }
-    const multipart: Multipart = {
-      ...loadClient(),
-      bucket: name,
-      buffers,
-      call: (ending, attempt, bodyBytes) => callIn(concurrency, request, ending, attempt, bodyBytes),
-      etagOf: async (key) => {
-        const query = pageQuery(key, { 'max-keys': '1' })
-        const { body } = await transport.send({ method: 'GET', query }, options.signal)
-        return [...readPage(body.toString(), key).objects].find((object) => object.key === key)?.etag
-      },
-    }
-    return putInParts(multipart, key, body, parameters, options).catch(explainOnce(request))
-  }
-
-  // The Date header has no milliseconds: the write may be as late as the end of that second.
-  const written = (etag: string): WrittenObject => ({ etag, writtenAt: Math.floor(now() / 1000) * 1000 + 999 })
-
-  const bucketIn = (concurrency: Concurrency): Bucket => {
-    const call = <T>(
-      request: Request,
-      signal: AbortSignal | undefined,
-      attempt: () => Promise<T>,
-      bodyBytes?: number,
-    ) => callIn(concurrency, request, signal, attempt, bodyBytes)
-    return {
-      list: (prefix, options = {}) =>
-        listObjects(prefix, options, async (start, signal) => {
-          const send = () => transport.send({ method: 'GET', query: pageQuery(prefix, start) }, signal)
-          return readPage((await call({ verb: 'LIST', prefix }, signal, send)).body.toString(), prefix)
-        }).catch(explainOnce({ verb: 'LIST', prefix })),
-
-      get: (key, signal) =>
-        call({ verb: 'GET', key }, signal, async () => {
-          try {
-            return (await transport.send({ method: 'GET', key }, signal)).body
-          } catch (error) {
-            if (readError(error).code === 'NoSuchKey') return undefined
-            throw error
-          }
-        }),
-
-      head: (key, signal) =>
-        call({ verb: 'HEAD', key }, signal, async () => {
-          try {
-            const { headers } = await transport.send({ method: 'HEAD', key }, signal)
-            return { etag: etagOf(headers.etag), parameters: parametersOf(headers) }
-          } catch (error) {
-            if (readError(error).status === 404) return undefined
-            throw error
-          }
-        }),
-
-      put: async (key, body, parameters, signal, check) =>
-        written(
-          body.size > multipartBytes
-            ? await putLarge(concurrency, key, body, parameters, { signal, check })
-            : await call(
-                { verb: 'PUT', key, parameters },
-                signal,
-                () =>
-                  withMd5(body, parameters, signal, (guarded) =>
-                    withBody(guarded, async (content) =>
-                      etagOf(await putObject(transport, key, content, guarded, parameters, signal, check)),
-                    ),
-                  ),
-                body.size,
-              ),
-        ),
-
-      copy: (from, key, parameters, signal, check) =>
-        call({ verb: 'COPY', from, key, parameters }, signal, async () => {
-          const { sdk, client } = loadClient()
-          const input: CopyObjectCommandInput = {
-            ...parameters,
-            Bucket: name,
-            Key: key,
-            CopySource: `${name}/${from.split('/').map(encodeURIComponent).join('/')}`,
-            MetadataDirective: 'REPLACE',
-            // R2 and others refuse this header.
-            ...(parameters.Tagging === undefined ? {} : { TaggingDirective: 'REPLACE' }),
-          }
-          const { CopyObjectResult } = await client.send(
-            new sdk.CopyObjectCommand(withOptions(input, { signal, check })),
-          )
-          return written(etagOf(CopyObjectResult?.ETag))
-        }),
-
-      now,
-    }
-  }
-
   return {
-    bucket: bucketIn(createConcurrency(settings.concurrency, asksForLess)),
-    lockChannel: bucketIn(createConcurrency(lockSockets)),
-    credentials() {
-      resolved ??= credentials().then(
-        ({ accessKeyId, secretAccessKey, sessionToken }) => ({ accessKeyId, secretAccessKey, sessionToken }),
-        explainOnce({ verb: 'CREDENTIALS' }),
-      )
-      return resolved
-    },
+    bucket: bucketOf(store, createConcurrency(settings.concurrency, asksForLess)),
+    lockChannel: bucketOf(store, createConcurrency(lockSockets)),
+    credentials: once(() =>
+      transport
+        .credentials()
+        .then(
+          ({ accessKeyId, secretAccessKey, sessionToken }) => ({ accessKeyId, secretAccessKey, sessionToken }),
+          caller.explainOnce({ verb: 'CREDENTIALS' }),
+        ),
+    ),
     warm: (requests) => transport.warm(Math.min(requests, START, settings.concurrency)),
     close: transport.close,
   }
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
+  }
+}
+
+/** What the channels of one bucket share. */
+interface Store {
+  name: string
+  transport: Transport
+  caller: Caller
+  /** The SDK's client, loaded when it is needed. */
+  client: () => Pick<Multipart, 'sdk' | 'client'>
+  withMd5: ReturnType<typeof addMd5IfRequired>
+  buffers: PartBuffers
+}
+
+/** The bucket, with requests that wait for each other by this concurrency. */
+function bucketOf(store: Store, concurrency: Concurrency): Bucket {
+  const { transport, caller } = store
+  const call = caller.callWith(concurrency)
+  const written = (etag: string): WrittenObject => ({ etag, writtenAt: endOfSecond(transport.now()) })
+  return {
+    list: (prefix, options = {}) =>
+      listObjects(prefix, options, async (start, signal) => {
+        const send = () => transport.send({ method: 'GET', query: pageQuery(prefix, start) }, signal)
+        return readPage((await call({ verb: 'LIST', prefix }, signal, send)).body.toString(), prefix)
+      }).catch(caller.explainOnce({ verb: 'LIST', prefix })),
+
+    get: (key, signal) =>
+      call({ verb: 'GET', key }, signal, async () => {
+        const send = transport.send({ method: 'GET', key }, signal)
+        return (await undefinedIf(({ code }) => code === 'NoSuchKey', send))?.body
+      }),
+
+    head: (key, signal) =>
+      call({ verb: 'HEAD', key }, signal, async () => {
+        const send = transport.send({ method: 'HEAD', key }, signal)
+        const response = await undefinedIf(({ status }) => status === 404, send)
+        return response && { etag: etagOf(response.headers.etag), parameters: parametersOf(response.headers) }
+      }),
+
+    async put(key, body, parameters, signal, check) {
+      if (body.size > multipartBytes)
+        return written(await putLarge(store, call, key, body, parameters, { signal, check }))
+      const send = () =>
+        store.withMd5(body, parameters, signal, (guarded) =>
+          withBody(guarded, async (content) =>
+            etagOf(await putObject(transport, key, content, guarded, parameters, signal, check)),
+          ),
+        )
+      return written(await call({ verb: 'PUT', key, parameters }, signal, send, body.size))
+    },
+
+    copy: (from, key, parameters, signal, check) =>
+      call({ verb: 'COPY', from, key, parameters }, signal, async () => {
+        const { sdk, client } = store.client()
+        const input: CopyObjectCommandInput = {
+          ...parameters,
+          Bucket: store.name,
+          Key: key,
+          CopySource: `${store.name}/${from.split('/').map(encodeURIComponent).join('/')}`,
+          MetadataDirective: 'REPLACE',
+          // R2 and others refuse this header.
+          ...(parameters.Tagging === undefined ? {} : { TaggingDirective: 'REPLACE' }),
+        }
+        const command = new sdk.CopyObjectCommand(withOptions(input, { signal, check }))
+        const { CopyObjectResult } = await client.send(command)
+        return written(etagOf(CopyObjectResult?.ETag))
+      }),
+
+    now: transport.now,
+  }
+}
+
+function putLarge(
+  { name, transport, caller, client, buffers }: Store,
+  call: Call,
+  key: string,
+  body: Body,
+  parameters: ObjectParameters,
+  options: RequestOptions,
+): Promise<string> {
+  const request = { verb: 'PUT' as const, key, parameters }
+  const multipart: Multipart = {
+    ...client(),
+    bucket: name,
+    buffers,
+    call: (ending, attempt, bodyBytes) => call(request, ending, attempt, bodyBytes),
+    etagOf: async (key) => {
+      const query = pageQuery(key, { 'max-keys': '1' })
+      const { body } = await transport.send({ method: 'GET', query }, options.signal)
+      return [...readPage(body.toString(), key).objects].find((object) => object.key === key)?.etag
+    },
+  }
+  return putInParts(multipart, key, body, parameters, options).catch(caller.explainOnce(request))
+}
+
+async function undefinedIf<T>(isIt: (error: S3Error) => boolean, work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work
+  } catch (error) {
+    if (isIt(readError(error))) return undefined
+    throw error
+  }
+}
+
+/** A Date header has no milliseconds: the write may be as late as the end of its second. */
+function endOfSecond(time: number): number {
+  return Math.floor(time / 1000) * 1000 + 999
 }
 
 /** A web server that responds 200 to everything sends no ETag. */
