@@ -1,4 +1,5 @@
 import type { WriteStream } from 'node:tty'
+import type { Bucket } from '../bucket/bucket.js'
 import { makePlan } from '../release/make-plan.js'
 import { needsMd5 } from '../release/plan.js'
 import { release } from '../release/release.js'
@@ -8,7 +9,6 @@ import { debugging, plain, readable, StaticS3Error } from '../runtime/error.js'
 import { type Stop, stopBySignal, unlessAborted } from '../runtime/stop.js'
 import { whoDeploys } from './deployer.js'
 import { type FolderInput, findFiles, hashFound } from './read-files.js'
-import { until } from './stoppable-bucket.js'
 
 /** The bundler's own log, with static-s3's name before each message. */
 export interface Logger {
@@ -101,4 +101,16 @@ async function deploy(input: PublishInput, stop: Stop): Promise<void> {
 
   const milliseconds = performance.now() - begun
   logger.info(report({ ...settings, decisions, release: number, leftOut: found.leftOut, milliseconds }))
+}
+
+/** The bucket during a deploy that can be stopped: the stop ends reads at once and writes a moment later. */
+function until({ begun, cut }: Stop, bucket: Bucket): Bucket {
+  return {
+    list: (prefix, options) => bucket.list(prefix, { ...options, signal: options?.signal ?? begun }),
+    get: (key, signal = begun) => bucket.get(key, signal),
+    head: (key, signal = begun) => bucket.head(key, signal),
+    put: (key, body, parameters, signal = cut, check?) => bucket.put(key, body, parameters, signal, check),
+    copy: (from, to, parameters, signal = cut, check?) => bucket.copy(from, to, parameters, signal, check),
+    now: () => bucket.now(),
+  }
 }

@@ -1,6 +1,6 @@
 import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs'
 import { join, sep } from 'node:path'
-import { compareKeys } from '../bucket/key-order.js'
+import { compareKeys } from '../bucket/bucket.js'
 import { yieldEvery } from '../runtime/parallel.js'
 import type { BuiltFile } from './built-file.js'
 

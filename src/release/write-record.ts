@@ -1,7 +1,6 @@
 import type { Bucket, ListedObject, ObjectParameters, WrittenObject } from '../bucket/bucket.js'
-import { bodyOfBytes } from '../bucket/bucket.js'
+import { bodyOfBytes, compareKeys } from '../bucket/bucket.js'
 import { headersOf } from '../bucket/headers.js'
-import { compareKeys } from '../bucket/key-order.js'
 import type { Settings } from '../settings/settings.js'
 import type { Lock } from './lock.js'
 import { describedBy, type Plan } from './plan.js'

@@ -170,7 +170,7 @@ describe('purity', () => {
     ['the network', network],
     ['globals', /\bglobalThis\b/],
   ]
-  const formats = ['bucket/headers', 'bucket/key-order', 'release/record', 'release/releases-folder'].map(source)
+  const formats = ['bucket/headers', 'release/record', 'release/releases-folder'].map(source)
   const stages = ['files/collect', 'files/classify', 'files/hash', 'release/plan'].map(source)
   const pure = [...stages, ...formats]
   const matching = (files: readonly Source[], pattern: RegExp) =>

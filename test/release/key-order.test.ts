@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { Random } from '../../fixtures/release/interleaving.js'
-import { compareKeys } from '../../src/bucket/key-order.js'
+import { compareKeys } from '../../src/bucket/bucket.js'
 
 const order = (one: string, other: string) => Math.sign(compareKeys(one, other))
 const byBytes = (one: string, other: string) => Buffer.compare(Buffer.from(one), Buffer.from(other))

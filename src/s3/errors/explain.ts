@@ -1,8 +1,7 @@
 import { StaticS3Error } from '../../runtime/error.js'
 import { explanationFor } from './explanations.js'
-import { redact, redactSecrets } from './redact.js'
 import { describeRequest, type ExplainContext } from './request.js'
-import { readError, type S3Error } from './s3-error.js'
+import { readError, redact, redactSecrets, type S3Error } from './s3-error.js'
 
 /** Codes of our own, which mean nothing to the user. */
 const HIDDEN = new Set(['', 'BadProxy', 'BodyChanged', 'BodyUnreadable', 'InvalidRegion', 'NoS3Response'])

@@ -1,7 +1,7 @@
 import { forSlowLine } from '../../runtime/error.js'
-import { redact } from './redact.js'
 import { type ExplainContext, hasAcl, parametersOf, permissionsOf, resourceOf } from './request.js'
 import type { Kind, S3Error } from './s3-error.js'
+import { redact } from './s3-error.js'
 
 /** The message becomes `PUT key to s3://bucket: fact (Code). Remedy` */
 export type Explanation = [fact: string, remedy: string]

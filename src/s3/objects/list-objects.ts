@@ -1,5 +1,5 @@
 import type { ListedObject, ListOptions } from '../../bucket/bucket.js'
-import { compareKeys } from '../../bucket/key-order.js'
+import { compareKeys } from '../../bucket/bucket.js'
 import { eachInParallel } from '../../runtime/parallel.js'
 import { unlessAborted } from '../../runtime/stop.js'
 import { notS3 } from '../errors/s3-error.js'

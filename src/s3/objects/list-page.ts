@@ -1,5 +1,5 @@
 import type { ListedObject } from '../../bucket/bucket.js'
-import { compareKeys } from '../../bucket/key-order.js'
+import { compareKeys } from '../../bucket/bucket.js'
 import { notS3 } from '../errors/s3-error.js'
 import { elements, plainXml, rootOf, textOf } from '../http/xml.js'
 
