@@ -11,6 +11,7 @@ export default defineConfig(({ mode }) => ({
     // Time limits end what hangs. They measure nothing: a machine may have twenty other things to do.
     testTimeout: 300_000,
     hookTimeout: 300_000,
+    expect: { poll: { timeout: 60_000 } },
     // Tests wait for other processes much of the time: two files at once are faster on two cores, too.
     maxWorkers: Math.max(2, availableParallelism() - 1),
   },

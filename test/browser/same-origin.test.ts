@@ -78,7 +78,7 @@ self.addEventListener('install', () => console.log(version))`,
         scope: `${pages.origin}${base}`,
         script: expect.stringMatching(`^${pages.origin}${base}[\\w.]+\\.js$`),
       })
-      expect(pages.missed).toEqual([`${base}not-there.js`])
+      await expect.poll(() => pages.missed).toEqual([`${base}not-there.js`])
       // All else is the bucket's.
       expect(pages.served.filter((path) => !path.endsWith('.js'))).toEqual([base])
       expect(pages.served.length).toBe(2)
