@@ -47,9 +47,6 @@ interface Planned {
 /**
  * Brings the files into the bucket.
  *
- * Fingerprinted files need no lock: no page refers to them yet. All others are written under the lock, by a plan that holds for the bucket as it is
- * then. The record comes last, when everything that it describes is there.
- *
  * @throws StaticS3Error with what visitors see now
  */
 export async function release(input: ReleaseInput): Promise<Released> {
@@ -62,10 +59,15 @@ export async function release(input: ReleaseInput): Promise<Released> {
   const deployer = await input.deployer()
   const request = requestLockFor(input, first.survey, deployer)
   try {
+    // No page refers to these files yet: they need no lock, and have to be there before the others.
     await upload.run(first.plan, ['fingerprinted'])
+    // From here on, visitors see what changes: one deploy at a time.
     const lock = await orFail(upload, request?.held())
+    // Another deploy may have changed the bucket since the survey.
     const last = await orFail(upload, planUnder(lock, input, first, upload))
+    // Group by group, HTML last: no page refers to a missing file.
     await upload.run(last.plan, last === first ? groups.slice(1) : groups, lock)
+    // The record describes only objects that are there.
     const isRecorded = lock && (await keepRecord(input, lock, last, deployer, upload))
     return { decisions: carriedOut(first, last), release: isRecorded ? lock.release : undefined }
   } catch (error) {
