@@ -88,7 +88,7 @@ interface Store {
 function bucketOf(store: Store, concurrency: Concurrency): Bucket {
   const { transport, caller } = store
   const call = caller.callWith(concurrency)
-  const written = (etag: string): WrittenObject => ({ etag, writtenAt: endOfSecond(transport.now()) })
+  const written = (etag: string): WrittenObject => ({ etag, writtenAt: latestTime(transport.now()) })
   return {
     list: (prefix, options = {}) =>
       listObjects(prefix, options, async (start, signal) => {
@@ -174,9 +174,12 @@ async function undefinedIf<T>(isIt: (error: S3Error) => boolean, work: Promise<T
   }
 }
 
-/** A Date header has no milliseconds: the write may be as late as the end of its second. */
-function endOfSecond(time: number): number {
-  return Math.floor(time / 1000) * 1000 + 999
+/**
+ * A Date header has no milliseconds, and the clocks of a store's machines differ: the write may be as late as the end of the next second. A smaller
+ * bound would take some objects of each deploy for somebody else's.
+ */
+function latestTime(time: number): number {
+  return Math.floor(time / 1000) * 1000 + 1999
 }
 
 /** A web server that responds 200 to everything sends no ETag. */
