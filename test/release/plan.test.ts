@@ -275,7 +275,7 @@ describe('recorded bytes that are written again', () => {
   const writtenAt = recordedAt
   it.each<[what: string, files: HashedFile[], known: Partial<Known>, force: boolean, notBefore: number]>([
     [
-      'with other headers wait for the end of their second',
+      'with other headers wait until they can be told apart',
       [file('a.js', { parameters: hour })],
       { listing, record: said },
       false,

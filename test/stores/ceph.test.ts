@@ -280,7 +280,9 @@ describe.skipIf(!cephAvailable())(title, () => {
     await s3.admin('quota', 'enable', '--quota-scope=bucket', `--bucket=${name}`)
 
     const failed = await deploy(2, { concurrency: 1 })
-    expect(failed.error).toMatch(/: PUT static\/assets\/\S+ .*the quota of the bucket or account is used up \(QuotaExceeded\)/)
+    expect(failed.error).toMatch(
+      /: PUT static\/assets\/\S+ .*the quota of the bucket or account is used up \(QuotaExceeded\)/,
+    )
     expect(failed.error).toMatch(new RegExp(`The site stands as it was\\. \\d of ${filesOfSite} files are up`))
     const there = await published()
     expect(there).toMatchObject(siteOf(1))
