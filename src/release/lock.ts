@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Body, Bucket, ObjectParameters } from '../bucket/bucket.js'
-import { responseOf, StaticS3Error } from '../runtime/error.js'
+import { refusedCondition, StaticS3Error } from '../runtime/error.js'
 import { unlessAborted } from '../runtime/stop.js'
 import { type HeldLock, type Holder, holderBody, holdLock, term, type WriteLock } from './hold-lock.js'
 import type { Deployer } from './record.js'
@@ -144,11 +144,8 @@ async function create(input: Creation): Promise<'yes' | 'no' | 'unknown'> {
     write(content(), { IfNoneMatch: '*' }).then(
       () => 'written' as const,
       (error: unknown) => {
-        const { status, code } = responseOf(error)
-        if (status === 412) return 'refused' as const
-        if (status === 501 || (status === 400 && /^Invalid(Argument|Request|Header)$/.test(code ?? ''))) {
-          return 'unsupported' as const
-        }
+        const refused = refusedCondition(error)
+        if (refused) return refused
         throw error
       },
     )
@@ -159,11 +156,11 @@ async function create(input: Creation): Promise<'yes' | 'no' | 'unknown'> {
     return 'unknown'
   }
   // The 412 may come from our own write whose answer was lost.
-  if (first === 'refused') {
+  if (first === 'exists') {
     return (await readHolder(bucket, key).catch(() => undefined))?.id === deployer.id ? 'yes' : 'no'
   }
   if (conditionalWrites) return 'yes'
-  return (await once()) === 'refused' ? 'yes' : 'unknown'
+  return (await once()) === 'exists' ? 'yes' : 'unknown'
 }
 
 /**

@@ -1,5 +1,4 @@
 import type { Bucket } from '../bucket/bucket.js'
-import { groups } from '../files/built-file.js'
 import type { HashedFile } from '../files/hash.js'
 import { plain, responseOf } from '../runtime/error.js'
 import { type Stop, unstoppable } from '../runtime/stop.js'
@@ -59,17 +58,17 @@ export async function release(input: ReleaseInput): Promise<Released> {
   const deployer = await input.deployer()
   const request = requestLockFor(input, first.survey, deployer)
   try {
-    // No page refers to these files yet: they need no lock, and have to be there before the others.
-    await upload.run(first.plan, ['fingerprinted'])
+    // No page refers to these files yet, and nobody's are replaced: they need no lock, and have to be there before the others.
+    await upload.run(first.plan, 'creations')
     // From here on, visitors see what changes: one deploy at a time.
     const lock = await orFail(upload, request?.held())
     // Another deploy may have changed the bucket since the survey.
     const last = await orFail(upload, planUnder(lock, input, first, upload))
     // Group by group, HTML last: no page refers to a missing file.
-    await upload.run(last.plan, last === first ? groups.slice(1) : groups, lock)
+    await upload.run(last.plan, last === first ? 'all but creations' : 'all', lock)
     // The record describes only objects that are there.
     const isRecorded = lock && (await keepRecord(input, lock, last, deployer, upload))
-    return { decisions: carriedOut(first, last), release: isRecorded ? lock.release : undefined }
+    return { decisions: carriedOut(first, last, upload), release: isRecorded ? lock.release : undefined }
   } catch (error) {
     // The store may still carry out an unanswered request, which mustn't come after the next deploy has begun: then the lock is left to expire.
     if (!upload.leftUnanswered()) await request?.giveUp()
@@ -130,15 +129,15 @@ function requestLockFor(
   })
 }
 
-/** The first plan, or a new one if another deploy has had the lock since its survey. */
+/** The first plan, or a new one if another deploy has had the lock since its survey, or has created a file of ours. */
 async function planUnder(
   lock: Lock | undefined,
   input: ReleaseInput,
   first: Planned,
-  { written }: Upload,
+  { written, wasForestalled }: Upload,
 ): Promise<Planned> {
-  if (!lock || isCurrent(first.survey, lock.release)) return first
-  const survey = await takeSurvey(input.bucket, input.settings.location, { folder: lock.folder })
+  if (!wasForestalled() && (!lock || isCurrent(first.survey, lock.release))) return first
+  const survey = await takeSurvey(input.bucket, input.settings.location, lock ? { folder: lock.folder } : {})
   return { survey, plan: await makePlan(input, survey, written) }
 }
 
@@ -163,10 +162,10 @@ async function keepRecord(
   }
 }
 
-/** What became of each file. A fingerprinted file that was uploaded by the first plan has nothing left to do in the last one. */
-function carriedOut(first: Planned, last: Planned): readonly Decision[] {
+/** What became of each file. A file that the first plan created has nothing left to do in the last one. */
+function carriedOut(first: Planned, last: Planned, { written }: Upload): readonly Decision[] {
   return last.plan.decisions.map((after, i) => {
-    const isUploaded = after.action === 'skip' && after.file.group === 'fingerprinted'
-    return isUploaded ? (first.plan.decisions[i] as Decision) : after
+    const isCreated = after.action === 'skip' && written.has(after.file.key)
+    return isCreated ? (first.plan.decisions[i] as Decision) : after
   })
 }

@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Bucket, WrittenObject } from '../bucket/bucket.js'
+import type { Bucket, ObjectParameters, WrittenObject } from '../bucket/bucket.js'
 import { smallBytes } from '../bucket/bucket.js'
 import { type Group, groups } from '../files/built-file.js'
 import { bodyOfFile } from '../files/file-body.js'
-import { responseOf, StaticS3Error } from '../runtime/error.js'
+import { refusedCondition, responseOf, StaticS3Error } from '../runtime/error.js'
 import { eachInParallel } from '../runtime/parallel.js'
 import { type Stop, unstoppable } from '../runtime/stop.js'
 import type { Permit } from './hold-lock.js'
@@ -19,18 +19,23 @@ export interface Done {
 export interface Upload {
   /** What was written, by key. */
   written: Map<string, WrittenObject>
+  /** Whether somebody else created a file that was to be created: then the plan is out of date. */
+  wasForestalled(): boolean
   /** Whether a request under a permit was sent that nobody has answered: the store may still carry it out. */
   leftUnanswered(): boolean
   /** An error that ends the deploy, with what visitors see now. */
   failure(reason: unknown): StaticS3Error
   /**
-   * Carries out what a plan decides for these groups: one group after the other, each only when the one before is there whole. The first
-   * failure stops everything, so that no page changes while a file that it may refer to is missing.
+   * Carries out a part of a plan: one group after the other, each only when the one before is there whole. The first failure stops everything, so
+   * that no page changes while a file that it may refer to is missing.
    *
    * @throws StaticS3Error with what failed and what visitors see now
    */
-  run(plan: Plan, which: readonly Group[], permit?: Permit): Promise<void>
+  run(plan: Plan, part: Part, permit?: Permit): Promise<void>
 }
+
+/** Creations are the new fingerprinted files: no page refers to them yet, and their writes replace nothing (`If-None-Match: *`). */
+export type Part = 'creations' | 'all but creations' | 'all'
 
 /** How many large files go up at the same time: they fill a line, and each has a piece of memory of its own. */
 const largeAtOnce = 16
@@ -46,6 +51,8 @@ export function startUpload(
   const known: Record<Group, number> = { asset: 0, fingerprinted: 0, html: 0, manifest: 0 }
   const unknown = { ...known }
   let copies = true
+  let conditions = true
+  let forestalled = false
   let planned = 0
   let leftUnanswered = false
   const failure = (reason: unknown) =>
@@ -67,12 +74,28 @@ export function startUpload(
     return bucket.put(file.key, bodyOfFile(file), file.parameters, signal, check)
   }
 
-  const run: Upload['run'] = async (plan, which, permit) => {
+  /** Undefined if somebody else was first, or the answer to our own first attempt is lost. */
+  const create = async ({ file }: Decision, signal: AbortSignal, check: () => void) => {
+    const put = (more: ObjectParameters) =>
+      bucket.put(file.key, bodyOfFile(file), { ...file.parameters, ...more }, signal, check)
+    if (!conditions) return put({})
+    try {
+      return await put({ IfNoneMatch: '*' })
+    } catch (error) {
+      const refused = refusedCondition(error)
+      if (refused === 'exists') return undefined
+      if (refused === undefined || signal.aborted) throw error
+      conditions = false
+      return put({})
+    }
+  }
+
+  const run: Upload['run'] = async (plan, part, permit) => {
     const failed = new AbortController()
     const stop = AbortSignal.any([failed.signal, asked.begun, ...(permit ? [permit.signal] : [])])
     // The store may still carry out a request that is aborted, over an object of the next deploy: under a permit its answer is waited for.
     const signal = permit ? AbortSignal.any([permit.signal, asked.cut]) : stop
-    const { waves, files, bytes } = wavesOf(plan, which)
+    const { waves, files, bytes } = wavesOf(plan, part)
     await laterThan(plan.notBefore, bucket)
     const all = { files: done.files + files, bytes: done.bytes + bytes }
     planned = all.files
@@ -86,7 +109,14 @@ export function startUpload(
         isSent = true
       }
       try {
-        written.set(key, await write(decision, signal, () => stop.aborted, check))
+        const object = await (part === 'creations'
+          ? create(decision, signal, check)
+          : write(decision, signal, () => stop.aborted, check))
+        if (!object) {
+          forestalled = true
+          return
+        }
+        written.set(key, object)
       } catch (error) {
         if (isSent && (signal.aborted || responseOf(error).unanswered)) {
           unknown[group]++
@@ -102,7 +132,7 @@ export function startUpload(
       onProgress(done, all)
     }
 
-    for (const group of groups.filter((each) => which.includes(each))) {
+    for (const group of groups) {
       for (const { small, large } of waves[group]) {
         // Large files start at once, beside small ones, so that none is left over for the end.
         await Promise.all([eachInParallel(largeAtOnce, large, carryOut), eachInParallel(concurrency, small, carryOut)])
@@ -111,7 +141,7 @@ export function startUpload(
     }
   }
 
-  return { written, leftUnanswered: () => leftUnanswered, failure, run }
+  return { written, wasForestalled: () => forestalled, leftUnanswered: () => leftUnanswered, failure, run }
 }
 
 /**
@@ -129,21 +159,22 @@ interface Wave {
   large: Decision[]
 }
 
-/** What is written for these groups, in its order, and how much that is together with the groups that come after them. */
-function wavesOf({ decisions }: Plan, which: readonly Group[]) {
+/** What a part writes, in its order, and how much that is together with the parts that come after it. */
+function wavesOf({ decisions }: Plan, part: Part) {
   const wave = (): Wave => ({ small: [], large: [] })
   // Nobody refers to a new object yet. A changed one may refer to it.
   const waves = Object.fromEntries(groups.map((group) => [group, [wave(), wave()]])) as Record<Group, [Wave, Wave]>
-  const first = groups.findIndex((group) => which.includes(group))
   const all: Done = { files: 0, bytes: 0 }
   for (const decision of decisions) {
     const { file, action, reason } = decision
-    if (action === 'skip' || groups.indexOf(file.group) < first) continue
+    const isCreation = file.group === 'fingerprinted' && reason === 'new'
+    if (action === 'skip' || (isCreation && part === 'all but creations')) continue
+    all.files++
+    all.bytes += file.size
+    if (!isCreation && part === 'creations') continue
     const { small, large } = waves[file.group][reason === 'new' ? 0 : 1]
     if (file.size <= smallBytes) small.push(decision)
     else large.push(decision)
-    all.files++
-    all.bytes += file.size
   }
   for (const { large } of Object.values(waves).flat()) large.sort((a, b) => b.file.size - a.file.size)
   return { waves, ...all }

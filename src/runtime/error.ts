@@ -48,6 +48,19 @@ export function isForbidden(error: unknown): boolean {
   return status === 403 || status === 405
 }
 
+/**
+ * How a store refused a write with `If-None-Match: *`; undefined for any other error.
+ *
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+ */
+export function refusedCondition(error: unknown): 'exists' | 'unsupported' | undefined {
+  const { status, code = '' } = responseOf(error)
+  // 409: another write of this key was under way.
+  if (status === 409 || status === 412) return 'exists'
+  if (status === 501 || (status === 400 && /^Invalid(Argument|Request|Header)$/.test(code))) return 'unsupported'
+  return undefined
+}
+
 /** Turns an error of the file system into one for the user, and returns any other error unchanged. */
 export function readable(thrown: unknown): unknown {
   const { path, code, syscall } = thrown as NodeJS.ErrnoException

@@ -550,7 +550,7 @@ describe('in a bucket in memory', () => {
         }
         const decisions: Decision[] = [{ file: page, action: 'upload', reason: 'new' }]
         const upload = startUpload(retrying, 8, () => {})
-        const message = await messageOf(soon(upload.run({ decisions, overwritten: [], notBefore: 0 }, ['html'], lock)))
+        const message = await messageOf(soon(upload.run({ decisions, overwritten: [], notBefore: 0 }, 'all', lock)))
         expect({ attempts, message }).toEqual({ attempts: 1, message: expect.stringContaining('could not be renewed') })
         await lock.letGo()
         await rm(dir, { recursive: true })

@@ -75,7 +75,7 @@ async function deploy(files: readonly HashedFile[], release: number) {
   const survey = await takeSurvey(memory, 'static')
   const plan = await planOf(files, { survey })
   const upload = startUpload(bucket, 4, () => {}, unstoppable)
-  await upload.run(plan, ['fingerprinted', 'asset', 'manifest', 'html'])
+  await upload.run(plan, 'all')
   const deployer = { id: `${release}`, by: 'ada', commit: undefined, bundler: 'vite' }
   const lock = { release, conditionalWrites: true, signal: new AbortController().signal, check: () => {} } as Lock
   await writeRecord(

@@ -180,6 +180,32 @@ describe('one after the other', () => {
       },
     )
 
+    it.each([
+      ['before', 0],
+      ['after', 1],
+    ])(
+      'of a new fingerprinted file are the release’s, even if a deploy that died wrote it in the same second, %s it',
+      async (_when, turn) => {
+        scene = new Scene(new Random(1), { grain: 1000 })
+        const isAsset = (deploy: Deploy) => isOf(deploy, 'put static/assets/')
+        const ours = scene.start('ours', siteOf(2), { concurrency: 16 })
+        const dead = scene.start('dead', siteOf(2, 'no-cache', 'max-age=60'), { concurrency: 16 })
+        const both = [ours, dead]
+        await scene.until(
+          () => both.every((deploy) => isHeld(isAsset(deploy))()),
+          ({ what }) => what.startsWith('put '),
+        )
+        for (const deploy of turn === 0 ? [dead, ours] : [ours, dead]) {
+          for (const request of scene.network.held.filter(isAsset(deploy))) await scene.advance(request)
+        }
+        scene.kill(dead)
+        await scene.until(() => ours.outcome !== 'under way')
+        scene.checkSite(ours)
+        scene.checkSite(await scene.whole('next', siteOf(2)))
+        await scene.checkEnd()
+      },
+    )
+
     it('of a name that a deploy found changed only under its lock are put right after its death', async () => {
       await scene.whole('first', siteOf(1))
       const more = fileOf('more.txt', 'asset', 'more', {})

@@ -6,7 +6,7 @@ import { buffer } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type MemoryBucket, type MemoryBucketOptions, memoryBucket } from '../../fixtures/bucket/memory-bucket.js'
 import type { Bucket, ObjectParameters, Pieces, StoredObject } from '../../src/bucket/bucket.js'
-import { fileOf, type Group, groups } from '../../src/files/built-file.js'
+import { fileOf, type Group } from '../../src/files/built-file.js'
 import type { HashedFile } from '../../src/files/hash.js'
 import type { Permit } from '../../src/release/hold-lock.js'
 import { type Known, type Plan, plan } from '../../src/release/plan.js'
@@ -71,7 +71,7 @@ const ignoreProgress = () => {}
 
 /** Carries out a whole plan. */
 const upload = (planned: Plan, bucket: Bucket, concurrency: number, onProgress: (done: Done, all: Done) => void) =>
-  startUpload(bucket, concurrency, onProgress).run(planned, groups)
+  startUpload(bucket, concurrency, onProgress).run(planned, 'all')
 
 const failing = (...keys: string[]): MemoryBucketOptions['fail'] => {
   return (key) => (keys.includes(key) ? new StaticS3Error(`static-s3: AccessDenied: ${key}`) : undefined)
@@ -324,7 +324,7 @@ describe('new headers', () => {
   it('are a copy of each object onto itself, with the new parameters alone, in the order of the groups', async () => {
     const { files, planned, asked, bucket, objects } = await stale()
     const uploading = startUpload(bucket, 8, ignoreProgress)
-    await uploading.run(planned, groups)
+    await uploading.run(planned, 'all')
     expect(asked).toEqual(inOrder.map((key) => `copy ${key}`))
     for (const { key, path, group, md5 } of files) {
       expect(objects.get(key)).toEqual({ bytes: Buffer.from(path), parameters: { CacheControl: group } })
@@ -354,8 +354,8 @@ describe('new headers', () => {
   ])('are uploaded where a copy is refused with %i, and nothing is asked twice', async (status, code) => {
     const { files, planned, asked, bucket, objects } = await stale(() => answer(status, code))
     const uploading = startUpload(bucket, 1, ignoreProgress)
-    await uploading.run(planned, ['fingerprinted'])
-    await uploading.run(planned, groups.slice(1))
+    await uploading.run(planned, 'creations')
+    await uploading.run(planned, 'all but creations')
     expect(asked).toEqual([`copy ${inOrder[0]}`, ...inOrder.map((key) => `put ${key}`)])
     for (const { key, path, group } of files) {
       expect(objects.get(key)).toEqual({ bytes: Buffer.from(path), parameters: { CacheControl: group } })
@@ -425,8 +425,71 @@ describe('new headers', () => {
       throw answer(403, 'AccessDenied')
     }
     const uploading = startUpload({ ...bucket, copy }, 8, ignoreProgress)
-    expect(await messageOf(uploading.run(planned, groups, permit))).toMatch(/^static-s3: InternalError\n/)
+    expect(await messageOf(uploading.run(planned, 'all', permit))).toMatch(/^static-s3: InternalError\n/)
     expect(asked).toEqual([])
+  })
+})
+
+describe('creations', () => {
+  /** A bucket that answers so where a condition is sent. */
+  const answering = (error: Error | undefined) => {
+    const bucket = memoryBucket()
+    const conditions: string[] = []
+    const put: Bucket['put'] = async (key, body, { IfNoneMatch, ...parameters }, signal, check) => {
+      conditions.push(`${key} ${IfNoneMatch}`)
+      if (IfNoneMatch && error) throw error
+      return bucket.put(key, body, parameters, signal, check)
+    }
+    return { bucket: { ...bucket, put }, conditions, objects: bucket.objects }
+  }
+
+  it('replace nothing, and nothing else has a condition', async () => {
+    const { bucket, conditions } = answering(undefined)
+    const uploading = startUpload(bucket, 1, ignoreProgress)
+    const planned = planAll(await site())
+    await uploading.run(planned, 'creations')
+    await uploading.run(planned, 'all but creations')
+    expect(uploading.wasForestalled()).toBe(false)
+    expect(conditions.slice(0, 3)).toEqual([
+      'static/assets/a-1.js *',
+      'static/assets/b-1.js *',
+      'static/logo.png undefined',
+    ])
+    expect(conditions.filter((line) => line.endsWith('*'))).toHaveLength(2)
+  })
+
+  it.each<[status: number, code: string]>([
+    [412, 'PreconditionFailed'],
+    [409, 'ConditionalRequestConflict'],
+  ])('are left to others where %i %s says that these were first', async (status, code) => {
+    const { bucket, conditions, objects } = answering(answer(status, code))
+    const uploading = startUpload(bucket, 1, ignoreProgress)
+    await uploading.run(planAll(await site()), 'creations')
+    expect(uploading.wasForestalled()).toBe(true)
+    expect(conditions).toHaveLength(2)
+    expect([objects.size, uploading.written.size]).toEqual([0, 0])
+  })
+
+  it.each<[status: number, code: string]>([
+    [501, 'NotImplemented'],
+    [400, 'InvalidArgument'],
+  ])('go without a condition after %i %s, and others do not try it again', async (status, code) => {
+    const { bucket, conditions, objects } = answering(answer(status, code))
+    const uploading = startUpload(bucket, 1, ignoreProgress)
+    await uploading.run(planAll(await site()), 'creations')
+    expect(uploading.wasForestalled()).toBe(false)
+    expect(conditions).toEqual([
+      'static/assets/a-1.js *',
+      'static/assets/a-1.js undefined',
+      'static/assets/b-1.js undefined',
+    ])
+    expect(objects.size).toBe(2)
+  })
+
+  it('fail where S3 forbids them', async () => {
+    const { bucket } = answering(answer(403, 'AccessDenied'))
+    const creating = startUpload(bucket, 1, ignoreProgress).run(planAll(await site()), 'creations')
+    expect(await messageOf(creating)).toMatch(/^static-s3: AccessDenied\n/)
   })
 })
 
@@ -435,32 +498,21 @@ describe('several runs', () => {
     const bucket = memoryBucket()
     const uploading = startUpload(bucket, 8, ignoreProgress)
     const planned = planAll(await site())
-    await uploading.run(planned, ['fingerprinted'])
+    await uploading.run(planned, 'creations')
     expect(begun(bucket).sort()).toEqual(['static/assets/a-1.js', 'static/assets/b-1.js'])
-    await uploading.run(planned, groups.slice(1))
+    await uploading.run(planned, 'all but creations')
     expect(begun(bucket)).toHaveLength(8)
     expect(new Set(begun(bucket)).size).toBe(8)
-  })
-
-  it('take the groups in their order, however they are named', async () => {
-    const bucket = memoryBucket()
-    await startUpload(bucket, 1, ignoreProgress).run(planAll(await site()), ['html', 'fingerprinted'])
-    expect(begun(bucket)).toEqual([
-      'static/assets/a-1.js',
-      'static/assets/b-1.js',
-      'static/index.html',
-      'static/about.html',
-    ])
   })
 
   it('leave out what a later plan finds written, and write again what somebody else has changed since', async () => {
     const bucket = memoryBucket()
     const files = await site()
     const uploading = startUpload(bucket, 8, ignoreProgress)
-    await uploading.run(planAll(files), ['fingerprinted'])
+    await uploading.run(planAll(files), 'creations')
     bucket.objects.set('static/assets/b-1.js', { bytes: Buffer.from('theirs'), parameters: {} })
     const later = planFor(files, { ...(await known(bucket)), written: uploading.written })
-    await uploading.run(later, groups)
+    await uploading.run(later, 'all')
     expect(
       begun(bucket)
         .filter((key) => key.includes('assets/'))
@@ -474,9 +526,9 @@ describe('several runs', () => {
   async function replanned(bucket: MemoryBucket, onProgress: Parameters<typeof startUpload>[2]): Promise<void> {
     const files = await site()
     const uploading = startUpload(bucket, 8, onProgress)
-    await uploading.run(planAll(files), ['fingerprinted', 'asset', 'manifest'])
+    await uploading.run(planAll(files), 'creations')
     const later = planFor(files, { ...(await known(bucket)), written: uploading.written })
-    await uploading.run(later, groups)
+    await uploading.run(later, 'all')
   }
 
   it('add up to what there is to do in all, also when a later plan has only the rest of it', async () => {
@@ -511,7 +563,7 @@ describe('what was done', () => {
     const planned = planFor(files, await known(bucket))
     const uploading = startUpload(bucket, 8, ignoreProgress)
     expect([...uploading.written]).toEqual([])
-    await uploading.run(planned, groups)
+    await uploading.run(planned, 'all')
     expect(planned.decisions[0]?.action).toBe('skip')
     expect([...uploading.written]).toEqual([
       ['static/data.json', { etag: files[2]?.md5, writtenAt: bucket.written.get('static/data.json') }],
@@ -522,7 +574,7 @@ describe('what was done', () => {
   it('is told after a failure too, without what failed', async () => {
     const bucket = memoryBucket({ fail: failing('static/logo.png'), delay: (key) => (key.endsWith('.png') ? 20 : 0) })
     const uploading = startUpload(bucket, 8, ignoreProgress)
-    await messageOf(uploading.run(planAll(await site()), groups))
+    await messageOf(uploading.run(planAll(await site()), 'all'))
     const up = ['static/assets/a-1.js', 'static/assets/b-1.js', 'static/data.json']
     expect(keysOf(uploading).sort()).toEqual(up)
   })
@@ -533,7 +585,7 @@ describe('what was done', () => {
       8,
       ignoreProgress,
     )
-    await uploading.run(planAll([await write('a.js', 'asset')]), groups)
+    await uploading.run(planAll([await write('a.js', 'asset')]), 'all')
     expect([...uploading.written]).toEqual([['static/a.js', { etag: 'opaque-2', writtenAt: 42 }]])
   })
 })
@@ -550,20 +602,20 @@ describe('what was sent under a permit and not answered', () => {
   ])('%s', async (_what, error, left) => {
     const uploading = startUpload(memoryBucket({ fail: () => error }), 8, ignoreProgress)
     expect(uploading.leftUnanswered()).toBe(false)
-    await messageOf(uploading.run(planAll([await write('a.js', 'asset')]), groups, permit))
+    await messageOf(uploading.run(planAll([await write('a.js', 'asset')]), 'all', permit))
     expect(uploading.leftUnanswered()).toBe(left)
   })
 
   it('nothing, where all was written', async () => {
     const uploading = startUpload(memoryBucket(), 8, ignoreProgress)
-    await uploading.run(planAll(await site()), groups, permit)
+    await uploading.run(planAll(await site()), 'all', permit)
     expect(uploading.leftUnanswered()).toBe(false)
   })
 
   it('nothing of what went up without a permit, since the next deploy needs no protection from it', async () => {
     const cut = answer(undefined, 'ECONNRESET')
     const uploading = startUpload(memoryBucket({ fail: () => cut }), 8, ignoreProgress)
-    await messageOf(uploading.run(planAll([await write('assets/a-1.js', 'fingerprinted')]), groups))
+    await messageOf(uploading.run(planAll([await write('assets/a-1.js', 'fingerprinted')]), 'all'))
     expect(uploading.leftUnanswered()).toBe(false)
   })
 })
@@ -594,7 +646,7 @@ describe('a permit', () => {
   it('that is held lets everything through, and is checked once for each attempt', async () => {
     const bucket = memoryBucket()
     const held = permit()
-    await startUpload(bucket, 8, ignoreProgress).run(planAll(await site()), groups, held)
+    await startUpload(bucket, 8, ignoreProgress).run(planAll(await site()), 'all', held)
     expect(bucket.objects.size).toBe(8)
     expect(held.checked).toBe(8)
   })
@@ -604,7 +656,7 @@ describe('a permit', () => {
     const held = permit()
     held[how]()
     const uploading = startUpload(bucket, 8, ignoreProgress)
-    const error = await uploading.run(planAll(await site()), groups, held).then(
+    const error = await uploading.run(planAll(await site()), 'all', held).then(
       () => undefined,
       (thrown: Error) => thrown,
     )
@@ -625,7 +677,7 @@ describe('a permit', () => {
       const uploading = startUpload(bucket, 1, (done) => {
         if (done.files === 3) held[how]()
       })
-      expect(await messageOf(uploading.run(planAll(await site()), groups, held))).toBe(
+      expect(await messageOf(uploading.run(planAll(await site()), 'all', held))).toBe(
         `${reason.message}\nThe old pages stand; 1 file without a fingerprint is new. 3 of 8 files are up, and the next run carries on from there.`,
       )
       expect([...bucket.objects.keys()]).toEqual(['static/assets/a-1.js', 'static/assets/b-1.js', 'static/logo.png'])
@@ -642,7 +694,7 @@ describe('a permit', () => {
       },
     }
     const uploading = startUpload(memoryBucket(), 8, ignoreProgress)
-    expect(await messageOf(uploading.run(planAll([await write('index.html', 'html')]), groups, lost))).toMatch(
+    expect(await messageOf(uploading.run(planAll([await write('index.html', 'html')]), 'all', lost))).toMatch(
       /^static-s3: the lock could not be renewed\nThe site stands as it was\. 0 of 1/,
     )
     expect(uploading.leftUnanswered()).toBe(false)
@@ -663,7 +715,7 @@ describe('a permit', () => {
     const uploading = startUpload(bucket, 8, ignoreProgress)
     // A single file: there is no other one whose check would stop it.
     const planned = planAll([await write('index.html', 'html')])
-    expect(await messageOf(uploading.run(planned, groups, held))).toMatch(
+    expect(await messageOf(uploading.run(planned, 'all', held))).toMatch(
       /^static-s3: the lock could not be renewed\n1 page may be new, and everything that it needs is there\. 0 of 1/,
     )
     expect(uploading.leftUnanswered()).toBe(true)
@@ -690,9 +742,7 @@ describe('a permit', () => {
       },
     }
     const uploading = startUpload(bucket, 8, ignoreProgress)
-    expect(await messageOf(uploading.run(planAll(await site()), groups, permit()))).toMatch(
-      /^static-s3: AccessDenied\n/,
-    )
+    expect(await messageOf(uploading.run(planAll(await site()), 'all', permit()))).toMatch(/^static-s3: AccessDenied\n/)
     expect(keysOf(uploading)).toEqual(['static/assets/b-1.js'])
     expect(uploading.leftUnanswered()).toBe(false)
   })
@@ -703,8 +753,8 @@ describe('a permit', () => {
     held.lose()
     const uploading = startUpload(bucket, 8, ignoreProgress)
     const planned = planAll(await site())
-    await messageOf(uploading.run(planned, ['fingerprinted'], held))
-    await uploading.run(planned, groups)
+    await messageOf(uploading.run(planned, 'creations', held))
+    await uploading.run(planned, 'all')
     expect(bucket.objects.size).toBe(8)
   })
 })
