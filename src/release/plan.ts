@@ -58,6 +58,7 @@ const longestCopy = 5 * 1024 ** 3
  * | yes           | no    | same  | the record, an MD5      | other | –          | –       | upload | content         |
  * | yes           | no    | same  | the record              | same  | the record | same    | skip   | unchanged       |
  * | yes           | no    | same  | the record              | same  | the record | other   | copy   | headers         |
+ * | yes           | no    | same  | the record              | same  | both       | same    | skip   | unchanged       |
  * | yes           | no    | same  | the record, an MD5, us  | same  | HEAD       | same    | skip   | already there   |
  * | yes           | no    | same  | the record, an MD5, us  | same  | HEAD       | other   | copy   | headers         |
  * | yes           | no    | same  | the record, an MD5, us  | same  | nothing    | –       | copy   | headers unknown |
@@ -104,8 +105,10 @@ function decide(file: HashedFile, known: Known, force: boolean): Decision {
   }
   const shown = known.heads.get(file.key)
   if (shown?.etag !== there.etag) return replaceHeaders(file, there, 'headers unknown', hadTags(file, known))
-  if (showsHeaders(shown.parameters, file.parameters)) return { file, action: 'skip', reason: 'already there' }
-  return replaceHeaders(file, there, 'headers', hadTags(file, known))
+  if (!showsHeaders(shown.parameters, file.parameters))
+    return replaceHeaders(file, there, 'headers', hadTags(file, known))
+  const isAsRecorded = withBytesOf(known.record, file.path, there)?.headers === headersOf(file.parameters)
+  return { file, action: 'skip', reason: isAsRecorded && !isOurs(there, known) ? 'unchanged' : 'already there' }
 }
 
 function replaceHeaders(file: HashedFile, { etag }: ListedObject, reason: Reason, hasTags: boolean): Decision {

@@ -145,12 +145,12 @@ export function startUpload(
 }
 
 /**
- * Waits until the store's clock is past a time. New headers that are written within a second or two of the recorded ones would pass for those, if
+ * Waits until the store's clock is past a time. New headers that are written in the same second as the recorded ones would pass for those, if
  * this deploy died before its record. A clock that was set back is not waited for.
  */
 async function laterThan(time: number, bucket: Bucket): Promise<void> {
   const left = time - bucket.now()
-  if (left >= 0 && left < 3000) await wait(left + 1)
+  if (left >= 0 && left < 2000) await wait(left + 1)
 }
 
 /** What goes up together; large files with the largest first. */

@@ -142,7 +142,7 @@ describe('a bucket that another tool filled', () => {
 
 describe('an object that somebody else has written since the record', () => {
   it.each<[what: string, parameters: ObjectParameters, decision: string]>([
-    ['with the same bytes and headers', js, 'a skip already there'],
+    ['with the same bytes and headers', js, 'a skip unchanged'],
     ['with the same bytes and other headers', { ...js, CacheControl: 'no-store' }, 'a copy headers'],
   ])('%s is asked for, alone', async (_what, parameters, decision) => {
     const files = [file('a', 'x'), file('b', 'x')]

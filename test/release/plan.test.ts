@@ -108,6 +108,15 @@ const rows: [row: string, force: boolean, decision: string, cases: Case[]][] = [
       ['written before', { listing: holding(listed('a.js', { lastModified: recordedAt - 1 })), record: said }],
       ['a store that tells no time', { listing: holding(listed('a.js', { lastModified: undefined })), record: said }],
       ['with tags', { listing, record: withEtag(one, { headers: headersOf(tagged) }) }, { parameters: tagged }],
+      ['written a millisecond later, and shown by HEAD', { listing: newer, record: said, heads: shown('a.js', year) }],
+      [
+        'by the record, of several parts, written later',
+        {
+          listing: holding(listed('a.js', { etag: multipart, lastModified: recordedAt + 1 })),
+          record: withEtag(multipart),
+          heads: shown('a.js', year, multipart),
+        },
+      ],
       ['whatever a HEAD says', { listing, record: said, heads: shown('a.js', hour) }],
     ],
   ],
@@ -132,14 +141,9 @@ const rows: [row: string, force: boolean, decision: string, cases: Case[]][] = [
         'by the MD5, a record of another size',
         { listing, record: withEtag(one, { size: 11 }), heads: shown('a.js', year) },
       ],
-      ['by the record, written a millisecond later', { listing: newer, record: said, heads: shown('a.js', year) }],
       [
-        'by the record, of several parts, written later',
-        {
-          listing: holding(listed('a.js', { etag: multipart, lastModified: recordedAt + 1 })),
-          record: withEtag(multipart),
-          heads: shown('a.js', year, multipart),
-        },
+        'by the record with other headers, written a millisecond later',
+        { listing: newer, record: withEtag(one, { headers: headersOf(hour) }), heads: shown('a.js', year) },
       ],
       ['written by this deploy', { listing, written: written('a.js'), heads: shown('a.js', year) }],
       [

@@ -175,11 +175,10 @@ async function undefinedIf<T>(isIt: (error: S3Error) => boolean, work: Promise<T
 }
 
 /**
- * A Date header has no milliseconds, and the clocks of a store's machines differ: the write may be as late as the end of the next second. A smaller
- * bound would take some objects of each deploy for somebody else's.
+ * A Date header has no milliseconds. The clocks of a store's machines may differ by more: then a HEAD request shows that the object is unchanged.
  */
 function latestTime(time: number): number {
-  return Math.floor(time / 1000) * 1000 + 1999
+  return Math.floor(time / 1000) * 1000 + 999
 }
 
 /** A web server that responds 200 to everything sends no ETag. */
