@@ -4,10 +4,12 @@ import { hostname, userInfo } from 'node:os'
 import { promisify } from 'node:util'
 import type { Deployer } from '../release/record.js'
 import type { Variables } from '../settings/environment.js'
+import { projectOf } from './project.js'
 
 /** Who deploys: the CI job, or the user, and the machine; and from which commit. */
 export async function whoDeploys(bundler: string, shell: Variables): Promise<Deployer> {
-  return { id: randomUUID(), by: jobOf(shell) ?? `${userName()}@${hostname()}`, commit: await commitOf(shell), bundler }
+  const [commit, project] = await Promise.all([commitOf(shell), projectOf(process.cwd())])
+  return { id: randomUUID(), by: jobOf(shell) ?? `${userName()}@${hostname()}`, commit, bundler, project }
 }
 
 /** An address that a person can open. */

@@ -10,6 +10,8 @@ export interface Deployer {
   commit: string | undefined
   /** With its version: `vite 8.3.8`. */
   bundler: string
+  /** The name in its `package.json`. */
+  project?: string | undefined
 }
 
 /** What a release knows of an object. */
@@ -52,8 +54,10 @@ export interface ReleaseRecord extends Deployer {
 
 /** A reader leaves a record of another format alone. */
 const format = 3
-/** Bytes: a damaged file mustn't unpack to all of the memory. */
+/** Bytes of a whole record, unpacked. A damaged record must not fill the memory. */
 const longest = 256 * 1024 ** 2
+/** Bytes. A key has 1,024 bytes, and the first line has 250 of them. */
+const longestLine = 1024 ** 2
 
 interface Preamble {
   format: number
@@ -63,6 +67,7 @@ interface Preamble {
   by: string
   commit?: string | undefined
   bundler: string
+  project?: string | undefined
   release: number
   conditionalWrites: boolean
   splitAt: readonly string[]
@@ -81,9 +86,9 @@ interface ObjectLine {
 }
 
 export async function encodeRecord(location: string, record: ReleaseRecord): Promise<Buffer> {
-  const { release, conditionalWrites, splitAt, at, id, by, commit, bundler } = record
+  const { release, conditionalWrites, splitAt, at, id, by, commit, bundler, project } = record
   const preamble: Preamble = {
-    ...{ format, location, id, at: at.toISOString(), by, commit, bundler },
+    ...{ format, location, id, at: at.toISOString(), by, commit, bundler, project },
     ...{ release, conditionalWrites, splitAt },
   }
   const lines = [JSON.stringify(preamble)]
@@ -107,8 +112,8 @@ export async function encodeRecord(location: string, record: ReleaseRecord): Pro
 
 /** @throws Error that says what is wrong with it, in words that go on from "the record" */
 export async function decodeRecord(location: string, bytes: Uint8Array): Promise<ReleaseRecord> {
-  const [first = '', ...lines] = (await unpack(bytes)).split('\n')
-  const preamble = checked(parsed(first), location)
+  const lines = linesOf(await unpack(bytes))
+  const preamble = checked(parsed(lines.next().value ?? ''), location)
   const release = expect(preamble.release, isCount)
   const objects = new Map<string, RecordedObject>()
   const sets: string[] = []
@@ -134,6 +139,7 @@ export async function decodeRecord(location: string, bytes: Uint8Array): Promise
     by: expect(preamble.by, isText),
     commit: preamble.commit === undefined ? undefined : expect(preamble.commit, isText),
     bundler: expect(preamble.bundler, isText),
+    project: preamble.project === undefined ? undefined : expect(preamble.project, isText),
     release,
     conditionalWrites: preamble.conditionalWrites === true,
     objects,
@@ -141,12 +147,22 @@ export async function decodeRecord(location: string, bytes: Uint8Array): Promise
   }
 }
 
-async function unpack(bytes: Uint8Array): Promise<string> {
+async function unpack(bytes: Uint8Array): Promise<Buffer> {
   try {
-    const unpacked = await promisify(gunzip)(bytes, { maxOutputLength: longest })
-    return unpacked.toString()
+    return await promisify(gunzip)(bytes, { maxOutputLength: longest })
   } catch {
     throw damaged()
+  }
+}
+
+/** One at a time: a damaged record may have millions. */
+function* linesOf(text: Buffer): Generator<string, undefined> {
+  for (let start = 0; start <= text.length; ) {
+    const newline = text.indexOf('\n', start)
+    const end = newline < 0 ? text.length : newline
+    if (end - start > longestLine) throw damaged()
+    yield text.toString('utf8', start, end)
+    start = end + 1
   }
 }
 

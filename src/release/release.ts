@@ -6,6 +6,7 @@ import type { Settings } from '../settings/settings.js'
 import type { Lock } from './lock.js'
 import { type LockRequest, requestLock } from './lock-request.js'
 import { makePlan } from './make-plan.js'
+import { warningOfOthers } from './other-projects.js'
 import type { Decision, Plan } from './plan.js'
 import type { Deployer } from './record.js'
 import { latestRelease } from './releases-folder.js'
@@ -56,6 +57,7 @@ export async function release(input: ReleaseInput): Promise<Released> {
 
   warm?.(first.plan.decisions.filter(({ action }) => action !== 'skip').length)
   const deployer = await input.deployer()
+  const others = warnOfOthers(input, first, deployer)
   const request = requestLockFor(input, first.survey, deployer)
   try {
     // No page refers to these files yet, and nobody's are replaced: they need no lock, and have to be there before the others.
@@ -74,8 +76,18 @@ export async function release(input: ReleaseInput): Promise<Released> {
     if (!upload.leftUnanswered()) await request?.giveUp()
     throw error
   } finally {
+    await others
     await request?.letGo()
   }
+}
+
+async function warnOfOthers(
+  { bucket, settings, warn }: ReleaseInput,
+  { plan, survey }: Planned,
+  { project }: Deployer,
+) {
+  const warning = await warningOfOthers({ bucket, location: settings.location, project }, plan, survey)
+  if (warning) warn(warning)
 }
 
 /** Adds to an error of this work what visitors see now. */

@@ -15,6 +15,8 @@ export function releasesFolder(location: string): string {
 }
 
 const highest = 99_999_999
+/** No location has more releases. An object with a higher number would leave no number for the next release. */
+const mostReleases = 90_000_000
 
 export function recordKey(folder: string, release: number): string {
   return `${folder}${highest - release}.json.gz`
@@ -33,16 +35,19 @@ export interface NumberedObject extends ListedObject {
 export interface ReleasesFolder {
   records: NumberedObject[]
   locks: NumberedObject[]
+  /** Keys of objects that bear the number of no possible release. */
+  impossible: string[]
 }
 
 /** Other names belong to another location (`static/releases/…`) or to nobody. */
 export function readFolder(folder: string, listing: Iterable<ListedObject>): ReleasesFolder {
-  const found: ReleasesFolder = { records: [], locks: [] }
+  const found: ReleasesFolder = { records: [], locks: [], impossible: [] }
   for (const object of listing) {
     const [, digits, kind] = /^(\d{8})\.(json\.gz|lock)$/.exec(object.key.slice(folder.length)) ?? []
     if (digits === undefined) continue
     const numbered = { ...object, release: highest - Number(digits) }
-    if (kind === 'lock') found.locks.push(numbered)
+    if (numbered.release > mostReleases) found.impossible.push(object.key)
+    else if (kind === 'lock') found.locks.push(numbered)
     else found.records.push(numbered)
   }
   return found

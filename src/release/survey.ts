@@ -40,6 +40,8 @@ export async function takeSurvey(
       )
       return undefined
     }))
+  for (const key of folder?.impossible ?? [])
+    warnings.push(`${key} is not a release of static-s3 and is ignored: delete it`)
   const takenAt = bucket.now()
   const record = readRecord(bucket, location, folder?.records[0], signal, (warning) => warnings.push(warning))
   const prefix = location === '' ? '' : `${location}/`
@@ -52,6 +54,9 @@ export async function takeSurvey(
   return { listing: objects, record: await record, folder, takenAt, warnings }
 }
 
+/** Bytes. The record of 100,000 files has 10 MB. */
+const largestRecord = 100 * 1024 ** 2
+
 async function readRecord(
   bucket: Bucket,
   location: string,
@@ -61,6 +66,8 @@ async function readRecord(
 ): Promise<ReleaseRecord | undefined> {
   if (!object) return undefined
   try {
+    if (object.size > largestRecord)
+      throw new StaticS3Error(`${object.key} has ${object.size} bytes, and no record is so large`)
     const bytes = await bucket.get(object.key, signal)
     return bytes && (await decodeRecord(location, bytes))
   } catch (error) {
@@ -69,6 +76,12 @@ async function readRecord(
     warn(`the record of the last release is not used, so this deploy takes longer: ${where}${plain(error)}`)
     return undefined
   }
+}
+
+/** The newest record of a location; undefined if there is none. */
+export async function readNewestRecord(bucket: Bucket, location: string): Promise<ReleaseRecord | undefined> {
+  const { records } = await readReleases(bucket, location)
+  return readRecord(bucket, location, records[0], undefined, () => {})
 }
 
 export async function readReleases(bucket: Bucket, location: string, signal?: AbortSignal): Promise<ReleasesFolder> {

@@ -37,7 +37,7 @@ vi.mock('node:timers/promises', async (original) => ({
 const realImmediate = setImmediate
 
 const folder = releasesFolder('static')
-const noReleases: ReleasesFolder = { records: [], locks: [] }
+const noReleases: ReleasesFolder = { records: [], locks: [], impossible: [] }
 
 const deployer = (id: string): Deployer => ({ id, by: `${id}@machine`, commit: undefined, bundler: 'vite 8.0.0' })
 

@@ -195,6 +195,20 @@ describe('a damaged record is refused in a few words', () => {
     expect(peak() - before).toBeLessThan(600 * 1024 ** 2)
   })
 
+  it.each<[what: string, lines: (whole: Buffer) => Buffer[]]>([
+    ['a line of 250 MB', () => [Buffer.alloc(250 * 1024 ** 2, 'x')]],
+    [
+      'an object whose line has 200 MB',
+      (whole) => [whole, Buffer.from('\n{"path":"'), Buffer.alloc(200 * 1024 ** 2, 'x')],
+    ],
+    ['200 million empty lines', (whole) => [whole, Buffer.alloc(200 * 1024 ** 2, '\n')]],
+  ])('with %s is refused at once', async (_what, lines) => {
+    const bytes = gzipSync(Buffer.concat(lines(gunzipSync(await whole))), { level: 1 })
+    const before = process.memoryUsage().heapUsed
+    expect(await problemOf(bytes)).toBe('is damaged')
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(20 * 1024 ** 2)
+  })
+
   it.each<[what: string, format: unknown, problem: string]>([
     ['a newer one', 4, 'was written by a newer static-s3'],
     ['a much newer one', 2 ** 53 - 1, 'was written by a newer static-s3'],

@@ -86,7 +86,7 @@ describe('what is asked', () => {
     ])
     expect(survey).toMatchObject({
       record: undefined,
-      folder: { records: [], locks: [] },
+      folder: { records: [], locks: [], impossible: [] },
       warnings: [],
     })
     expect([...survey.listing]).toMatchObject([['static/a', { key: 'static/a', size: 1, etag: recorded.etag }]])
@@ -220,7 +220,7 @@ describe('other locations do not disturb', () => {
       etag: '',
       lastModified: 0,
     }))
-    expect(readFolder(folder, objects)).toEqual({ records: [], locks: [] })
+    expect(readFolder(folder, objects)).toEqual({ records: [], locks: [], impossible: [] })
   })
 })
 
