@@ -126,7 +126,7 @@ describe('3,000 files in the build', () => {
   const build = async (files: Record<string, string> = {}, from = s3, name = bucket) => {
     await rm(join(dir, 'dist'), { recursive: true, force: true })
     from.server.reset()
-    const result = await buildViteHere(dir, { env: deployEnv(from, name), files })
+    const result = await buildVite(dir, { env: deployEnv(from, name), files })
     expect(result.code, result.output).toBe(0)
     expect(result.output).not.toMatch(/static-s3: /)
     listedTheLocationAlone(from)

@@ -23,23 +23,6 @@ export default { build: { emptyOutDir: false }, plugins: [${plugins}staticS3(${o
 `,
 })
 
-test.each(['vite5', 'vite6', 'vite7', 'vite'] as const)(
-  'a build that fails in renderChunk, generateBundle, writeBundle or closeBundle uploads nothing: %s',
-  async (vite) => {
-    for (const hook of ['renderChunk', 'generateBundle', 'writeBundle', 'closeBundle']) {
-      const plugins = `{ name: 'broken', ${hook}() { throw new Error('broken in ${hook}') } }, `
-      const { code, output } = await buildVite('legacy', {
-        vite,
-        files: viteConfig('', plugins),
-        env: deployEnv(s3, bucket),
-      })
-      expect(output).toMatch(`broken in ${hook}`)
-      expect(code).toBe(1)
-      expect(writes(s3)).toEqual([])
-    }
-  },
-)
-
 test('onError: warn lets the build pass, with the same message as a warning', async () => {
   const files = viteConfig("{ onError: 'warn' }")
   const { code, output } = await buildVite('legacy', { files, env: deployEnv(s3, 'not-there') })
