@@ -1,8 +1,34 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** Rooms of `npm run test:quick`: their tests need no built package, bundler, browser or Ceph, and take no minute of random input. */
 const quick = ['files', 'release', 'report', 's3', 'settings']
+
+/** Tests that take the longest, or wait the longest for real time or a store: begun first, they have company to the end. */
+const first = [
+  'deploys/slow-line',
+  'stores/ceph',
+  'deploys/deploy',
+  'builds/fingerprints',
+  'deploys/costs',
+  'deploys/failures',
+  'deploys/stop',
+  'browser/browser',
+  'package/package',
+  'builds/off',
+  'stores/multipart',
+]
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const at = first.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`))
+      return at < 0 ? first.length : at
+    }
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b))
+  }
+}
 
 export default defineConfig(({ mode }) => ({
   test: {
@@ -12,7 +38,8 @@ export default defineConfig(({ mode }) => ({
     testTimeout: 300_000,
     hookTimeout: 300_000,
     expect: { poll: { timeout: 60_000 } },
-    // Tests wait for other processes much of the time: two files at once are faster on two cores, too.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    sequence: { sequencer: LongestFirst },
+    // Many tests wait for timers and other processes: on two cores, three files at once leave none of them idle.
+    maxWorkers: mode === 'quick' ? Math.max(2, availableParallelism()) : availableParallelism() + 1,
   },
 }))

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises'
-import pMap from 'p-map'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { launchBrowser, type OpenPage, type TestBrowser } from '../../fixtures/browser/index.js'
 import { deployEnv } from '../../fixtures/build/environment.js'
@@ -40,23 +39,11 @@ interface Deployed extends BuildResult {
 
 let browser: TestBrowser
 let s3: EmbeddedS3
-const deployed = new Map<string, Deployed>()
+const deployed = new Map<string, Promise<Deployed>>()
 const opened: (OpenPage | PageServer)[] = []
 
 beforeAll(async () => {
   ;[browser, s3] = await Promise.all([launchBrowser(), startEmbedded()])
-  await pMap(
-    Object.entries<Case>(cases),
-    async ([name, { app, vite, args, config }]) => {
-      const bucket = await s3.createBucket(undefined, { public: 'static', cors: '*' })
-      const files = config && {
-        'vite.config.ts': config(await readFile(`fixtures/apps/${app}/vite.config.ts`, 'utf8')),
-      }
-      const build = await buildApp(app, { vite, args, env: deployEnv(s3, bucket), files })
-      deployed.set(name, { ...build, publicUrl: `${s3.endpoint}/${bucket}/static/` })
-    },
-    { concurrency: 2 },
-  )
 })
 
 afterAll(async () => {
@@ -65,14 +52,30 @@ afterAll(async () => {
   await s3?.close()
 })
 
+/** A case is built when a test first visits it: the tests may be run for some bundlers alone. */
+async function deploy({ app, vite, args, config }: Case): Promise<Deployed> {
+  const bucket = await s3.createBucket(undefined, { public: 'static', cors: '*' })
+  const files = config && {
+    'vite.config.ts': config(await readFile(`fixtures/apps/${app}/vite.config.ts`, 'utf8')),
+  }
+  const build = await buildApp(app, { vite, args, env: deployEnv(s3, bucket), files })
+  return { ...build, publicUrl: `${s3.endpoint}/${bucket}/static/` }
+}
+
+function deployedCase(name: keyof typeof cases): Promise<Deployed> {
+  const known = deployed.get(name) ?? deploy(cases[name])
+  deployed.set(name, known)
+  return known
+}
+
 interface Visit extends OpenPage {
   pages: PageServer
   publicUrl: string
 }
 
 async function visit(name: keyof typeof cases, path = '/', options: PageServerOptions = {}): Promise<Visit> {
-  const build = deployed.get(name)
-  if (build?.code !== 0) throw new Error(`${name} did not build:\n${build?.output}`)
+  const build = await deployedCase(name)
+  if (build.code !== 0) throw new Error(`${name} did not build:\n${build.output}`)
   const pages = await servePages(build.outDir, options)
   const open = await browser.openPage(pages.origin + path)
   opened.push(pages, open)

@@ -5,11 +5,12 @@ import { promisify } from 'node:util'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { deployEnv } from '../../fixtures/build/environment.js'
+import { buildViteHere } from '../../fixtures/build/in-process.js'
 import { type App, buildApp, buildVite, copyApp, readTree } from '../../fixtures/build/index.js'
 import { operations, readsAlone, siteObjects, sitePuts, writes } from '../../fixtures/build/site.js'
 import { type EmbeddedS3, type LoggedRequest, startEmbedded } from '../../fixtures/s3/index.js'
 
-// What other tools for this job get wrong, one test each; test/builds/failures.test.ts has those that end in an error.
+// What other tools for this job get wrong, one test each; test/deploys/failures.test.ts has those that end in an error.
 
 let s3: EmbeddedS3
 let bucket: string
@@ -69,7 +70,7 @@ test('one transient 503, one reset and one lost answer do not end the deploy, an
     { status: 429, code: 'TooManyRequests' },
   ]
   s3.server.intercept = ({ method, key }) => (method === 'PUT' && key?.startsWith('static/') ? faults.pop() : undefined)
-  const { code, output, outDir } = await buildApp('vanilla', {
+  const { code, output, outDir } = await buildViteHere('vanilla', {
     env,
     files: { 'public/video.bin': Buffer.alloc(5_000_000, 7) },
   })
@@ -80,7 +81,7 @@ test('one transient 503, one reset and one lost answer do not end the deploy, an
 })
 
 test('HTML, service worker and public files are never cached for a year; what the bundler hashed is', async () => {
-  await buildApp('pwa', { env })
+  await buildViteHere('pwa', { env })
   const policies = new Map(puts().map(({ key, headers }) => [key, headers['cache-control']]))
   for (const key of ['index.html', 'sw.js', 'manifest.webmanifest', 'favicon.svg', 'icon-192.png']) {
     expect(policies.get(`static/${key}`), key).toBe('no-cache')
@@ -94,7 +95,7 @@ test('source maps, dotfiles, .vite/manifest.json and private keys stay home; sou
   const files = { 'public/server.pem': 'x', 'public/.env': 'SECRET=1', 'public/.well-known/x.txt': 'x' }
   const more = 'build: { sourcemap: true, manifest: true },'
   const dir = await copyApp('legacy', { files: { ...files, ...plainConfig('', more) } })
-  const { outDir, output } = await buildVite(dir, { env })
+  const { outDir, output } = await buildViteHere(dir, { env })
   const onDisk = [...(await readTree(outDir)).keys()]
   expect(onDisk).toEqual(expect.arrayContaining(['.env', '.vite/manifest.json', 'server.pem']))
   expect(onDisk.some((path) => path.endsWith('.map'))).toBe(true)
@@ -103,7 +104,7 @@ test('source maps, dotfiles, .vite/manifest.json and private keys stay home; sou
   expect(up()).toContain('static/.well-known/x.txt')
   expect(output).toMatch(/left out .*source map/)
 
-  await buildVite(dir, { env, files: plainConfig("{ sourceMaps: 'public' }", more) })
+  await buildViteHere(dir, { env, files: plainConfig("{ sourceMaps: 'public' }", more) })
   expect(up().some((key) => key.endsWith('.js.map'))).toBe(true)
 })
 
@@ -112,7 +113,7 @@ test('no ACL, no checksum trailer, no aws-chunked body, also for a large file: s
   try {
     const name = await strict.createBucket()
     const files = { 'public/video.bin': Buffer.alloc(9_000_000, 1), 'public/empty.txt': '' }
-    const { code, output } = await buildApp('vanilla', { env: deployEnv(strict, name), files })
+    const { code, output } = await buildViteHere('vanilla', { env: deployEnv(strict, name), files })
     expect(code, output).toBe(0)
     for (const { method, headers } of strict.server.requests.filter(({ operation }) => operation === 'PutObject')) {
       const names = Object.keys(headers).filter((header) =>
@@ -133,10 +134,10 @@ test('no ACL, no checksum trailer, no aws-chunked body, also for a large file: s
 })
 
 test('a clean rebuild with new modification times writes nothing, and asks for the record and the listing', async () => {
-  const { dir } = await buildApp('vanilla', { env })
+  const { dir } = await buildViteHere('vanilla', { env })
   s3.server.reset()
   for (const path of (await readTree(join(dir, 'public'))).keys()) await utimes(join(dir, 'public', path), 1, 1)
-  const { output } = await buildVite(dir, { env })
+  const { output } = await buildViteHere(dir, { env })
   expect(output).toMatch(/nothing to upload/)
   expect(operations(s3)).toEqual(readsAlone)
 })
@@ -147,7 +148,7 @@ test('only the location and its records are listed, each with its slash, and no 
     await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body: 'kept' }))
   }
   s3.server.reset()
-  await buildApp('vanilla', { env })
+  await buildViteHere('vanilla', { env })
   const listings = s3.server.requests.filter(({ operation }) => operation === 'ListObjectsV2')
   expect(new Set(listings.map(({ query }) => query.prefix))).toEqual(
     new Set(['static/', '.static-s3/static/releases/']),
@@ -161,9 +162,9 @@ test('an ETag that is no MD5 is not taken for one: everything arrives once, and 
   const opaque = await startEmbedded({ etag: 'opaque' })
   try {
     const name = await opaque.createBucket()
-    const { dir } = await buildApp('vanilla', { env: deployEnv(opaque, name) })
+    const { dir } = await buildViteHere('vanilla', { env: deployEnv(opaque, name) })
     opaque.server.reset()
-    const { code, output } = await buildVite(dir, { env: deployEnv(opaque, name) })
+    const { code, output } = await buildViteHere(dir, { env: deployEnv(opaque, name) })
     expect(code, output).toBe(0)
     expect(output).not.toMatch(/other bytes/)
     expect(operations(opaque)).toEqual(readsAlone)
@@ -204,16 +205,16 @@ export default { plugins: [{ name: 'banner', enforce: 'post', writeBundle: { ord
 
   test('are uploaded with a warning, or refused before anything is written when fileOverwrite is off', async () => {
     const dir = await copyApp('legacy', { files: config('', '/* 1 */') })
-    await buildVite(dir, { env })
+    await buildViteHere(dir, { env })
     s3.server.reset()
-    const refused = await buildVite(dir, {
+    const refused = await buildViteHere(dir, {
       env: { ...env, AWS_S3_FILE_OVERWRITE: 'False' },
       files: config('', '/* 2 */'),
     })
     expect(refused.code).toBe(1)
     expect(refused.output).toMatch(/other bytes under the same fingerprinted name/)
     expect(writes(s3)).toEqual([])
-    const warned = await buildVite(dir, { env, files: config('', '/* 2 */') })
+    const warned = await buildViteHere(dir, { env, files: config('', '/* 2 */') })
     expect(warned.code, warned.output).toBe(0)
     expect(warned.output).toMatch(/other bytes under the same fingerprinted name/)
     expect(puts().length).toBe(2)
@@ -222,7 +223,7 @@ export default { plugins: [{ name: 'banner', enforce: 'post', writeBundle: { ord
 
 describe('settings that a build shows', () => {
   test('dryRun prints each decision with its reason and writes nothing', async () => {
-    const { code, output } = await buildVite('legacy', { env, files: plainConfig('{ dryRun: true }') })
+    const { code, output } = await buildViteHere('legacy', { env, files: plainConfig('{ dryRun: true }') })
     expect(code, output).toBe(0)
     expect(output).toMatch(/^ {2}index\.html \(new\)$/m)
     expect(output).toMatch(/dry run: nothing was written/)
@@ -237,15 +238,15 @@ describe('settings that a build shows', () => {
   })
 
   test('force uploads unchanged files too', async () => {
-    const { dir } = await buildVite('legacy', { env, files: plainConfig() })
+    const { dir } = await buildViteHere('legacy', { env, files: plainConfig() })
     const all = puts().length
     s3.server.reset()
-    await buildVite(dir, { env, files: plainConfig('{ force: true }') })
+    await buildViteHere(dir, { env, files: plainConfig('{ force: true }') })
     expect(puts().length).toBe(all)
   })
 
   test('objectParameters, rules, include and exclude', async () => {
-    await buildVite('legacy', {
+    await buildViteHere('legacy', {
       env: { ...env, AWS_S3_OBJECT_PARAMETERS: '{"Metadata":{"by":"ci"},"CacheControl":"max-age=86400"}' },
       files: {
         ...plainConfig(`{
@@ -267,7 +268,7 @@ describe('settings that a build shows', () => {
   })
 
   test('what is excluded keeps its URL on the page’s origin, and a warning names it', async () => {
-    const { output, outDir } = await buildVite('legacy', { env, files: plainConfig("{ exclude: '*.png' }") })
+    const { output, outDir } = await buildViteHere('legacy', { env, files: plainConfig("{ exclude: '*.png' }") })
     const files = await readTree(outDir)
     const [script] = [...files].filter(([path]) => /index-.*\.js$/.test(path))
     expect(script?.[1].toString()).toMatch(/["`']\/assets\/photo-[\w-]+\.png/)
@@ -276,7 +277,7 @@ describe('settings that a build shows', () => {
   })
 
   test('an empty location is the bucket’s root, and a custom domain is where URLs point', async () => {
-    const { outDir } = await buildVite('legacy', {
+    const { outDir } = await buildViteHere('legacy', {
       env: { ...env, AWS_LOCATION: '', AWS_S3_CUSTOM_DOMAIN: 'cdn.example.com' },
       files: plainConfig(),
     })
@@ -286,7 +287,7 @@ describe('settings that a build shows', () => {
 
   test('keys that stand only in a .env file are used', async () => {
     const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, ...rest } = env
-    const { code, output } = await buildVite('legacy', {
+    const { code, output } = await buildViteHere('legacy', {
       env: rest,
       files: {
         ...plainConfig(),
@@ -298,12 +299,12 @@ describe('settings that a build shows', () => {
   })
 
   test('rewrite: base sets the base itself; false rewrites nothing and uploads all the same', async () => {
-    const base = await buildVite('legacy', { env, files: plainConfig("{ rewrite: 'base' }") })
+    const base = await buildViteHere('legacy', { env, files: plainConfig("{ rewrite: 'base' }") })
     expect(await readFile(join(base.outDir, 'index.html'), 'utf8')).toMatch(
       `src="${s3.endpoint}/${bucket}/static/assets/`,
     )
     s3.server.reset()
-    const none = await buildVite('legacy', { env, files: plainConfig('{ rewrite: false, force: true }') })
+    const none = await buildViteHere('legacy', { env, files: plainConfig('{ rewrite: false, force: true }') })
     expect(await readFile(join(none.outDir, 'index.html'), 'utf8')).toMatch('src="/assets/')
     expect(puts().length).toBeGreaterThan(3)
   })
@@ -312,13 +313,13 @@ describe('settings that a build shows', () => {
     const files = plainConfig("{ rewrite: 'base' }")
     const theirs = "{ name: 'theirs', enforce: 'post', config: () => ({ base: '/theirs/' }) }"
     files['vite.config.js'] = files['vite.config.js'].replace(')] }', `), ${theirs}] }`)
-    const { output } = await buildVite('legacy', { env, files })
+    const { output } = await buildViteHere('legacy', { env, files })
     expect(output).toMatch(/Vite's base is \/theirs\/, which another plugin has set/)
   })
 
   test('who owns renderBuiltUrl already is left alone, and told what to set', async () => {
     const more = "experimental: { renderBuiltUrl: (file) => 'https://theirs.example.com/' + file },"
-    const { outDir, output } = await buildVite('legacy', { env, files: plainConfig('', more) })
+    const { outDir, output } = await buildViteHere('legacy', { env, files: plainConfig('', more) })
     expect(await readFile(join(outDir, 'index.html'), 'utf8')).toMatch('src="https://theirs.example.com/assets/')
     expect(output).toMatch(/URLs are left to experimental\.renderBuiltUrl, files are uploaded/)
     expect(puts().length).toBeGreaterThan(3)

@@ -190,7 +190,7 @@ describe.each([
     assetFileNames: 'assets/[name][extname]',
   }
 
-  it.each<[what: string, config: UserConfig, atLeast: number]>([
+  const namings: [what: string, config: UserConfig, atLeast: number][] = [
     ["the bundler's own names", {}, 12],
     ['no hash anywhere', { ...output(noHash), worker: { rollupOptions: { output: noHash } } }, 0],
     [
@@ -224,7 +224,11 @@ describe.each([
     ['classic workers', { worker: { format: 'iife' } }, 11],
     ['a manifest', { build: { manifest: true, ssrManifest: true } }, 12],
     ['an assetsDir', { build: { assetsDir: 'a/b' } }, 12],
-  ])('%s', async (what, config, atLeast) => {
+  ]
+  // Vite 5 to 7 name files with Rollup, Vite 8 with Rolldown: the ones in between have a turn at what Vite does itself.
+  const inBetween = ["the bundler's own names", 'a function that hashes pictures only', 'classic workers', 'a manifest']
+  const all = name === 'vite5' || name === 'vite'
+  it.each(namings.filter(([what]) => all || inBetween.includes(what)))('%s', async (what, config, atLeast) => {
     // A classic worker can't be split.
     const single = what === 'classic workers'
     const judged = await judge(async (content, root) => {

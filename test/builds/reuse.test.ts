@@ -104,7 +104,16 @@ describe.each(['vite5', 'vite6', 'vite7', 'vite'] as const)('one plugin object: 
   const broken: [why: string, plugins: Plugin[], files: Record<string, string>][] = [
     ['a missing import', [], { 'src/lazy.js': `import './not-there.js'` }],
     ...(
-      ['options', 'buildStart', 'transform', 'renderStart', 'renderChunk', 'generateBundle', 'closeBundle'] as const
+      [
+        'options',
+        'buildStart',
+        'transform',
+        'renderStart',
+        'renderChunk',
+        'generateBundle',
+        'writeBundle',
+        'closeBundle',
+      ] as const
     ).map((hook): [string, Plugin[], Record<string, string>] => {
       const thrower = () => {
         throw new Error(`broken in ${hook}`)

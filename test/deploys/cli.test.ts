@@ -94,7 +94,7 @@ dry run: nothing was written
   })
 
   test('of a folder that a build has deployed: all is unchanged, and names are fingerprinted that the release had as such', async () => {
-    const build = await buildVite('legacy', { env })
+    const build = await buildVite('plain', { env })
     expect(build.code, build.output).toBe(0)
     s3.server.reset()
     const same = await run(['plan', 'dist', '--json'], {}, build.dir)

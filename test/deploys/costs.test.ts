@@ -4,10 +4,15 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { CopyObjectCommand, DeleteObjectsCommand, PutBucketPolicyCommand, PutObjectCommand } from '@aws-sdk/client-s3'
-import type { Logger } from 'vite'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { deployEnv } from '../../fixtures/build/environment.js'
-import { stubDeployEnv, viteBuild, writeFiles } from '../../fixtures/build/in-process.js'
+import {
+  buildViteHere,
+  listeningLogger,
+  stubDeployEnv,
+  viteBuild,
+  writeFiles,
+} from '../../fixtures/build/in-process.js'
 import { buildVite, copyApp, readTree } from '../../fixtures/build/index.js'
 import { siteObjects, sitePuts, writes } from '../../fixtures/build/site.js'
 import {
@@ -264,18 +269,7 @@ describe('a small site', () => {
   const deploy = async (options: Options = {}, { from = dir, input = 'index.html', env = {} }: Deploy = {}) => {
     stubDeployEnv(s3, bucket, env)
     s3.server.reset()
-    const warnings: string[] = []
-    const warn = (message: string) => warnings.push(message)
-    const quiet = () => {}
-    const customLogger: Logger = {
-      info: quiet,
-      warn,
-      warnOnce: warn,
-      error: warn,
-      clearScreen: quiet,
-      hasErrorLogged: () => false,
-      hasWarned: false,
-    }
+    const { said: warnings, customLogger } = listeningLogger(['warn', 'error'])
     const build = { rollupOptions: { input: join(from, input) } }
     try {
       await viteBuild('vite', from, { logLevel: 'warn', customLogger, build, plugins: [staticS3(options)] })
@@ -633,7 +627,7 @@ describe('a deploy that stopped in the middle', () => {
 
   const build = () => {
     s3.server.reset()
-    return buildVite(dir, { env: deployEnv(s3, bucket) })
+    return buildViteHere(dir, { env: deployEnv(s3, bucket) })
   }
 
   const start = () => {

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { deployEnv } from '../../fixtures/build/environment.js'
-import { type App, buildAgain, buildVite, copyApp, everyBundler, readTree } from '../../fixtures/build/index.js'
-import { siteObjects, sitePuts, writes } from '../../fixtures/build/site.js'
+import { buildVite, copyApp, readTree } from '../../fixtures/build/index.js'
+import { siteObjects, writes } from '../../fixtures/build/site.js'
 import { type EmbeddedS3, startEmbedded } from '../../fixtures/s3/index.js'
 import { withBucket } from '../../fixtures/s3/with-bucket.js'
 
@@ -16,81 +16,11 @@ withBucket((target) => {
   ;({ s3, bucket } = target)
 })
 
-const entryOf = (app: App) => (app === 'vanilla' ? 'src/main.ts' : 'src/index.js')
-const putKeys = () => sitePuts(s3).map(({ key }) => key)
-
 /** A Vite config with these options and plugins before ours. */
 const viteConfig = (options = '', plugins = '') => ({
   'vite.config.js': `import { staticS3 } from 'static-s3/vite'
 export default { build: { emptyOutDir: false }, plugins: [${plugins}staticS3(${options})] }
 `,
-})
-
-describe.each(everyBundler)('a build that fails: %s', (_name, app, options) => {
-  test('nothing of the earlier output that still lies there is uploaded', async () => {
-    const dir = await copyApp(app)
-    const env = { ...deployEnv(s3, bucket), USE_S3: '0' }
-    const first = await buildAgain(app, dir, { ...options, env })
-    expect(first.code, first.output).toBe(0)
-    await writeFile(join(dir, entryOf(app)), `import './not-there.js'`)
-    const second = await buildAgain(app, dir, { ...options, env: { ...env, USE_S3: '1' } })
-    expect(second.code).toBe(1)
-    expect(second.output).toMatch(/not-there/)
-    expect(writes(s3)).toEqual([])
-  })
-})
-
-test.each(['vite5', 'vite6', 'vite7', 'vite'] as const)(
-  'a build that fails in renderChunk, generateBundle, writeBundle or closeBundle uploads nothing: %s',
-  async (vite) => {
-    for (const hook of ['renderChunk', 'generateBundle', 'writeBundle', 'closeBundle']) {
-      const plugins = `{ name: 'broken', ${hook}() { throw new Error('broken in ${hook}') } }, `
-      const { code, output } = await buildVite('legacy', {
-        vite,
-        files: viteConfig('', plugins),
-        env: deployEnv(s3, bucket),
-      })
-      expect(output).toMatch(`broken in ${hook}`)
-      expect(code).toBe(1)
-      expect(writes(s3)).toEqual([])
-    }
-  },
-)
-
-describe.each(everyBundler)('an upload that fails: %s', (_name, app, options) => {
-  test('fails the build in one message; the old site stands, and the next run carries on', async () => {
-    const dir = await copyApp(app)
-    const env = deployEnv(s3, bucket)
-    const first = await buildAgain(app, dir, { ...options, env })
-    expect(first.code, first.output).toBe(0)
-    const before = new Map([...s3.server.objects(bucket)].map(([key, object]) => [key, object.etag]))
-
-    const entry = join(dir, entryOf(app))
-    await writeFile(entry, `${await readFile(entry, 'utf8')}\nconsole.log('second')`)
-    const page = join(dir, app === 'vanilla' ? 'index.html' : 'src/index.html')
-    await writeFile(page, (await readFile(page, 'utf8')).replace('<title>', '<title>Second '))
-    s3.server.reset()
-    s3.server.intercept = ({ method, key }) =>
-      method === 'PUT' && /(main|index)[-.][\w-]+\.js$/.test(key as string)
-        ? { status: 403, code: 'AccessDenied' }
-        : undefined
-    const second = await buildAgain(app, dir, { ...options, env })
-    expect(second.code, second.output).toBe(1)
-    const message = second.output.slice(second.output.indexOf('static-s3: PUT'))
-    expect(message).toMatch(/AccessDenied/)
-    expect(message).toMatch(/s3:PutObject/)
-    expect(message).toMatch(/The site stands as it was/)
-    expect(second.output).not.toMatch(/^\s+at .*(static-s3|aws-sdk|smithy)/m)
-    for (const [key, etag] of before) expect(s3.server.objects(bucket).get(key)?.etag, key).toBe(etag)
-
-    s3.server.intercept = undefined
-    const up = new Set(siteObjects(s3, bucket).keys())
-    s3.server.reset()
-    const third = await buildAgain(app, dir, { ...options, env })
-    expect(third.code, third.output).toBe(0)
-    expect(putKeys().some((key) => key.endsWith('index.html'))).toBe(true)
-    for (const key of putKeys()) expect(up.has(key) && !key.endsWith('.html'), key).toBe(false)
-  })
 })
 
 test('onError: warn lets the build pass, with the same message as a warning', async () => {

@@ -267,7 +267,7 @@ describe('no secret of the deploy', () => {
     })
   })
 
-  test.each<App>(['legacy', 'webpack', 'rspack'])(
+  test.each<App>(['plain', 'webpack', 'rspack'])(
     'is printed by a command whose upload failed, with DEBUG=static-s3: %s',
     async (app) => {
       const times = repeatedOn(isPut(/\.js$/))

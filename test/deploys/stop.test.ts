@@ -27,7 +27,7 @@ const releases = '.static-s3/static/releases/'
 /** Milliseconds. Whoever waits for an answer waits longer. */
 const hang = 25_000
 const commands = {
-  legacy: [packageFile('vite/bin/vite.js'), 'build'],
+  plain: [packageFile('vite/bin/vite.js'), 'build'],
   webpack: [packageFile('webpack-cli/bin/cli.js'), 'build'],
   rspack: [packageFile('@rspack/cli/bin/rspack.js'), 'build'],
   script: ['build.mjs'],
@@ -139,7 +139,7 @@ const moments: Record<string, Moment> = {
   },
 }
 
-const apps: App[] = ['legacy', 'webpack', 'rspack']
+const apps: App[] = ['plain', 'webpack', 'rspack']
 describe.each(apps)('%s', (app) => {
   let dir: string
   beforeAll(async () => {
@@ -158,7 +158,7 @@ describe.each(apps)('%s', (app) => {
     return { output: build.output(), milliseconds }
   }
 
-  const cases = Object.entries(app === 'legacy' ? moments : { 'while pages go up': pagesAnswered })
+  const cases = Object.entries(app === 'plain' ? moments : { 'while pages go up': pagesAnswered })
   test.each(
     cases.flatMap(([what, moment], i) => {
       const [signal, code] = i % 2 === 0 ? (['SIGINT', 130] as const) : (['SIGTERM', 143] as const)
@@ -236,7 +236,7 @@ module.exports.parallelism = 2
 })
 
 test('while large files are hashed: it ends at once', async () => {
-  const dir = await copyApp('legacy')
+  const dir = await copyApp('plain')
   await writeFiles(dir, {
     'build.mjs': `import fs, { truncateSync, writeFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
@@ -268,10 +268,10 @@ await build({ plugins: [large] })`,
 })
 
 test('in the middle of the wait for another deploy: the other’s lock stands', async () => {
-  const dir = await copyApp('legacy')
+  const dir = await copyApp('plain')
   const Body = JSON.stringify({ id: 'other', by: 'somebody else', start: new Date().toISOString() })
   await s3.client().send(new PutObjectCommand({ Bucket: bucket, Key: `${releases}99999998.lock`, Body }))
-  const build = start('legacy', dir)
+  const build = start('plain', dir)
   await vi.waitFor(() => expect(build.output()).toMatch(/waiting for somebody else/), patience)
   await build.stop('SIGINT')
   expect(build.output()).toMatch(/^exit code 130$/m)
@@ -280,7 +280,7 @@ test('in the middle of the wait for another deploy: the other’s lock stands', 
 })
 
 test('where somebody else listens to the signal, the build fails, and the process is theirs', async () => {
-  const dir = await copyApp('legacy')
+  const dir = await copyApp('plain')
   await writeFiles(dir, {
     'build.mjs': `import { build } from 'vite'
 process.on('SIGINT', () => console.log('theirs'))
@@ -314,7 +314,7 @@ listen()`,
 test.each(Object.entries(resending))(
   'a tool that sends SIGINT again and %s: the lock is given up',
   async (_how, tool) => {
-    const dir = await copyApp('legacy')
+    const dir = await copyApp('plain')
     await writeFiles(dir, {
       'build.mjs': `import { build } from 'vite'
 const listen = () => process.once('SIGINT', () => {
@@ -339,9 +339,9 @@ await build()`,
 
 describe('a second SIGINT', () => {
   const stopTwice = async (milliseconds: number) => {
-    const dir = await copyApp('legacy')
+    const dir = await copyApp('plain')
     const { arrived, letGo } = hold(isPutOf(/\.html$/))
-    const build = start('legacy', dir)
+    const build = start('plain', dir)
     await arrived()
     const stopped = build.stop('SIGINT')
     setTimeout(() => build.send('SIGINT'), milliseconds)
