@@ -8,6 +8,7 @@ const quick = ['files', 'release', 'report', 's3', 'settings']
 /** Tests that take the longest, or wait the longest for real time or a store: begun first, they have company to the end. */
 const first = [
   'deploys/slow-line',
+  'deploys/frozen',
   'stores/ceph',
   'deploys/deploy',
   'builds/fingerprints',
