@@ -128,8 +128,7 @@ export function asBoolean(value: unknown): boolean | undefined {
 /** Characters. Picomatch takes little more. */
 const longestGlob = 65_000
 
-export const globRemedy =
-  'use a glob or a list of globs, with / between folders, without ! in front, and without \\ (a [ in a name is [[])'
+export const globRemedy = 'use a glob or a list of globs, with / between folders and no ! in front'
 
 export function asGlobs(value: unknown): string[] | undefined {
   const globs = typeof value === 'string' ? [value] : value
