@@ -45,7 +45,11 @@ export function secretVariables(
     exposedName.test(name) ||
     exposed.some((prefix) => prefix !== '' && name.startsWith(prefix))
   const names = Object.keys(files)
-  const values = (name: string) => [...new Set([files[name] ?? '', shell[name] ?? ''])]
+  const values = (name: string) => {
+    // A file may name a variable `__proto__`.
+    const own = [files, shell].map((source) => (Object.hasOwn(source, name) ? source[name] : undefined))
+    return [...new Set(own.map((value) => value ?? ''))]
+  }
   // VITE_APP_KEY="${APP_KEY}" publishes APP_KEY.
   const published = new Set(names.filter(isPublic).flatMap(values))
   return names
