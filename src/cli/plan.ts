@@ -59,7 +59,7 @@ export async function planCommand(words: readonly string[]): Promise<void> {
     publicUrl,
     last: last ? release : null,
     files,
-    leftOut,
+    leftOut: leftOut.map(({ path, reason }) => ({ path, reason })),
     overwritten,
     warnings,
   }

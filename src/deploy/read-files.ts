@@ -69,8 +69,8 @@ async function secretsOf({ secrets }: Settings, earlySurvey: EarlySurvey): Promi
     ...inUse,
     ...secrets
       .filter(({ value }) => inUse.every((each) => each.value !== value))
-      .map(({ name, value }) => ({
-        name: `the value of ${name}, which stands in a .env file`,
+      .map(({ name, value, isPassword }) => ({
+        name: `the ${isPassword ? 'password in' : 'value of'} ${name}, which stands in a .env file`,
         value,
         remedy: `take it out of the build, and replace it; if everybody may know it: allowSecrets: ['${name}']`,
       })),

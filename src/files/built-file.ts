@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { ContentKind } from './content-kind.js'
 
 /** A file of the build. */
 export interface BuiltFile {
@@ -9,6 +10,10 @@ export interface BuiltFile {
   /** True if the bundler named or wrote it. */
   emitted: boolean
   fingerprinted: boolean
+  /** For a link: the path of the file that it leads to. */
+  target?: string
+  /** Undefined for most files. */
+  kind?: ContentKind
 }
 
 /** The file's path on the disk. */

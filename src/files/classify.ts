@@ -6,7 +6,8 @@ import type { Settings } from '../settings/settings.js'
 import { staysOnPageOrigin } from '../urls/same-origin.js'
 import type { BuiltFile, Group } from './built-file.js'
 import type { Collected, LeftOut, Output } from './collect.js'
-import { fileName, isChoice, matcher, whyLeftOut } from './why-left-out.js'
+import { matcher, unmatchedGlobs } from './globs.js'
+import { fileName, isChoice, whyLeftOut } from './why-left-out.js'
 
 export interface ClassifiedFile extends Pick<BuiltFile, 'path' | 'dir'> {
   key: string
@@ -34,7 +35,8 @@ export function classify(
   outputs: readonly Pick<Output, 'namedDotfiles'>[] = [],
 ): Classified {
   const reasonFor = whyLeftOut(policy, outputs)
-  const parametersOf = parametersBy(policy)
+  const allPaths = [...collected.files, ...collected.leftOut].map(({ path }) => path)
+  const parametersOf = parametersBy(policy, new Set(allPaths))
   const prefix = policy.location === '' ? '' : `${policy.location}/`
   const files: ClassifiedFile[] = []
   const leftOut = [...collected.leftOut]
@@ -43,9 +45,9 @@ export function classify(
   const missed: string[] = []
   for (const file of collected.files) {
     const { path, dir } = file
-    const reason = reasonFor(path) ?? (isStatisticsPage(file) ? 'bundle statistics' : undefined)
+    const reason = reasonFor(path, file)
     if (reason !== undefined) {
-      leftOut.push({ path, reason })
+      leftOut.push(isChoice(reason) || file.emitted ? { path, reason } : { path, reason, byName: true })
       if (file.emitted && isChoice(reason)) missed.push(path)
       continue
     }
@@ -56,7 +58,12 @@ export function classify(
     problems.push(...problemsOf(path, key))
     files.push({ path, dir, key, group, parameters })
   }
+  const unmatched = unmatchedGlobs(globsOf(policy), allPaths)
+  if (files.length === 0 && leftOut.some(({ reason }) => isChoice(reason))) {
+    return { files, leftOut, problems: [nothingLeft(policy, unmatched)], warnings: [] }
+  }
   const warnings: string[] = []
+  if (unmatched.length > 0 && allPaths.length > 0) warnings.push(`no file matches ${unmatched.join(', ')}`)
   if (missed.length > 0) {
     warnings.push(
       `${several(missed)}: left out by include or exclude, though the build may point to it in the bucket; see that it is served there`,
@@ -69,6 +76,20 @@ export function classify(
     )
   }
   return { files, leftOut, problems, warnings }
+}
+
+/** The globs of each setting. */
+function globsOf({ include, exclude, rules }: Policy): Record<string, readonly string[]> {
+  const matches = rules.map(({ match }, i) => [`rules[${i}].match`, match])
+  return { include, exclude, ...Object.fromEntries(matches) }
+}
+
+function nothingLeft({ include, exclude }: Policy, unmatched: readonly string[]): string {
+  const settings = Object.entries({ include, exclude }).filter(([, globs]) => globs.length > 0)
+  const named = settings.map(([name, globs]) => `${name} ${JSON.stringify(globs)}`)
+  const subject = named.length > 1 ? `${named.join(' and ')} leave` : `${named[0]} leaves`
+  if (unmatched.length > 0) return `${subject} nothing to upload: no file matches ${unmatched.join(', ')}`
+  return `${subject} nothing to upload: ${named.length > 1 ? 'exclude beats include, so name' : 'name'} fewer files`
 }
 
 function problemsOf(path: string, key: string): string[] {
@@ -87,33 +108,57 @@ interface FileParameters {
 }
 
 /** Files with the same headers share one object: a site has few sets of headers, and perhaps 100,000 files. */
-function parametersBy(policy: Policy): (path: string, group: Group) => FileParameters {
+function parametersBy(policy: Policy, paths: ReadonlySet<string>): (path: string, group: Group) => FileParameters {
   const rules = policy.rules.map(({ match, parameters }) => ({ matches: matcher(match), parameters }))
   const shared = new Map<string, FileParameters>()
   return (path, group) => {
-    const type = contentType(path)
     const matching = rules.flatMap(({ matches }, i) => (matches(path) ? [i] : []))
-    const id = `${group} ${matching} ${type}`
+    const ruled = (): ObjectParameters => Object.assign({}, ...matching.map((i) => rules[i]?.parameters))
+    const givenEncoding = () => ({ ...policy.objectParameters, ...ruled() }).ContentEncoding
+    const content = contentHeaders(path, paths, givenEncoding)
+    const id = `${group} ${matching} ${Object.values(content)}`
     const known = shared.get(id)
     if (known) return known
-    const ruled = Object.assign({}, ...matching.map((i) => rules[i]?.parameters))
-    const made = fileParameters(policy, group, type, ruled)
+    const made = fileParameters(policy, group, content, ruled())
     shared.set(id, made)
     return made
   }
 }
 
-function fileParameters(policy: Policy, group: Group, ContentType: string, ruled: ObjectParameters): FileParameters {
+function fileParameters(
+  policy: Policy,
+  group: Group,
+  content: ObjectParameters,
+  ruled: ObjectParameters,
+): FileParameters {
   const { CacheControl, ...others } = policy.objectParameters
   const goesStale = group !== 'fingerprinted' && typeof CacheControl === 'string' && maxAge(CacheControl) > 3600
   const parameters = {
     CacheControl: group === 'fingerprinted' ? policy.cacheControl.fingerprinted : policy.cacheControl.other,
-    ContentType,
+    ...content,
     ...others,
     ...(CacheControl === undefined || goesStale ? {} : { CacheControl }),
     ...ruled,
   }
   return { parameters, ignoresCacheControl: goesStale && ruled.CacheControl === undefined }
+}
+
+/** Encodings by the ending of a compressed copy. */
+const encodings: Record<string, string> = { '.gz': 'gzip', '.br': 'br', '.zst': 'zstd' }
+
+/**
+ * A compressed copy beside its original has the original's type, and its encoding: a CDN can then answer with it. Without the original, it is an
+ * archive to download, unless a rule names its encoding.
+ */
+function contentHeaders(path: string, paths: ReadonlySet<string>, givenEncoding: () => unknown): ObjectParameters {
+  const ending = extname(path)
+  if (ending.toLowerCase() === '.svgz') return { ContentType: contentType(path), ContentEncoding: 'gzip' }
+  const encoding = encodings[ending]
+  const original = path.slice(0, path.length - ending.length)
+  if (encoding !== undefined && (paths.has(original) || givenEncoding() === encoding)) {
+    return { ContentType: contentType(original), ContentEncoding: encoding }
+  }
+  return { ContentType: contentType(path) }
 }
 
 export function contentType(path: string): string {
@@ -132,11 +177,6 @@ function leadsOut(path: string): boolean {
 
 function several([first = '', ...more]: readonly string[]): string {
   return more.length === 0 ? first : `${first} and ${more.length} more`
-}
-
-/** A page that rollup-plugin-visualizer or webpack-bundle-analyzer wrote. The bundler emits the application's own pages. */
-function isStatisticsPage({ path, emitted }: BuiltFile): boolean {
-  return !emitted && /^(stats|report)\.html$/.test(path)
 }
 
 function groupOf({ path, fingerprinted }: BuiltFile): Group {

@@ -1,8 +1,10 @@
-import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs'
-import { join, sep } from 'node:path'
+import { type Dirent, existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
+import { join, relative, sep } from 'node:path'
 import { compareKeys } from '../bucket/bucket.js'
 import { yieldEvery } from '../runtime/parallel.js'
 import type { BuiltFile } from './built-file.js'
+import { contentKind } from './content-kind.js'
+import { fileName } from './why-left-out.js'
 
 /** An output folder, and the bundler's knowledge of it. Paths in the sets are relative to it, with `/`. */
 export interface Output {
@@ -24,6 +26,8 @@ export interface LeftOut {
   path: string
   /** A noun for the summary: `source map`. */
   reason: string
+  /** True if the summary names the file, because the user may miss it. */
+  byName?: true
 }
 
 export interface Collected {
@@ -49,28 +53,75 @@ export async function collect(
   const merged = mergeByFolder(outputs)
   const files: BuiltFile[] = []
   const leftOut: LeftOut[] = []
+  let respelled = false
   for (const { dir, emitted, fingerprinted, emittedOnly } of merged) {
     // An output folder inside this one has its own URLs.
     const skipped = [...notOurs, ...merged.map((other) => other.dir)].filter((folder) => folder !== dir)
     const old = before.get(dir)
     before.delete(dir)
     const taken = new Set(files.map(({ path }) => path))
+    const leaveOut = (path: string, reason: string) => leftOut.push({ path, reason, byName: true })
     // Some bundlers write a server's page this way.
-    for (const path of emitted) {
-      if (/^\.\.[\\/]/.test(path)) leftOut.push({ path, reason: 'outside of the output folder' })
-    }
-    await walk(dir, skipped, (path, file) => {
-      if (file === undefined) return leftOut.push({ path, reason: 'link that is not followed' })
-      if (emittedOnly && !emitted.has(path)) return
+    for (const path of emitted) if (/^\.\.[\\/]/.test(path)) leaveOut(path, 'outside of the output folder')
+    const entries: Entry[] = []
+    await walk(dir, skipped, (entry) => entries.push(entry))
+    respelled = spellAsEmitted(entries, emitted, (path) => existsSync(join(dir, path))) || respelled
+    const pause = yieldEvery(yieldFiles)
+    for (const { path, target } of entries) {
+      await pause(1)
+      if (target === undefined) {
+        leaveOut(path, 'link that is not followed')
+        continue
+      }
+      if (emittedOnly && !emitted.has(path)) continue
       const mark = emitted.has(path) ? undefined : old?.get(path)
-      if (taken.has(path)) leftOut.push({ path, reason: 'name taken by another output' })
-      else if (mark !== undefined && mark === markOf(file))
+      if (taken.has(path)) leaveOut(path, 'name taken by another output')
+      else if (mark !== undefined && mark === markOf(join(dir, path)))
         leftOut.push({ path, reason: 'left over from an earlier build' })
-      else files.push({ path, dir, emitted: emitted.has(path), fingerprinted: fingerprinted.has(path) })
-    })
+      else files.push(builtFile(dir, path, target, emitted.has(path), fingerprinted.has(path)))
+    }
   }
-  if (merged.length > 1) files.sort(byPath)
+  if (merged.length > 1 || respelled) files.sort(byPath)
   return { files, leftOut: leftOut.sort(byPath) }
+}
+
+function builtFile(dir: string, path: string, target: string, emitted: boolean, fingerprinted: boolean): BuiltFile {
+  const file: BuiltFile = { path, dir, emitted, fingerprinted }
+  if (target !== path) file.target = target
+  const kind = orUndefined(() => contentKind(join(dir, path), [fileName(path), fileName(target)]))
+  if (kind !== undefined) file.kind = kind
+  return file
+}
+
+/**
+ * Gives files the bundler's spelling of their names, which URLs have too. If a disk ignores case, a file keeps the spelling of an older one that
+ * the bundler wrote over. Some disks change a name's Unicode form.
+ *
+ * @returns true if a name has changed
+ */
+export function spellAsEmitted(
+  entries: readonly Entry[],
+  emitted: ReadonlySet<string>,
+  exists: (path: string) => boolean,
+): boolean {
+  const listed = new Set<string>()
+  for (const { path } of entries) if (emitted.has(path)) listed.add(path)
+  if (listed.size === emitted.size) return false
+  const unlisted = [...emitted].filter((path) => !listed.has(path) && exists(path))
+  const spellings = new Map(unlisted.map((path) => [foldCase(path), path]))
+  let respelled = false
+  for (const entry of entries) {
+    const spelling = emitted.has(entry.path) ? undefined : spellings.get(foldCase(entry.path))
+    if (spelling === undefined) continue
+    if (entry.target === entry.path) entry.target = spelling
+    entry.path = spelling
+    respelled = true
+  }
+  return respelled
+}
+
+function foldCase(path: string): string {
+  return path.normalize('NFC').toLowerCase()
 }
 
 function byPath(a: { path: string }, b: { path: string }): number {
@@ -82,7 +133,7 @@ export async function takeSnapshots(dirs: readonly string[]): Promise<Map<string
   const snapshots = new Map<string, Snapshot>()
   for (const dir of new Set(dirs)) {
     const marks = new Map<string, string>()
-    await walk(dir, [], (path, file) => file !== undefined && marks.set(path, markOf(file) ?? ''))
+    await walk(dir, [], ({ path, target }) => target !== undefined && marks.set(path, markOf(join(dir, path)) ?? ''))
     snapshots.set(dir, marks)
   }
   return snapshots
@@ -105,16 +156,19 @@ function mergeByFolder(outputs: readonly Output[]): Output[] {
 /** Files between two yields to the event loop. */
 const yieldFiles = 500
 
+/** A file in an output folder. */
+interface Entry {
+  path: string
+  /** The same path, or the one to which a link leads; undefined for a link that is not followed. */
+  target: string | undefined
+}
+
 /**
  * Walks a folder synchronously, which is ten times as fast as Node's thread pool.
  *
- * @param found called for each file, in the order of the paths. `file` is undefined for a link that is not followed
+ * @param found called for each file, in the order of the paths
  */
-async function walk(
-  root: string,
-  skipped: readonly string[],
-  found: (path: string, file: string | undefined) => unknown,
-): Promise<void> {
+async function walk(root: string, skipped: readonly string[], found: (entry: Entry) => unknown): Promise<void> {
   const base = orUndefined(() => realpathSync(root))
   if (base === undefined) return
   const foreign = skipped
@@ -131,7 +185,7 @@ async function walk(
         continue
       }
       if (!entry.isSymbolicLink() && !entry.isFile()) continue
-      found(path, entry.isFile() || leadsToFile(file, base, foreign) ? file : undefined)
+      found({ path, target: entry.isFile() ? path : targetOf(file, base, foreign) })
       await pause(1)
     }
   }
@@ -143,12 +197,13 @@ function inPath(entry: Dirent): string {
   return entry.isDirectory() ? `${entry.name}/` : entry.name
 }
 
-/** True if a link leads to a file of this build. A link to a folder could lead to the same files twice, or in circles. */
-function leadsToFile(link: string, base: string, foreign: readonly string[]): boolean {
+/** The path of a link's target; undefined if that is no file of this build. A link to a folder could lead to the same files twice, or in circles. */
+function targetOf(link: string, base: string, foreign: readonly string[]): string | undefined {
   const target = orUndefined(() => realpathSync(link))
-  if (target === undefined || !target.startsWith(base + sep)) return false
-  if (foreign.some((folder) => target.startsWith(folder + sep))) return false
-  return orUndefined(() => statSync(target))?.isFile() ?? false
+  if (target === undefined || !target.startsWith(base + sep)) return undefined
+  if (foreign.some((folder) => target.startsWith(folder + sep))) return undefined
+  const isFile = orUndefined(() => statSync(target))?.isFile()
+  return isFile ? relative(base, target).replaceAll(sep, '/') : undefined
 }
 
 /** Uses the ctime, because copying keeps the mtime. Undefined if the file is missing. */

@@ -1,22 +1,33 @@
-import picomatch from 'picomatch'
 import type { Settings } from '../settings/settings.js'
 import { encodePath } from '../urls/public-url.js'
+import type { BuiltFile } from './built-file.js'
 import type { Output } from './collect.js'
+import { isSourceMapByName } from './content-kind.js'
+import { globMatcher, matcher } from './globs.js'
 
 type Selection = Pick<Settings, 'include' | 'exclude' | 'sourceMaps'>
 type NamedDotfiles = readonly Pick<Output, 'namedDotfiles'>[]
+/** Facts beyond the path, known once the file is written. */
+type Facts = Partial<Pick<BuiltFile, 'target' | 'kind' | 'emitted'>>
 
-/** Returns a function of a file's path: the reason why the file is left out, or undefined if it is uploaded. */
+/** Returns a function of a file's path and facts: the reason why the file is left out, or undefined if it is uploaded. */
 export function whyLeftOut(
   { include, exclude, sourceMaps }: Selection,
   outputs: NamedDotfiles = [],
-): (path: string) => string | undefined {
+): (path: string, facts?: Facts) => string | undefined {
   const isNamed = (path: string) => outputs.some(({ namedDotfiles }) => namedDotfiles?.has(path))
-  const isIncluded = include.length > 0 ? matcher(include) : () => true
+  const included = include.map(globMatcher)
   const isExcluded = matcher(exclude)
-  return (path) => {
-    if (!isIncluded(path)) return 'not included'
-    return reasonByName(path, sourceMaps, isNamed) ?? (isExcluded(path) ? 'excluded' : undefined)
+  const byDefault = (path: string, facts: Facts) => {
+    const left = defaultReason(path, facts, sourceMaps, isNamed)
+    const isIncluded = left && included.some((matches) => matches(path) && !matches(left.unless))
+    return isIncluded ? undefined : left?.reason
+  }
+  return (path, facts = {}) => {
+    if (include.length > 0 && !included.some((matches) => matches(path))) return 'not included'
+    // A link counts by its target's name as well.
+    const linked = facts.target === undefined ? undefined : byDefault(facts.target, facts)
+    return byDefault(path, facts) ?? linked ?? (isExcluded(path) ? 'excluded' : undefined)
   }
 }
 
@@ -31,31 +42,34 @@ export function isChoice(reason: string): boolean {
   return reason === 'not included' || reason === 'excluded'
 }
 
-/** A glob without a slash matches the file's name in any folder, as in .gitignore. */
-export function matcher(globs: readonly string[]): (path: string) => boolean {
-  const matchers = globs.map((glob) => {
-    const matches = picomatch(glob.replace(/^\.?\//, ''), { dot: true })
-    return glob.includes('/') ? matches : (path: string) => matches(fileName(path))
-  })
-  return (path) => matchers.some((matches) => matches(path))
+interface DefaultReason {
+  reason: string
+  /** A similar path without the reason. A glob of `include` that matches it too, such as `**`, does not mean this file. */
+  unless: string
 }
 
-function reasonByName(
+function defaultReason(
   path: string,
+  { kind, emitted = true }: Facts,
   sourceMaps: Selection['sourceMaps'],
   isNamed: (path: string) => boolean,
-): string | undefined {
-  const isHidden = path.split('/').some((segment) => segment.startsWith('.') && segment !== '.well-known')
+): DefaultReason | undefined {
   // A dotfile's source map and compressed copies go with it.
-  if (isHidden && !isNamed(path.replace(/(\.(map|gz|br|zst))+$/, ''))) return 'dotfile'
+  if (hiddenPart.test(path) && !isNamed(path.replace(/(\.(map|gz|br|zst))+$/, ''))) {
+    return { reason: 'dotfile', unless: path.replaceAll(new RegExp(hiddenPart, 'g'), '$1not.') }
+  }
   const name = fileName(path)
-  if (/\.(pem|key|p8|p12|pfx|jks|keystore|ppk)$/i.test(name)) return 'private key'
-  if (/^id_(rsa|dsa|ecdsa|ed25519)(?![a-z0-9])(?!.*\.pub$)/.test(name)) return 'private key'
-  if (sourceMaps === 'exclude' && /\.map(\.(gz|br|zst))?$/.test(name)) return 'source map'
-  // Written by webpack and webpack-bundle-tracker.
-  if (/^(webpack-)?stats\.json$/.test(path)) return 'bundle statistics'
-  return undefined
+  const otherName = `${path.slice(0, path.length - name.length)}not-${name}`
+  if (kind === 'private key') return { reason: kind, unless: otherName }
+  if (sourceMaps === 'exclude' && (kind === 'source map' || isSourceMapByName(name))) {
+    return { reason: 'source map', unless: path.replace(/\.map(?=[^/]*$)/, '.not-map') }
+  }
+  // Written by webpack, webpack-bundle-tracker, webpack-bundle-analyzer and rollup-plugin-visualizer. The bundler emits the application's pages.
+  const isStatistics = /^(webpack-)?stats\.json$/.test(path) || (!emitted && /^(stats|report)\.html$/.test(path))
+  return isStatistics ? { reason: 'bundle statistics', unless: otherName } : undefined
 }
+
+const hiddenPart = /(^|\/)\.(?!well-known(?:\/|$))/
 
 export function fileName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)

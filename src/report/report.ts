@@ -6,7 +6,7 @@ export interface ReportInput {
   /** The number of the new release, if there is one. */
   release: number | undefined
   /** The reason is a noun. */
-  leftOut: readonly { path: string; reason: string }[]
+  leftOut: readonly { path: string; reason: string; byName?: true }[]
   bucket: string
   location: string
   publicUrl: string
@@ -76,10 +76,20 @@ function line(label: string, count: number, rest: string, color: (text: string) 
   return `  ${color(label.padEnd(10))}${colors.bold(String(count).padStart(6))}  ${colors.dim(rest)}`
 }
 
+/** The most names to give for one reason. */
+const mostNames = 3
+
+/** `source map × 4, bundle statistics (report.html)` */
 function byReason(leftOut: ReportInput['leftOut']): string {
-  const counts = new Map<string, number>()
-  for (const { reason } of leftOut) counts.set(reason, (counts.get(reason) ?? 0) + 1)
-  return [...counts].map(([reason, count]) => `${reason}${count === 1 ? '' : ` × ${count}`}`).join(', ')
+  return [...new Set(leftOut.map(({ reason }) => reason))]
+    .map((reason) => {
+      const files = leftOut.filter((file) => file.reason === reason)
+      const names = files.filter(({ byName }) => byName).map(({ path }) => path)
+      const more = names.length > mostNames ? [`${names.length - mostNames} more`] : []
+      const named = names.length === 0 ? '' : ` (${[...names.slice(0, mostNames), ...more].join(', ')})`
+      return `${reason}${files.length === 1 ? '' : ` × ${files.length}`}${named}`
+    })
+    .join(', ')
 }
 
 /** As Vite writes sizes: 1 kB is 1,000 bytes. */

@@ -48,68 +48,6 @@ function isEndless(name: string, values: Record<string, string>, path: readonly 
   return [...value.matchAll(/\$\{?(\w+)/g)].some(([, next = '']) => isEndless(next, values, [...path, name]))
 }
 
-/** A variable of a `.env` file whose value no uploaded file may contain. */
-export interface SecretVariable {
-  name: string
-  value: string
-}
-
-const secretName = /SECRET|TOKEN|PASSWORD|PASSWD|PRIVATE_?KEY/i
-/** Settings of a secret, such as its path or lifetime. */
-const settingOfSecret =
-  /_(FILE|PATH|DIR|NAME|HEADER|COOKIE|EMAIL|ISSUER|AUDIENCE|STORAGE|TYPE|ALGORITHM|LIFETIME|EXPIRY|EXPIRES(_IN)?|TTL|MS|SECONDS|MINUTES|DAYS|MODEL|LENGTH)$/i
-/** Prefixes of variables that a build tool publishes (Vite, Nuxt, SvelteKit, Create React App, Vue CLI). */
-const exposedName = /^(VITE_|([A-Z]+_)?PUBLIC_|REACT_APP_|VUE_APP_)/
-/** Values of templates, and default passwords. */
-const placeholder =
-  /^(change[-_ ]?me.*|(change|replace|your|insert)[-_ ].*|<.*>|placeholder|password|postgres|minioadmin|undefined|localhost|(.)\3*)$/i
-
-/**
- * The secrets that `.env` files name, each with the file's value and with the shell's. Other variables of the shell are ignored: too many have
- * nothing to do with the build.
- *
- * @param allowed names of variables whose values may be published
- * @param exposed prefixes of such names
- */
-export function secretVariables(
-  { shell, files }: Environment,
-  allowed: readonly string[],
-  exposed: readonly string[] = [],
-): SecretVariable[] {
-  const isPublic = (name: string) =>
-    allowed.includes(name) ||
-    exposedName.test(name) ||
-    exposed.some((prefix) => prefix !== '' && name.startsWith(prefix))
-  const names = Object.keys(files).filter(
-    (name) => secretName.test(name) && !settingOfSecret.test(name) && !isPublic(name),
-  )
-  return names.flatMap((name) =>
-    [...new Set([files[name], shell[name]].map(longestLine))]
-      .filter((value) => value.length >= 8 && !placeholder.test(value) && !isCommon(value) && !isPlainUrl(value))
-      .map((value) => ({ name, value })),
-  )
-}
-
-/** True for a path, and for the first line of a key: code may contain both by chance. */
-function isCommon(value: string): boolean {
-  return /^\/[\w/-]*$/.test(value) || value.startsWith('-----')
-}
-
-/** Files write the line ends of a key differently, so only its longest line is searched for. */
-function longestLine(value = ''): string {
-  return value
-    .split(/\r?\n|\\n/)
-    .map((line) => line.trim())
-    .reduce((longest, line) => (line.length > longest.length ? line : longest))
-}
-
-/** True for a URL without credentials, query and fragment: `TOKEN_URL=https://auth.example.com/token`. */
-function isPlainUrl(value: string): boolean {
-  if (!/^https?:\/\//i.test(value) || !URL.canParse(value)) return false
-  const { username, password, search, hash } = new URL(value)
-  return `${username}${password}${search}${hash}` === ''
-}
-
 function readIfThere(file: string): string {
   try {
     return readFileSync(file, 'utf8')

@@ -1,7 +1,7 @@
 import type { ObjectParameters } from '../bucket/bucket.js'
 import { suggestion } from '../runtime/suggestion.js'
 import type { Rule } from './options.js'
-import { asGlobs, type Named, type SettingReader } from './setting-reader.js'
+import { asGlobs, globRemedy, type Named, type SettingReader } from './setting-reader.js'
 import type { ResolvedRule, Settings } from './settings.js'
 
 interface Kind {
@@ -124,7 +124,7 @@ function readRule(read: SettingReader, name: string, rule: unknown): ResolvedRul
   }
   const match = asGlobs(rule.match) ?? []
   if (match.length === 0) {
-    read.problem({ name: inside(name, 'match'), value: rule.match }, 'use a glob or a list of globs, none with a `!`')
+    read.problem({ name: inside(name, 'match'), value: rule.match }, globRemedy)
   }
   const parameters: ObjectParameters = {}
   for (const [field, value] of Object.entries(rule)) {

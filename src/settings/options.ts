@@ -4,8 +4,8 @@ import type { Variables } from './environment.js'
 /** Headers for the files that `match`. A later rule beats an earlier one, and any rule beats the other options. */
 export interface Rule {
   /**
-   * Globs (picomatch) for the file's path in the output folder, with `/` on every system. A glob without a slash matches the file's name in any
-   * folder: `*.pdf`, `fonts/**`.
+   * Globs (picomatch) for paths in the output folder, as in `.gitignore`, with `/` on every system: a glob without a slash matches at any depth,
+   * and a folder's name matches all files in it. `*.pdf`, `drafts`, `fonts/**`.
    */
   match: string | readonly string[]
   cacheControl?: string
@@ -90,12 +90,13 @@ export interface Options {
    */
   rules?: readonly Rule[]
   /**
-   * Globs of the files to upload (see `Rule.match`).
+   * Globs of the files to upload (see `Rule.match`). A glob that means a file left out by default brings it back: `['**', 'report.html']`.
    * @default all files
    */
   include?: string | readonly string[]
   /**
-   * Globs of files to leave out. Dotfiles (except `.well-known/`), private keys, source maps and bundle statistics are always left out.
+   * Globs of files to leave out, even if `include` matches them. Dotfiles (except `.well-known/`), private keys, source maps and bundle
+   * statistics are left out unless `include` names them.
    * @default none
    */
   exclude?: string | readonly string[]
@@ -149,8 +150,8 @@ export interface Options {
   onError?: 'fail' | 'warn'
   /**
    * Names of variables whose values uploaded files may contain. Without it, a file stops the deploy if it contains the value of a `.env` variable
-   * called `…SECRET…`, `…TOKEN…`, `…PASSWORD…`, `…PASSWD…` or `…PRIVATE_KEY…`. Variables that begin with `VITE_` or `PUBLIC_` are always
-   * allowed, because bundlers publish them.
+   * whose name ends like `…SECRET`, `…TOKEN`, `…PASSWORD` or `…KEY`, or the password in a URL there. Variables that begin with `VITE_` or
+   * `PUBLIC_` are always allowed, because bundlers publish them.
    * @default none
    */
   allowSecrets?: string | readonly string[]

@@ -87,7 +87,7 @@ export class SettingReader {
   globs(option: 'include' | 'exclude'): string[] {
     const found = this.find(option)
     const globs = asGlobs(found?.value ?? [])
-    if (found && !globs) this.problem(found, 'use a glob or a list of globs, none with a `!` before it')
+    if (found && !globs) this.problem(found, globRemedy)
     return globs ?? []
   }
 
@@ -125,14 +125,16 @@ export function asBoolean(value: unknown): boolean | undefined {
   return ['0', 'false', 'no', 'off', ''].includes(word) ? false : undefined
 }
 
-/** Characters. Picomatch takes no longer glob. */
-const longestGlob = 65_536
+/** Characters. Picomatch takes little more. */
+const longestGlob = 65_000
+
+export const globRemedy = 'use a glob or a list of globs, with / between folders and no ! in front'
 
 export function asGlobs(value: unknown): string[] | undefined {
   const globs = typeof value === 'string' ? [value] : value
-  // A negated glob in a list would match nearly everything. `!(a|b)` is no negation.
+  // A negated glob in a list would match nearly everything. `!(a|b)` is no negation. On Windows, users may mean a slash by `\`.
   const isGlob = (glob: unknown) =>
-    typeof glob === 'string' && !/^(\.?\/)?$/.test(glob) && !/^!(?!\()/.test(glob) && glob.length <= longestGlob
+    typeof glob === 'string' && !/^[./]*$|^!(?!\()|\\/.test(glob) && glob.length <= longestGlob
   return Array.isArray(globs) && globs.every(isGlob) ? globs : undefined
 }
 

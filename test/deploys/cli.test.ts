@@ -61,7 +61,7 @@ describe('plan', () => {
   a.jpg (new)
   b c.txt (new)
   to upload      2  0.00 kB
-  left out       1  dotfile
+  left out       1  dotfile (.env)
 dry run: nothing was written
 `)
     expect(writes()).toEqual([])

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { type Group, groups } from '../../src/files/built-file.js'
+import { type BuiltFile, type Group, groups } from '../../src/files/built-file.js'
 import { classify } from '../../src/files/classify.js'
 import type { Settings } from '../../src/settings/settings.js'
 
@@ -121,27 +121,17 @@ describe('files that are left out', () => {
     ['assets/.DS_Store', 'dotfile'],
     ['.well-known/.secret', 'dotfile'],
     ['.well-known-not/x', 'dotfile'],
-    ['key.pem', 'private key'],
-    ['deep/server.KEY', 'private key'],
-    ['cert.p12', 'private key'],
-    ['cert.pfx', 'private key'],
-    ['store.jks', 'private key'],
-    ['id_rsa', 'private key'],
-    ['id_ed25519', 'private key'],
-    ['id_ecdsa', 'private key'],
-    ['id_ed25519_sk', 'private key'],
-    ['id_rsa.old', 'private key'],
-    ['id_rsa_backup', 'private key'],
-    ['AuthKey_ABC123DEFG.p8', 'private key'],
     ['assets/a.js.map', 'source map'],
     ['*assets/a-BxYz1234.js.map', 'source map'],
     ['assets/a.css.map.gz', 'source map'],
     ['a.mjs.map.br', 'source map'],
+    ['level1.map.gz', 'source map'],
+    ['deep/a.d.ts.map', 'source map'],
     ['stats.json', 'bundle statistics'],
     ['webpack-stats.json', 'bundle statistics'],
   ])('%s: %s', (path, reason) => {
-    // Nor does `include` let it out: it says what of the site goes up, not that a key is one of its files.
-    for (const settings of [{}, { include: ['**'] }]) {
+    // A glob that matches other files as well does not mean this one.
+    for (const settings of [{}, { include: ['**'] }, { include: ['**/*.*', '*'] }]) {
       expect(classifyPaths([path], settings)).toEqual({
         files: [],
         leftOut: [{ path: file(path).path, reason }],
@@ -156,9 +146,10 @@ describe('files that are left out', () => {
     'deep/.well-known/x',
     'dots.in.name.js',
     'a./b..c',
+    'ca/root.pem',
+    'slides.key',
     'id_rsa.pub',
-    'id_rsaurus.png',
-    'monkey.js',
+    'level1.map',
     'key',
     'pem.txt',
     'sitemap.xml',
@@ -168,6 +159,58 @@ describe('files that are left out', () => {
     'stats.js',
   ])('but not %s', (path) => {
     expect(uploaded([path])).toEqual([path])
+  })
+
+  it.each<[path: string, facts: Partial<BuiltFile>, include: string, uploaded: boolean]>([
+    ['report.html', { emitted: false }, 'report.html', true],
+    ['report.html', { emitted: false }, 'report.*', true],
+    ['report.html', { emitted: false }, '*.html', false],
+    ['stats.json', {}, 'stats.json', true],
+    ['stats.json', {}, '*.json', false],
+    ['assets/a.js.map', {}, '*.map', true],
+    ['assets/a.js.map', {}, 'assets/a.js.map', true],
+    ['assets/a.js.map', {}, '*.*', false],
+    ['assets/a.js.map', {}, 'assets/', false],
+    ['maps/level1.map', { kind: 'source map' }, 'maps/level1.map', true],
+    ['maps/level1.map', { kind: 'source map' }, 'maps/*', false],
+    ['.htaccess', {}, '.htaccess', true],
+    ['.htaccess', {}, '.*', true],
+    ['.htaccess', {}, '*.*', false],
+    ['.vite/manifest.json', {}, '.vite/', true],
+    ['.vite/manifest.json', {}, '*.json', false],
+    ['docs/demo.key', { kind: 'private key' }, 'demo.key', true],
+    ['docs/demo.key', { kind: 'private key' }, '*.key', false],
+    ['docs/demo.key', { kind: 'private key' }, 'docs/*.key', false],
+    ['config.txt', { target: '.env' }, 'config.txt', false],
+    ['config.txt', { target: '.env' }, '.env', true],
+  ])('include names %s %j by %s: %s', (path, facts, include, isUploaded) => {
+    const { files } = classify(
+      { files: [{ ...file(path), ...facts }], leftOut: [] },
+      { ...policy, include: ['**', include] },
+    )
+    expect(files.length).toBe(isUploaded ? 1 : 0)
+  })
+
+  it.each<[target: string, reason: string]>([
+    ['.env', 'dotfile'],
+    ['.git/config', 'dotfile'],
+    ['a.js.map', 'source map'],
+    ['stats.json', 'bundle statistics'],
+  ])('a link to %s: %s', (target, reason) => {
+    const link = { ...file('notes.txt'), target }
+    expect(classify({ files: [link], leftOut: [] }, policy).leftOut).toEqual([{ path: 'notes.txt', reason }])
+  })
+
+  it('the summary names those that the bundler did not make and the user did not exclude', () => {
+    const named = ['.htaccess', 'a.js', 'b.js.map', 'report.html'].map((path) => ({ ...file(path), emitted: false }))
+    const files = [...named, file('c.js.map')]
+    expect(classify({ files, leftOut: [] }, { ...policy, exclude: ['a.js'], include: [] }).leftOut).toEqual([
+      { path: '.htaccess', reason: 'dotfile', byName: true },
+      { path: 'a.js', reason: 'excluded' },
+      { path: 'b.js.map', reason: 'source map', byName: true },
+      { path: 'report.html', reason: 'bundle statistics', byName: true },
+      { path: 'c.js.map', reason: 'source map' },
+    ])
   })
 
   it('public source maps are uploaded', () => {
@@ -193,8 +236,18 @@ describe('globs', () => {
     ['/a.js', ['a.js']],
     ['./a.js', ['a.js']],
     ['/*.js', ['a.js', 'ü & (1).js']],
-    ['fonts/*', ['fonts/a.js']],
+    ['fonts', ['fonts/a.js', 'fonts/deep/x.woff2']],
+    ['fonts/', ['fonts/a.js', 'fonts/deep/x.woff2']],
+    ['/fonts', ['fonts/a.js', 'fonts/deep/x.woff2']],
+    ['fonts/*', ['fonts/a.js', 'fonts/deep/x.woff2']],
     ['fonts/**', ['fonts/a.js', 'fonts/deep/x.woff2']],
+    ['deep', ['fonts/deep/x.woff2']],
+    ['deep/', ['fonts/deep/x.woff2']],
+    ['/deep', []],
+    ['fonts/deep/', ['fonts/deep/x.woff2']],
+    ['a.js/', []],
+    ['fonts/!(*.js)', []],
+    ['fonts/**/!(*.js)', ['fonts/deep/x.woff2']],
     ['**/*.js', ['a.js', 'fonts/a.js', '.well-known/y.js', 'ü & (1).js']],
     ['**', all],
     ['*', all],
@@ -206,9 +259,8 @@ describe('globs', () => {
       ['*.css', 'fonts/deep/**'],
       ['b.css', 'fonts/deep/x.woff2'],
     ],
-    ['!*.js', ['b.css', 'fonts/deep/x.woff2', 'index.html']],
+    ['!(*.js)', ['b.css', 'fonts/deep/x.woff2', 'index.html']],
     ['nothing', []],
-    ['fonts', []],
     ['A.JS', []],
   ])('%j', (glob, matched) => {
     const match = [glob].flat()
@@ -218,6 +270,46 @@ describe('globs', () => {
     expect(files.filter(({ parameters }) => parameters.Hit).map(({ path }) => path)).toEqual(matched)
   })
 
+  it('that match no file are a warning, with a likely fix', () => {
+    const warned = (settings: Partial<Settings>) =>
+      classifyPaths(all, settings).warnings.filter((warning) => warning.startsWith('no file'))
+    const rules = [
+      { match: ['*.js'], parameters: {} },
+      { match: ['*.css', '*.pdf'], parameters: {} },
+    ]
+    expect(
+      warned({ exclude: ['dist/fonts/**', 'old', 'b.css', 'public/x.txt'], include: ['*', 'none/'], rules }),
+    ).toEqual([
+      'no file matches include "none/", exclude "dist/fonts/**" (a glob begins inside the output folder: try "fonts/**"), exclude "old", ' +
+        'exclude "public/x.txt" (a glob begins inside the output folder), rules[1].match "*.pdf"',
+    ])
+    expect(warned({ exclude: ['fonts'], include: ['**'], rules: rules.slice(0, 1) })).toEqual([])
+  })
+
+  it('match files that were left out already', () => {
+    const leftOut = [{ path: 'old/a.js', reason: 'left over from an earlier build' }]
+    const { warnings } = classify(
+      { files: [file('a.js'), file('.env')], leftOut },
+      { ...policy, exclude: ['old', '.env'] },
+    )
+    expect(warnings).toEqual([])
+  })
+
+  it.each<[settings: Partial<Settings>, problem: string]>([
+    [
+      { exclude: ['*'], include: ['*.js'] },
+      'include ["*.js"] and exclude ["*"] leave nothing to upload: exclude beats include, so name fewer files',
+    ],
+    [{ exclude: ['**'] }, 'exclude ["**"] leaves nothing to upload: name fewer files'],
+    [
+      { include: ['dist/fonts/**'] },
+      'include ["dist/fonts/**"] leaves nothing to upload: no file matches include "dist/fonts/**" (a glob begins inside the output folder: ' +
+        'try "fonts/**")',
+    ],
+  ])('%j stops the deploy', (settings, problem) => {
+    expect(classifyPaths(all, settings)).toMatchObject({ files: [], problems: [problem], warnings: [] })
+  })
+
   it('exclude beats include, and each gives its reason', () => {
     const { files, leftOut } = classifyPaths(['a.js', 'b.js', 'c.css'], { include: ['*.js'], exclude: ['b.*'] })
     expect(files.map(({ path }) => path)).toEqual(['a.js'])
@@ -225,6 +317,53 @@ describe('globs', () => {
       { path: 'b.js', reason: 'excluded' },
       { path: 'c.css', reason: 'not included' },
     ])
+  })
+})
+
+describe('compressed files', () => {
+  const svg = { ContentType: 'image/svg+xml', ContentEncoding: 'gzip' }
+  const script = 'text/javascript; charset=utf-8'
+
+  it.each<[paths: string[], ContentType: string, ContentEncoding: string | undefined]>([
+    // As compression plugins emit them.
+    [['a.js.gz', 'a.js'], script, 'gzip'],
+    [['a.js.br', 'a.js'], script, 'br'],
+    [['a.js.zst', 'a.js'], script, 'zstd'],
+    [['index.html.br', 'index.html'], 'text/html; charset=utf-8', 'br'],
+    // Without an original, they are downloads.
+    [['a.js.gz'], 'application/gzip', undefined],
+    [['site.tar.gz'], 'application/gzip', undefined],
+    [['a.data.br'], 'application/octet-stream', undefined],
+    [['logo.svgz'], svg.ContentType, svg.ContentEncoding],
+    [['LOGO.SVGZ'], svg.ContentType, svg.ContentEncoding],
+  ])('%j', (paths, ContentType, ContentEncoding) => {
+    const [first] = classifyPaths(paths).files
+    expect(first?.parameters).toEqual({
+      CacheControl: 'no-cache',
+      ContentType,
+      ...(ContentEncoding && { ContentEncoding }),
+    })
+  })
+
+  it.each<[path: string, parameters: object, ContentType: string]>([
+    ['a.js.gz', { ContentEncoding: 'gzip' }, script],
+    ['game.wasm.br', { ContentEncoding: 'br' }, 'application/wasm'],
+    ['site.tar.gz', { ContentEncoding: 'gzip' }, 'application/x-tar'],
+    // Compressed in place.
+    ['a.js', { ContentEncoding: 'gzip' }, script],
+    ['a.js.gz', { ContentEncoding: 'br' }, 'application/gzip'],
+    ['a.js.gz', { ContentEncoding: 'gzip', ContentType: 'x/y' }, 'x/y'],
+  ])('%s with %j is %s', (path, parameters, ContentType) => {
+    const settings = [
+      { rules: [{ match: ['*'], parameters: { ...parameters } }] },
+      { objectParameters: { ...parameters } },
+    ]
+    for (const each of settings) expect(only(path, each).parameters).toMatchObject({ ...parameters, ContentType })
+  })
+
+  it('a rule sets another encoding', () => {
+    const rules = [{ match: ['*.gz'], parameters: { ContentEncoding: 'identity' } }]
+    expect(classifyPaths(['a.js.gz', 'a.js'], { rules }).files[0]?.parameters.ContentEncoding).toBe('identity')
   })
 })
 
@@ -325,7 +464,7 @@ describe('keys', () => {
   })
 
   it('of files that are left out may be too long', () => {
-    expect(classifyPaths(['a'.repeat(2000)], { exclude: ['**'] }).problems).toEqual([])
+    expect(classifyPaths(['b.js', 'a'.repeat(2000)], { exclude: ['a*'] }).problems).toEqual([])
   })
 })
 
@@ -384,7 +523,7 @@ describe.each(['stats.html', 'report.html'])('%s', (path) => {
 
   it('is a page when the bundler emitted it', () => expect(left(true)).toEqual([]))
   it('is statistics when another tool wrote it', () =>
-    expect(left(false)).toEqual([{ path, reason: 'bundle statistics' }]))
+    expect(left(false)).toEqual([{ path, reason: 'bundle statistics', byName: true }]))
 })
 
 describe('a name that leads out of the location', () => {
@@ -408,8 +547,8 @@ describe('a name that leads out of the location', () => {
     expect({ files, problems }).toEqual({ files: [], problems: [] })
   })
 
-  it.each(['%2e%2e/admin.js', 'a\\..\\b.js'])('%j may be excluded', (path) => {
-    expect(classifyPaths([path], { exclude: ['**/*'] }).problems).toEqual([])
+  it.each(['%2e%2e/admin.js', 'a/..%2e/b.js', 'a//b.js'])('%j may be excluded', (path) => {
+    expect(classifyPaths(['b.js', path], { exclude: ['*/**'] }).problems).toEqual([])
   })
 
   it.each(['a..b/c.js', '%2e%2e.txt', 'a%2e.js', 'a/b...', 'back\\slash.js', '100%.txt', '%2fadmin.js'])(

@@ -1,9 +1,10 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { copyFile, mkdir, mkdtemp, realpath, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, sep } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { fileOf } from '../../src/files/built-file.js'
-import { type Collected, collect, type Output, takeSnapshots } from '../../src/files/collect.js'
+import { type BuiltFile, fileOf } from '../../src/files/built-file.js'
+import { type Collected, collect, type Output, spellAsEmitted, takeSnapshots } from '../../src/files/collect.js'
 
 let root: string
 let dist: string
@@ -280,6 +281,91 @@ describe('names that a bundler gives', () => {
   })
 })
 
+const pem = (type: string) => `-----BEGIN ${type}-----\nMIIEvQIBADANBgkqhkiG9w0B\n-----END ${type}-----\n`
+
+describe('a file that looks like a private key or a source map', () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const der = (type: 'pkcs8' | 'sec1', more: object = {}) => privateKey.export({ format: 'der', type, ...more })
+
+  it.each<[path: string, content: string | Buffer, kind: BuiltFile['kind']]>([
+    ['server.pem', privateKey.export({ format: 'pem', type: 'pkcs8' }), 'private key'],
+    ['server.key', privateKey.export({ format: 'pem', type: 'sec1' }), 'private key'],
+    ['server.PEM', `${pem('CERTIFICATE')}${pem('RSA PRIVATE KEY')}`, 'private key'],
+    ['bag.pem', `Bag Attributes\r\n    localKeyID: 01\r\n${pem('ENCRYPTED PRIVATE KEY')}`, 'private key'],
+    ['server.key.bak', pem('PRIVATE KEY'), 'private key'],
+    ['id_rsa', pem('RSA PRIVATE KEY'), 'private key'],
+    ['id_ed25519_work', pem('OPENSSH PRIVATE KEY'), 'private key'],
+    ['ssh_host_rsa_key', pem('OPENSSH PRIVATE KEY'), 'private key'],
+    ['mail.asc', pem('PGP PRIVATE KEY BLOCK'), 'private key'],
+    ['x.ppk', 'PuTTY-User-Key-File-3: ssh-ed25519\r\n', 'private key'],
+    ['AuthKey_ABC.p8', pem('PRIVATE KEY'), 'private key'],
+    ['a.der', der('pkcs8'), 'private key'],
+    ['b.der', der('sec1'), 'private key'],
+    ['c.p8', der('pkcs8', { cipher: 'aes-256-cbc', passphrase: 'x' }), 'private key'],
+    ['a.p12', Buffer.from('308209d9020103308209', 'hex'), 'private key'],
+    ['b.pfx', Buffer.from('3080020103308006', 'hex'), 'private key'],
+    ['a.jks', Buffer.from('feedfeed00000002', 'hex'), 'private key'],
+    ['b.keystore', Buffer.from('cececece00000002', 'hex'), 'private key'],
+    ['master.key', '9f86d081884c7d659a2feaa0c55ad015\n', 'private key'],
+    ['wg.key', 'yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=', 'private key'],
+    ['age.key', 'AGE-SECRET-KEY-1QJEPWPNY7Q7E5SYZRLS9QJAKQ9JMZ5E9X', 'private key'],
+    ['main.map', '{"version":3,"sources":["a.ts"],"mappings":"AAAA"}', 'source map'],
+    ['b.map', ')]}\'\n{ "version" : 3 }', 'source map'],
+    // Public, or something else.
+    ['ca/root.pem', pem('CERTIFICATE'), undefined],
+    ['public.pem', publicKey.export({ format: 'pem', type: 'spki' }), undefined],
+    ['public.der', publicKey.export({ format: 'der', type: 'spki' }), undefined],
+    // The beginning of a certificate and of a revocation list.
+    ['cert.der', Buffer.from('308203753082025da003020102020b', 'hex'), undefined],
+    ['crl.der', Buffer.from('308201fe3081e7020101300d', 'hex'), undefined],
+    ['id_rsa.pub', 'ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQ user@host', undefined],
+    ['id_rsaurus.png', 'png', undefined],
+    ['mail.asc', pem('PGP PUBLIC KEY BLOCK'), undefined],
+    ['release.asc', pem('PGP SIGNATURE'), undefined],
+    // A presentation is a ZIP archive.
+    ['slides.key', Buffer.from('504b03041400000008000000', 'hex'), undefined],
+    ['big.key', Buffer.alloc(600_000, 'PK'), undefined],
+    ['empty.key', '', undefined],
+    ['level1.map', '{"width":10,"version":3}', undefined],
+    ['level2.map', Buffer.from([0, 1, 2]), undefined],
+    // Documentation: not opened.
+    ['how-to.txt', pem('PRIVATE KEY'), undefined],
+    ['notes.js', pem('PRIVATE KEY'), undefined],
+  ])('%s', async (path, content, kind) => {
+    await mkdir(dirname(join(dist, path)), { recursive: true })
+    await writeFile(join(dist, path), content)
+    expect((await collectFresh()).files).toEqual([{ path, dir: dist, emitted: false, fingerprinted: false, kind }])
+  })
+})
+
+describe('on a disk that ignores case or changes the Unicode form', () => {
+  const spell = (listed: string[], emitted: string[], isThere = true) => {
+    const entries = listed.map((path) => ({ path, target: path }))
+    const changed = spellAsEmitted(entries, new Set(emitted), () => isThere)
+    expect(entries.every(({ path, target }) => path === target)).toBe(true)
+    expect(changed).toBe(entries.some(({ path }, i) => path !== listed[i]))
+    return entries.map(({ path }) => path)
+  }
+
+  it.each<[what: string, listed: string[], emitted: string[], paths: string[]]>([
+    ['over an older one', ['logo.png', 'x.js'], ['Logo.png'], ['Logo.png', 'x.js']],
+    ['in an older folder', ['Assets/a.js', 'Assets/old.js'], ['assets/a.js'], ['assets/a.js', 'Assets/old.js']],
+    ['with another Unicode form', ['e\u0301.png'], ['\u00e9.png'], ['\u00e9.png']],
+    ['of two that differ in case', ['logo.png'], ['Logo.png', 'logo.png'], ['logo.png']],
+    ['spelt as on the disk', ['Logo.png'], ['Logo.png'], ['Logo.png']],
+    // The bundler does not know them: a URL has the name as its author wrote it, or none.
+    ['that was copied', ['Logo.png', 'E\u0301.png'], ['a.js'], ['Logo.png', 'E\u0301.png']],
+  ])("a file %s gets the bundler's spelling, if it has one", (_what, listed, emitted, paths) => {
+    expect(spell(listed, emitted)).toEqual(paths)
+  })
+
+  it('on any other disk, the bundler has deleted its file, and this is another one', async () => {
+    expect(spell(['logo.png'], ['Logo.png'], false)).toEqual(['logo.png'])
+    await write('logo.png')
+    expect(paths(await collectFresh([output({ emitted: ['Logo.png'] })]))).toEqual(['logo.png'])
+  })
+})
+
 describe("a server's folder inside", () => {
   it('is skipped', async () => {
     await write('index.html')
@@ -323,6 +409,22 @@ describe.skipIf(process.platform === 'win32')('links', () => {
     await write('app-1.2.3.js')
     await symlink('app-1.2.3.js', join(dist, 'app-latest.js'))
     expect(paths(await collectFresh())).toEqual(['app-1.2.3.js', 'app-latest.js'])
+  })
+
+  it('have the path of the file to which they lead', async () => {
+    await write('.env')
+    await write('keys/id_rsa', pem('OPENSSH PRIVATE KEY'))
+    await symlink('../.env', join(dist, 'keys/config.txt'))
+    await symlink('keys/config.txt', join(dist, 'again.txt'))
+    await symlink('keys/id_rsa', join(dist, 'notes.txt'))
+    const { files } = await collectFresh()
+    expect(files.map(({ path, target, kind }) => [path, target, kind])).toEqual([
+      ['.env', undefined, undefined],
+      ['again.txt', '.env', undefined],
+      ['keys/config.txt', '.env', undefined],
+      ['keys/id_rsa', undefined, 'private key'],
+      ['notes.txt', 'keys/id_rsa', 'private key'],
+    ])
   })
 
   it('to a missing file are left out', async () => {

@@ -179,6 +179,13 @@ describe('its parts', () => {
     expect(linesOf({ leftOut })[1]).toBe(`  left out  ${text}`)
   })
 
+  it('files left out that the user may miss are named, at most three for a reason', () => {
+    const leftOut = ['source map', 'dotfile', 'source map', 'dotfile', 'dotfile', 'dotfile'].map((reason, i) =>
+      i === 0 ? { path: 'a.js.map', reason } : { path: `f${i}`, reason, byName: true as const },
+    )
+    expect(linesOf({ leftOut })[1]).toBe('  left out       6  source map × 2 (f2), dotfile × 4 (f1, f3, f4, 1 more)')
+  })
+
   it('columns are aligned up to 999,999 files', () => {
     const decisions = Array.from({ length: 12_345 }, (_, i) => decision(`f${i}`, 'new', 7)).concat(
       decision('a', 'content', 9),

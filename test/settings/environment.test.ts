@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadEnv } from 'vite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { readEnvironment, secretVariables, type Variables } from '../../src/settings/environment.js'
+import { readEnvironment, type Variables } from '../../src/settings/environment.js'
 
 let dir: string
 
@@ -153,121 +153,5 @@ describe('nothing to read', () => {
 
   it('an empty file', async () => {
     expect((await read({ '.env': '' }, shell)).all).toEqual(shell)
-  })
-})
-
-describe('secrets of .env files', () => {
-  const long = 'd8f1-4b7e-9a2c'
-  const found = (files: Variables, shell: Variables = {}, allowed: string[] = [], exposed: string[] = []) =>
-    secretVariables({ shell, files, all: { ...files, ...shell } }, allowed, exposed)
-
-  it('exclude those with a prefix that the bundler publishes', () => {
-    const files = { APP_TOKEN: long, WEB_TOKEN: `${long}-2` }
-    expect(found(files, {}, [], ['APP_'])).toEqual([{ name: 'WEB_TOKEN', value: `${long}-2` }])
-    // Vite refuses an empty prefix; everything isn't meant.
-    expect(found(files, {}, [], [''])).toHaveLength(2)
-  })
-
-  it.each([
-    'SECRET',
-    'SECRET_KEY',
-    'APP_SECRET',
-    'APP_SECRETS',
-    'STRIPE_SECRET_KEY',
-    'TOKEN',
-    'SENTRY_AUTH_TOKEN',
-    'GITHUB_TOKEN_2',
-    'PASSWORD',
-    'DB_PASSWORD',
-    'PGPASSWORD',
-    'MYSQL_PASSWD',
-    'SSH_PRIVATE_KEY',
-    'npm_config_token',
-    // Django's, beside ours in one file.
-    'DJANGO_SECRET_KEY',
-    'AWS_SECRET_ACCESS_KEY',
-  ])('%s is one', (name) => {
-    expect(found({ [name]: long })).toEqual([{ name, value: long }])
-  })
-
-  it.each([
-    'API_URL',
-    'SENTRY_DSN',
-    'MAPS_KEY',
-    'AWS_STORAGE_BUCKET_NAME',
-    // They say where it is, or what it is called.
-    'DB_PASSWORD_FILE',
-    'AWS_WEB_IDENTITY_TOKEN_FILE',
-    'CSRF_TOKEN_NAME',
-    'CSRF_TOKEN_HEADER',
-    'ACCESS_TOKEN_LIFETIME_MS',
-    'TOKEN_ISSUER',
-    'PASSWORD_RESET_EMAIL',
-    'JWT_SECRET_ALGORITHM',
-    // Meant for the bundle, by their prefix.
-    'VITE_MAPBOX_TOKEN',
-    'PUBLIC_MAPBOX_TOKEN',
-    'NEXT_PUBLIC_TOKEN',
-    'REACT_APP_TOKEN',
-    'VUE_APP_TOKEN',
-  ])('%s is none', (name) => {
-    expect(found({ [name]: long })).toEqual([])
-  })
-
-  it('include one with such a prefix inside its name', () => {
-    expect(found({ MY_VITE_TOKEN: long, REPUBLIC_TOKEN: long }).map(({ name }) => name)).toEqual([
-      'MY_VITE_TOKEN',
-      'REPUBLIC_TOKEN',
-    ])
-  })
-
-  it.each<[value: string | undefined, counts: boolean]>([
-    ['12345678', true],
-    ['1234567', false],
-    ['  1234567  ', false],
-    ['', false],
-    [undefined, false],
-    ['correcthorse', true],
-    ['false', false],
-    ['undefined', false],
-    ['changeme', false],
-    ['change-me-please', false],
-    ['your-token-here', false],
-    ['<your token>', false],
-    ['xxxxxxxxxxxx', false],
-    ['********', false],
-    ['password', false],
-    ['password1', true],
-    ['postgres', false],
-    ['https://auth.example.com/oauth/token', false],
-    ['https://user:pass@auth.example.com/', true],
-    ['https://auth.example.com/?key=abc', true],
-    ['postgres://user:pass@db/app', true],
-    ['pässwörter', true],
-  ])('a value of %j: %s', (value, counts) => {
-    expect(found({ APP_SECRET: value })).toHaveLength(counts ? 1 : 0)
-  })
-
-  it('exclude those allowed by name', () => {
-    expect(found({ A_TOKEN: long, B_TOKEN: long }, {}, ['A_TOKEN']).map(({ name }) => name)).toEqual(['B_TOKEN'])
-  })
-
-  it("have the shell's value too, but the shell's other variables are ignored", () => {
-    const shell = { A_TOKEN: 'from-the-shell', B_TOKEN: 'from-the-shell', OTHER_TOKEN: 'not-looked-at' }
-    expect(found({ A_TOKEN: long, B_TOKEN: '' }, shell)).toEqual([
-      { name: 'A_TOKEN', value: long },
-      { name: 'A_TOKEN', value: 'from-the-shell' },
-      { name: 'B_TOKEN', value: 'from-the-shell' },
-    ])
-    expect(found({ A_TOKEN: long }, { A_TOKEN: long })).toHaveLength(1)
-  })
-
-  it('of several lines are reduced to their longest line, however the lines end', async () => {
-    const line = 'MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDAbCdEfGhIjKlM'
-    const lines = ['-----BEGIN PRIVATE KEY-----', line, 'AbCd==', '-----END PRIVATE KEY-----']
-    for (const text of [`"${lines.join('\\n')}"`, `'${lines.join('\\n')}'`, `"${lines.join('\n')}"`]) {
-      const environment = await read({ '.env': `APP_PRIVATE_KEY=${text}\n` })
-      expect(secretVariables(environment, [])).toEqual([{ name: 'APP_PRIVATE_KEY', value: line }])
-    }
   })
 })

@@ -380,7 +380,7 @@ describe('problems', () => {
         '  - option `bucket` is "My_Bucket": use 3 to 63 lower-case letters, digits, single dots and hyphens, and no IP address.',
         '  - AWS_LOCATION is "../up": remove empty, "." and ".." parts.',
         '  - AWS_S3_OBJECT_PARAMETERS is no JSON object: use one such as {"StorageClass": "STANDARD_IA"}.',
-        '  - option `include` is [1]: use a glob or a list of globs, none with a `!` before it.',
+        '  - option `include` is [1]: use a glob or a list of globs, with / between folders and no ! in front.',
         '  - option `concurrency` is 0: use a whole number from 1 to 256.',
         '  - AWS_QUERYSTRING_AUTH is "True": turn it off, because signed URLs expire before files that are cached for a year.',
       ].join('\n'),
@@ -438,11 +438,19 @@ describe('problems', () => {
     ['lockTimeout', '30', 'option `lockTimeout` is "30": use a whole number from 0 to 86400.'],
     ['force', 'sure', 'option `force` is "sure": use one of 1, true, yes, on, 0, false, no, off.'],
     ['exclude', /x/, 'option `exclude` is {}: use a glob or a list of globs'],
-    ['exclude', '', 'option `exclude` is "": use a glob or a list of globs, none with a `!` before it.'],
+    [
+      'exclude',
+      'drafts\\**',
+      'option `exclude` is "drafts\\\\**": use a glob or a list of globs, with / between folders',
+    ],
+    ['include', ['*.js', '\\[id\\].js'], 'option `include` is ["*.js","\\\\[id\\\\].js"]: use a glob'],
+    ['exclude', ['..'], 'option `exclude` is [".."]: use a glob'],
+    ['exclude', '//', 'option `exclude` is "//": use a glob'],
+    ['exclude', '', 'option `exclude` is "": use a glob or a list of globs, with / between folders and no ! in front.'],
     [
       'include',
       () => true,
-      'option `include` is a function: use a glob or a list of globs, none with a `!` before it.',
+      'option `include` is a function: use a glob or a list of globs, with / between folders and no ! in front.',
     ],
     ['cacheControl', 'max-age=60', 'option `cacheControl` is "max-age=60": use { fingerprinted, other }.'],
     ['cacheControl', { others: 'x' }, 'option `cacheControl.others` is unknown: did you mean `other`?'],
@@ -891,7 +899,7 @@ describe('secrets of .env files', () => {
   const value = 'd8f1-4b7e-9a2c'
 
   it('are in the settings, without those that allowSecrets names', async () => {
-    const files = { SENTRY_AUTH_TOKEN: value, DB_PASSWORD: 'hunter2hunter2', MAPS_TOKEN: 'pk.12345678' }
+    const files = { SENTRY_AUTH_TOKEN: value, DB_PASSWORD: 'hunter2hunter2', MAPS_TOKEN: 'sk.12345678' }
     const named = (settings: Settings) => settings.secrets.map(({ name }) => name)
     expect(named(await resolve({ files }))).toEqual(['SENTRY_AUTH_TOKEN', 'DB_PASSWORD', 'MAPS_TOKEN'])
     for (const [allowSecrets, left] of [

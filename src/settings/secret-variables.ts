@@ -1,0 +1,130 @@
+import type { Environment } from './environment.js'
+
+/** A value of a `.env` file that no uploaded file may contain. */
+export interface SecretVariable {
+  name: string
+  value: string
+  /** True if the value is only the password in the variable's value: `postgres://user:password@host`. */
+  isPassword?: true
+}
+
+/** Ends of the names of secrets, in capitals with `_`. */
+const secretName =
+  /(SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL)S?$|(^|_)(PASS|PWD|PAT|SALT)$|(SECRET|PRIVATE)\w*KEYS?$/
+/** Keys are secrets if they look random and are not meant for browsers. */
+const keyName = /KEYS?$/
+const publicKeyName = /(PUBLIC|PUBLISHABLE|ANON|SITE|MAPS|FIREBASE|SEARCH|BROWSER|LICEN[CS]E)_(API_)?KEYS?$/
+/** Words that follow such an end. */
+const qualifiers = /(_(V?\d+|LIVE|TEST|DEV|STAGING|PROD|PRODUCTION|OLD|NEW|PREVIOUS|CURRENT|BASE|VALUE))+$/
+/** Prefixes of variables that a build tool publishes (Vite, Nuxt, SvelteKit, Next, Create React App, Vue CLI, Gatsby, Laravel Mix). */
+const exposedName = /^(VITE_|([A-Z]+_)?PUBLIC_|REACT_APP_|VUE_APP_|GATSBY_|MIX_)/
+/** Prefixes of keys that their services call public. */
+const publicValue = /^(pk|phc|pub|public|sb_publishable)[._-]/
+const placeholder =
+  /change[-_ ]?(?:me|this|it)|(?:your|replace|insert)[-_ ]|placeholder|^example|EXAMPLE(?:KEY)?$|x{6}|\*{4}|\.{3}|<.+>|[{$]\{|^(.)\1*$/i
+/** Runs of them occur in code. */
+const alphabet = '0123456789abcdefghijklmnopqrstuvwxyz01234567890'
+
+/** Characters. Files contain shorter values by chance. */
+const shortest = { secret: 8, words: 16, key: 16 }
+
+/**
+ * The secrets that `.env` files name, each with the file's value and with the shell's. Other variables of the shell are ignored: too many have
+ * nothing to do with the build.
+ *
+ * @param allowed names of variables whose values may be published
+ * @param exposed prefixes of such names
+ */
+export function secretVariables(
+  { shell, files }: Environment,
+  allowed: readonly string[],
+  exposed: readonly string[] = [],
+): SecretVariable[] {
+  const isPublic = (name: string) =>
+    allowed.includes(name) ||
+    exposedName.test(name) ||
+    exposed.some((prefix) => prefix !== '' && name.startsWith(prefix))
+  const names = Object.keys(files)
+  const values = (name: string) => {
+    // A file may name a variable `__proto__`.
+    const own = [files, shell].map((source) => (Object.hasOwn(source, name) ? source[name] : undefined))
+    return [...new Set(own.map((value) => value ?? ''))]
+  }
+  // VITE_APP_KEY="${APP_KEY}" publishes APP_KEY.
+  const published = new Set(names.filter(isPublic).flatMap(values))
+  return names
+    .filter((name) => !isPublic(name))
+    .flatMap((name) =>
+      values(name)
+        .filter((value) => !published.has(value))
+        .flatMap((value) => secretsIn(name, value)),
+    )
+}
+
+function secretsIn(name: string, value: string): SecretVariable[] {
+  const passwords = passwordsIn(value).filter((password) => !isOrdinary(password))
+  const whole = longestLine(value)
+  return [
+    ...passwords.map((password) => ({ name, value: password, isPassword: true as const })),
+    ...(isSecret(name, whole) ? [{ name, value: whole }] : []),
+  ]
+}
+
+function isSecret(name: string, value: string): boolean {
+  const words = name
+    .replace(/([a-z\d])([A-Z])/g, '$1_$2')
+    .replace(/\W+/g, '_')
+    .toUpperCase()
+    .replace(qualifiers, '')
+  if (publicValue.test(value) || isOrdinary(value)) return false
+  return secretName.test(words) || (keyName.test(words) && !publicKeyName.test(words) && looksRandom(value))
+}
+
+/** The password in a URL, as it stands there and decoded, and the one in a list of parameters. */
+function passwordsIn(value: string): string[] {
+  const [, inUrl] = /^[a-z][a-z\d+.-]*:\/\/[^:@/\s]*:([^@\s]+)@/i.exec(value) ?? []
+  const [, inParameters] = /(?:^|[;?&\s])(?:password|pwd)=([^;&\s]+)/i.exec(value) ?? []
+  return [...new Set([inUrl, inParameters].flatMap((text) => (text === undefined ? [] : [text, decoded(text)])))]
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/** True for a value that files may contain by chance, or that anybody may know. */
+function isOrdinary(value: string): boolean {
+  if (value.length < shortest.secret || placeholder.test(value) || alphabet.includes(value.toLowerCase())) return true
+  if (value.length < shortest.words && /^[a-z]+([-_. ][a-z]+)*$/i.test(value)) return true
+  return isPath(value) || isPlainUrl(value) || value.startsWith('-----')
+}
+
+function isPath(value: string): boolean {
+  return /^(~|\.{0,2}|[a-z]:)[\\/]/i.test(value)
+    ? !looksRandom(value)
+    : /^[\w./-]+\.(pem|key|json|txt|crt|p8|p12)$/.test(value)
+}
+
+/** True for a URL without credentials, query and fragment: `TOKEN_URL=https://auth.example.com/token`. */
+function isPlainUrl(value: string): boolean {
+  if (!/^[a-z][a-z\d+.-]*:\/\//i.test(value) || !URL.canParse(value)) return false
+  const { username, password, search, hash } = new URL(value)
+  return `${username}${password}${search}${hash}` === ''
+}
+
+/** A random value changes between capitals, small letters and digits every two characters or so. Names change every word. */
+function looksRandom(value: string): boolean {
+  const runs = value.match(/[A-Z]?[a-z]+|[A-Z]+|\d+/g) ?? []
+  return value.length >= shortest.key && runs.join('').length / runs.length < 3
+}
+
+/** Files write the line ends of a key differently, so only its longest line is searched for. */
+function longestLine(value: string): string {
+  return value
+    .split(/\r?\n|\\n/)
+    .map((line) => line.trim())
+    .reduce((longest, line) => (line.length > longest.length ? line : longest))
+}
