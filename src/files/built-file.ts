@@ -21,6 +21,9 @@ export function fileOf({ dir, path }: Pick<BuiltFile, 'dir' | 'path'>): string {
   return join(dir, path)
 }
 
-/** In upload order: a file comes after the files that it refers to, so that a page never points to a missing file. */
-export const groups = ['fingerprinted', 'asset', 'manifest', 'html'] as const
+/**
+ * In upload order: a file comes after the files that it refers to, so that a page never points to a missing file. A service worker comes last:
+ * one that browsers get before the pages would keep the old pages under the new revision.
+ */
+export const groups = ['fingerprinted', 'asset', 'manifest', 'html', 'service worker'] as const
 export type Group = (typeof groups)[number]

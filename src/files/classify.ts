@@ -3,7 +3,7 @@ import { extname } from 'node:path/posix'
 import { contentType as registeredType } from 'mime-types'
 import type { ObjectParameters } from '../bucket/bucket.js'
 import type { Settings } from '../settings/settings.js'
-import { staysOnPageOrigin } from '../urls/same-origin.js'
+import { isServiceWorker, staysOnPageOrigin } from '../urls/same-origin.js'
 import type { BuiltFile, Group } from './built-file.js'
 import type { Collected, LeftOut, Output } from './collect.js'
 import { matcher, unmatchedGlobs } from './globs.js'
@@ -184,6 +184,7 @@ function groupOf({ path, fingerprinted }: BuiltFile): Group {
   const plain = path.replace(/\.(br|gz|zst)$/, '')
   if (/\.(html?|xhtml)$/i.test(plain)) return 'html'
   if (fingerprinted) return 'fingerprinted'
+  if (isServiceWorker(plain)) return 'service worker'
   return staysOnPageOrigin(plain) || /manifest[^/]*\.json$/i.test(plain) ? 'manifest' : 'asset'
 }
 

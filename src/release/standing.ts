@@ -2,6 +2,8 @@ import { type Group, groups } from '../files/built-file.js'
 
 type Counts = Readonly<Record<Group, number>>
 
+const withoutFingerprint = ['asset', 'manifest', 'service worker'] as const
+
 const sum = (counts: Counts, which: readonly Group[]) => which.reduce((all, group) => all + counts[group], 0)
 
 /**
@@ -19,7 +21,7 @@ export function whatVisitorsSee(known: Counts, unknown: Counts, planned: number)
     const need = pages + mayBePages === 1 ? 'it needs' : 'they need'
     return `${areNew(pages, mayBePages, 'page', 'pages')}, and everything that ${need} is there.${up}`
   }
-  const [assets, mayBeAssets] = [sum(known, ['asset', 'manifest']), sum(unknown, ['asset', 'manifest'])]
+  const [assets, mayBeAssets] = [sum(known, withoutFingerprint), sum(unknown, withoutFingerprint)]
   if (assets + mayBeAssets > 0) {
     const are = areNew(assets, mayBeAssets, 'file without a fingerprint', 'files without a fingerprint')
     return `The old pages stand; ${are}.${up}`

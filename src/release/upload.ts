@@ -48,7 +48,7 @@ export function startUpload(
 ): Upload {
   const written = new Map<string, WrittenObject>()
   const done: Done = { files: 0, bytes: 0 }
-  const known: Record<Group, number> = { asset: 0, fingerprinted: 0, html: 0, manifest: 0 }
+  const known = Object.fromEntries(groups.map((group) => [group, 0])) as Record<Group, number>
   const unknown = { ...known }
   let copies = true
   let conditions = true
@@ -172,12 +172,17 @@ function wavesOf({ decisions }: Plan, part: Part) {
     all.files++
     all.bytes += file.size
     if (!isCreation && part === 'creations') continue
-    const { small, large } = waves[file.group][reason === 'new' ? 0 : 1]
+    const { small, large } = waves[placeOf(decision)][reason === 'new' ? 0 : 1]
     if (file.size <= smallBytes) small.push(decision)
     else large.push(decision)
   }
   for (const { large } of Object.values(waves).flat()) large.sort((a, b) => b.file.size - a.file.size)
   return { waves, ...all }
+}
+
+/** A new service worker comes before the page that registers it. */
+function placeOf({ file: { group }, reason }: Decision): Group {
+  return group === 'service worker' && reason === 'new' ? 'manifest' : group
 }
 
 /** Whether S3 would say the same again, and an upload may get round it. */

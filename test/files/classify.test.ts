@@ -470,7 +470,7 @@ describe('keys', () => {
 
 describe('groups', () => {
   it('are uploaded in this order', () => {
-    expect(groups).toEqual(['fingerprinted', 'asset', 'manifest', 'html'])
+    expect(groups).toEqual(['fingerprinted', 'asset', 'manifest', 'html', 'service worker'])
   })
 
   it.each<[path: string, group: Group]>([
@@ -490,13 +490,13 @@ describe('groups', () => {
     ['a.html.js', 'asset'],
     // What a service worker imports has to be there before it.
     ['workbox-0a1b2c3d.js', 'asset'],
-    ['sw.js', 'manifest'],
-    ['sw.mjs', 'manifest'],
-    ['deep/service-worker.js', 'manifest'],
-    ['serviceWorker.js', 'manifest'],
-    ['service_worker.js', 'manifest'],
-    ['firebase-messaging-sw.js', 'manifest'],
-    ['ngsw-worker.js', 'manifest'],
+    ['sw.js', 'service worker'],
+    ['sw.mjs', 'service worker'],
+    ['deep/service-worker.js', 'service worker'],
+    ['serviceWorker.js', 'service worker'],
+    ['service_worker.js', 'service worker'],
+    ['firebase-messaging-sw.js', 'service worker'],
+    ['ngsw-worker.js', 'service worker'],
     ['registerSW.js', 'manifest'],
     ['manifest.json', 'manifest'],
     ['asset-manifest.json', 'manifest'],
@@ -511,7 +511,7 @@ describe('groups', () => {
     // A twin is the page itself for those whose server hands it out.
     ['index.html.br', 'html'],
     ['index.html.gz', 'html'],
-    ['sw.js.br', 'manifest'],
+    ['sw.js.br', 'service worker'],
   ])('%s: %s', (path, group) => {
     expect(only(path).group).toBe(group)
   })

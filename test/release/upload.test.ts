@@ -46,7 +46,7 @@ const site = () =>
     write('assets/b-1.js', 'fingerprinted'),
     write('about.html', 'html'),
     write('data.json', 'asset'),
-    write('sw.js', 'manifest'),
+    write('sw.js', 'service worker'),
   ])
 
 const planAll = (files: HashedFile[]) => planFor(files, {})
@@ -316,9 +316,9 @@ describe('new headers', () => {
     'static/logo.png',
     'static/data.json',
     'static/manifest.json',
-    'static/sw.js',
     'static/index.html',
     'static/about.html',
+    'static/sw.js',
   ]
 
   it('are a copy of each object onto itself, with the new parameters alone, in the order of the groups', async () => {
