@@ -20,6 +20,8 @@ export function staticS3(options: Options = {}): VitePlugin {
   const plugin: Plugin = {
     name: 'static-s3',
     enforce: 'post',
+    // One object for all environments, whose parts go live together.
+    sharedDuringBuild: true,
 
     config: (userConfig, environment) => build.configure(userConfig, environment),
 
@@ -34,6 +36,11 @@ export function staticS3(options: Options = {}): VitePlugin {
       return build.start(this)
     },
 
+    // The store may answer while the bundler works. A hook is the only way to end the build then.
+    moduleParsed() {
+      build.check(this)
+    },
+
     buildEnd(error) {
       if (error) build.fail(this)
     },
@@ -46,7 +53,15 @@ export function staticS3(options: Options = {}): VitePlugin {
     },
 
     renderStart() {
+      build.check(this)
       build.beginOutput(this)
+    },
+
+    generateBundle: {
+      order: 'post',
+      handler(_outputOptions, bundle) {
+        return build.completePages(this, bundle)
+      },
     },
 
     writeBundle: {
@@ -65,6 +80,12 @@ export function staticS3(options: Options = {}): VitePlugin {
       handler() {
         return build.close(this)
       },
+    },
+
+    // Vite 7 and later.
+    buildApp: {
+      order: 'post',
+      handler: ({ environments }) => build.endApp(Object.keys(environments)),
     },
   }
   return plugin

@@ -1,5 +1,6 @@
 import { type Output, type Snapshot, takeSnapshots } from '../files/collect.js'
 import { urlInBucket } from '../files/why-left-out.js'
+import { StaticS3Error } from '../runtime/error.js'
 import type { Settings } from '../settings/settings.js'
 import { startEarlySurvey } from './early-survey.js'
 import type { PublishInput } from './publish.js'
@@ -17,6 +18,8 @@ export interface Deploy {
   settings: Settings
   /** Notes what stands in the output folders. Call it before the bundler writes: files that stay as they were are an earlier build's. */
   snapshot(folders: readonly string[]): Promise<void>
+  /** @throws StaticS3Error if the store has refused the survey: a build need not go on then */
+  throwIfRefused(): void
   /** The public URL of a path in these output folders; undefined for a file that is not uploaded. */
   urlInBucket(outputs: readonly Output[]): (path: string) => string | undefined
   /**
@@ -37,7 +40,15 @@ export function startDeploy(settings: Settings): Deploy {
   return {
     settings,
     async snapshot(folders) {
-      before = await takeSnapshots(folders)
+      // A folder's first snapshot counts: another part of the same build may have written there since.
+      before = new Map([...(await takeSnapshots(folders)), ...before])
+    },
+    throwIfRefused() {
+      const refusal = earlySurvey.refusal()
+      if (refusal)
+        throw new StaticS3Error(`${refusal.message}\nThe build was stopped. The site stands as it was.`, {
+          cause: refusal,
+        })
     },
     urlInBucket: (outputs) => urlInBucket(settings, outputs),
     async publish(build) {

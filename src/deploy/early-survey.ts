@@ -1,4 +1,5 @@
 import { type Survey, takeSurvey } from '../release/survey.js'
+import { responseOf } from '../runtime/error.js'
 import type { S3Connection } from '../s3/objects/s3-bucket.js'
 import type { Settings } from '../settings/settings.js'
 
@@ -9,6 +10,8 @@ export interface EarlySurvey {
   keepAlive(): void
   /** Surveys once more if the first survey failed: credentials may have come since, or the network. */
   result(): Promise<Survey>
+  /** The error by which the store has refused the survey; undefined if it has not, or not yet. */
+  refusal(): Error | undefined
   /** Ends all requests. Call it in any case, whatever became of the build. */
   stop(): void
 }
@@ -23,7 +26,10 @@ export function startEarlySurvey({ location, ...settings }: Settings): EarlySurv
     return takeSurvey(bucket, location, { signal: stop.signal })
   }
   const first = survey()
-  first.catch(() => {})
+  let refusal: Error | undefined
+  first.catch((error: Error) => {
+    if (responseOf(error).status !== undefined) refusal = error
+  })
   // Until `keepAlive`, no request keeps the process alive: a build can end without telling its plugins.
   let timer: NodeJS.Timeout | undefined
   return {
@@ -31,6 +37,7 @@ export function startEarlySurvey({ location, ...settings }: Settings): EarlySurv
     keepAlive() {
       timer ??= setInterval(() => {}, 2 ** 30)
     },
+    refusal: () => refusal,
     result: () => first.then((found) => (found.folder ? found : survey()), survey),
     stop() {
       clearInterval(timer)

@@ -3,7 +3,17 @@ import type { ConfigEnv, Plugin, ResolvedConfig, UserConfig } from 'vite'
 import { StaticS3Error } from '../runtime/error.js'
 import type { Options } from '../settings/options.js'
 import type { Settings } from '../settings/settings.js'
-import { defineStaticUrl, envDirOf, ordinaryBase, outputFolders, whyNotProduction } from './config.js'
+import { AppBuild, type FinishedApp } from './app-build.js'
+import {
+  chunkImportMapOf,
+  defineStaticUrl,
+  envDirOf,
+  hashingPlugin,
+  ordinaryBase,
+  outputFolders,
+  watchBuildApp,
+  whyNotProduction,
+} from './config.js'
 import { type BuildEnvironment, environmentOf } from './environment.js'
 import type { BundleFile } from './fingerprints.js'
 import { frameworkOwning } from './frameworks.js'
@@ -21,6 +31,8 @@ export class ViteBuild {
   #settings: Settings | undefined
   #offBecause: string | undefined
   #config!: ResolvedConfig
+  /** Undefined if Vite builds one environment alone. */
+  #app: AppBuild | undefined
   /** Loaded only for a build that is on: there if `#settings` is. */
   #deployRoom!: typeof import('../deploy/deploy.js')
 
@@ -33,6 +45,7 @@ export class ViteBuild {
     // One object may serve several builds: the decision about an earlier one does not count.
     this.#settings = undefined
     this.#offBecause = undefined
+    this.#app = undefined
     this.#urls.begin(undefined)
     // A dev server needs no decision, and reports no problem.
     if (command === 'serve') return defineStaticUrl(ordinaryBase(userConfig))
@@ -67,7 +80,26 @@ export class ViteBuild {
     if (this.#settings?.rewrite) this.#settings = this.#leaveUrlsToOwner(this.#settings, config)
     const settings = this.#settings
     if (!settings) return
-    this.#urls.begin({ settings, config, whyLeftOut: this.#deployRoom.whyLeftOut(settings, [this.#urls]) })
+    this.#urls.begin({
+      settings,
+      config,
+      copiesPublicDir: (config.environments?.client ?? config).build.copyPublicDir,
+      hashesPages: config.plugins.some(({ name }) => hashingPlugin.test(name)),
+      whyLeftOut: this.#deployRoom.whyLeftOut(settings, [this.#urls]),
+    })
+    this.#replaceOtherInstance(config)
+    watchBuildApp(config, this)
+  }
+
+  /** A build of several environments begins. */
+  beginApp(): void {
+    this.#app ??= new AppBuild()
+  }
+
+  /** All plugins have built the environments that they build themselves. */
+  async endApp(environments: readonly string[]): Promise<void> {
+    this.#app?.endHooks(environments)
+    await this.#publishCompleteApp()
   }
 
   /** Starts the deploy of an environment's build. */
@@ -78,8 +110,14 @@ export class ViteBuild {
     await run?.deploy?.snapshot(outputFolders(this.#config.root, environment.build))
   }
 
+  /** @throws StaticS3Error if the store has refused the deploy: the build need not go on */
+  check(context: object): void {
+    if (this.#settings?.onError === 'fail') this.#runs.of(this.#environment(context))?.deploy?.throwIfRefused()
+  }
+
   /** The environment's build failed before it had an output. */
   fail(context: object): void {
+    this.#app?.fail()
     this.#runs.end(this.#environment(context))?.deploy?.stop()
   }
 
@@ -94,6 +132,16 @@ export class ViteBuild {
 
   beginOutput(context: object): void {
     this.#runs.of(this.#environment(context))?.beginOutput()
+  }
+
+  /** Completes the URLs in pages, when all other plugins are done with them. */
+  async completePages(context: object, bundle: Record<string, BundleFile>): Promise<void> {
+    const { serverSide, build } = this.#environment(context)
+    if (!this.#settings?.rewrite || serverSide) return
+    const { completeBundle } = await import('./pages.js')
+    const { publicUrl } = this.#settings
+    const emittedUrl = (path: string) => (path in bundle ? this.#urls.emittedUrl(path) : undefined)
+    completeBundle(bundle, chunkImportMapOf(build), { base: this.#config.base, publicUrl, emittedUrl })
   }
 
   endOutput(context: object, { dir, file }: { dir?: string; file?: string }, bundle: Record<string, BundleFile>): void {
@@ -114,14 +162,17 @@ export class ViteBuild {
   async close(context: PublishContext): Promise<void> {
     const environment = this.#environment(context)
     const run = this.#runs.end(environment)
-    if (!run?.isWritten) return run?.deploy?.stop()
+    if (!run?.isWritten) {
+      this.#app?.fail()
+      return run?.deploy?.stop()
+    }
+    if (this.#settings && this.#app) {
+      this.#app.add(environment.name, run.deploy ? run.outputs : [], context)
+      return this.#publishCompleteApp()
+    }
     if (environment.serverSide) return
     if (this.#settings && run.deploy) {
-      const { publishOutputs } = await import('./publish.js')
-      await publishOutputs(
-        { deploy: run.deploy, outputs: run.outputs, config: this.#config, urls: this.#urls },
-        context,
-      )
+      await this.#publish({ deploy: run.deploy, outputs: run.outputs, context })
     } else if (this.#offBecause) {
       this.#config.logger.info(`static-s3 is off: ${this.#offBecause}`)
       // A watch build says it once.
@@ -129,12 +180,39 @@ export class ViteBuild {
     }
   }
 
+  async #publishCompleteApp(): Promise<void> {
+    const app = this.#app
+    if (!app?.isComplete) return
+    this.#app = undefined
+    if (app.finished) await this.#publish(app.finished)
+    else app.deploy?.stop()
+  }
+
+  async #publish({ deploy, outputs, context }: FinishedApp): Promise<void> {
+    const { publishOutputs } = await import('./publish.js')
+    await publishOutputs({ deploy, outputs, config: this.#config, urls: this.#urls }, context)
+  }
+
   #environment(context: object): BuildEnvironment {
     return environmentOf(context, this.#config)
   }
 
   #startDeploy({ build, serverSide }: BuildEnvironment) {
-    return this.#settings && build.write && !serverSide ? this.#deployRoom.startDeploy(this.#settings) : undefined
+    if (!this.#settings || !build.write || serverSide) return undefined
+    const deploy = this.#app?.deploy ?? this.#deployRoom.startDeploy(this.#settings)
+    if (this.#app) this.#app.deploy = deploy
+    return deploy
+  }
+
+  /**
+   * With several environments, Vite evaluates the configuration once for each, and then keeps the first one's plugins. The configuration's
+   * functions are those of plugin objects that see no build.
+   */
+  #replaceOtherInstance(config: ResolvedConfig): void {
+    const other = BuiltUrls.of(config.experimental.renderBuiltUrl)
+    if (!other || other === this.#urls) return
+    config.experimental.renderBuiltUrl = this.#urls.render
+    this.#names.addWorkersOf(other.names)
   }
 
   #stayOnDisk(config: ResolvedConfig): void {
@@ -155,7 +233,7 @@ export class ViteBuild {
         "vite-plugin-pwa registers its service worker below Vite's base, where browsers refuse it: use rewrite: 'urls'",
       )
     }
-    const owner = frameworkOwning(config, this.#urls.render, publicUrl)
+    const owner = frameworkOwning(config, (render) => BuiltUrls.of(render) !== undefined, publicUrl)
     if (owner) return { ...settings, rewrite: false, warnings: [...warnings, ...owner.warnings] }
     if (isBase && config.base !== publicUrl) {
       warnings.push(`Vite's base is ${config.base}, which another plugin has set: URLs point there, not to the bucket`)

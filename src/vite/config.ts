@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
-import type { ResolvedConfig, UserConfig } from 'vite'
+import type { Plugin, ResolvedConfig, UserConfig } from 'vite'
+import type { ViteBuild } from './build.js'
 
 /** The URL of the built files, for application code. */
 export function defineStaticUrl(url: string): { define: Record<string, string> } {
@@ -27,4 +28,37 @@ export function outputFolders(root: string, build: ResolvedConfig['build']): str
   const output = build.rollupOptions.output ?? []
   const dirs = (Array.isArray(output) ? output : [output]).flatMap(({ dir }) => dir ?? [])
   return [build.outDir, ...dirs].map((dir) => resolve(root, dir))
+}
+
+/** Matches the names of plugins that hash scripts and stylesheets by the URLs in pages (`integrity`). */
+export const hashingPlugin = /\bsri|integrity|csp-guard/
+
+/** The file with the import map of the chunks; undefined without `build.chunkImportMap`, an option of Vite 8. */
+export function chunkImportMapOf(build: ResolvedConfig['build']): string | undefined {
+  if (!build.chunkImportMap) return undefined
+  const map = build.rolldownOptions.experimental?.chunkImportMap
+  return (typeof map === 'object' && map.fileName) || 'importmap.json'
+}
+
+/**
+ * Tells when Vite begins to build several environments. The end is the plugin's own hook, which runs last.
+ *
+ * Vite 6 has no such hooks, only the configuration's function.
+ */
+export function watchBuildApp(config: ResolvedConfig, build: Pick<ViteBuild, 'beginApp' | 'endApp'>): void {
+  const plugins = config.plugins as Plugin[]
+  let hasHooks = false
+  const handler = async () => {
+    hasHooks = true
+    build.beginApp()
+  }
+  plugins.unshift({ name: 'static-s3:build-app', buildApp: { order: 'pre', handler } })
+  const { builder } = config
+  if (!builder) return
+  const { buildApp } = builder
+  builder.buildApp = async (app) => {
+    build.beginApp()
+    await buildApp(app)
+    if (!hasHooks) await build.endApp(Object.keys(app.environments))
+  }
 }

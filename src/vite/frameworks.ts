@@ -32,12 +32,12 @@ const frameworks: Framework[] = [
 /** Undefined if static-s3 decides about URLs in this configuration. Otherwise warnings about the framework or plugin that decides. */
 export function frameworkOwning(
   config: Pick<ResolvedConfig, 'plugins' | 'experimental' | 'define'>,
-  ours: unknown,
+  isOurs: (renderBuiltUrl: unknown) => boolean,
   publicUrl: string,
 ): { warnings: string[] } | undefined {
   const framework = frameworks.find(({ plugin }) => config.plugins.some(({ name }) => plugin.test(name ?? '')))
   const { renderBuiltUrl } = config.experimental
-  const taken = renderBuiltUrl !== undefined && renderBuiltUrl !== ours
+  const taken = renderBuiltUrl !== undefined && !isOurs(renderBuiltUrl)
   if (!taken && !framework?.finishesLater) return undefined
   const remedy = framework ? framework.remedy(publicUrl, config) : `let it answer with ${publicUrl} and the file's name`
   if (remedy === undefined) return { warnings: [] }

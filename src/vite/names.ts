@@ -1,14 +1,17 @@
 import { type BundleFile, type Fingerprints, watchFingerprints } from './fingerprints.js'
-import { watchWorkerBuilds } from './workers.js'
+import { type WorkerBuilds, watchWorkerBuilds } from './workers.js'
 
 /** The names that the bundler gives to files, in all environments of a build and in the builds of its workers. */
 export class BundlerNames {
-  readonly #workers = watchWorkerBuilds()
+  readonly #workers = [watchWorkerBuilds()]
   readonly #fingerprints = new Map<string, Fingerprints>()
 
   /** For Vite's `worker.plugins`. */
-  get workerPlugins() {
-    return this.#workers.plugins
+  workerPlugins = () => this.#workers.slice(0, 1).flatMap(({ plugins }) => plugins())
+
+  /** Also knows the workers that another plugin object watches. */
+  addWorkersOf(other: BundlerNames): void {
+    if (!this.#workers.includes(other.#workers[0] as WorkerBuilds)) this.#workers.push(...other.#workers)
   }
 
   /** Watches one more output of an environment, by the options that Rollup gets for it. */
@@ -21,11 +24,11 @@ export class BundlerNames {
   /** The files of an environment's bundle that the bundler named by their content. */
   fingerprinted(environment: string, bundle: Readonly<Record<string, BundleFile>>): Set<string> {
     const named = this.#fingerprints.get(environment)?.of(bundle) ?? []
-    return new Set([...named, ...this.#workers.fingerprinted])
+    return new Set([...named, ...this.#workers.flatMap(({ fingerprinted }) => [...fingerprinted])])
   }
 
   isWorkerEntry(path: string): boolean {
-    return this.#workers.isWorkerEntry(path)
+    return this.#workers.some((workers) => workers.isWorkerEntry(path))
   }
 
   /** Whether the bundler may have named this asset by its content. */

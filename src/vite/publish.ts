@@ -36,6 +36,7 @@ export async function publishOutputs(
     base,
     bundler: bundlerOf(context),
     prepareFiles: async (files) => {
+      urls.checkCopied(files.files)
       if (deploy.settings.rewrite) await precacheFrom({ ...files, plugins, base, publicUrl, parse })
     },
     logger: loggerOf(config),
@@ -43,10 +44,13 @@ export async function publishOutputs(
   })
 }
 
-function loggerOf({ logger }: ResolvedConfig): Logger {
+/** Frameworks such as VitePress lower the level, so that `info` is not heard. The summary then goes out on a level that is. */
+function loggerOf({ logger, logLevel = 'info' }: ResolvedConfig): Logger {
+  const info = logLevel === 'silent' ? 'info' : logLevel
+  const warn = logLevel === 'error' ? 'error' : 'warn'
   return {
-    info: (message) => logger.info(`${pc.cyan('static-s3')} ${message}`),
-    warn: (message) => logger.warn(pc.yellow(`static-s3: ${message}`)),
+    info: (message) => logger[info](`${pc.cyan('static-s3')} ${message}`),
+    warn: (message) => logger[warn](pc.yellow(`static-s3: ${message}`)),
   }
 }
 

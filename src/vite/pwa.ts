@@ -2,6 +2,7 @@ import { posix } from 'node:path'
 import type { BuiltFile } from '../files/built-file.js'
 import type { EditableFiles } from '../files/rewrite-file.js'
 import { isWebAppManifest, staysOnPageOrigin } from '../urls/same-origin.js'
+import { type Edit, edited } from './pages.js'
 
 /** A node as every ESTree parser gives it. */
 interface Node {
@@ -87,7 +88,7 @@ function urlsInBucket(
 }
 
 function pointPrecache(code: string, program: unknown, inBucket: UrlInBucket): string {
-  const replacements: { start: number; end: number; text: string }[] = []
+  const replacements: Edit[] = []
   const replace = ({ start, end }: Literal, url: string | undefined) => {
     if (url !== undefined) replacements.push({ start, end, text: JSON.stringify(url) })
   }
@@ -104,12 +105,7 @@ function pointPrecache(code: string, program: unknown, inBucket: UrlInBucket): s
     for (const script of requiredScripts(node)) replace(script, inBucket(`${script.value}.js`)?.replace(/\.js$/, ''))
   })
 
-  let result = code
-  // From the end: the positions before a replacement then stay right.
-  for (const { start, end, text } of replacements.sort((a, b) => b.start - a.start)) {
-    result = result.slice(0, start) + text + result.slice(end)
-  }
-  return result
+  return edited(code, replacements)
 }
 
 /** The entries of `[{ url: 'app.js', revision: null }, …]`. */

@@ -1,4 +1,5 @@
 import type { ResolvedConfig, UserConfig } from 'vite'
+import { StaticS3Error } from '../runtime/error.js'
 import type { Settings } from '../settings/settings.js'
 import { encodePath } from '../urls/public-url.js'
 import { isWebAppManifest, staysOnPageOrigin } from '../urls/same-origin.js'
@@ -8,10 +9,17 @@ import { findSprites } from './sprites.js'
 
 export type RenderBuiltUrl = NonNullable<NonNullable<UserConfig['experimental']>['renderBuiltUrl']>
 
+/** The property of `render` that holds its BuiltUrls. */
+const owner = Symbol.for('static-s3')
+
 /** What the URLs of a build depend on. */
 export interface UrlSources {
   settings: Pick<Settings, 'publicUrl' | 'rewrite'>
   config: Pick<ResolvedConfig, 'base' | 'publicDir'>
+  /** False if Vite does not copy `public/`. */
+  copiesPublicDir: boolean
+  /** True if a plugin looks up scripts and stylesheets by their URLs in pages, to hash them: those then get their URLs at the end. */
+  hashesPages: boolean
   /** Undefined for a file that is uploaded. */
   whyLeftOut: (path: string) => string | undefined
 }
@@ -20,16 +28,18 @@ export interface UrlSources {
 export class BuiltUrls {
   /** Dotfiles that the bundler named. They belong to the application and are uploaded. */
   readonly namedDotfiles = new Set<string>()
-  readonly #names: BundlerNames
+  readonly names: BundlerNames
   readonly #sprites = findSprites(() => ({
     publicDir: this.#sources?.config.publicDir,
-    assetSources: (path) => this.#names.sourcesOf(path),
+    assetSources: (path) => this.names.sourcesOf(path),
   }))
   readonly #withPlus = new Set<string>()
+  /** Public files that nobody copies, though a stylesheet in the bucket refers to them. */
+  readonly #notCopied = new Set<string>()
   #sources: UrlSources | undefined
 
   constructor(names: BundlerNames) {
-    this.#names = names
+    this.names = names
   }
 
   /** @param sources undefined if the build stays on disk: its URLs then are Vite's own */
@@ -37,25 +47,47 @@ export class BuiltUrls {
     this.#sources = sources
     this.namedDotfiles.clear()
     this.#withPlus.clear()
+    this.#notCopied.clear()
     this.#sprites.clear()
   }
 
-  /** The same function for all builds: Vite's configuration then shows whether somebody else decides about URLs. */
-  readonly render: RenderBuiltUrl = (file, { type, hostType, ssr }) => {
+  /** The BuiltUrls whose `render` this is; undefined for another function. */
+  static of(render: unknown): BuiltUrls | undefined {
+    return (render as { [owner]?: BuiltUrls } | undefined)?.[owner]
+  }
+
+  /** Vite's configuration shows by this function whether somebody else decides about URLs. */
+  readonly render: RenderBuiltUrl = Object.assign(
+    (...[file, context]: Parameters<RenderBuiltUrl>) => {
+      const isHashed = context.hostType === 'html' && context.type === 'asset' && /\.(m?js|css)$/.test(file)
+      return isHashed && this.#sources?.hashesPages ? undefined : this.#urlOf(file, context)
+    },
+    { [owner]: this },
+  )
+
+  /** The bucket's URL of a file that the bundler emitted, for a page; undefined if pages get it from their own origin. */
+  emittedUrl(path: string): string | undefined {
+    const isInBucket = this.#urlOf(path, { type: 'asset', hostType: 'html', hostId: '', ssr: false }) !== undefined
+    return isInBucket ? this.#sources?.settings.publicUrl + encodeURI(path) : undefined
+  }
+
+  #urlOf(file: string, { type, hostType, ssr }: Parameters<RenderBuiltUrl>[1]): ReturnType<RenderBuiltUrl> {
     if (!this.#sources?.settings.rewrite) return undefined
-    const { settings, config, whyLeftOut } = this.#sources
+    const { settings, config, copiesPublicDir, whyLeftOut } = this.#sources
     // In `srcset` and in a style attribute, Vite passes public files with a slash.
     const path = file.replace(/^\//, '')
     const bare = path.replace(/[?#].*$/, '')
     if (type === 'asset' && this.#isRequestedDotfile(bare)) this.namedDotfiles.add(bare)
     if (type === 'public' ? staysOnPageOrigin(bare) : hostType === 'html' && isWebAppManifest(bare)) return undefined
+    const isNotCopied = type === 'public' && !copiesPublicDir
+    if (isNotCopied && (hostType === 'css' || settings.rewrite === 'base')) this.#notCopied.add(bare)
     // A stylesheet may draw a sprite from any origin.
-    if (hostType !== 'css' && this.#sprites.isSprite(bare, type)) {
+    if (hostType !== 'css' && (isNotCopied || this.#sprites.isSprite(bare, type))) {
       return hostType === 'js' && !ssr ? relativeToPage(path, config.base) : undefined
     }
     // A file that is not uploaded is on the page's origin. A stylesheet is in the bucket and cannot name that origin.
     if (hostType !== 'css' && whyLeftOut(bare) !== undefined) return undefined
-    if (hostType === 'js' && !ssr && this.#names.isWorkerEntry(path)) {
+    if (hostType === 'js' && !ssr && this.names.isWorkerEntry(path)) {
       return { runtime: workerBlobUrl(JSON.stringify(settings.publicUrl + encodePath(path))) }
     }
     if (settings.rewrite === 'base') return undefined
@@ -66,6 +98,17 @@ export class BuiltUrls {
 
   addIfDotfile(path: string): void {
     if (this.#sources?.whyLeftOut(path) === 'dotfile') this.namedDotfiles.add(path)
+  }
+
+  /** @throws StaticS3Error if a URL in the bucket leads to a public file that nobody has copied */
+  checkCopied(files: readonly { path: string }[]): void {
+    const built = new Set(files.map(({ path }) => path))
+    const missing = [...this.#notCopied].filter((path) => !built.has(path))
+    if (missing.length === 0) return
+    throw new StaticS3Error(
+      `static-s3: build.copyPublicDir is false, and the bucket's URL of ${missing.join(', ')} is in the build, because a ` +
+        'stylesheet cannot name the page’s origin: copy the file into the output folder, or import it from src',
+    )
   }
 
   isSprite(path: string): boolean {
@@ -86,7 +129,7 @@ export class BuiltUrls {
   /** True if the bundler made the name. A plugin may emit a dotfile under a name of its own, which no page requests. */
   #isRequestedDotfile(path: string): boolean {
     if (this.#sources?.whyLeftOut(path) !== 'dotfile') return false
-    return /\.([cm]?js|css)$/.test(path) || this.#names.mayHaveMade(path)
+    return /\.([cm]?js|css)$/.test(path) || this.names.mayHaveMade(path)
   }
 }
 

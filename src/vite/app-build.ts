@@ -1,0 +1,51 @@
+import type { Deploy } from '../deploy/deploy.js'
+import type { Output } from '../files/collect.js'
+import type { PublishContext } from './publish.js'
+
+/** The parts that are to go live, and the hook's `this` for it. */
+export interface FinishedApp {
+  deploy: Deploy
+  outputs: readonly Output[]
+  context: PublishContext
+}
+
+/**
+ * A build of several environments, one after the other. Its parts go live together, when the last one is written.
+ *
+ * @see https://vite.dev/guide/api-environment-frameworks#environments-during-build
+ */
+export class AppBuild {
+  /** One deploy for all parts. */
+  deploy: Deploy | undefined
+  readonly #outputs: Output[] = []
+  readonly #done = new Set<string>()
+  #awaited: ReadonlySet<string> | undefined
+  #context: PublishContext | undefined
+  #failed = false
+
+  /** Notes an environment that was built. `outputs` is empty for one whose files are not uploaded. */
+  add(environment: string, outputs: readonly Output[], context: PublishContext): void {
+    this.#done.add(environment)
+    this.#outputs.push(...outputs)
+    this.#context = context
+  }
+
+  fail(): void {
+    this.#failed = true
+  }
+
+  /** Called when all `buildApp` hooks are done. If they have built nothing, Vite now builds all environments. */
+  endHooks(environments: readonly string[]): void {
+    this.#awaited = new Set(this.#done.size > 0 ? this.#done : environments)
+  }
+
+  get isComplete(): boolean {
+    return this.#awaited !== undefined && [...this.#awaited].every((name) => this.#done.has(name))
+  }
+
+  /** Undefined if a part failed, or if there is nothing to upload. */
+  get finished(): FinishedApp | undefined {
+    if (this.#failed || !this.deploy || !this.#context || this.#outputs.length === 0) return undefined
+    return { deploy: this.deploy, outputs: this.#outputs, context: this.#context }
+  }
+}
