@@ -272,7 +272,7 @@ describe.each(only(/^(vite|webpack|rspack), by JavaScript/))('%s', (_name, way) 
   )
 })
 
-describe.each(only(/^(vite|webpack|rspack), by command/))('what was asked in vain is asked again: %s', (_name, way) => {
+describe.each(only(/^(webpack|rspack), by command/))('what was asked in vain is asked again: %s', (_name, way) => {
   const refused = { status: 403, code: 'AccessDenied' }
 
   test.each<[what: string, faults: (Fault | undefined)[], listed: string[]]>([
@@ -291,6 +291,43 @@ describe.each(only(/^(vite|webpack|rspack), by command/))('what was asked in vai
     expect(askedFirst()).toEqual({ listed, read: 0 })
     expect(output).toMatch(/✓ release 1 live in/)
     expect(output).not.toMatch(/is not used/)
+  })
+})
+
+describe.each(only(/^(vite5, by JavaScript|vite, by command)/))('%s', (_name, way) => {
+  test.each([
+    ['a bucket that is not there', { status: 404, code: 'NoSuchBucket' }],
+    ['a key that is not known', { status: 403, code: 'InvalidAccessKeyId' }],
+    ['a bucket of somebody else', { status: 403, code: 'AccessDenied' }],
+  ])('%s ends the build as soon as the store says so', async (_what, fault) => {
+    const hooks = {
+      transform: `await until('asked'); await new Promise((next) => setTimeout(next, 500))`,
+      renderChunk: `writeFileSync('rendered', '')`,
+    }
+    const dir = await copyApp(way.app, { files: way.files(hooks) })
+    s3.server.intercept = async ({ query }) => {
+      if (query.prefix === 'static/' || fault.code !== 'AccessDenied') await writeFile(join(dir, 'asked'), '')
+      return fault
+    }
+    const { code, output } = await way.build(dir, env)
+    expect(code, output).toBe(1)
+    expect(output).toContain(fault.code)
+    expect(output).toContain('The build was stopped. The site stands as it was.')
+    expect(existsSync(join(dir, 'rendered'))).toBe(false)
+  })
+
+  test('with onError: warn, a build goes on though the store refuses it', async () => {
+    const files = way.files({ transform: `await until('asked'); await new Promise((next) => setTimeout(next, 500))` })
+    const config = String(files['vite.config.js']).replace('staticS3()', `staticS3({ onError: 'warn' })`)
+    const dir = await copyApp(way.app, { files: { 'vite.config.js': config } })
+    s3.server.intercept = async () => {
+      await writeFile(join(dir, 'asked'), '')
+      return { status: 404, code: 'NoSuchBucket' }
+    }
+    const { code, output } = await way.build(dir, env)
+    expect(code, output).toBe(0)
+    expect(output).toContain('NoSuchBucket')
+    expect(existsSync(join(dir, way.written))).toBe(true)
   })
 })
 
