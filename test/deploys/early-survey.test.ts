@@ -74,10 +74,12 @@ import { staticS3 } from 'static-s3/vite'
 const until = ${until}
 const theirs = {
   name: 'theirs',
-  ${Object.entries(hooks).map(
-    // In Vite 8, one hook comes after the other.
-    ([hook, code]) => `${hook}: { order: '${hook === 'buildStart' ? 'post' : 'pre'}', async handler() { ${code} } },`,
-  )}
+  ${Object.entries(hooks)
+    .map(
+      // In Vite 8, one hook comes after the other.
+      ([hook, code]) => `${hook}: { order: '${hook === 'buildStart' ? 'post' : 'pre'}', async handler() { ${code} } },`,
+    )
+    .join('\n  ')}
 }
 export default { plugins: [staticS3(), theirs] }
 `,
