@@ -3,6 +3,7 @@ import type { ConfigEnv, Plugin, ResolvedConfig, UserConfig } from 'vite'
 import { StaticS3Error } from '../runtime/error.js'
 import type { Options } from '../settings/options.js'
 import type { Settings } from '../settings/settings.js'
+import { staysOnPageOrigin } from '../urls/same-origin.js'
 import { AppBuild, type FinishedApp } from './app-build.js'
 import {
   chunkImportMapOf,
@@ -140,7 +141,11 @@ export class ViteBuild {
     if (!this.#settings?.rewrite || serverSide) return
     const { completeBundle } = await import('./pages.js')
     const { publicUrl } = this.#settings
-    const emittedUrl = (path: string) => (path in bundle ? this.#urls.emittedUrl(path) : undefined)
+    const emittedUrl = (path: string) => {
+      // A plugin may emit a service worker and its registration. Among chunks, such a name says nothing.
+      const stays = bundle[path]?.type !== 'chunk' && staysOnPageOrigin(path)
+      return path in bundle && !stays ? this.#urls.emittedUrl(path) : undefined
+    }
     completeBundle(bundle, chunkImportMapOf(build), { base: this.#config.base, publicUrl, emittedUrl })
   }
 
