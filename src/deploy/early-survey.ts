@@ -28,7 +28,9 @@ export function startEarlySurvey({ location, ...settings }: Settings): EarlySurv
   const first = survey()
   let refusal: Error | undefined
   first.catch((error: Error) => {
-    if (responseOf(error).status !== undefined) refusal = error
+    const { status = 500 } = responseOf(error)
+    // A store in trouble, or one that asks to wait, may say something else later.
+    if (status < 500 && status !== 408 && status !== 429) refusal = error
   })
   // Until `keepAlive`, no request keeps the process alive: a build can end without telling its plugins.
   let timer: NodeJS.Timeout | undefined
