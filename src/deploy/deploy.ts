@@ -36,6 +36,7 @@ export interface Deploy {
 export function startDeploy(settings: Settings): Deploy {
   const earlySurvey = startEarlySurvey(settings)
   void import('./publish.js')
+  let saidRefusal = false
   let before = new Map<string, Snapshot>()
   return {
     settings,
@@ -45,10 +46,10 @@ export function startDeploy(settings: Settings): Deploy {
     },
     throwIfRefused() {
       const refusal = earlySurvey.refusal()
-      if (refusal)
-        throw new StaticS3Error(`${refusal.message}\nThe build was stopped. The site stands as it was.`, {
-          cause: refusal,
-        })
+      if (!refusal || saidRefusal) return
+      // Once, though many modules are at work; and without its causes, which the bundler would print.
+      saidRefusal = true
+      throw new StaticS3Error(`${refusal.message}\nThe build was stopped. The site stands as it was.`)
     },
     urlInBucket: (outputs) => urlInBucket(settings, outputs),
     async publish(build) {
