@@ -58,9 +58,11 @@ export function openTransport(
 ): Transport {
   const { region } = settings
   const credentials = credentialsOf(settings, requestHandlerOf(connections.send))
-  const { send, now } = keepStoreTime(connections.send, clock)
   let address: Promise<BucketAddress> | undefined
   const findAddress = () => (address ??= bucketUrl(settings).then(addressOf))
+  /** Milliseconds by which the store's clock is ahead of this process's monotonic clock. */
+  let ahead: number | undefined
+  const now = () => (ahead === undefined ? clock.now() : Math.round(performance.now() + ahead))
 
   const transport: Transport = {
     credentials,
@@ -74,7 +76,7 @@ export function openTransport(
       const scope = { date: new Date(now()), region, credentials: identity }
       Object.assign(all, sign({ method, path, query, headers: all, payloadHash }, scope))
       const search = queryString(query)
-      const response = await send({
+      const response = await connections.send({
         origin,
         method,
         path: search === '' ? path : `${path}?${search}`,
@@ -83,6 +85,8 @@ export function openTransport(
         signal,
         beforeFirstByte: check,
       })
+      const date = Date.parse(response.headers.date ?? '')
+      if (!Number.isNaN(date)) ahead = date - performance.now()
       if (response.status >= 300) throw errorOf(response)
       return response
     },
@@ -112,20 +116,6 @@ interface BucketAddress {
 
 function addressOf(url: URL): BucketAddress {
   return { origin: originOf(url), host: url.host, root: url.pathname.replace(/\/$/, '') }
-}
-
-/** Reads the store's clock from the `Date` header of each response. Between responses, a monotonic clock counts. */
-function keepStoreTime(send: Connections['send'], local: Pick<Clock, 'now'>): { send: typeof send; now(): number } {
-  let ahead: number | undefined
-  return {
-    async send(request) {
-      const response = await send(request)
-      const date = Date.parse(response.headers.date ?? '')
-      if (!Number.isNaN(date)) ahead = date - performance.now()
-      return response
-    },
-    now: () => (ahead === undefined ? local.now() : Math.round(performance.now() + ahead)),
-  }
 }
 
 /**

@@ -85,7 +85,7 @@ function bucketOf(store: Store, concurrency: Concurrency): Bucket {
     list: (prefix, options = {}) =>
       listObjects(prefix, options, async (start, signal) => {
         const send = () => transport.send({ method: 'GET', query: pageQuery(prefix, start) }, signal)
-        return readPage((await call({ verb: 'LIST', prefix }, signal, send)).body.toString(), prefix)
+        return readPage((await call({ verb: 'LIST', prefix }, signal, send)).body.toString())
       }).catch(caller.explainOnce({ verb: 'LIST', prefix })),
 
     get: (key, signal) =>
