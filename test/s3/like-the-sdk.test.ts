@@ -189,7 +189,8 @@ it('uploads in parts as the SDK does', async () => {
     const ours = await requestsOf(
       settings,
       async (transport) => {
-        const input = { transport, key, body, parameters: allParameters, buffers: new PartBuffers(), call }
+        const parameters = { ...allParameters, IfNoneMatch: '*' }
+        const input = { transport, key, body, parameters, buffers: new PartBuffers(), call }
         expect(await putInParts({ ...input, signal: undefined, check: undefined })).toBe('<&>')
         await transport.send({ method: 'DELETE', key, query: { uploadId: upload.UploadId } }, undefined)
       },

@@ -87,7 +87,9 @@ async function abortOldUploads(object: LargeObject): Promise<void> {
 }
 
 async function create({ transport, key, parameters, signal, check, call }: LargeObject): Promise<string> {
-  const request: HttpCall = { method: 'POST', key, query: { uploads: '' }, headers: headersOf(parameters), check }
+  // CreateMultipartUpload takes no condition.
+  const { IfNoneMatch: _, ...kept } = parameters
+  const request: HttpCall = { method: 'POST', key, query: { uploads: '' }, headers: headersOf(kept), check }
   const uploadId = textOf(await call(signal, () => transport.sendForXml(request, signal)), 'UploadId')
   if (!uploadId) throw notS3('no upload id')
   return uploadId
