@@ -40,7 +40,12 @@ export async function settingsOf(flags: Flags, more: Options): Promise<Settings>
     options: { ...options, ...more, enabled: true },
     build: { watch: false, whyNotProduction: undefined, mode: mode as string },
     envDir: process.cwd(),
+    nameOption: (option) => (option === 'location' ? 'LOCATION' : flagOf(option)),
   })
   if (!resolved.on) throw new Error(resolved.because)
   return resolved.settings
+}
+
+function flagOf(option: string): string {
+  return `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }

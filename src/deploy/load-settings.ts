@@ -10,6 +10,8 @@ export interface LoadInput {
   envDir: string | false
   /** Prefixes of the variables that the bundler was told to put into the bundle (Vite's `envPrefix`). */
   envPrefix?: string | string[] | undefined
+  /** An option's name as the user writes it. */
+  nameOption?: (option: string) => string
 }
 
 /**
@@ -17,13 +19,15 @@ export interface LoadInput {
  *
  * @throws StaticS3Error on settings that are wrong
  */
-export function loadSettings({ options, build, envDir, envPrefix = [] }: LoadInput): Promise<Resolved> {
+export function loadSettings({ options, build, envDir, envPrefix = [], nameOption }: LoadInput): Promise<Resolved> {
   return resolveSettings({
     options,
     build,
     exposed: [envPrefix].flat(),
+    nameOption,
     environment: environmentFor(build.mode, envDir),
-    // The SDK is loaded only if no setting names the region.
+    // The SDK's reader is loaded only if no setting names the region, or if there is a file to read.
     findRegion: async (profile) => (await import('../s3/aws/region.js')).findRegion(profile),
+    findEndpoint: async (profile) => (await import('../s3/aws/profile-endpoint.js')).findEndpoint(profile),
   })
 }

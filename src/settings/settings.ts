@@ -1,12 +1,22 @@
 import type { ObjectParameters } from '../bucket/bucket.js'
 import { type BucketAddress, publicUrlOf } from '../urls/public-url.js'
-import { checkEndpoint, readBucket, readCustomDomain, readEndpoint, readLocation, readRegion } from './address.js'
-import { readCredentials } from './credentials.js'
+import {
+  type ConfiguredEndpoint,
+  checkEndpoint,
+  findEndpoint,
+  readBucket,
+  readCustomDomain,
+  readEndpoint,
+  readLocation,
+  readRegion,
+} from './address.js'
+import { profileOf, readCredentials, secretKeys } from './credentials.js'
+import { hintAtOtherNames, hintAtStaticUrl, refuseDjangoSettings, whereSearched } from './django.js'
 import type { Environment } from './environment.js'
 import { readCacheControl, readObjectParameters, readRules } from './headers.js'
 import type { Options } from './options.js'
 import { type SecretVariable, secretVariables } from './secret-variables.js'
-import { asBoolean, SettingReader, show } from './setting-reader.js'
+import { SettingReader, show } from './setting-reader.js'
 import { type Build, notProduction } from './switch.js'
 
 /** Keys from the environment or a `.env` file, a profile, or undefined for the SDK's own chain. */
@@ -54,8 +64,12 @@ export interface SettingsInput {
   build: Build
   /** Prefixes of variables that the bundler puts into the bundle. */
   exposed?: readonly string[]
-  /** Asks the AWS SDK for the region, if no setting names one. */
+  /** An option's name as the user writes it. */
+  nameOption?: ((option: string) => string) | undefined
+  /** Asks the AWS SDK's configuration for the region, if no setting names one. */
   findRegion: (profile: string | undefined) => Promise<string>
+  /** Reads the endpoint in the AWS SDK's configuration files. */
+  findEndpoint: (profile: string | undefined) => Promise<ConfiguredEndpoint>
 }
 
 /** A build's settings, or the reason why it stays on disk. */
@@ -68,14 +82,16 @@ export type Resolved = { on: true; settings: Settings } | { on: false; because: 
  * before CI does.
  */
 export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
-  const { options, environment, exposed, findRegion } = input
-  const read = new SettingReader(options, environment.all)
+  const { options, environment, exposed, nameOption } = input
+  const read = new SettingReader({ options, variables: environment.all, secrets: secretKeys(environment), nameOption })
   const because = whyOff(read, input)
   if (because !== undefined) {
     read.throwProblems()
     return { on: false, because }
   }
-  const endpoint = readEndpoint(read)
+  const profile = profileOf(environment)
+  const endpointSetting = await findEndpoint(read, () => input.findEndpoint(profile))
+  const endpoint = readEndpoint(read, endpointSetting)
   const named = {
     bucket: readBucket(read, endpoint),
     location: readLocation(read),
@@ -99,14 +115,14 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
     onError: read.oneOf('onError', [], ['fail', 'warn'], 'fail'),
     secrets: secretVariables(environment, read.names('allowSecrets'), exposed),
   } satisfies Omit<Settings, 'region' | 'publicUrl' | 'warnings'> & { region: string | undefined }
-  checkEndpoint(read, named)
+  checkEndpoint(read, endpointSetting, named)
   refuseDjangoSettings(read)
+  hintAtOtherNames(read, environment)
   read.throwProblems()
 
-  const { credentials } = named
-  const profile = credentials && 'profile' in credentials ? credentials.profile : undefined
-  const region = named.region ?? (await findRegion(profile))
+  const region = named.region ?? (await input.findRegion(profile))
   const publicUrl = publicUrlOf({ ...named, region })
+  hintAtStaticUrl(read, publicUrl)
   return { on: true, settings: { ...named, region, publicUrl, warnings: read.warnings } }
 }
 
@@ -124,37 +140,13 @@ function readEnabled(
   { options, environment, build }: SettingsInput,
 ): { on: boolean; because: string } {
   const enabled: unknown = options?.enabled
+  const name = read.nameOption('enabled')
   if (typeof enabled === 'function') {
     const returned: unknown = enabled(environment.all, build.mode)
-    if (typeof returned !== 'boolean') {
-      read.problems.push(`option \`enabled\` returned ${show(returned)}: return true or false.`)
-    }
-    return { on: returned === true, because: `option \`enabled\` returned ${show(returned)}` }
+    if (typeof returned !== 'boolean') read.problems.push(`${name} returned ${show(returned)}: return true or false.`)
+    return { on: returned === true, because: `${name} returned ${show(returned)}` }
   }
   const found = read.find('enabled', ['USE_S3'])
   const on = read.boolean('enabled', ['USE_S3'], false)
-  return { on, because: found ? `${found.name} is ${show(found.value)}` : 'USE_S3 is not set' }
-}
-
-/** Refuses settings of django-storages that would break static files. */
-function refuseDjangoSettings(read: SettingReader): void {
-  const signed = read.variable('AWS_QUERYSTRING_AUTH')
-  if (signed && read.boolean(undefined, [signed.name], false)) {
-    read.problem(signed, 'turn it off, because signed URLs expire before files that are cached for a year')
-  }
-  const signature = read.variable('AWS_S3_SIGNATURE_VERSION')
-  if (signature && signature.value !== 's3v4') {
-    read.problem(signature, 'use "s3v4", the only signature that S3 accepts everywhere')
-  }
-  const verify = read.variable('AWS_S3_VERIFY')
-  if (verify && asBoolean(verify.value) !== true) {
-    read.problem(
-      verify,
-      'turn it on, because TLS is always verified (NODE_EXTRA_CA_CERTS=file.pem adds a certificate authority)',
-    )
-  }
-  const gzipped = read.variable('AWS_IS_GZIPPED')
-  if (gzipped && asBoolean(gzipped.value) !== false) {
-    read.warnings.push('AWS_IS_GZIPPED is not supported yet: files are uploaded as the build made them')
-  }
+  return { on, because: found ? read.shown(found) : `USE_S3 is not set${whereSearched(environment, build.mode)}` }
 }
