@@ -3,18 +3,14 @@ import type { Bucket } from '../bucket/bucket.js'
 import { makePlan } from '../release/make-plan.js'
 import { needsMd5 } from '../release/plan.js'
 import { release } from '../release/release.js'
+import { type Logger, type Printer, printerOf } from '../report/printer.js'
 import { showProgress, terminalOf } from '../report/progress.js'
-import { report } from '../report/report.js'
 import { debugging, plain, readable, StaticS3Error } from '../runtime/error.js'
 import { type Stop, stopBySignal, unlessAborted } from '../runtime/stop.js'
 import { whoDeploys } from './deployer.js'
 import { type FolderInput, findFiles, hashFound } from './read-files.js'
 
-/** The bundler's own log, with static-s3's name before each message. */
-export interface Logger {
-  info(message: string): void
-  warn(message: string): void
-}
+export type { Logger } from '../report/printer.js'
 
 export interface PublishInput extends FolderInput {
   /** With its version: `vite 8.3.8`. */
@@ -29,7 +25,8 @@ export interface PublishInput extends FolderInput {
  *
  * @throws StaticS3Error when anything fails, unless `onError` is `warn`
  */
-export async function publish(input: PublishInput): Promise<void> {
+export async function publish(given: PublishInput): Promise<void> {
+  const input = { ...given, logger: printerOf(given.logger) }
   input.earlySurvey.keepAlive()
   const stop = stopBySignal()
   try {
@@ -57,7 +54,7 @@ function nothingDone(cause: unknown): never {
   throw new StaticS3Error(`${cause.message}\nThe site stands as it was.`, { cause })
 }
 
-async function deploy(input: PublishInput, stop: Stop): Promise<void> {
+async function deploy(input: PublishInput & { logger: Printer }, stop: Stop): Promise<void> {
   const { settings, earlySurvey, outputs, logger, terminal } = input
   const begun = performance.now()
   const found = await findFiles(input)
@@ -100,7 +97,7 @@ async function deploy(input: PublishInput, stop: Stop): Promise<void> {
       }).finally(progress.clear)
 
   const milliseconds = performance.now() - begun
-  logger.info(report({ ...settings, decisions, release: number, leftOut: found.leftOut, milliseconds }))
+  logger.report({ ...settings, decisions, release: number, leftOut: found.leftOut, milliseconds })
 }
 
 /** The bucket during a deploy that can be stopped: the stop ends reads at once and writes a moment later. */

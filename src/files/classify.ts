@@ -5,6 +5,7 @@ import type { ObjectParameters } from '../bucket/bucket.js'
 import type { Settings } from '../settings/settings.js'
 import { staysOnPageOrigin } from '../urls/same-origin.js'
 import type { BuiltFile, Group } from './built-file.js'
+import { secondsWithoutRevalidation } from './cache-control.js'
 import type { Collected, LeftOut, Output } from './collect.js'
 import { matcher, unmatchedGlobs } from './globs.js'
 import { fileName, isChoice, whyLeftOut } from './why-left-out.js'
@@ -42,6 +43,7 @@ export function classify(
   const leftOut = [...collected.leftOut]
   const problems: string[] = []
   const ignored: string[] = []
+  const lasting: string[] = []
   const missed: string[] = []
   for (const file of collected.files) {
     const { path, dir } = file
@@ -55,6 +57,7 @@ export function classify(
     const group = groupOf(file)
     const { parameters, ignoresCacheControl } = parametersOf(path, group)
     if (ignoresCacheControl) ignored.push(path)
+    if (group === 'html' && secondsWithoutRevalidation(String(parameters.CacheControl)) > 86_400) lasting.push(path)
     problems.push(...problemsOf(path, key))
     files.push({ path, dir, key, group, parameters })
   }
@@ -73,6 +76,11 @@ export function classify(
     warnings.push(
       `CacheControl ${JSON.stringify(policy.objectParameters.CacheControl)} is not used for ${several(ignored)}, whose names are not ` +
         'fingerprinted: browsers would keep old files that long. A rule can change that.',
+    )
+  }
+  if (lasting.length > 0) {
+    warnings.push(
+      `${several(lasting)}: caches may show this page for more than a day after a deploy, by a rule or cacheControl.other`,
     )
   }
   return { files, leftOut, problems, warnings }
@@ -132,7 +140,8 @@ function fileParameters(
   ruled: ObjectParameters,
 ): FileParameters {
   const { CacheControl, ...others } = policy.objectParameters
-  const goesStale = group !== 'fingerprinted' && typeof CacheControl === 'string' && maxAge(CacheControl) > 3600
+  const goesStale =
+    group !== 'fingerprinted' && typeof CacheControl === 'string' && secondsWithoutRevalidation(CacheControl) > 3600
   const parameters = {
     CacheControl: group === 'fingerprinted' ? policy.cacheControl.fingerprinted : policy.cacheControl.other,
     ...content,
@@ -185,10 +194,4 @@ function groupOf({ path, fingerprinted }: BuiltFile): Group {
   if (/\.(html?|xhtml)$/i.test(plain)) return 'html'
   if (fingerprinted) return 'fingerprinted'
   return staysOnPageOrigin(plain) || /manifest[^/]*\.json$/i.test(plain) ? 'manifest' : 'asset'
-}
-
-/** Seconds for which a cache may use a response without revalidation. `immutable` alone has no effect (RFC 9111, RFC 8246). */
-function maxAge(cacheControl: string): number {
-  const seconds = [...cacheControl.matchAll(/\b(?:s-maxage|max-age)\s*=\s*"?(\d+)/gi)].map((match) => Number(match[1]))
-  return /\bno-(cache|store)\b/i.test(cacheControl) ? 0 : Math.max(0, ...seconds)
 }

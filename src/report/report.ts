@@ -1,5 +1,6 @@
 import pc from 'picocolors'
 import type { Decision } from '../release/plan.js'
+import { printableLine } from '../runtime/printable.js'
 
 export interface ReportInput {
   decisions: readonly Decision[]
@@ -26,7 +27,7 @@ export function report(input: ReportInput, colors: Colors = pc): string {
     const count = counts[labelOf(decision)]
     count.files++
     count.bytes += file.size
-    if (dryRun && action !== 'skip') changes.push(`  ${file.path} ${colors.dim(`(${reason})`)}`)
+    if (dryRun && action !== 'skip') changes.push(`  ${printableLine(file.path)} ${colors.dim(`(${reason})`)}`)
   }
   const rows = [
     row(dryRun ? 'to upload' : 'uploaded', counts.new, colors.green),

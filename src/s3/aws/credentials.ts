@@ -1,5 +1,6 @@
 import type { defaultProvider } from '@aws-sdk/credential-provider-node'
 import type { Settings } from '../../settings/settings.js'
+import { keepReason } from './chain-reason.js'
 import { loadCredentialChain } from './sdk.js'
 
 type ChainOptions = NonNullable<Parameters<typeof defaultProvider>[0]>
@@ -23,13 +24,14 @@ export function credentialsOf(
     const { accessKeyId, secretAccessKey, sessionToken } = credentials
     return async () => ({ accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) })
   }
+  const { debug, explain } = keepReason()
   const config = { ...credentials, region: async () => region, logger: SILENT, requestHandler }
   const provider = loadCredentialChain().defaultProvider({
     ...credentials,
-    logger: SILENT,
+    logger: { ...SILENT, debug },
     // SSO reads the first, STS the second.
     clientConfig: { requestHandler },
     parentClientConfig: config,
   })
-  return () => provider({ callerClientConfig: config })
+  return () => provider({ callerClientConfig: config }).catch(explain)
 }

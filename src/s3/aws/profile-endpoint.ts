@@ -6,35 +6,35 @@ import { loadConfigReader } from './sdk.js'
 type Section = Record<string, string | undefined>
 
 /**
- * The endpoint in the profile of the AWS SDK's configuration files: its `services` section's for S3, or else its own. Without it, keys of another
- * store would go to AWS.
+ * The endpoint in the AWS SDK's configuration files: the profile's `services` section has it for S3, or the profile for all services. Without it,
+ * another store's keys would go to AWS.
  *
  * @param profile otherwise `AWS_PROFILE`, then `default`
- * @throws StaticS3Error if the profile names a section that does not exist
+ * @throws StaticS3Error if the `services` section does not exist: the SDK would then use AWS
  * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
  */
 export async function findEndpoint(profile?: string): Promise<ConfiguredEndpoint> {
   if (!isConfigured()) return { ignored: false }
   const { loadConfig } = loadConfigReader()
+  let missing: string | undefined
   const read = loadConfig<ConfiguredEndpoint>(
     {
       environmentVariableSelector: () => undefined,
-      configFileSelector: (section: Section, file?: Record<string, Section>) => ({
-        ignored: section.ignore_configured_endpoint_urls === 'true',
-        url: serviceEndpoint(section.services, file) ?? section.endpoint_url,
-      }),
+      configFileSelector: ({ services, endpoint_url, ignore_configured_endpoint_urls }: Section, file) => {
+        const section = (file as Record<string, Section> | undefined)?.[`services.${services}`]
+        if (services !== undefined && !section) missing = services
+        return {
+          ignored: ignore_configured_endpoint_urls?.toLowerCase() === 'true',
+          url: section?.['s3.endpoint_url'] ?? endpoint_url,
+        }
+      },
       default: { ignored: false },
     },
     { profile },
   )
-  return read()
-}
-
-function serviceEndpoint(services: string | undefined, file: Record<string, Section> = {}): string | undefined {
-  if (services === undefined) return undefined
-  const section = file[`services.${services}`]
-  if (section) return section['s3.endpoint_url']
+  const configured = await read()
+  if (missing === undefined || configured.ignored) return configured
   throw new StaticS3Error(
-    `static-s3: the AWS profile names services = ${services}: add [services ${services}] to ~/.aws/config.`,
+    `static-s3: services is "${missing}" in the AWS profile: add [services ${missing}] to ~/.aws/config`,
   )
 }
