@@ -12,10 +12,10 @@ export interface Printer extends Logger {
   report(input: ReportInput): void
 }
 
-export function printerOf({ info, warn }: Logger): Printer {
+export function printerOf(logger: Logger): Printer {
   return {
-    info: (message) => info(printable(message)),
-    warn: (message) => warn(printable(message)),
-    report: (input) => info(report(input)),
+    info: (message) => logger.info(printable(message)),
+    warn: (message) => logger.warn(printable(message)),
+    report: (input) => logger.info(report(input)),
   }
 }

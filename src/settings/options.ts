@@ -58,7 +58,7 @@ export interface Options {
   /**
    * The URL of an S3-compatible store.
    * @env `AWS_S3_ENDPOINT_URL`, `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`
-   * @default AWS
+   * @default the `endpoint_url` of the AWS SDK's profile, or AWS
    */
   endpoint?: string
   /**

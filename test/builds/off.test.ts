@@ -86,7 +86,7 @@ describe.each(builds)('USE_S3 not set: %s', (_name, app, options) => {
 
   test('one line is printed', () => {
     const lines = off.output.split('\n').filter((line) => line.includes('static-s3'))
-    expect(lines).toEqual([expect.stringMatching(/off: USE_S3 is not set$/)])
+    expect(lines).toEqual([expect.stringMatching(/off: USE_S3 is not set, in the shell or in .env files of /)])
     expect(lineCount(off)).toBe(lineCount(without) + 1)
   })
 })
