@@ -439,7 +439,9 @@ describe('headers by file', () => {
       ['by default', {}, false],
     ])('a page that caches keep %s', (_what, settings, warned) => {
       expect(classifyPaths(['b.js', 'index.html'], settings).warnings).toEqual(
-        warned ? [expect.stringMatching(/^index\.html: caches may show this page for more than a day after a deploy/)] : [],
+        warned
+          ? [expect.stringMatching(/^index\.html: caches may show this page for more than a day after a deploy/)]
+          : [],
       )
     })
 
