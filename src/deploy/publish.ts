@@ -9,6 +9,7 @@ import { debugging, plain, readable, StaticS3Error } from '../runtime/error.js'
 import { type Stop, stopBySignal, unlessAborted } from '../runtime/stop.js'
 import { whoDeploys } from './deployer.js'
 import { type FolderInput, findFiles, hashFound } from './read-files.js'
+import { openVisitor } from './visitor.js'
 
 /** The bundler's own log, with static-s3's name before each message. */
 export interface Logger {
@@ -73,7 +74,9 @@ async function deploy(input: PublishInput, stop: Stop): Promise<void> {
     throw stop.begun.aborted ? nothingDone(error) : error
   })
 
-  const { bucket, lockChannel, warm } = await earlySurvey.connection
+  const connection = await earlySurvey.connection
+  const { bucket, lockChannel } = connection
+  const visitor = openVisitor(settings, connection, stop.begun)
   const progress = showProgress(terminalOf(terminal))
   stop.begun.addEventListener('abort', progress.clear)
   const warn = (message: string) => {
@@ -88,7 +91,11 @@ async function deploy(input: PublishInput, stop: Stop): Promise<void> {
         bucket: until(stop, bucket),
         lockChannel: until(stop, lockChannel),
         stop,
-        warm,
+        warm(requests) {
+          connection.warm(requests)
+          visitor?.prepare()
+        },
+        beforePages: visitor?.look,
         deployer: () => whoDeploys(input.bundler, process.env),
         settings,
         warn,
@@ -99,8 +106,11 @@ async function deploy(input: PublishInput, stop: Stop): Promise<void> {
         },
       }).finally(progress.clear)
 
+  const { problem, unreachable } = (await visitor?.view()) ?? {}
+  for (const sentence of [problem, unreachable]) if (sentence !== undefined) logger.warn(sentence)
   const milliseconds = performance.now() - begun
-  logger.info(report({ ...settings, decisions, release: number, leftOut: found.leftOut, milliseconds }))
+  const isBroken = problem !== undefined
+  logger.info(report({ ...settings, decisions, release: number, leftOut: found.leftOut, isBroken, milliseconds }))
 }
 
 /** The bucket during a deploy that can be stopped: the stop ends reads at once and writes a moment later. */

@@ -35,6 +35,7 @@ export interface Settings extends BucketAddress {
   cacheControl: { fingerprinted: string; other: string }
   sourceMaps: 'exclude' | 'public'
   rewrite: 'urls' | 'base' | false
+  verify: 'warn' | 'fail' | false
   fileOverwrite: boolean
   concurrency: number
   /** Seconds. */
@@ -91,6 +92,7 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
     cacheControl: readCacheControl(read),
     sourceMaps: read.oneOf('sourceMaps', [], ['exclude', 'public'], 'exclude'),
     rewrite: read.oneOf('rewrite', [], ['urls', 'base', false], 'urls'),
+    verify: readVerify(read),
     fileOverwrite: read.boolean('fileOverwrite', ['AWS_S3_FILE_OVERWRITE'], true),
     concurrency: read.wholeNumber('concurrency', ['STATIC_S3_CONCURRENCY'], 1, 256, 192),
     lockTimeout: read.wholeNumber('lockTimeout', [], 0, 86_400, 300),
@@ -134,6 +136,13 @@ function readEnabled(
   const found = read.find('enabled', ['USE_S3'])
   const on = read.boolean('enabled', ['USE_S3'], false)
   return { on, because: found ? `${found.name} is ${show(found.value)}` : 'USE_S3 is not set' }
+}
+
+function readVerify(read: SettingReader): Settings['verify'] {
+  const variable = 'STATIC_S3_VERIFY'
+  const found = read.find('verify', [variable])
+  if (found?.name === variable && asBoolean(found.value) === false) return false
+  return read.oneOf('verify', [variable], ['warn', 'fail', false], 'warn')
 }
 
 /** Refuses settings of django-storages that would break static files. */
