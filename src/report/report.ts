@@ -11,7 +11,7 @@ export interface ReportInput {
   location: string
   publicUrl: string
   dryRun: boolean
-  /** True if visitors can't use the release. */
+  /** True if a warning says that visitors can't use the release. */
   isBroken: boolean
   milliseconds: number
 }
@@ -43,9 +43,7 @@ export function report(input: ReportInput, colors: Colors = pc): string {
   function lastLine(): string {
     if (dryRun) return colors.yellow('dry run: nothing was written')
     const done = `${outcome(decisions.length > counts.unchanged.files, input.release)} in ${duration(input.milliseconds)}`
-    return input.isBroken
-      ? colors.yellow(`! ${done}, but not as visitors need it: see the warning above`)
-      : colors.green(`✓ ${done}`)
+    return input.isBroken ? colors.yellow(`! ${done}, but see the warning above`) : colors.green(`✓ ${done}`)
   }
 
   function row(label: string, { files, bytes }: Count, color: (text: string) => string): string[] {

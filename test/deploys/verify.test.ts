@@ -78,7 +78,7 @@ for (const { title, available, start } of s3Servers) {
       expect(first.code).toBe(0)
       expect(first.output).toContain("static-s3: visitors can't use this release:\n  - status 403 (AccessDenied): ")
       expect(first.output).toContain('  - no CORS rules in the bucket')
-      expect(first.output).toMatch(/^! release 1 live in .*, but not as visitors need it: see the warning above$/m)
+      expect(first.output).toMatch(/^! release 1 live in .*, but see the warning above$/m)
       await open(first, async ({ page, errors }) => {
         expect(await page.locator('#climb').count()).toBe(0)
         expect(errors.length).toBeGreaterThan(0)
