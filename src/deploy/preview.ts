@@ -43,7 +43,15 @@ export async function preview(settings: Settings, dir: string): Promise<Preview>
     const { bucket } = await earlySurvey.connection
     const { decisions, overwritten } = await makePlan({ files, bucket, settings, warn }, survey)
     const milliseconds = performance.now() - begun
-    const text = report({ ...settings, decisions, leftOut, dryRun: true, release: undefined, milliseconds })
+    const text = report({
+      ...settings,
+      decisions,
+      leftOut,
+      dryRun: true,
+      isBroken: false,
+      release: undefined,
+      milliseconds,
+    })
     return { decisions, leftOut, overwritten: overwritten.map(({ path }) => path), last: survey.record, warnings, text }
   } finally {
     earlySurvey.stop()

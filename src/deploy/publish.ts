@@ -9,6 +9,7 @@ import { debugging, plain, readable, StaticS3Error } from '../runtime/error.js'
 import { type Stop, stopBySignal, unlessAborted } from '../runtime/stop.js'
 import { whoDeploys } from './deployer.js'
 import { type FolderInput, findFiles, hashFound } from './read-files.js'
+import { openVisitor } from './visitor.js'
 
 export type { Logger } from '../report/printer.js'
 
@@ -70,7 +71,9 @@ async function deploy(input: PublishInput & { logger: Printer }, stop: Stop): Pr
     throw stop.begun.aborted ? nothingDone(error) : error
   })
 
-  const { bucket, lockChannel, warm } = await earlySurvey.connection
+  const connection = await earlySurvey.connection
+  const { bucket, lockChannel } = connection
+  const visitor = openVisitor(settings, connection, stop.begun)
   const progress = showProgress(terminalOf(terminal))
   stop.begun.addEventListener('abort', progress.clear)
   const warn = (message: string) => {
@@ -85,7 +88,11 @@ async function deploy(input: PublishInput & { logger: Printer }, stop: Stop): Pr
         bucket: until(stop, bucket),
         lockChannel: until(stop, lockChannel),
         stop,
-        warm,
+        warm(requests) {
+          connection.warm(requests)
+          visitor?.prepare()
+        },
+        beforePages: visitor?.look,
         deployer: () => whoDeploys(input.bundler, process.env),
         settings,
         warn,
@@ -96,8 +103,11 @@ async function deploy(input: PublishInput & { logger: Printer }, stop: Stop): Pr
         },
       }).finally(progress.clear)
 
+  const { problem, unreachable } = (await visitor?.view()) ?? {}
+  for (const sentence of [problem, unreachable]) if (sentence !== undefined) logger.warn(sentence)
   const milliseconds = performance.now() - begun
-  logger.report({ ...settings, decisions, release: number, leftOut: found.leftOut, milliseconds })
+  const isBroken = problem !== undefined
+  logger.report({ ...settings, decisions, release: number, leftOut: found.leftOut, isBroken, milliseconds })
 }
 
 /** The bucket during a deploy that can be stopped: the stop ends reads at once and writes a moment later. */

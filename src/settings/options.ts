@@ -117,6 +117,13 @@ export interface Options {
    */
   rewrite?: 'urls' | 'base' | false
   /**
+   * Fetches an uploaded script and stylesheet through the public URL, as a browser would, before pages go up. `warn` prints what visitors miss. `fail`
+   * fails the deploy instead, before a page changes.
+   * @env `STATIC_S3_VERIFY`
+   * @default 'warn'
+   */
+  verify?: 'warn' | 'fail' | false
+  /**
    * Overwrites an object of a fingerprinted name that has other bytes, with a warning. `false` makes this an error.
    * @env `AWS_S3_FILE_OVERWRITE`
    * @default true
@@ -174,6 +181,7 @@ export const optionNames: readonly string[] = Object.keys({
   cacheControl: 0,
   sourceMaps: 0,
   rewrite: 0,
+  verify: 0,
   fileOverwrite: 0,
   concurrency: 0,
   lockTimeout: 0,

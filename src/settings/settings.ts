@@ -16,7 +16,7 @@ import type { Environment } from './environment.js'
 import { readCacheControl, readObjectParameters, readRules } from './headers.js'
 import type { Options } from './options.js'
 import { type SecretVariable, secretVariables } from './secret-variables.js'
-import { SettingReader, show } from './setting-reader.js'
+import { asBoolean, SettingReader, show } from './setting-reader.js'
 import { type Build, notProduction } from './switch.js'
 
 /** Keys from the environment or a `.env` file, a profile, or undefined for the SDK's own chain. */
@@ -45,6 +45,7 @@ export interface Settings extends BucketAddress {
   cacheControl: { fingerprinted: string; other: string }
   sourceMaps: 'exclude' | 'public'
   rewrite: 'urls' | 'base' | false
+  verify: 'warn' | 'fail' | false
   fileOverwrite: boolean
   concurrency: number
   /** Seconds. */
@@ -107,6 +108,7 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
     cacheControl: readCacheControl(read),
     sourceMaps: read.oneOf('sourceMaps', [], ['exclude', 'public'], 'exclude'),
     rewrite: read.oneOf('rewrite', [], ['urls', 'base', false], 'urls'),
+    verify: readVerify(read),
     fileOverwrite: read.boolean('fileOverwrite', ['AWS_S3_FILE_OVERWRITE'], true),
     concurrency: read.wholeNumber('concurrency', ['STATIC_S3_CONCURRENCY'], 1, 256, 192),
     lockTimeout: read.wholeNumber('lockTimeout', [], 0, 86_400, 300),
@@ -149,4 +151,11 @@ function readEnabled(
   const found = read.find('enabled', ['USE_S3'])
   const on = read.boolean('enabled', ['USE_S3'], false)
   return { on, because: found ? read.shown(found) : `USE_S3 is not set${whereSearched(environment, build.mode)}` }
+}
+
+function readVerify(read: SettingReader): Settings['verify'] {
+  const variable = 'STATIC_S3_VERIFY'
+  const found = read.find('verify', [variable])
+  if (found?.name === variable && asBoolean(found.value) === false) return false
+  return read.oneOf('verify', [variable], ['warn', 'fail', false], 'warn')
 }

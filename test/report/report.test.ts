@@ -32,6 +32,7 @@ const nothing: ReportInput = {
   location: 'static',
   publicUrl: 'https://cdn.example.com/static/',
   dryRun: false,
+  isBroken: false,
   milliseconds: 12.4,
 }
 

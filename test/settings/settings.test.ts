@@ -61,6 +61,7 @@ describe('defaults', () => {
       sourceMaps: 'exclude',
       rewrite: 'urls',
       fileOverwrite: true,
+      verify: 'warn',
       concurrency: 192,
       lockTimeout: 300,
       dryRun: false,

@@ -173,7 +173,7 @@ function allowOther(...statements: Statement[]): Promise<unknown> {
 const allowDeploys = (...more: Statement[]) =>
   allowOther(
     ...more,
-    [['s3:ListBucket', 's3:ListBucketMultipartUploads'], ['']],
+    [['s3:ListBucket', 's3:ListBucketMultipartUploads', 's3:GetBucketCORS'], ['']],
     [
       ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'],
       [`${location}/*`, '.static-s3/*'],

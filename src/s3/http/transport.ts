@@ -27,6 +27,12 @@ export interface HttpCall {
   check?: (() => void) | undefined
 }
 
+export interface UnsignedCall {
+  method: 'GET' | 'HEAD'
+  url: URL
+  headers: Record<string, string>
+}
+
 export interface Transport {
   credentials(): Promise<Identity>
   /** Signs and sends a request to the bucket. Rejects with the same errors as the SDK. */
@@ -36,6 +42,8 @@ export interface Transport {
    * the error comes under status 200.
    */
   sendForXml(call: HttpCall, signal: AbortSignal | undefined): Promise<string>
+  /** Sends a request without credentials, to any host. */
+  sendUnsigned(call: UnsignedCall, signal: AbortSignal): Promise<HttpResponse>
   /** The store's clock, by its last response; the local clock before that. */
   now(): number
   /** Opens connections until there are `count`. */
@@ -45,6 +53,9 @@ export interface Transport {
 
 /** Bytes. S3's error documents have a few hundred. */
 const LONGEST_ERROR = 16 * 1024
+
+/** Bytes of an unsigned response's body. */
+const MOST_UNSIGNED = 16 * 1024 ** 2
 
 /** For the lock, beside those for files. */
 export const lockSockets = 2
@@ -96,6 +107,15 @@ export function openTransport(
       if (xml === '' || rootOf(xml) === 'Error') throw errorOf({ ...response, status: 500 })
       return xml
     },
+    sendUnsigned: ({ method, url, headers }, signal) =>
+      connections.send({
+        origin: originOf(url),
+        method,
+        path: url.pathname + url.search,
+        headers: { host: url.host, 'user-agent': 'static-s3', ...headers },
+        signal,
+        mostBytes: MOST_UNSIGNED,
+      }),
     now,
     warm(count) {
       const open = async () => connections.warm((await findAddress()).origin, count)

@@ -7,6 +7,7 @@ import { lockSockets, openTransport, type S3Settings, type Transport } from '../
 import { withBody } from './body.js'
 import { type Caller, createCaller } from './caller.js'
 import { addMd5IfRequired } from './content-md5.js'
+import { corsOrigins } from './cors-origins.js'
 import { listObjects } from './list-objects.js'
 import { pageQuery, readPage, unquote } from './list-page.js'
 import { type LargeObject, multipartBytes, PartBuffers, putInParts } from './multipart.js'
@@ -21,6 +22,10 @@ export interface S3Connection {
   lockChannel: Bucket
   /** The credentials in use: no published file may contain them. Resolved once. */
   credentials(): Promise<Credentials>
+  /** The origins whose pages may use objects, by the bucket's CORS rules. Undefined if the rules can't be read. */
+  corsOrigins(signal: AbortSignal): Promise<readonly string[] | undefined>
+  /** Sends a request without credentials, to any host, over the same connections and proxies. */
+  sendUnsigned: Transport['sendUnsigned']
   /** Opens connections for requests that will follow. */
   warm(requests: number): void
   /** Closes the sockets. Requests under way fail. */
@@ -54,6 +59,8 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
           caller.explainOnce({ verb: 'CREDENTIALS' }),
         ),
     ),
+    corsOrigins: (signal) => corsOrigins(transport, signal),
+    sendUnsigned: transport.sendUnsigned,
     warm: (requests) => transport.warm(Math.min(requests, START, settings.concurrency)),
     close: transport.close,
   }
