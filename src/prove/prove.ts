@@ -53,7 +53,6 @@ const yieldBytes = 1024 * 1024
  */
 export function startProof({ found, settings, listing, base }: ProofInput): Proof {
   const place = publicPlace(settings.publicUrl)
-  const glance = glanceFor(place)
   const prefix = settings.location === '' ? '' : `${settings.location}/`
   const ours = new Set(found.files.map(({ path }) => path))
   const isAllowed = matcher(settings.allowMissing)
@@ -62,17 +61,14 @@ export function startProof({ found, settings, listing, base }: ProofInput): Proo
   const plain = plainStrings(settings.rewrite ? found.files : [], base)
   const suspects = new Map<ClassifiedFile, TextType>()
 
-  const isSuspect = (type: TextType, bytes: Buffer): boolean => {
-    if (type === 'page' && (bytes.includes('integrity') || bytes.includes('importmap'))) return true
-    for (const url of glance(bytes)) if (namesFile(url) && !isThere(place.pathOf(url) ?? '')) return true
-    return false
-  }
+  const hasSuspectUrl = glanceFor(place, isThere)
+  const hasOwnRules = (bytes: Buffer) => bytes.includes('integrity') || bytes.includes('importmap')
   return {
     lookFor(file) {
       const type = textType(file.path)
       if (type === undefined) return undefined
       return (bytes) => {
-        if (isSuspect(type, bytes)) suspects.set(file, type)
+        if (hasSuspectUrl(bytes) || (type === 'page' && hasOwnRules(bytes))) suspects.set(file, type)
         if (type !== 'json') withheld.look(file.path, bytes)
         if (type === 'page' || type === 'script') plain.look(file.path, bytes)
       }

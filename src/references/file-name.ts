@@ -1,15 +1,18 @@
+import { extname } from 'node:path/posix'
 import { lookup } from 'mime-types'
 
-/** Parts that code, a server or a tool fills in: `{lang}`, `${x}`, `%s`, `*`, `[hash]`, `<name>`, `:id`, `…`; and bytes that are no UTF-8. */
-const template = /[{}*$<>[\]|^\\…\ufffd]|%(?![\da-f]{2})|\/:|\.\.\./i
+/** Parts that code or a server fills in: `{lang}`, `${x}`, `%s`, `*`, `[hash]`, `<name>`, `:id`, `...`; and bytes that are no UTF-8. */
+const filledIn = /[{}*$<>[\]|^\\…\ufffd]|%(?![\da-f]{2})|\/:|\.\.\.+/i
 
-/** True if a URL names one file for certain. A URL without an ending may be the beginning of a name, or a page's. */
+/** True if a URL names one file for certain. A URL without an ending may be a page, or the beginning of a name. */
 export function namesFile(url: string): boolean {
-  const [name = ''] = url.split(/[?#]/)
-  return !template.test(name) && lookup(name) !== false && hasEnding(name)
+  return !isTemplate(url) && lookup(extname(pathOf(url))) !== false
 }
 
-/** `lookup` takes a whole name for an ending. */
-function hasEnding(name: string): boolean {
-  return /[^/.][^/]*\.[^./]+$/.test(name)
+export function isTemplate(url: string): boolean {
+  return filledIn.test(pathOf(url))
+}
+
+function pathOf(url: string): string {
+  return url.replace(/^(https?:)?\/\/[^/]*|[?#].*$/gs, '')
 }

@@ -7,6 +7,9 @@ import type { FindUrls } from './urls-in-text.js'
 /** Attributes whose value is one URL, even with spaces in it. */
 const urlAttributes = new Set(['src', 'href', 'xlink:href', 'poster', 'data'])
 
+/** Types of `<script>` with a script or JSON in it. */
+const scripts = /^\s*($|module\b|importmap\b|speculationrules\b|.*(javascript|json)\b)/i
+
 /** The URLs in a page or in an SVG file: in attributes, styles and scripts. Text and comments don't count. */
 export function referencesInPage(markup: string, find: FindUrls, isXml: boolean): References {
   const found: References = { urls: [], integrity: [], mapped: [] }
@@ -32,7 +35,7 @@ export function referencesInPage(markup: string, find: FindUrls, isXml: boolean)
           return
         }
         if (/^importmap$/i.test(type.trim())) addImportMap(text, found)
-        found.urls.push(...urlsInScript(text, find))
+        if (scripts.test(type)) found.urls.push(...urlsInScript(text, find))
       },
     },
     { xmlMode: isXml, recognizeCDATA: true },
@@ -51,7 +54,7 @@ function urlsInAttribute(name: string, value: string, find: FindUrls): string[] 
 }
 
 /** Adds the names that an import map gives to files, and the files' integrity. */
-export function addImportMap(json: string, { mapped, integrity }: References): void {
+function addImportMap(json: string, { mapped, integrity }: References): void {
   let map: { imports?: object; scopes?: object; integrity?: object } | null
   try {
     map = JSON.parse(json)

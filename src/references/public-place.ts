@@ -5,6 +5,8 @@ const slash = '(?:\\\\*/|%2F)'
 export interface PublicPlace {
   /** With its port. */
   host: string
+  /** The public URL without its protocol: `cdn.example.com/static/`. */
+  plain: string
   /** The source of a regular expression for a URL up to the location's slash, with or without its protocol. */
   start: string
   /** The decoded path below the location; undefined for a URL elsewhere. */
@@ -13,11 +15,13 @@ export interface PublicPlace {
 
 /** @param publicUrl ends with a slash */
 export function publicPlace(publicUrl: string): PublicPlace {
-  const [host = '', ...folders] = publicUrl.replace(/^https?:\/\//, '').split('/')
+  const plain = publicUrl.replace(/^https?:\/\//, '')
+  const [host = '', ...folders] = plain.split('/')
   const start = `(?:https?(?::|%3A))?${slash}{2}${[host, ...folders].map(literally).join(slash)}`
   const place = new URL(publicUrl)
   return {
     host,
+    plain,
     start,
     pathOf(url) {
       const target = orUndefined(() => new URL(url, place))

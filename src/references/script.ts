@@ -13,7 +13,7 @@ export function urlsInScript(script: string, find: FindUrls): string[] {
     if (waiting !== undefined) urls.push(...find(waiting, isComplete))
     waiting = undefined
   }
-  for (const token of tokensOf(script)) {
+  for (const token of jsTokens(script)) {
     if (silent.test(token.type)) continue
     settle(!/Punctuator|Template/.test(token.type) || after.test(token.value))
     if (/^(StringLiteral|NoSubstitutionTemplate)$/.test(token.type)) waiting = unescaped(token.value.slice(1, -1))
@@ -21,15 +21,6 @@ export function urlsInScript(script: string, find: FindUrls): string[] {
   }
   settle(true)
   return urls
-}
-
-/** A string with millions of escapes is too much for js-tokens: then the rest of the script doesn't count. */
-function* tokensOf(script: string): Iterable<{ type: string; value: string }> {
-  try {
-    yield* jsTokens(script)
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error
-  }
 }
 
 function unescaped(literal: string): string {

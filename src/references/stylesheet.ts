@@ -2,14 +2,15 @@ import type { FindUrls } from './urls-in-text.js'
 
 // Each alternative matches up to the end of an unfinished file: an attempt that fails there would begin again at the next character.
 const tokens =
-  /\/\*[\s\S]*?(?:\*\/|$)|"((?:[^"\\]+|\\[\s\S])*)"?|'((?:[^'\\]+|\\[\s\S])*)'?|url\(\s*((?:[^\s"'()\\]+|\\[\s\S])*)\s*\)?/gi
+  /\/\*[\s\S]*?(?:\*\/|$)|"((?:[^"\\]+|\\[\s\S])*)"?|'((?:[^'\\]+|\\[\s\S])*)'?|url\(\s*((?:[^\s"'()\\]+|\\[\da-f]{1,6}\s?|\\[\s\S])*)\s*\)?/gi
 
 /** The URLs in a stylesheet: in `url()` and in strings. Comments don't count. */
 export function urlsInStylesheet(css: string, find: FindUrls): string[] {
   const urls: string[] = []
   for (const [, double, single, url] of css.matchAll(tokens)) {
     const text = double ?? single ?? url
-    if (text) urls.push(...find(unescaped(text), true))
+    // A name with spaces is one URL here, unlike in a script's strings.
+    if (text) urls.push(...find(unescaped(text).trim().replaceAll(' ', '%20'), true))
   }
   return urls
 }
