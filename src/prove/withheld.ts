@@ -10,28 +10,45 @@ export interface WithheldFiles {
 }
 
 export function withheldFiles(files: readonly WithheldFile[]): WithheldFiles {
-  // Only a name made from the content stands for this file wherever it is: webpack adds the public URL in the browser.
-  const names = files
-    .filter(isSought)
-    .map((file) => ({ ...file, name: Buffer.from(fileName(file.path)), in: [] as string[] }))
+  // Only a name made from the content stands for this file wherever it is.
+  const sought = files.filter(isSought).map(({ path, reason }) => {
+    // webpack's code joins the public URL and a bare path. A longer URL that is not under the public URL leads to the page's own server.
+    const bare = ['"', "'", '`'].map((quote) => `${quote}${path}${quote}`)
+    return { path, reason, bare, name: fileName(path), inBucket: [] as string[], elsewhere: [] as string[] }
+  })
   return {
     look(path, bytes) {
-      for (const each of names) if (!each.in.includes(path) && bytes.includes(each.name)) each.in.push(path)
+      for (const { name, bare, inBucket, elsewhere } of sought) {
+        if (!bytes.includes(name)) continue
+        const isBare = bare.some((text) => bytes.includes(text))
+        if (isBare) inBucket.push(path)
+        else elsewhere.push(path)
+      }
     },
     problems: () =>
-      names.flatMap(({ path, reason, in: [file, ...more] }) =>
-        file === undefined ? [] : [`${several([file, ...more])} refers to ${path}, which is left out (${reason})`],
-      ),
-    warnings() {
-      const isNamed = (path: string) => names.some((each) => each.path === path && each.in.length > 0)
-      const surprising = files.filter(({ path, reason }) => !isExpected(path, reason) && !isNamed(path))
-      const list = surprising.map(({ path, reason }) => `${path} (${reason})`)
-      if (list.length === 0) return []
-      return [
-        `${several(list)}: left out, though the bundler made it; to upload it, add its name to include: ['**', …]`,
-      ]
-    },
+      sought
+        .filter(({ inBucket }) => inBucket.length > 0)
+        .map(({ path, reason, inBucket }) => `${several(inBucket)} refers to ${path}, which is left out (${reason})`),
+    warnings: () => [
+      ...sought
+        .filter(({ elsewhere }) => elsewhere.length > 0)
+        .map(
+          ({ path, reason, elsewhere }) =>
+            `${path} is left out (${reason}): your own server has to serve it for ${several(elsewhere)}`,
+        ),
+      ...unexpected(files.filter(({ path }) => sought.every((each) => each.path !== path || !isNamed(each)))),
+    ],
   }
+}
+
+function isNamed({ inBucket, elsewhere }: { inBucket: string[]; elsewhere: string[] }): boolean {
+  return inBucket.length + elsewhere.length > 0
+}
+
+function unexpected(files: readonly WithheldFile[]): string[] {
+  const list = files.filter((file) => !isExpected(file)).map(({ path, reason }) => `${path} (${reason})`)
+  if (list.length === 0) return []
+  return [`${several(list)}: left out, though the bundler made it; to upload it, add its name to include: ['**', …]`]
 }
 
 function isSought({ reason, fingerprinted }: WithheldFile): boolean {
@@ -39,6 +56,6 @@ function isSought({ reason, fingerprinted }: WithheldFile): boolean {
 }
 
 /** No visitor needs these files, or the user has decided. */
-function isExpected(path: string, reason: string): boolean {
+function isExpected({ path, reason }: WithheldFile): boolean {
   return isChoice(reason) || /^(source map|bundle statistics)$/.test(reason) || /^\.vite\//.test(path)
 }

@@ -4,10 +4,17 @@ import type { PublicPlace } from './public-place.js'
 /** Bytes of the longest URL that counts. */
 export const longestUrl = 4096
 
-/** Bytes that end a URL: a quote, white space, `<`, `>` or `)`. */
-const ends = new Uint8Array(256)
-for (let byte = 0; byte <= 32; byte++) ends[byte] = 1
-for (const end of '"\'`<>)') ends[end.charCodeAt(0)] = 1
+/** Bytes that end a URL: white space, a quote, `<`, `>` or `)`. */
+const ends = tableOf([...Array(33).keys(), ...Buffer.from('"\'`<>)')])
+/** Bytes with which a slash begins, plain or escaped. */
+const separators = tableOf(Buffer.from('/\\%&'))
+const [double, backtick, colon] = Buffer.from('"`:')
+
+function tableOf(bytes: Iterable<number>): Uint8Array {
+  const table = new Uint8Array(256)
+  for (const byte of bytes) table[byte] = 1
+  return table
+}
 
 /**
  * Returns a fast look at a file's bytes: true if they may have a URL, in any language, that names a missing file. A parser has to find out,
@@ -39,22 +46,19 @@ export function glanceFor(
   }
 }
 
-const double = 0x22
-const backtick = 0x60
-const colon = 0x3a
-/** Bytes of a slash, plain or escaped, with which it begins. */
-const separators = Buffer.from('/\\%&')
-
 /** Undefined if the host goes on, or if the URL does not end. */
 function endOf(bytes: Buffer, from: number): number | undefined {
-  if (!separators.includes(bytes[from] as number)) return undefined
   const limit = Math.min(bytes.length, from + longestUrl)
+  if (from >= limit || !isIn(separators, bytes[from])) return undefined
   for (let at = from; at < limit; at++) {
-    // Another URL begins: without this, a text with nothing but URLs would take as long as its square.
-    if (ends[bytes[at] as number] === 1 || (bytes[at] === colon && separators.includes(bytes[at + 1] as number)))
-      return at
+    // Where another URL begins, this one ends: otherwise a text of URLs alone would take the square of its length.
+    if (isIn(ends, bytes[at]) || (bytes[at] === colon && isIn(separators, bytes[at + 1]))) return at
   }
   return undefined
+}
+
+function isIn(table: Uint8Array, byte: number | undefined): boolean {
+  return byte !== undefined && table[byte] === 1
 }
 
 /** Without the escapes of JSON, scripts and HTML, and without what follows the URL in a list or in a nested string. */

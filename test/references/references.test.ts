@@ -5,6 +5,7 @@ import { publicPlace } from '../../src/references/public-place.js'
 import { referencesIn, type TextType } from '../../src/references/references.js'
 import { urlFinder } from '../../src/references/urls-in-text.js'
 
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: the texts are scripts
 const publicUrl = 'https://cdn.example.com/static/'
 
 /** The paths of files that a text names, and whether a glance would have it parsed. */
@@ -134,3 +135,4 @@ describe('no URL of a file', () => {
     expect(pathsIn(type, text).parsed).toEqual([])
   })
 })
+// biome-ignore-end lint/suspicious/noTemplateCurlyInString: the texts are scripts
