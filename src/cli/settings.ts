@@ -15,6 +15,7 @@ export const settingFlags = {
   exclude: { type: 'string', multiple: true },
   'source-maps': { type: 'string' },
   'allow-secrets': { type: 'string', multiple: true },
+  'allow-missing': { type: 'string', multiple: true },
   mode: { type: 'string' },
 } as const
 
@@ -26,6 +27,8 @@ export const settingHelp = `
                       instead of the environment's; include and exclude may stand several times
   --allow-secrets VARIABLE
                       its value in a .env file may be uploaded; may stand several times
+  --allow-missing GLOB
+                      files that URLs may name though they are not there; may stand several times
   --mode MODE         which .env files are read, in this folder: production where it isn't given
 `
 

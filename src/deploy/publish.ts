@@ -1,7 +1,6 @@
 import type { WriteStream } from 'node:tty'
 import type { Bucket } from '../bucket/bucket.js'
 import { makePlan } from '../release/make-plan.js'
-import { needsMd5 } from '../release/plan.js'
 import { release } from '../release/release.js'
 import { type Logger, type Printer, printerOf } from '../report/printer.js'
 import { showProgress, terminalOf } from '../report/progress.js'
@@ -66,10 +65,12 @@ async function deploy(input: PublishInput & { logger: Printer }, stop: Stop): Pr
   }
   const survey = await unlessAborted(stop.begun, earlySurvey.result()).catch(nothingDone)
   for (const warning of survey.warnings) logger.warn(warning)
-  const hashing = hashFound(found.files, input, needsMd5(survey), stop.begun)
-  const files = await unlessAborted(stop.begun, hashing).catch((error) => {
+  const hashing = hashFound(found, input, survey, stop.begun)
+  const { files, warnings, hints } = await unlessAborted(stop.begun, hashing).catch((error) => {
     throw stop.begun.aborted ? nothingDone(error) : error
   })
+  for (const warning of warnings) logger.warn(warning)
+  for (const hint of hints) logger.info(hint)
 
   const connection = await earlySurvey.connection
   const { bucket, lockChannel } = connection

@@ -16,9 +16,14 @@ export interface ClassifiedFile extends Pick<BuiltFile, 'path' | 'dir'> {
   parameters: ObjectParameters
 }
 
+/** A file that the bundler emitted, and that is left out. */
+export interface WithheldFile extends LeftOut, Pick<BuiltFile, 'fingerprinted'> {}
+
 export interface Classified {
   files: readonly ClassifiedFile[]
   leftOut: LeftOut[]
+  /** Those of them that the bundler emitted. */
+  withheld: WithheldFile[]
   /** Problems that stop the deploy. */
   problems: string[]
   warnings: string[]
@@ -42,15 +47,15 @@ export function classify(
   const files: ClassifiedFile[] = []
   const leftOut = [...collected.leftOut]
   const problems: string[] = []
+  const withheld: WithheldFile[] = []
   const ignored: string[] = []
   const lasting: string[] = []
-  const missed: string[] = []
   for (const file of collected.files) {
     const { path, dir } = file
     const reason = reasonFor(path, file)
     if (reason !== undefined) {
       leftOut.push(isChoice(reason) || file.emitted ? { path, reason } : { path, reason, byName: true })
-      if (file.emitted && isChoice(reason)) missed.push(path)
+      if (file.emitted) withheld.push({ path, reason, fingerprinted: file.fingerprinted })
       continue
     }
     const key = prefix + path
@@ -63,15 +68,10 @@ export function classify(
   }
   const unmatched = unmatchedGlobs(globsOf(policy), allPaths)
   if (files.length === 0 && leftOut.some(({ reason }) => isChoice(reason))) {
-    return { files, leftOut, problems: [nothingLeft(policy, unmatched)], warnings: [] }
+    return { files, leftOut, withheld, problems: [nothingLeft(policy, unmatched)], warnings: [] }
   }
   const warnings: string[] = []
   if (unmatched.length > 0 && allPaths.length > 0) warnings.push(`no file matches ${unmatched.join(', ')}`)
-  if (missed.length > 0) {
-    warnings.push(
-      `${several(missed)}: left out by include or exclude, though the build may point to it in the bucket; see that it is served there`,
-    )
-  }
   if (ignored.length > 0) {
     warnings.push(
       `CacheControl ${JSON.stringify(policy.objectParameters.CacheControl)} is not used for ${several(ignored)}, whose names are not ` +
@@ -83,7 +83,7 @@ export function classify(
       `${several(lasting)}: caches may show this page for more than a day after a deploy, by a rule or cacheControl.other`,
     )
   }
-  return { files, leftOut, problems, warnings }
+  return { files, leftOut, withheld, problems, warnings }
 }
 
 /** The globs of each setting. */

@@ -162,6 +162,12 @@ export interface Options {
    * @default none
    */
   allowSecrets?: string | readonly string[]
+  /**
+   * Globs of files (see `Rule.match`) that built files may refer to in the bucket, although neither the build nor the bucket has them. Without
+   * it, a URL that names no file stops the deploy.
+   * @default none
+   */
+  allowMissing?: string | readonly string[]
 }
 
 /** Every option's name. `satisfies` makes the list complete. */
@@ -189,4 +195,5 @@ export const optionNames: readonly string[] = Object.keys({
   force: 0,
   onError: 0,
   allowSecrets: 0,
+  allowMissing: 0,
 } satisfies Record<keyof Options, 0>)

@@ -120,7 +120,7 @@ export class SettingReader {
     return fallback
   }
 
-  globs(option: 'include' | 'exclude'): string[] {
+  globs(option: 'include' | 'exclude' | 'allowMissing'): string[] {
     const found = this.find(option)
     const globs = asGlobs(found?.value ?? [])
     if (found && !globs) this.problem(found, globRemedy)

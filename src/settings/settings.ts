@@ -42,6 +42,7 @@ export interface Settings extends BucketAddress {
   rules: ResolvedRule[]
   include: string[]
   exclude: string[]
+  allowMissing: string[]
   cacheControl: { fingerprinted: string; other: string }
   sourceMaps: 'exclude' | 'public'
   rewrite: 'urls' | 'base' | false
@@ -105,6 +106,7 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
     rules: readRules(read),
     include: read.globs('include'),
     exclude: read.globs('exclude'),
+    allowMissing: read.globs('allowMissing'),
     cacheControl: readCacheControl(read),
     sourceMaps: read.oneOf('sourceMaps', [], ['exclude', 'public'], 'exclude'),
     rewrite: read.oneOf('rewrite', [], ['urls', 'base', false], 'urls'),

@@ -57,6 +57,7 @@ describe('defaults', () => {
       rules: [],
       include: [],
       exclude: [],
+      allowMissing: [],
       cacheControl: { fingerprinted: 'public, max-age=31536000, immutable', other: 'no-cache' },
       sourceMaps: 'exclude',
       rewrite: 'urls',
