@@ -4,6 +4,7 @@ import { dependOnPublicPath, separateCaches } from './webpack/cache.js'
 import { type Compiler, isRspack, lastStage, pluginName, type Stats } from './webpack/compiler.js'
 import { endEarly } from './webpack/end-early.js'
 import { preparePages } from './webpack/pages.js'
+import { preparePrecache } from './webpack/precache.js'
 import { shareRuns } from './webpack/run.js'
 import { runWorkersFrom, type WorkerCompiler } from './webpack/workers.js'
 
@@ -34,6 +35,7 @@ export class StaticS3Plugin {
     endEarly(compiler, () => build.whyEnd())
     runWorkersFrom(compiler as unknown as WorkerCompiler, () => build.urlsOfPages())
     preparePages(compiler, () => build.urlsOfPages())
+    preparePrecache(compiler, () => build.urlsToPrecache())
 
     const { beforeRun, watchRun, failed, shutdown, done } = compiler.hooks
     // Not called for a watch build or a dev server.

@@ -16,6 +16,7 @@ import {
 } from './compiler.js'
 import { outputOf, warningsAbout } from './output.js'
 import type { PageUrls } from './pages.js'
+import type { PrecacheUrls } from './precache.js'
 import { type Run, runOf } from './run.js'
 import { BuiltUrls } from './urls.js'
 
@@ -72,6 +73,13 @@ export class WebpackBuild {
   urlsOfPages(): PageUrls | undefined {
     if (!this.#settings?.rewrite || isServerSide(this.#compiler)) return undefined
     return { publicUrl: this.#settings.publicUrl, base: this.#urls.base }
+  }
+
+  /** Undefined if the precache list stays as it is. */
+  urlsToPrecache(): PrecacheUrls | undefined {
+    const urls = this.urlsOfPages()
+    const publicUrl = this.#deploy?.urlInBucket([])
+    return urls && publicUrl && { ...urls, isLeftOut: (path) => publicUrl(path) === undefined }
   }
 
   /** The reason to end a build that the store has refused already. */

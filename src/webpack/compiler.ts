@@ -19,6 +19,7 @@ export interface Compiler {
     experiments?: object
     infrastructureLogging?: { level?: unknown; stream?: { write(text: string): unknown } }
     plugins?: readonly unknown[]
+    module?: { rules?: readonly unknown[] }
   }
   outputPath: string
   platform?: { node?: boolean | null; web?: boolean | null }

@@ -1,6 +1,7 @@
 import { StaticS3Error } from '../runtime/error.js'
 import type { Settings } from '../settings/settings.js'
 import { type Compiler, isRspack, isServerSide } from './compiler.js'
+import { type Copy, publicPathCopies } from './public-path-copies.js'
 
 /** Points a compiler's URLs to the bucket, and back. */
 export class BuiltUrls {
@@ -8,6 +9,7 @@ export class BuiltUrls {
   readonly #definitions = { 'process.env.STATIC_URL': '' }
   /** The user's own options, with the bundler's defaults. */
   #configured: { publicPath?: unknown; hashSalt?: unknown; crossOriginLoading?: unknown } | undefined
+  #copies: { copy: Copy; own: string }[] | undefined
   /** The user's own public path, while `announce` stands in its place. */
   #replaced: { publicPath: unknown } | undefined
   readonly #hasCrossOrigin: boolean
@@ -50,6 +52,11 @@ export class BuiltUrls {
       crossOriginLoading: output.crossOriginLoading,
     }
     const { publicPath, hashSalt, crossOriginLoading } = this.#configured
+    this.#copies ??= publicPathCopies(publicPath, this.#compiler.options).map((copy) => ({
+      copy,
+      own: copy.publicPath,
+    }))
+    for (const { copy, own } of this.#copies) copy.publicPath = rewrite && publicUrl !== undefined ? publicUrl : own
     output.publicPath = rewrite ? publicUrl : publicPath
     // Scripts from another origin then report their errors, and a browser's cache keeps them with their CORS headers.
     output.crossOriginLoading = rewrite && !this.#hasCrossOrigin ? 'anonymous' : crossOriginLoading
