@@ -43,12 +43,13 @@ export function preparePages(compiler: Compiler, urls: () => PageUrls | undefine
  */
 export function preparePage(html: string, { publicUrl, base }: PageUrls): string {
   return html.replace(/<(script|link)(?=\s)(?:"[^"]*"|'[^']*'|[^"'>])*>/gi, (tag, name: string) => {
-    const url = attribute(tag, name === 'script' ? 'src' : 'href')
+    const isScript = name.toLowerCase() === 'script'
+    const url = attribute(tag, isScript ? 'src' : 'href')
     if (!url?.startsWith(publicUrl)) return tag
     const rel = attribute(tag, 'rel')?.toLowerCase()
     // As a function: `$` has a meaning in a replacement.
     if (rel === 'manifest') return tag.replace(publicUrl, () => base)
-    const needsCors = name.toLowerCase() === 'script' || linkNeedsCors(rel, attribute(tag, 'as'), url)
+    const needsCors = isScript || linkNeedsCors(rel, attribute(tag, 'as'), url)
     if (!needsCors || attribute(tag, 'crossorigin') !== undefined) return tag
     return `<${name} crossorigin${tag.slice(name.length + 1)}`
   })
