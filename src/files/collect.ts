@@ -123,6 +123,7 @@ export function spellAsEmitted(
 
 function foldCase(path: string): string {
   return path.normalize('NFC').toLowerCase()
+}
 
 /**
  * Whether an earlier build wrote to the folder. If none of its files has a name as the bundler gives them, somebody put the files there for this
