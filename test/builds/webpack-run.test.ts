@@ -141,7 +141,9 @@ describe.each(bundlers)('%s', (name, bundler) => {
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'wrong')
     vi.stubGlobal('slowModules', 0)
     const compiler = bundler.create(config)
-    await expect(runOnce(compiler)).rejects.toThrow(/SignatureDoesNotMatch.*\n.*The build was ended, and the site stands/)
+    await expect(runOnce(compiler)).rejects.toThrow(
+      /SignatureDoesNotMatch.*\n.*The build was ended, and the site stands/,
+    )
     await closed(compiler)
     expect(writes(s3)).toEqual([])
     expect(existsSync(join(dir, 'dist'))).toBe(false)
