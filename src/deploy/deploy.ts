@@ -1,5 +1,6 @@
 import { type Output, type Snapshot, takeSnapshots } from '../files/collect.js'
 import { urlInBucket } from '../files/why-left-out.js'
+import { StaticS3Error } from '../runtime/error.js'
 import type { Settings } from '../settings/settings.js'
 import { startEarlySurvey } from './early-survey.js'
 import type { PublishInput } from './publish.js'
@@ -25,6 +26,8 @@ export interface Deploy {
    * @throws StaticS3Error when anything fails, unless `onError` is `warn`
    */
   publish(build: FinishedBuild): Promise<void>
+  /** The reason to end the build at once: the store has already refused the deploy. Undefined if the build may go on. */
+  whyEnd(): StaticS3Error | undefined
   /** Ends the deploy of a build that failed. */
   stop(): void
 }
@@ -43,6 +46,13 @@ export function startDeploy(settings: Settings): Deploy {
     async publish(build) {
       const { publish } = await import('./publish.js')
       await publish({ ...build, settings, earlySurvey, before })
+    },
+    whyEnd() {
+      const { refusal } = earlySurvey
+      if (refusal === undefined || settings.onError === 'warn') return undefined
+      return new StaticS3Error(`${refusal.message}\nThe build was ended, and the site stands as it was.`, {
+        cause: refusal,
+      })
     },
     stop: earlySurvey.stop,
   }

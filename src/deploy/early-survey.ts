@@ -1,4 +1,5 @@
 import { type Survey, takeSurvey } from '../release/survey.js'
+import { responseOf, StaticS3Error } from '../runtime/error.js'
 import type { S3Connection } from '../s3/objects/s3-bucket.js'
 import type { Settings } from '../settings/settings.js'
 
@@ -7,6 +8,8 @@ export interface EarlySurvey {
   connection: Promise<S3Connection>
   /** Keeps the process alive until `stop`, because the caller waits for the result. */
   keepAlive(): void
+  /** The store's answer that it refuses the survey: the bucket, a key or the endpoint is wrong. Undefined until then. */
+  readonly refusal: StaticS3Error | undefined
   /** Surveys once more if the first survey failed: credentials may have come since, or the network. */
   result(): Promise<Survey>
   /** Ends all requests. Call it in any case, whatever became of the build. */
@@ -23,11 +26,18 @@ export function startEarlySurvey({ location, ...settings }: Settings): EarlySurv
     return takeSurvey(bucket, location, { signal: stop.signal })
   }
   const first = survey()
-  first.catch(() => {})
+  let refusal: StaticS3Error | undefined
+  first.catch((error) => {
+    // Without an answer, the network may still come.
+    if (error instanceof StaticS3Error && responseOf(error).status !== undefined) refusal = error
+  })
   // Until `keepAlive`, no request keeps the process alive: a build can end without telling its plugins.
   let timer: NodeJS.Timeout | undefined
   return {
     connection,
+    get refusal() {
+      return refusal
+    },
     keepAlive() {
       timer ??= setInterval(() => {}, 2 ** 30)
     },

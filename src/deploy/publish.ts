@@ -6,6 +6,7 @@ import { type Logger, type Printer, printerOf } from '../report/printer.js'
 import { showProgress, terminalOf } from '../report/progress.js'
 import { debugging, plain, readable, StaticS3Error } from '../runtime/error.js'
 import { type Stop, stopBySignal, unlessAborted } from '../runtime/stop.js'
+import type { Settings } from '../settings/settings.js'
 import { whoDeploys } from './deployer.js'
 import { type FolderInput, findFiles, hashFound } from './read-files.js'
 import { openVisitor } from './visitor.js'
@@ -41,11 +42,20 @@ export async function publish(given: PublishInput): Promise<void> {
     }
     // Without its causes, which Node would print: they help only those who debug static-s3.
     if (input.settings.onError === 'fail') throw debugging() ? error : new StaticS3Error(error.message)
-    input.logger.warn(plain(error))
+    input.logger.warn([plain(error), ...afterWarning(input.settings)].join('\n'))
   } finally {
     input.earlySurvey.stop()
     await stop.end()
   }
+}
+
+/** For a build that succeeds although its deploy failed. */
+function afterWarning({ rewrite, publicUrl }: Settings): string[] {
+  return rewrite
+    ? [
+        `The build succeeds (onError is "warn"), but its pages point to ${publicUrl}, where files of this build are missing: do not publish them.`,
+      ]
+    : []
 }
 
 /** For a failure before the upload. Errors of the upload itself say what visitors see. */

@@ -74,6 +74,9 @@ export interface SettingsInput {
   findEndpoint: (profile: string | undefined) => Promise<ConfiguredEndpoint>
 }
 
+/** What settings come from, without the AWS SDK's configuration. */
+export type SettingSources = Omit<SettingsInput, 'findRegion' | 'findEndpoint'>
+
 /** A build's settings, or the reason why it stays on disk. */
 export type Resolved = { on: true; settings: Settings } | { on: false; because: string }
 
@@ -93,14 +96,8 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
   }
   const profile = profileOf(environment)
   const endpointSetting = await findEndpoint(read, () => input.findEndpoint(profile))
-  const endpoint = readEndpoint(read, endpointSetting)
   const named = {
-    bucket: readBucket(read, endpoint),
-    location: readLocation(read),
-    region: readRegion(read, endpoint),
-    ...readCustomDomain(read),
-    endpoint,
-    addressingStyle: read.oneOf('addressingStyle', ['AWS_S3_ADDRESSING_STYLE'], ['auto', 'path', 'virtual'], 'auto'),
+    ...readAddress(read, readEndpoint(read, endpointSetting)),
     credentials: readCredentials(read, environment),
     objectParameters: readObjectParameters(read),
     rules: readRules(read),
@@ -109,7 +106,7 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
     allowMissing: read.globs('allowMissing'),
     cacheControl: readCacheControl(read),
     sourceMaps: read.oneOf('sourceMaps', [], ['exclude', 'public'], 'exclude'),
-    rewrite: read.oneOf('rewrite', [], ['urls', 'base', false], 'urls'),
+    rewrite: readRewrite(read),
     verify: readVerify(read),
     fileOverwrite: read.boolean('fileOverwrite', ['AWS_S3_FILE_OVERWRITE'], true),
     concurrency: read.wholeNumber('concurrency', ['STATIC_S3_CONCURRENCY'], 1, 256, 192),
@@ -118,7 +115,7 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
     force: read.boolean('force', [], false),
     onError: read.oneOf('onError', [], ['fail', 'warn'], 'fail'),
     secrets: secretVariables(environment, read.names('allowSecrets'), exposed),
-  } satisfies Omit<Settings, 'region' | 'publicUrl' | 'warnings'> & { region: string | undefined }
+  } satisfies Omit<Settings, 'region' | 'publicUrl' | 'warnings'> & NamedAddress
   checkEndpoint(read, endpointSetting, named)
   refuseDjangoSettings(read)
   hintAtOtherNames(read, environment)
@@ -130,8 +127,42 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
   return { on: true, settings: { ...named, region, publicUrl, warnings: read.warnings } }
 }
 
+/**
+ * The URL to which a build's URLs will point, without waiting for anything. Undefined if they point nowhere else, if a setting is wrong, or if
+ * only the AWS SDK knows the bucket's domain.
+ */
+export function builtUrlAtOnce(input: SettingSources): string | undefined {
+  const { options, environment, nameOption } = input
+  const read = new SettingReader({ options, variables: environment.all, secrets: secretKeys(environment), nameOption })
+  if (whyOff(read, input) !== undefined) return undefined
+  const named =
+    read.string('endpoint', ['AWS_S3_ENDPOINT_URL']) ?? read.variable('AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL')
+  const address = readAddress(read, readEndpoint(read, named))
+  const { region = '', customDomain, endpoint } = address
+  const isKnown = region !== '' || customDomain !== undefined || endpoint !== undefined
+  return readRewrite(read) && isKnown && read.problems.length === 0 ? publicUrlOf({ ...address, region }) : undefined
+}
+
+/** An address as the settings name it: they may leave the region to the AWS SDK. */
+type NamedAddress = Omit<BucketAddress, 'region'> & { region: string | undefined }
+
+function readAddress(read: SettingReader, endpoint: string | undefined): NamedAddress {
+  return {
+    bucket: readBucket(read, endpoint),
+    location: readLocation(read),
+    region: readRegion(read, endpoint),
+    ...readCustomDomain(read),
+    endpoint,
+    addressingStyle: read.oneOf('addressingStyle', ['AWS_S3_ADDRESSING_STYLE'], ['auto', 'path', 'virtual'], 'auto'),
+  }
+}
+
+function readRewrite(read: SettingReader): Settings['rewrite'] {
+  return read.oneOf('rewrite', [], ['urls', 'base', false], 'urls')
+}
+
 /** The reason why a build stays on disk; undefined if it goes to S3. */
-function whyOff(read: SettingReader, input: SettingsInput): string | undefined {
+function whyOff(read: SettingReader, input: SettingSources): string | undefined {
   const { build } = input
   const enabled = readEnabled(read, input)
   if (!enabled.on) return enabled.because
@@ -141,7 +172,7 @@ function whyOff(read: SettingReader, input: SettingsInput): string | undefined {
 
 function readEnabled(
   read: SettingReader,
-  { options, environment, build }: SettingsInput,
+  { options, environment, build }: SettingSources,
 ): { on: boolean; because: string } {
   const enabled: unknown = options?.enabled
   const name = read.nameOption('enabled')

@@ -272,7 +272,8 @@ describe.each(only(/^(vite|webpack|rspack), by JavaScript/))('%s', (_name, way) 
   )
 })
 
-describe.each(only(/^(vite|webpack|rspack), by command/))('what was asked in vain is asked again: %s', (_name, way) => {
+// A refusal ends a build of webpack's or Rspack's: test/builds/webpack-run.test.ts.
+describe.each(only(/^vite, by command/))('what was asked in vain is asked again: %s', (_name, way) => {
   const refused = { status: 403, code: 'AccessDenied' }
 
   test.each<[what: string, faults: (Fault | undefined)[], listed: string[]]>([

@@ -23,10 +23,13 @@ export default { build: { emptyOutDir: false }, plugins: [${plugins}staticS3(${o
 `,
 })
 
-test('onError: warn lets the build pass, with the same message as a warning', async () => {
+test('onError: warn lets the build pass, with the same message as a warning, and says what the pages lack', async () => {
   const files = viteConfig("{ onError: 'warn' }")
   const { code, output } = await buildVite('legacy', { files, env: deployEnv(s3, 'not-there') })
   expect(output).toMatch(/static-s3: LIST .*\(NoSuchBucket\)/)
+  expect(output).toMatch(
+    /its pages point to http:.*not-there\/static\/, where files of this build are missing: do not publish them/,
+  )
   expect(code).toBe(0)
 })
 

@@ -108,6 +108,7 @@ async function deploy(number: number, options: DeployOptions = {}): Promise<Depl
     settings,
     earlySurvey: {
       connection: Promise.resolve({ ...connection, bucket }),
+      refusal: undefined,
       keepAlive: () => {},
       result: () => takeSurvey(bucket, location),
       stop: connection.close,
