@@ -1,7 +1,11 @@
 import type { Options } from './settings/options.js'
 import { WebpackBuild } from './webpack/build.js'
 import { dependOnPublicPath, separateCaches } from './webpack/cache.js'
-import { type Compiler, isRspack, pluginName, type Stats } from './webpack/compiler.js'
+import { type Compiler, isRspack, lastStage, pluginName, type Stats } from './webpack/compiler.js'
+import { endEarly } from './webpack/end-early.js'
+import { preparePages } from './webpack/pages.js'
+import { preparePrecache } from './webpack/precache.js'
+import { shareRuns } from './webpack/run.js'
 import { runWorkersFrom, type WorkerCompiler } from './webpack/workers.js'
 
 export type { Options, Rule } from './settings/options.js'
@@ -26,7 +30,12 @@ export class StaticS3Plugin {
 
     if (isRspack(compiler)) separateCaches(compiler.options, this.#options)
     else dependOnPublicPath(compiler)
-    runWorkersFrom(compiler as unknown as WorkerCompiler, () => build.workerOrigins())
+    build.announceUrl()
+    shareRuns(compiler)
+    endEarly(compiler, () => build.whyEnd())
+    runWorkersFrom(compiler as unknown as WorkerCompiler, () => build.urlsOfPages())
+    preparePages(compiler, () => build.urlsOfPages())
+    preparePrecache(compiler, () => build.urlsToPrecache())
 
     const { beforeRun, watchRun, failed, shutdown, done } = compiler.hooks
     // Not called for a watch build or a dev server.
@@ -34,7 +43,6 @@ export class StaticS3Plugin {
     watchRun.tap(pluginName, () => build.stayOnDisk())
     failed.tap(pluginName, () => build.fail())
     shutdown.tapPromise(pluginName, () => build.shutDown())
-    // Late, so that what other plugins write in this hook is on disk. In `done` an error still fails the build.
-    done.tapPromise({ name: pluginName, stage: 10_000 }, (stats: Stats) => build.finish(stats))
+    done.tapPromise({ name: pluginName, stage: lastStage }, (stats: Stats) => build.finish(stats))
   }
 }

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import pc from 'picocolors'
 import { preview } from '../deploy/preview.js'
+import { printable } from '../runtime/printable.js'
 import { settingFlags, settingHelp, settingsOf } from './settings.js'
 import { readWords, Usage } from './usage.js'
 
@@ -43,7 +44,7 @@ export async function planCommand(words: readonly string[]): Promise<void> {
   })
   const { decisions, leftOut, overwritten, last, warnings, text } = await preview(settings, resolve(dir))
   if (!json) {
-    for (const warning of warnings) process.stderr.write(`${pc.yellow(`static-s3: ${warning}`)}\n`)
+    for (const warning of warnings) process.stderr.write(`${pc.yellow(`static-s3: ${printable(warning)}`)}\n`)
     process.stdout.write(`${text}\n`)
     return
   }
@@ -63,5 +64,5 @@ export async function planCommand(words: readonly string[]): Promise<void> {
     overwritten,
     warnings,
   }
-  process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`)
+  process.stdout.write(`${printable(JSON.stringify(report, undefined, 2))}\n`)
 }

@@ -15,6 +15,7 @@ export const settingFlags = {
   exclude: { type: 'string', multiple: true },
   'source-maps': { type: 'string' },
   'allow-secrets': { type: 'string', multiple: true },
+  'allow-missing': { type: 'string', multiple: true },
   mode: { type: 'string' },
 } as const
 
@@ -26,6 +27,8 @@ export const settingHelp = `
                       instead of the environment's; include and exclude may stand several times
   --allow-secrets VARIABLE
                       its value in a .env file may be uploaded; may stand several times
+  --allow-missing GLOB
+                      files that URLs may name though they are not there; may stand several times
   --mode MODE         which .env files are read, in this folder: production where it isn't given
 `
 
@@ -40,7 +43,12 @@ export async function settingsOf(flags: Flags, more: Options): Promise<Settings>
     options: { ...options, ...more, enabled: true },
     build: { watch: false, whyNotProduction: undefined, mode: mode as string },
     envDir: process.cwd(),
+    nameOption: (option) => (option === 'location' ? 'LOCATION' : flagOf(option)),
   })
   if (!resolved.on) throw new Error(resolved.because)
   return resolved.settings
+}
+
+function flagOf(option: string): string {
+  return `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }

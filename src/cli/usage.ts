@@ -1,11 +1,12 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { printable } from '../runtime/printable.js'
 
 /** A command line that can't be understood. */
 export class Usage extends Error {
   override name = 'Usage'
 
   constructor(problem: string) {
-    super(`static-s3: ${problem}\n`)
+    super(`static-s3: ${printable(problem)}\n`)
   }
 }
 

@@ -18,8 +18,6 @@ export interface Deploy {
   settings: Settings
   /** Notes what stands in the output folders. Call it before the bundler writes: files that stay as they were are an earlier build's. */
   snapshot(folders: readonly string[]): Promise<void>
-  /** @throws StaticS3Error if the store has refused the survey: a build need not go on then */
-  throwIfRefused(): void
   /** The public URL of a path in these output folders; undefined for a file that is not uploaded. */
   urlInBucket(outputs: readonly Output[]): (path: string) => string | undefined
   /**
@@ -28,6 +26,8 @@ export interface Deploy {
    * @throws StaticS3Error when anything fails, unless `onError` is `warn`
    */
   publish(build: FinishedBuild): Promise<void>
+  /** The reason to end the build at once: the store has already refused the deploy. Undefined if the build may go on. */
+  whyEnd(): StaticS3Error | undefined
   /** Ends the deploy of a build that failed. */
   stop(): void
 }
@@ -36,7 +36,6 @@ export interface Deploy {
 export function startDeploy(settings: Settings): Deploy {
   const earlySurvey = startEarlySurvey(settings)
   void import('./publish.js')
-  let saidRefusal = false
   let before = new Map<string, Snapshot>()
   return {
     settings,
@@ -44,17 +43,17 @@ export function startDeploy(settings: Settings): Deploy {
       // A folder's first snapshot counts: another part of the same build may have written there since.
       before = new Map([...(await takeSnapshots(folders)), ...before])
     },
-    throwIfRefused() {
-      const refusal = earlySurvey.refusal()
-      if (!refusal || saidRefusal) return
-      // Once, though many modules are at work; and without its causes, which the bundler would print.
-      saidRefusal = true
-      throw new StaticS3Error(`${refusal.message}\nThe build was stopped. The site stands as it was.`)
-    },
     urlInBucket: (outputs) => urlInBucket(settings, outputs),
     async publish(build) {
       const { publish } = await import('./publish.js')
       await publish({ ...build, settings, earlySurvey, before })
+    },
+    whyEnd() {
+      const { refusal } = earlySurvey
+      if (refusal === undefined || settings.onError === 'warn') return undefined
+      return new StaticS3Error(`${refusal.message}\nThe build was ended, and the site stands as it was.`, {
+        cause: refusal,
+      })
     },
     stop: earlySurvey.stop,
   }

@@ -1,35 +1,38 @@
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { hostname, userInfo } from 'node:os'
 import { promisify } from 'node:util'
 import type { Deployer } from '../release/record.js'
 import type { Variables } from '../settings/environment.js'
 import { projectOf } from './project.js'
 
-/** Who deploys: the CI job, or the user, and the machine; and from which commit. */
+/**
+ * The CI job that deploys, and its commit. Everybody who may read the records, and every deploy that waits for this one, sees them: they tell no
+ * name of a person or machine.
+ */
 export async function whoDeploys(bundler: string, shell: Variables): Promise<Deployer> {
   const [commit, project] = await Promise.all([commitOf(shell), projectOf(process.cwd())])
-  return { id: randomUUID(), by: jobOf(shell) ?? `${userName()}@${hostname()}`, commit, bundler, project }
+  return { id: randomUUID(), by: jobOf(shell) ?? 'a deploy outside of CI', commit, bundler, project }
 }
+
+/** The variables in which CI services give a job's address. */
+const addresses = ['CI_JOB_URL', 'BUILD_URL', 'CIRCLE_BUILD_URL', 'BUILDKITE_BUILD_URL', 'TRAVIS_BUILD_WEB_URL']
 
 /** An address that a person can open. */
 function jobOf(shell: Variables): string | undefined {
   const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID } = shell
-  if (GITHUB_SERVER_URL && GITHUB_REPOSITORY && GITHUB_RUN_ID) {
-    return `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}`
-  }
-  const url = shell.CI_JOB_URL || shell.BUILD_URL || shell.CIRCLE_BUILD_URL || undefined
-  // Readers of the record must not get credentials for that address.
-  return url?.replace(/\/\/[^/@]*@/, '//')
+  const address =
+    GITHUB_SERVER_URL && GITHUB_REPOSITORY && GITHUB_RUN_ID
+      ? `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}`
+      : addresses.map((name) => shell[name]).find(Boolean)
+  if (address === undefined || !/^https?:\/\/[^/]/i.test(address) || !URL.canParse(address)) return undefined
+  // Userinfo, query and fragment may be credentials.
+  const { origin, pathname } = new URL(address)
+  return hasSecret(pathname, shell) ? origin : origin + pathname
 }
 
-function userName(): string {
-  try {
-    return userInfo().username
-  } catch {
-    // A user id in a container may have no name.
-    return 'somebody'
-  }
+function hasSecret(path: string, shell: Variables): boolean {
+  const isSecret = (name: string) => /TOKEN|SECRET|PASSWORD|KEY/i.test(name)
+  return Object.entries(shell).some(([name, value = '']) => isSecret(name) && value.length >= 8 && path.includes(value))
 }
 
 async function commitOf(shell: Variables): Promise<string | undefined> {
@@ -38,6 +41,7 @@ async function commitOf(shell: Variables): Promise<string | undefined> {
     return stdout.trim()
   } catch {
     // Not a repository, or git is not installed.
-    return shell.GITHUB_SHA || shell.CI_COMMIT_SHA || shell.GIT_COMMIT || shell.CIRCLE_SHA1 || undefined
+    const names = ['GITHUB_SHA', 'CI_COMMIT_SHA', 'GIT_COMMIT', 'CIRCLE_SHA1']
+    return names.map((name) => shell[name] ?? '').find((value) => /^[0-9a-f]{7,64}$/i.test(value))
   }
 }

@@ -1,5 +1,5 @@
 import { type Survey, takeSurvey } from '../release/survey.js'
-import { responseOf } from '../runtime/error.js'
+import { responseOf, StaticS3Error } from '../runtime/error.js'
 import type { S3Connection } from '../s3/objects/s3-bucket.js'
 import type { Settings } from '../settings/settings.js'
 
@@ -8,10 +8,10 @@ export interface EarlySurvey {
   connection: Promise<S3Connection>
   /** Keeps the process alive until `stop`, because the caller waits for the result. */
   keepAlive(): void
+  /** The store's answer that it refuses the survey: the bucket, a key or the endpoint is wrong. Undefined until then. */
+  readonly refusal: StaticS3Error | undefined
   /** Surveys once more if the first survey failed: credentials may have come since, or the network. */
   result(): Promise<Survey>
-  /** The error by which the store has refused the survey; undefined if it has not, or not yet. */
-  refusal(): Error | undefined
   /** Ends all requests. Call it in any case, whatever became of the build. */
   stop(): void
 }
@@ -26,20 +26,23 @@ export function startEarlySurvey({ location, ...settings }: Settings): EarlySurv
     return takeSurvey(bucket, location, { signal: stop.signal })
   }
   const first = survey()
-  let refusal: Error | undefined
-  first.catch((error: Error) => {
+  let refusal: StaticS3Error | undefined
+  first.catch((error) => {
     const { status = 500 } = responseOf(error)
-    // A store in trouble, or one that asks to wait, may say something else later.
-    if (status < 500 && status !== 408 && status !== 429) refusal = error
+    // Without an answer, the network may still come. A store in trouble, or one that asks to wait, may say something else later.
+    const isFinal = status < 500 && status !== 408 && status !== 429
+    if (error instanceof StaticS3Error && isFinal) refusal = error
   })
   // Until `keepAlive`, no request keeps the process alive: a build can end without telling its plugins.
   let timer: NodeJS.Timeout | undefined
   return {
     connection,
+    get refusal() {
+      return refusal
+    },
     keepAlive() {
       timer ??= setInterval(() => {}, 2 ** 30)
     },
-    refusal: () => refusal,
     result: () => first.then((found) => (found.folder ? found : survey()), survey),
     stop() {
       clearInterval(timer)

@@ -1,5 +1,5 @@
 import type { Options } from '../settings/options.js'
-import { type Resolved, resolveSettings } from '../settings/settings.js'
+import { builtUrlAtOnce, type Resolved, resolveSettings, type SettingSources } from '../settings/settings.js'
 import type { Build } from '../settings/switch.js'
 import { environmentFor } from './environment.js'
 
@@ -10,6 +10,8 @@ export interface LoadInput {
   envDir: string | false
   /** Prefixes of the variables that the bundler was told to put into the bundle (Vite's `envPrefix`). */
   envPrefix?: string | string[] | undefined
+  /** An option's name as the user writes it. */
+  nameOption?: (option: string) => string
 }
 
 /**
@@ -17,13 +19,25 @@ export interface LoadInput {
  *
  * @throws StaticS3Error on settings that are wrong
  */
-export function loadSettings({ options, build, envDir, envPrefix = [] }: LoadInput): Promise<Resolved> {
+export function loadSettings(input: LoadInput): Promise<Resolved> {
   return resolveSettings({
-    options,
-    build,
-    exposed: [envPrefix].flat(),
-    environment: environmentFor(build.mode, envDir),
-    // The SDK is loaded only if no setting names the region.
+    ...sourcesOf(input),
+    // The SDK's reader is loaded only if no setting names the region, or if there is a file to read.
     findRegion: async (profile) => (await import('../s3/aws/region.js')).findRegion(profile),
+    findEndpoint: async (profile) => (await import('../s3/aws/profile-endpoint.js')).findEndpoint(profile),
   })
+}
+
+/** The URL to which the build's URLs will point, for plugins that read it before the build begins; undefined if it is not known yet. */
+export function urlBeforeBuild(input: LoadInput): string | undefined {
+  try {
+    return builtUrlAtOnce(sourcesOf(input))
+  } catch {
+    // The build reports it, if there is one.
+    return undefined
+  }
+}
+
+function sourcesOf({ options, build, envDir, envPrefix = [], nameOption }: LoadInput): SettingSources {
+  return { options, build, exposed: [envPrefix].flat(), nameOption, environment: environmentFor(build.mode, envDir) }
 }

@@ -1,6 +1,6 @@
 import type { LeftOut } from '../files/collect.js'
 import { makePlan } from '../release/make-plan.js'
-import { type Decision, needsMd5 } from '../release/plan.js'
+import type { Decision } from '../release/plan.js'
 import type { ReleaseRecord } from '../release/record.js'
 import { report } from '../report/report.js'
 import type { Settings } from '../settings/settings.js'
@@ -35,15 +35,24 @@ export async function preview(settings: Settings, dir: string): Promise<Preview>
     const fingerprinted = new Set<string>()
     for (const [path, object] of survey.record?.objects ?? []) if (object.fingerprinted) fingerprinted.add(path)
     const outputs = [{ dir, emitted: new Set<string>(), fingerprinted }]
-    const found = await findFiles({ settings, earlySurvey, outputs, before: new Map(), notOurs: [], base: '/' })
+    const input = { settings, earlySurvey, outputs, before: new Map(), notOurs: [], base: '/' }
+    const found = await findFiles(input)
     const { leftOut } = found
-    const files = await hashFound(found.files, { settings, earlySurvey }, needsMd5(survey))
-    const warnings = [...settings.warnings, ...found.warnings, ...survey.warnings]
+    const { files, ...proved } = await hashFound(found, input, survey)
+    const warnings = [...settings.warnings, ...found.warnings, ...survey.warnings, ...proved.warnings]
     const warn = (message: string) => warnings.push(message)
     const { bucket } = await earlySurvey.connection
     const { decisions, overwritten } = await makePlan({ files, bucket, settings, warn }, survey)
     const milliseconds = performance.now() - begun
-    const text = report({ ...settings, decisions, leftOut, dryRun: true, release: undefined, milliseconds })
+    const text = report({
+      ...settings,
+      decisions,
+      leftOut,
+      dryRun: true,
+      isBroken: false,
+      release: undefined,
+      milliseconds,
+    })
     return { decisions, leftOut, overwritten: overwritten.map(({ path }) => path), last: survey.record, warnings, text }
   } finally {
     earlySurvey.stop()

@@ -1,20 +1,17 @@
 import type { WriteStream } from 'node:tty'
 import type { Bucket } from '../bucket/bucket.js'
 import { makePlan } from '../release/make-plan.js'
-import { needsMd5 } from '../release/plan.js'
 import { release } from '../release/release.js'
+import { type Logger, type Printer, printerOf } from '../report/printer.js'
 import { showProgress, terminalOf } from '../report/progress.js'
-import { report } from '../report/report.js'
 import { debugging, plain, readable, StaticS3Error } from '../runtime/error.js'
 import { type Stop, stopBySignal, unlessAborted } from '../runtime/stop.js'
+import type { Settings } from '../settings/settings.js'
 import { whoDeploys } from './deployer.js'
 import { type FolderInput, findFiles, hashFound } from './read-files.js'
+import { openVisitor } from './visitor.js'
 
-/** The bundler's own log, with static-s3's name before each message. */
-export interface Logger {
-  info(message: string): void
-  warn(message: string): void
-}
+export type { Logger } from '../report/printer.js'
 
 export interface PublishInput extends FolderInput {
   /** With its version: `vite 8.3.8`. */
@@ -29,7 +26,8 @@ export interface PublishInput extends FolderInput {
  *
  * @throws StaticS3Error when anything fails, unless `onError` is `warn`
  */
-export async function publish(input: PublishInput): Promise<void> {
+export async function publish(given: PublishInput): Promise<void> {
+  const input = { ...given, logger: printerOf(given.logger) }
   input.earlySurvey.keepAlive()
   const stop = stopBySignal()
   try {
@@ -44,11 +42,20 @@ export async function publish(input: PublishInput): Promise<void> {
     }
     // Without its causes, which Node would print: they help only those who debug static-s3.
     if (input.settings.onError === 'fail') throw debugging() ? error : new StaticS3Error(error.message)
-    input.logger.warn(plain(error))
+    input.logger.warn([plain(error), ...afterWarning(input.settings)].join('\n'))
   } finally {
     input.earlySurvey.stop()
     await stop.end()
   }
+}
+
+/** For a build that succeeds although its deploy failed. */
+function afterWarning({ rewrite, publicUrl }: Settings): string[] {
+  return rewrite
+    ? [
+        `The build succeeds (onError is "warn"), but its pages point to ${publicUrl}, where files of this build are missing: do not publish them.`,
+      ]
+    : []
 }
 
 /** For a failure before the upload. Errors of the upload itself say what visitors see. */
@@ -57,7 +64,7 @@ function nothingDone(cause: unknown): never {
   throw new StaticS3Error(`${cause.message}\nThe site stands as it was.`, { cause })
 }
 
-async function deploy(input: PublishInput, stop: Stop): Promise<void> {
+async function deploy(input: PublishInput & { logger: Printer }, stop: Stop): Promise<void> {
   const { settings, earlySurvey, outputs, logger, terminal } = input
   const begun = performance.now()
   const found = await findFiles(input)
@@ -68,12 +75,16 @@ async function deploy(input: PublishInput, stop: Stop): Promise<void> {
   }
   const survey = await unlessAborted(stop.begun, earlySurvey.result()).catch(nothingDone)
   for (const warning of survey.warnings) logger.warn(warning)
-  const hashing = hashFound(found.files, input, needsMd5(survey), stop.begun)
-  const files = await unlessAborted(stop.begun, hashing).catch((error) => {
+  const hashing = hashFound(found, input, survey, stop.begun)
+  const { files, warnings, hints } = await unlessAborted(stop.begun, hashing).catch((error) => {
     throw stop.begun.aborted ? nothingDone(error) : error
   })
+  for (const warning of warnings) logger.warn(warning)
+  for (const hint of hints) logger.info(hint)
 
-  const { bucket, lockChannel, warm } = await earlySurvey.connection
+  const connection = await earlySurvey.connection
+  const { bucket, lockChannel } = connection
+  const visitor = openVisitor(settings, connection, stop.begun)
   const progress = showProgress(terminalOf(terminal))
   stop.begun.addEventListener('abort', progress.clear)
   const warn = (message: string) => {
@@ -88,7 +99,11 @@ async function deploy(input: PublishInput, stop: Stop): Promise<void> {
         bucket: until(stop, bucket),
         lockChannel: until(stop, lockChannel),
         stop,
-        warm,
+        warm(requests) {
+          connection.warm(requests)
+          visitor?.prepare()
+        },
+        beforePages: visitor?.look,
         deployer: () => whoDeploys(input.bundler, process.env),
         settings,
         warn,
@@ -99,8 +114,11 @@ async function deploy(input: PublishInput, stop: Stop): Promise<void> {
         },
       }).finally(progress.clear)
 
+  const { problem, unreachable } = (await visitor?.view()) ?? {}
+  for (const sentence of [problem, unreachable]) if (sentence !== undefined) logger.warn(sentence)
   const milliseconds = performance.now() - begun
-  logger.info(report({ ...settings, decisions, release: number, leftOut: found.leftOut, milliseconds }))
+  const isBroken = problem !== undefined
+  logger.report({ ...settings, decisions, release: number, leftOut: found.leftOut, isBroken, milliseconds })
 }
 
 /** The bucket during a deploy that can be stopped: the stop ends reads at once and writes a moment later. */

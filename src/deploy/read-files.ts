@@ -1,9 +1,12 @@
 import { type Classified, classify } from '../files/classify.js'
 import { collect, type Output, type Snapshot } from '../files/collect.js'
-import { type HashedFile, hashFiles, type NeedsMd5, type Secret } from '../files/hash.js'
+import { type HashedFile, hashFiles, type Secret } from '../files/hash.js'
 import { type EditableFiles, editable } from '../files/rewrite-file.js'
 import { pointManifestPictures } from '../files/web-app-manifest.js'
 import { urlInBucket } from '../files/why-left-out.js'
+import { type Conclusion, startProof } from '../prove/prove.js'
+import { needsMd5 } from '../release/plan.js'
+import type { Survey } from '../release/survey.js'
 import { StaticS3Error } from '../runtime/error.js'
 import type { Settings } from '../settings/settings.js'
 import type { EarlySurvey } from './early-survey.js'
@@ -39,21 +42,29 @@ export async function findFiles(input: FolderInput): Promise<Classified> {
   return classified
 }
 
+export interface Proved extends Pick<Conclusion, 'warnings' | 'hints'> {
+  files: readonly HashedFile[]
+}
+
 /**
- * Hashes the files and searches them for secrets.
+ * Hashes the files, searches them for secrets, and proves that the release is whole.
  *
  * @param signal ends it, with its reason
  * @throws StaticS3Error with every problem that stops the deploy, such as a secret in a file
  */
 export async function hashFound(
-  found: Classified['files'],
-  { settings, earlySurvey }: Pick<FolderInput, 'settings' | 'earlySurvey'>,
-  needsMd5: NeedsMd5,
+  found: Classified,
+  { settings, earlySurvey, base }: Pick<FolderInput, 'settings' | 'earlySurvey' | 'base'>,
+  survey: Survey,
   signal?: AbortSignal,
-): Promise<readonly HashedFile[]> {
-  const { files, problems } = await hashFiles(found, await secretsOf(settings, earlySurvey), needsMd5, signal)
+): Promise<Proved> {
+  const { lookFor, conclude } = startProof({ found, settings, listing: survey.listing, base })
+  const secrets = await secretsOf(settings, earlySurvey)
+  const hashed = await hashFiles(found.files, secrets, needsMd5(survey), { lookFor, signal })
+  throwProblems(hashed.problems)
+  const { problems, ...advice } = await conclude(hashed.files)
   throwProblems(problems)
-  return files
+  return { files: hashed.files, ...advice }
 }
 
 async function secretsOf({ secrets }: Settings, earlySurvey: EarlySurvey): Promise<Secret[]> {

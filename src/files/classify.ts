@@ -5,6 +5,7 @@ import type { ObjectParameters } from '../bucket/bucket.js'
 import type { Settings } from '../settings/settings.js'
 import { isServiceWorker, staysOnPageOrigin } from '../urls/same-origin.js'
 import type { BuiltFile, Group } from './built-file.js'
+import { secondsWithoutRevalidation } from './cache-control.js'
 import type { Collected, LeftOut, Output } from './collect.js'
 import { matcher, unmatchedGlobs } from './globs.js'
 import { fileName, isChoice, whyLeftOut } from './why-left-out.js'
@@ -15,9 +16,14 @@ export interface ClassifiedFile extends Pick<BuiltFile, 'path' | 'dir'> {
   parameters: ObjectParameters
 }
 
+/** A file that the bundler emitted, and that is left out. */
+export interface WithheldFile extends LeftOut, Pick<BuiltFile, 'fingerprinted'> {}
+
 export interface Classified {
   files: readonly ClassifiedFile[]
   leftOut: LeftOut[]
+  /** Those of them that the bundler emitted. */
+  withheld: WithheldFile[]
   /** Problems that stop the deploy. */
   problems: string[]
   warnings: string[]
@@ -41,41 +47,43 @@ export function classify(
   const files: ClassifiedFile[] = []
   const leftOut = [...collected.leftOut]
   const problems: string[] = []
+  const withheld: WithheldFile[] = []
   const ignored: string[] = []
-  const missed: string[] = []
+  const lasting: string[] = []
   for (const file of collected.files) {
     const { path, dir } = file
     const reason = reasonFor(path, file)
     if (reason !== undefined) {
       leftOut.push(isChoice(reason) || file.emitted ? { path, reason } : { path, reason, byName: true })
-      if (file.emitted && isChoice(reason)) missed.push(path)
+      if (file.emitted) withheld.push({ path, reason, fingerprinted: file.fingerprinted })
       continue
     }
     const key = prefix + path
     const group = groupOf(file)
     const { parameters, ignoresCacheControl } = parametersOf(path, group)
     if (ignoresCacheControl) ignored.push(path)
+    if (group === 'html' && secondsWithoutRevalidation(String(parameters.CacheControl)) > 86_400) lasting.push(path)
     problems.push(...problemsOf(path, key))
     files.push({ path, dir, key, group, parameters })
   }
   const unmatched = unmatchedGlobs(globsOf(policy), allPaths)
   if (files.length === 0 && leftOut.some(({ reason }) => isChoice(reason))) {
-    return { files, leftOut, problems: [nothingLeft(policy, unmatched)], warnings: [] }
+    return { files, leftOut, withheld, problems: [nothingLeft(policy, unmatched)], warnings: [] }
   }
   const warnings: string[] = []
   if (unmatched.length > 0 && allPaths.length > 0) warnings.push(`no file matches ${unmatched.join(', ')}`)
-  if (missed.length > 0) {
-    warnings.push(
-      `${several(missed)}: left out by include or exclude, though the build may point to it in the bucket; see that it is served there`,
-    )
-  }
   if (ignored.length > 0) {
     warnings.push(
       `CacheControl ${JSON.stringify(policy.objectParameters.CacheControl)} is not used for ${several(ignored)}, whose names are not ` +
         'fingerprinted: browsers would keep old files that long. A rule can change that.',
     )
   }
-  return { files, leftOut, problems, warnings }
+  if (lasting.length > 0) {
+    warnings.push(
+      `${several(lasting)}: caches may show this page for more than a day after a deploy, by a rule or cacheControl.other`,
+    )
+  }
+  return { files, leftOut, withheld, problems, warnings }
 }
 
 /** The globs of each setting. */
@@ -132,7 +140,8 @@ function fileParameters(
   ruled: ObjectParameters,
 ): FileParameters {
   const { CacheControl, ...others } = policy.objectParameters
-  const goesStale = group !== 'fingerprinted' && typeof CacheControl === 'string' && maxAge(CacheControl) > 3600
+  const goesStale =
+    group !== 'fingerprinted' && typeof CacheControl === 'string' && secondsWithoutRevalidation(CacheControl) > 3600
   const parameters = {
     CacheControl: group === 'fingerprinted' ? policy.cacheControl.fingerprinted : policy.cacheControl.other,
     ...content,
@@ -186,10 +195,4 @@ function groupOf({ path, fingerprinted }: BuiltFile): Group {
   if (fingerprinted) return 'fingerprinted'
   if (isServiceWorker(plain)) return 'service worker'
   return staysOnPageOrigin(plain) || /manifest[^/]*\.json$/i.test(plain) ? 'manifest' : 'asset'
-}
-
-/** Seconds for which a cache may use a response without revalidation. `immutable` alone has no effect (RFC 9111, RFC 8246). */
-function maxAge(cacheControl: string): number {
-  const seconds = [...cacheControl.matchAll(/\b(?:s-maxage|max-age)\s*=\s*"?(\d+)/gi)].map((match) => Number(match[1]))
-  return /\bno-(cache|store)\b/i.test(cacheControl) ? 0 : Math.max(0, ...seconds)
 }

@@ -57,8 +57,9 @@ export async function collect(
   for (const { dir, emitted, fingerprinted, emittedOnly } of merged) {
     // An output folder inside this one has its own URLs.
     const skipped = [...notOurs, ...merged.map((other) => other.dir)].filter((folder) => folder !== dir)
-    const old = before.get(dir)
+    const snapshot = before.get(dir)
     before.delete(dir)
+    const old = snapshot && isOfEarlierBuild(snapshot, emitted, fingerprinted) ? snapshot : undefined
     const taken = new Set(files.map(({ path }) => path))
     const leaveOut = (path: string, reason: string) => leftOut.push({ path, reason, byName: true })
     // Some bundlers write a server's page this way.
@@ -122,6 +123,21 @@ export function spellAsEmitted(
 
 function foldCase(path: string): string {
   return path.normalize('NFC').toLowerCase()
+}
+
+/**
+ * Whether an earlier build wrote to the folder. If none of its files has a name as the bundler gives them, somebody put the files there for this
+ * build: `rm -rf dist && cp -r public dist`.
+ */
+function isOfEarlierBuild(
+  snapshot: Snapshot,
+  emitted: ReadonlySet<string>,
+  fingerprinted: ReadonlySet<string>,
+): boolean {
+  const withoutHash = (path: string) => path.replace(/[\w-]{8,}/g, '*')
+  const patterns = new Set([...fingerprinted].map(withoutHash))
+  const isBuilt = (path: string) => emitted.has(path) || patterns.has(withoutHash(path))
+  return emitted.size === 0 || [...snapshot.keys()].some(isBuilt)
 }
 
 function byPath(a: { path: string }, b: { path: string }): number {

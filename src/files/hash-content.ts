@@ -20,6 +20,12 @@ export interface ContentSearch {
   longest: number
 }
 
+/** Another look at a file's bytes while they are in memory: at the whole file, or at one piece and seam after the other. */
+export type Look = (bytes: Buffer) => void
+
+/** Bytes before and after the seam of two pieces that a look gets at once. It finds nothing longer. */
+export const seamBytes = 4096
+
 /** Bytes of the largest file that is read whole. Reading takes twice this memory, because `subtle.digest` copies the bytes. */
 const wholeBytes = 8 * 1024 * 1024
 
@@ -35,23 +41,31 @@ export function hashSmall(bytes: Buffer, { search }: ContentSearch, needsMd5: bo
 export function largeHasher(values: ContentSearch, signal?: AbortSignal) {
   // Allocating memory for each file would take as long as hashing it.
   const spare: Buffer[] = []
-  return async (file: string, size: number, needsMd5: boolean): Promise<Content> => {
+  return async (file: string, size: number, needsMd5: boolean, look?: Look): Promise<Content> => {
     signal?.throwIfAborted()
-    if (size > wholeBytes) return hashInPieces(file, values, needsMd5, signal)
+    if (size > wholeBytes) return hashInPieces(file, values, needsMd5, look, signal)
     const memory = spare.pop() ?? Buffer.allocUnsafeSlow(wholeBytes + 1)
     try {
       const bytes = readSmall(file, memory)
       // Undefined if the file has grown.
-      return bytes ? await hashWhole(bytes, values, needsMd5) : await hashInPieces(file, values, needsMd5, signal)
+      return bytes
+        ? await hashWhole(bytes, values, needsMd5, look)
+        : await hashInPieces(file, values, needsMd5, look, signal)
     } finally {
       spare.push(memory)
     }
   }
 }
 
-async function hashWhole(bytes: Buffer, { search }: ContentSearch, needsMd5: boolean): Promise<Content> {
+async function hashWhole(
+  bytes: Buffer,
+  { search }: ContentSearch,
+  needsMd5: boolean,
+  look: Look | undefined,
+): Promise<Content> {
   const hashing = webcrypto.subtle.digest('SHA-256', bytes)
   const found = search(bytes)
+  look?.(bytes)
   const md5 = md5Of(bytes, needsMd5)
   return { size: bytes.length, md5, found, sha256: Buffer.from(await hashing).toString('hex') }
 }
@@ -60,12 +74,13 @@ async function hashInPieces(
   file: string,
   { search, longest }: ContentSearch,
   needsMd5: boolean,
-  signal?: AbortSignal,
+  look: Look | undefined,
+  signal: AbortSignal | undefined,
 ): Promise<Content> {
   const sha256 = createHash('sha256')
   const md5 = needsMd5 ? createHash('md5') : undefined
   const found = new Set<number>()
-  const overlap = Math.max(0, longest - 1)
+  const overlap = Math.max(longest - 1, look ? seamBytes : 0, 0)
   let size = 0
   let tail: Buffer = Buffer.alloc(0)
   const take = (piece: Buffer) => {
@@ -74,7 +89,10 @@ async function hashInPieces(
     md5?.update(piece)
     // A value may span two pieces, or more if it is longer than a piece.
     const seam = Buffer.concat([tail, piece.subarray(0, overlap)])
-    for (const bytes of [piece, seam]) for (const index of search(bytes)) found.add(index)
+    for (const bytes of [piece, seam]) {
+      for (const index of search(bytes)) found.add(index)
+      look?.(bytes)
+    }
     tail = endOf(Buffer.concat([tail, endOf(piece, overlap)]), overlap)
   }
   await readInPieces(file, take, signal)

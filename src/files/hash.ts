@@ -3,7 +3,7 @@ import { smallBytes } from '../bucket/bucket.js'
 import { eachInParallel } from '../runtime/parallel.js'
 import { fileOf } from './built-file.js'
 import type { ClassifiedFile } from './classify.js'
-import { type Content, type ContentSearch, hashSmall, largeHasher } from './hash-content.js'
+import { type Content, type ContentSearch, hashSmall, type Look, largeHasher } from './hash-content.js'
 import { readSmall, yieldBetweenFiles } from './read-file.js'
 import { searchFor } from './secret-search.js'
 
@@ -49,13 +49,14 @@ const shortestSecret = 8
 /**
  * Reads every file once, to hash it and to search it for secrets.
  *
+ * @param lookFor returns another look at a file's bytes
  * @param signal stops it, with its reason
  */
 export async function hashFiles(
   files: readonly ClassifiedFile[],
   secrets: readonly Secret[],
   needsMd5: NeedsMd5,
-  signal?: AbortSignal,
+  { lookFor, signal }: { lookFor?: (file: ClassifiedFile) => Look | undefined; signal?: AbortSignal | undefined } = {},
 ): Promise<Hashed> {
   const sought = secrets.filter(({ value }) => value.length >= shortestSecret)
   const values = contentSearch(sought)
@@ -82,6 +83,7 @@ export async function hashFiles(
       const bytes = readSmall(fileOf(file), memory)
       if (bytes) {
         fill(file, hashSmall(bytes, values, needsMd5(file, bytes.length)))
+        lookFor?.(file)?.(bytes)
         if (file.size <= room) {
           room -= file.size
           file.content = Buffer.from(bytes)
@@ -98,7 +100,7 @@ export async function hashFiles(
   const hashLarge = largeHasher(values, signal)
   await eachInParallel(largeAtOnce, large, async (file) => {
     try {
-      fill(file, await hashLarge(fileOf(file), file.size, needsMd5(file, file.size)))
+      fill(file, await hashLarge(fileOf(file), file.size, needsMd5(file, file.size), lookFor?.(file)))
     } catch (error) {
       signal?.throwIfAborted()
       addError(file, error as NodeJS.ErrnoException)

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Body, Bucket, ObjectParameters } from '../bucket/bucket.js'
 import { refusedCondition, StaticS3Error } from '../runtime/error.js'
+import { printableLine } from '../runtime/printable.js'
 import { unlessAborted } from '../runtime/stop.js'
 import { type HeldLock, type Holder, holderBody, holdLock, term, type WriteLock } from './hold-lock.js'
 import type { Deployer } from './record.js'
@@ -197,7 +198,9 @@ async function describe(bucket: Bucket, { key }: NumberedObject): Promise<string
   const holder = await readHolder(bucket, key).catch((): Partial<Holder> => ({}))
   if (!holder) return undefined
   const { by, start } = holder
-  return `${typeof by === 'string' ? by : 'another deploy'}${typeof start === 'string' ? `, at work since ${start}` : ''}`
+  // Whoever may write to the folder wrote these, and they are printed.
+  const whom = typeof by === 'string' ? by.slice(0, 200) : 'another deploy'
+  return printableLine(`${whom}${typeof start === 'string' ? `, at work since ${start.slice(0, 40)}` : ''}`)
 }
 
 function tooLong(whom: string, location: string, patience: number): StaticS3Error {

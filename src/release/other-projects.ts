@@ -42,6 +42,6 @@ function locationsOf(key: string): string[] {
 }
 
 function warning(key: string, project: string | undefined, location: string): string {
-  const whose = project === undefined ? 'another project' : `the project "${project}"`
+  const whose = project === undefined ? 'another project' : `the project ${JSON.stringify(project)}`
   return `${key}: replaced, though ${whose} deployed it (to ${location}). Give each project an AWS_LOCATION of its own.`
 }

@@ -9,7 +9,7 @@ import { makePlan } from './make-plan.js'
 import { warningOfOthers } from './other-projects.js'
 import type { Decision, Plan } from './plan.js'
 import type { Deployer } from './record.js'
-import { latestRelease } from './releases-folder.js'
+import { latestRelease, lockKey, releasesFolder } from './releases-folder.js'
 import { isCurrent, readReleases, type Survey, takeSurvey } from './survey.js'
 import { type Done, startUpload, type Upload } from './upload.js'
 import { recordParameters, writeRecord } from './write-record.js'
@@ -28,6 +28,10 @@ export interface ReleaseInput {
   settings: Settings
   warn: (message: string) => void
   onProgress: (done: Done, all: Done) => void
+  /**
+   * Called when all files are there that pages refer to, with the key of the lock. If it rejects, the deploy ends before a page changes.
+   */
+  beforePages?: (decisions: readonly Decision[], lockKey: string | undefined) => Promise<void>
   /** Called when another deploy has the lock. */
   onWait: (whom: string) => void
 }
@@ -50,7 +54,7 @@ interface Planned {
  * @throws StaticS3Error with what visitors see now
  */
 export async function release(input: ReleaseInput): Promise<Released> {
-  const { bucket, settings, onProgress, warm, stop } = input
+  const { bucket, settings, onProgress, warm, stop, beforePages } = input
   const upload = startUpload(bucket, settings.concurrency, onProgress, stop)
   const first = await orFail(upload, planFirst(input))
   if (isUnchanged(first)) return { decisions: first.plan.decisions, release: undefined }
@@ -67,7 +71,9 @@ export async function release(input: ReleaseInput): Promise<Released> {
     // Another deploy may have changed the bucket since the survey.
     const last = await orFail(upload, planUnder(lock, input, first, upload))
     // Group by group, HTML last: no page refers to a missing file.
-    await upload.run(last.plan, last === first ? 'all but creations' : 'all', lock)
+    await upload.run(last.plan, last === first ? 'all but creations' : 'all', lock, () =>
+      beforePages?.(last.plan.decisions, lock && lockKey(releasesFolder(settings.location), lock.release)),
+    )
     // The record describes only objects that are there.
     const isRecorded = lock && (await keepRecord(input, lock, last, deployer, upload))
     return { decisions: carriedOut(first, last, upload), release: isRecorded ? lock.release : undefined }

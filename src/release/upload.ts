@@ -29,9 +29,10 @@ export interface Upload {
    * Carries out a part of a plan: one group after the other, each only when the one before is there whole. The first failure stops everything, so
    * that no page changes while a file that it may refer to is missing.
    *
+   * @param beforePages called when all files are there that pages refer to; if it rejects, no page changes
    * @throws StaticS3Error with what failed and what visitors see now
    */
-  run(plan: Plan, part: Part, permit?: Permit): Promise<void>
+  run(plan: Plan, part: Part, permit?: Permit, beforePages?: () => Promise<void> | undefined): Promise<void>
 }
 
 /** Creations are the new fingerprinted files: no page refers to them yet, and their writes replace nothing (`If-None-Match: *`). */
@@ -90,7 +91,7 @@ export function startUpload(
     }
   }
 
-  const run: Upload['run'] = async (plan, part, permit) => {
+  const run: Upload['run'] = async (plan, part, permit, beforePages) => {
     const failed = new AbortController()
     const stop = AbortSignal.any([failed.signal, asked.begun, ...(permit ? [permit.signal] : [])])
     // The store may still carry out a request that is aborted, over an object of the next deploy: under a permit its answer is waited for.
@@ -133,6 +134,7 @@ export function startUpload(
     }
 
     for (const group of groups) {
+      if (group === 'manifest') await beforePages?.()?.catch((error) => Promise.reject(failure(error)))
       for (const { small, large } of waves[group]) {
         // Large files start at once, beside small ones, so that none is left over for the end.
         await Promise.all([eachInParallel(largeAtOnce, large, carryOut), eachInParallel(concurrency, small, carryOut)])

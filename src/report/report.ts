@@ -1,5 +1,6 @@
 import pc from 'picocolors'
 import type { Decision } from '../release/plan.js'
+import { printableLine } from '../runtime/printable.js'
 
 export interface ReportInput {
   decisions: readonly Decision[]
@@ -11,6 +12,8 @@ export interface ReportInput {
   location: string
   publicUrl: string
   dryRun: boolean
+  /** True if a warning says that visitors can't use the release. */
+  isBroken: boolean
   milliseconds: number
 }
 
@@ -26,7 +29,7 @@ export function report(input: ReportInput, colors: Colors = pc): string {
     const count = counts[labelOf(decision)]
     count.files++
     count.bytes += file.size
-    if (dryRun && action !== 'skip') changes.push(`  ${file.path} ${colors.dim(`(${reason})`)}`)
+    if (dryRun && action !== 'skip') changes.push(`  ${printableLine(file.path)} ${colors.dim(`(${reason})`)}`)
   }
   const rows = [
     row(dryRun ? 'to upload' : 'uploaded', counts.new, colors.green),
@@ -36,16 +39,13 @@ export function report(input: ReportInput, colors: Colors = pc): string {
     leftOut.length === 0 ? [] : [line('left out', leftOut.length, byReason(leftOut), colors.dim, colors)],
   ].flat()
   const target = `s3://${input.bucket}${input.location === '' ? '' : `/${input.location}`}`
-  return [
-    `${target} ${colors.dim('→')} ${colors.green(input.publicUrl)}`,
-    ...changes,
-    ...rows,
-    dryRun
-      ? colors.yellow('dry run: nothing was written')
-      : colors.green(
-          `✓ ${outcome(decisions.length > counts.unchanged.files, input.release)} in ${duration(input.milliseconds)}`,
-        ),
-  ].join('\n')
+  return [`${target} ${colors.dim('→')} ${colors.green(input.publicUrl)}`, ...changes, ...rows, lastLine()].join('\n')
+
+  function lastLine(): string {
+    if (dryRun) return colors.yellow('dry run: nothing was written')
+    const done = `${outcome(decisions.length > counts.unchanged.files, input.release)} in ${duration(input.milliseconds)}`
+    return input.isBroken ? colors.yellow(`! ${done}, but see the warning above`) : colors.green(`✓ ${done}`)
+  }
 
   function row(label: string, { files, bytes }: Count, color: (text: string) => string): string[] {
     return files === 0 ? [] : [line(label, files, formatBytes(bytes), color, colors)]

@@ -1,3 +1,5 @@
+import { printable } from './printable.js'
+
 /** `DEBUG=static-s3` shows stacks and causes. */
 export const debugging = (): boolean => process.env.DEBUG?.includes('static-s3') ?? false
 
@@ -8,7 +10,8 @@ const inspectCustom = Symbol.for('nodejs.util.inspect.custom')
 export class StaticS3Error extends Error {
   override name = 'StaticS3Error'
 
-  constructor(message: string, options?: ErrorOptions) {
+  constructor(text: string, options?: ErrorOptions) {
+    const message = printable(text)
     super(message, options)
     if (debugging()) return
     this.stack = message

@@ -1,20 +1,53 @@
 import type { BucketAddress } from '../urls/public-url.js'
-import { asUrl, type SettingReader } from './setting-reader.js'
+import { asUrl, type Named, type SettingReader } from './setting-reader.js'
 
-const endpointVariables = ['AWS_S3_ENDPOINT_URL', 'AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL']
+/** An endpoint of the SDK's configuration, or of a variable that the SDK reads too. */
+export interface ConfiguredEndpoint {
+  /** The profile's `endpoint_url`, or the one in its `services` section. */
+  url?: string | undefined
+  /** `ignore_configured_endpoint_urls` */
+  ignored: boolean
+}
+
+/** Ends of bucket names that AWS reserves, and why they cannot be used. */
+const reservedEnds: [end: RegExp, remedy: string][] = [
+  [/--(x|xa)-s3$/, 'use a general purpose bucket, because browsers cannot read a directory bucket (S3 Express)'],
+  [/--(ol|table)-s3$/, 'use the bucket behind it, because it accepts no uploads'],
+  [/\.mrap$/, 'use one of its buckets, because a Multi-Region Access Point needs another kind of signature'],
+]
+
+/** Hosts that are no endpoint of a store's API. */
+const otherHosts: [host: RegExp, remedy: string][] = [
+  [
+    /\bs3-website[.-]/,
+    "remove it or use the store's API, because website endpoints have no HTTPS and accept no uploads",
+  ],
+  [
+    /\bs3-accelerate\./,
+    "remove it, because visitors' requests would pass through Transfer Acceleration too, and cost extra",
+  ],
+  [/\.(r2\.dev|cloudfront\.net)$/, 'make it AWS_S3_CUSTOM_DOMAIN, because it serves visitors and accepts no uploads'],
+]
+
+const firstMatch = (table: [pattern: RegExp, remedy: string][], text: string) =>
+  table.find(([pattern]) => pattern.test(text))?.[1]
 
 export function readBucket(read: SettingReader, endpoint: string | undefined): string {
-  const found = read.string('bucket', ['AWS_STORAGE_BUCKET_NAME'])
+  const variable = 'AWS_STORAGE_BUCKET_NAME'
+  const found = read.string('bucket', [variable])
   if (!found) {
-    if (!read.problems.some((problem) => problem.startsWith('option `bucket` is'))) {
-      read.problems.push("AWS_STORAGE_BUCKET_NAME is not set: set it, or the option `bucket`, to the bucket's name.")
+    if (!read.isSet('bucket', [variable])) {
+      read.problems.push(`${variable} is not set: set it, or ${read.nameOption('bucket')}, to the bucket's name.`)
     }
     return ''
   }
   const { value } = found
+  const reserved = firstMatch(reservedEnds, value)
   if (value.startsWith('arn:')) {
     // An ARN does not always tell the access point's host name.
     read.problem(found, "use the bucket's name, or the access point's alias")
+  } else if (reserved && endpoint === undefined) {
+    read.problem(found, reserved)
   } else if (/[/:\\]/.test(value)) {
     read.problem(found, "use only the bucket's name (a folder in it goes into AWS_LOCATION)")
   } else if (
@@ -62,15 +95,24 @@ export function readRegion(read: SettingReader, endpoint: string | undefined): s
 /** A protocol in the domain, as in `http://localhost:9000`, beats AWS_S3_URL_PROTOCOL. */
 export function readCustomDomain(read: SettingReader): Pick<BucketAddress, 'customDomain' | 'protocol'> {
   const found = read.string('customDomain', ['AWS_S3_CUSTOM_DOMAIN'])
-  const protocol = readProtocol(read)
-  if (!found || read.refusesCredentials(found)) return { customDomain: undefined, protocol }
-  const [, stated, domain = ''] = /^(?:(https?:)?\/\/)?(.*?)\/*$/i.exec(found.value) ?? []
-  const url = asUrl(`https://${domain}`)
-  const isHost = url !== undefined && (/[.:]/.test(url.host) || url.hostname === 'localhost')
-  if (!isHost || /[\s\\?#]/.test(domain) || leadsElsewhere(domain)) {
+  const fallback = readProtocol(read)
+  if (!found || read.refusesUrlSecrets(found)) return { customDomain: undefined, protocol: fallback }
+  const [, stated, domain = ''] = /^(?:(https?:)?\/\/)?(.*?)\/*$/is.exec(found.value) ?? []
+  const protocol = (stated?.toLowerCase() as BucketAddress['protocol']) ?? fallback
+  const [host = '', ...folders] = domain.split('/')
+  const path = folders.map((folder) => `/${folder}`).join('')
+  const url = asUrl(`${protocol}//${host}`)
+  const isName = url && isHost(url) && (/[.:]/.test(url.host) || url.host === 'localhost')
+  if (!isName || !/^[^\s\\]+$/.test(host) || !/^[\w.~/-]*$/.test(path)) {
     read.problem(found, 'use a domain such as cdn.example.com')
+  } else if (leadsElsewhere(domain)) {
+    read.problem(found, 'remove empty, "." and ".." parts from its path')
+  } else if (/\.s3-website[.-]/.test(url.host) && protocol === 'https:') {
+    read.problem(found, 'use a CloudFront distribution, or no domain, because website endpoints have no HTTPS')
+  } else if (isR2Api(url)) {
+    read.problem(found, noVisitors)
   }
-  return { customDomain: domain, protocol: (stated?.toLowerCase() as BucketAddress['protocol']) ?? protocol }
+  return { customDomain: `${url?.host}${path}`, protocol }
 }
 
 function readProtocol(read: SettingReader): BucketAddress['protocol'] {
@@ -82,13 +124,31 @@ function readProtocol(read: SettingReader): BucketAddress['protocol'] {
   return 'https:'
 }
 
-export function readEndpoint(read: SettingReader): string | undefined {
-  const found = read.string('endpoint', endpointVariables)
-  if (!found || read.refusesCredentials(found)) return undefined
+/**
+ * The endpoint's setting: static-s3's own, or else the SDK's, from the environment or the profile.
+ *
+ * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+ */
+export async function findEndpoint(
+  read: SettingReader,
+  configured: () => Promise<ConfiguredEndpoint>,
+): Promise<Named<string> | undefined> {
+  const own = read.string('endpoint', ['AWS_S3_ENDPOINT_URL'])
+  if (own || read.boolean(undefined, ['AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'], false)) return own
+  const { url, ignored } = await configured()
+  if (ignored) return undefined
+  return (
+    read.variable('AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL') ??
+    (url === undefined ? undefined : { name: "the profile's endpoint_url", value: url })
+  )
+}
+
+export function readEndpoint(read: SettingReader, found: Named<string> | undefined): string | undefined {
+  if (!found || read.refusesUrlSecrets(found)) return undefined
   const url = asUrl(found.value)
-  if (!url || !/^https?:$/.test(url.protocol)) read.problem(found, 'use a URL such as https://s3.example.com')
-  else if (/[?#]/.test(found.value)) read.problem(found, 'remove its query and its fragment')
-  else if (leadsElsewhere(found.value.replace(/^https?:\/\/|\/+$/gi, ''))) {
+  if (!url || !/^https?:\/\/[^/]/i.test(found.value) || !isHost(url)) {
+    read.problem(found, 'use a URL such as https://s3.example.com')
+  } else if (leadsElsewhere(found.value.replace(/^https?:\/\/|\/+$/gi, ''))) {
     read.problem(found, 'remove empty, "." and ".." parts and encoded slashes from its path')
   } else if (url.protocol === 'http:' && !isNear(url.hostname)) {
     read.warnings.push(
@@ -101,20 +161,39 @@ export function readEndpoint(read: SettingReader): string | undefined {
 /** Adds a problem if the endpoint does not fit the bucket or the domain. */
 export function checkEndpoint(
   read: SettingReader,
-  { endpoint, bucket, customDomain }: Pick<BucketAddress, 'endpoint' | 'bucket' | 'customDomain'>,
+  found: Named<string> | undefined,
+  { bucket, customDomain }: Pick<BucketAddress, 'bucket' | 'customDomain'>,
 ): void {
-  const url = endpoint && bucket ? asUrl(endpoint) : undefined
-  const found = url && read.string('endpoint', endpointVariables)
-  if (!found) return
-  if (url.hostname.startsWith(`${bucket}.`) || url.pathname.split('/').includes(bucket)) {
+  const url = found && asUrl(found.value)
+  if (!url) return
+  const other = firstMatch(otherHosts, url.hostname)
+  if (other) {
+    read.problem(found, other)
+  } else if (bucket && (url.hostname.startsWith(`${bucket}.`) || url.pathname.split('/').includes(bucket))) {
     read.problem(found, "remove the bucket's name from it")
-  } else if (url.hostname.endsWith('.r2.cloudflarestorage.com') && customDomain === undefined) {
-    // https://developers.cloudflare.com/r2/buckets/public-buckets/
-    read.problem(
-      found,
-      "set AWS_S3_CUSTOM_DOMAIN to the bucket's own or its r2.dev domain, because R2's endpoint serves no visitors",
-    )
+  } else if (customDomain === undefined && isR2Api(url)) {
+    read.problem(found, noVisitors)
+  } else if (customDomain === undefined && isPrivateName(url.hostname)) {
+    read.warn(found, `no browser outside of that network knows ${url.hostname}; set AWS_S3_CUSTOM_DOMAIN`)
   }
+}
+
+// https://developers.cloudflare.com/r2/buckets/public-buckets/
+const noVisitors =
+  "set AWS_S3_CUSTOM_DOMAIN to the bucket's own or its r2.dev domain, because R2's endpoint serves no visitors"
+
+function isR2Api({ hostname }: URL): boolean {
+  return hostname.endsWith('.r2.cloudflarestorage.com')
+}
+
+/** False for a template that nobody filled in: `URL` accepts quotes, commas and `${HOST}` in a host's name. */
+function isHost({ hostname }: URL): boolean {
+  return /^(\[[\da-f:.]+\]|[\w-]+(\.[\w-]+)*\.?)$/.test(hostname)
+}
+
+/** True for names that only containers of one network know. A browser on this machine knows `localhost`. */
+function isPrivateName(host: string): boolean {
+  return (/^[^.:]+$/.test(host) && host !== 'localhost') || /\.(docker\.internal|svc|cluster\.local)$/.test(host)
 }
 
 function isDots(segment: string): boolean {
@@ -129,7 +208,7 @@ function leadsElsewhere(path: string): boolean {
 /** True if the host's name or address belongs to this machine or to its own network. */
 function isNear(host: string): boolean {
   // Only a private network has names of one label, such as `minio` among containers.
-  if (/^[^.:]+$/.test(host) || /\.(localhost|internal|local)$/.test(host)) return true
+  if (/^[^.:]+$/.test(host) || /\.(localhost|internal|local|svc)$/.test(host)) return true
   // https://www.rfc-editor.org/rfc/rfc4193
   if (/^\[(::1\]|f[cd]..:|fe[89ab].:)/.test(host)) return true
   return /^(0|127|10|192\.168|169\.254|172\.(1[6-9]|2\d|3[01]))(\.\d+)+$/.test(host)

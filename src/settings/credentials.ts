@@ -48,3 +48,16 @@ function readKeys(
   const token = hasToken ? (source.AWS_SESSION_TOKEN || source.AWS_SECURITY_TOKEN)?.trim() : undefined
   return { accessKeyId, secretAccessKey, sessionToken: token || undefined }
 }
+
+/** The profile for what no setting says: region and endpoint. Undefined for the SDK's own choice. */
+export function profileOf({ all }: Environment): string | undefined {
+  return (all.AWS_S3_SESSION_PROFILE || all.AWS_PROFILE)?.trim() || undefined
+}
+
+/** Secret keys and tokens of the environment, in use or not. */
+export function secretKeys({ shell, files }: Environment): string[] {
+  const isSecret = (name: string) => /^AWS_.*(SECRET_ACCESS_KEY|SESSION_TOKEN|SECURITY_TOKEN)$/.test(name)
+  return [shell, files]
+    .flatMap((source) => Object.keys(source).map((name) => (isSecret(name) ? (source[name] ?? '').trim() : '')))
+    .filter((value) => value.length >= 8)
+}

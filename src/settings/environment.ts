@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { expand } from 'dotenv-expand'
+import { StaticS3Error } from '../runtime/error.js'
 
 export type Variables = Record<string, string | undefined>
 
@@ -11,6 +12,13 @@ export interface Environment {
   files: Variables
   /** Both. The shell's beat the files'. */
   all: Variables
+  /** The folder of the `.env` files. */
+  dir?: string | undefined
+}
+
+/** The names of `.env` files; later ones beat earlier ones. */
+export function envFiles(mode: string): string[] {
+  return ['.env', '.env.local', `.env.${mode}`, `.env.${mode}.local`]
 }
 
 /**
@@ -22,9 +30,7 @@ export interface Environment {
 export function readEnvironment(mode: string, dir: string | false, shell: Variables): Environment {
   const parsed: Record<string, string> = {}
   if (dir !== false) {
-    for (const name of ['.env', '.env.local', `.env.${mode}`, `.env.${mode}.local`]) {
-      Object.assign(parsed, parseEnv(readIfThere(join(dir, name))))
-    }
+    for (const name of envFiles(mode)) Object.assign(parsed, readEnvFile(join(dir, name)))
   }
   // One by one, because dotenv-expand knows only earlier names, and prefers the shell's value to the file's. It writes to `processEnv`.
   const files = Object.fromEntries(
@@ -34,7 +40,7 @@ export function readEnvironment(mode: string, dir: string | false, shell: Variab
       return [name, expand({ parsed: { [name]: value }, processEnv }).parsed?.[name]]
     }),
   )
-  return { shell, files, all: { ...files, ...shell } }
+  return { shell, files, all: { ...files, ...shell }, dir: dir || undefined }
 }
 
 /**
@@ -48,12 +54,20 @@ function isEndless(name: string, values: Record<string, string>, path: readonly 
   return [...value.matchAll(/\$\{?(\w+)/g)].some(([, next = '']) => isEndless(next, values, [...path, name]))
 }
 
-function readIfThere(file: string): string {
+/** @throws StaticS3Error if the file is not UTF-8, but what PowerShell and old editors write */
+export function readEnvFile(path: string): Record<string, string> {
+  const bytes = readIfThere(path)
+  // No text has a NUL. In UTF-16, each ASCII character has one.
+  if (bytes.includes(0)) throw new StaticS3Error(`static-s3: ${path} is UTF-16 or no text: save it as UTF-8`)
+  return parseEnv(bytes.toString().replace(/^\ufeff/, '')) as Record<string, string>
+}
+
+function readIfThere(path: string): Buffer {
   try {
-    return readFileSync(file, 'utf8')
+    return readFileSync(path)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'EISDIR' || code === 'ENOTDIR') return ''
+    if (code === 'ENOENT' || code === 'EISDIR' || code === 'ENOTDIR') return Buffer.alloc(0)
     throw error
   }
 }

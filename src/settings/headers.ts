@@ -112,7 +112,8 @@ export function readObjectParameters(read: SettingReader): ObjectParameters {
 export function readRules(read: SettingReader): ResolvedRule[] {
   const found = read.find('rules')
   if (!found) return []
-  if (Array.isArray(found.value)) return found.value.map((rule, i) => readRule(read, `option \`rules[${i}]\``, rule))
+  if (Array.isArray(found.value))
+    return found.value.map((rule, i) => readRule(read, read.nameOption(`rules[${i}]`), rule))
   read.problem(found, 'use a list of rules such as { match: "*.pdf", cacheControl: "max-age=60" }')
   return []
 }

@@ -58,7 +58,7 @@ export interface Options {
   /**
    * The URL of an S3-compatible store.
    * @env `AWS_S3_ENDPOINT_URL`, `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`
-   * @default AWS
+   * @default the `endpoint_url` of the AWS SDK's profile, or AWS
    */
   endpoint?: string
   /**
@@ -117,6 +117,13 @@ export interface Options {
    */
   rewrite?: 'urls' | 'base' | false
   /**
+   * Fetches an uploaded script and stylesheet through the public URL, as a browser would, before pages go up. `warn` prints what visitors miss. `fail`
+   * fails the deploy instead, before a page changes.
+   * @env `STATIC_S3_VERIFY`
+   * @default 'warn'
+   */
+  verify?: 'warn' | 'fail' | false
+  /**
    * Overwrites an object of a fingerprinted name that has other bytes, with a warning. `false` makes this an error.
    * @env `AWS_S3_FILE_OVERWRITE`
    * @default true
@@ -155,6 +162,12 @@ export interface Options {
    * @default none
    */
   allowSecrets?: string | readonly string[]
+  /**
+   * Globs of files (see `Rule.match`) that built files may refer to in the bucket, although neither the build nor the bucket has them. Without
+   * it, a URL that names no file stops the deploy.
+   * @default none
+   */
+  allowMissing?: string | readonly string[]
 }
 
 /** Every option's name. `satisfies` makes the list complete. */
@@ -174,6 +187,7 @@ export const optionNames: readonly string[] = Object.keys({
   cacheControl: 0,
   sourceMaps: 0,
   rewrite: 0,
+  verify: 0,
   fileOverwrite: 0,
   concurrency: 0,
   lockTimeout: 0,
@@ -181,4 +195,5 @@ export const optionNames: readonly string[] = Object.keys({
   force: 0,
   onError: 0,
   allowSecrets: 0,
+  allowMissing: 0,
 } satisfies Record<keyof Options, 0>)

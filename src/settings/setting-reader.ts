@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { StaticS3Error } from '../runtime/error.js'
+import { redactSecrets, redactUrl, resemblesKey } from '../runtime/redact.js'
 import { suggestion } from '../runtime/suggestion.js'
 import type { Variables } from './environment.js'
 import { type Options, optionNames } from './options.js'
@@ -10,41 +11,76 @@ export interface Named<T = unknown> {
   value: T
 }
 
+export interface ReaderInput {
+  options: Options
+  variables: Variables
+  /** Secret keys and tokens of the environment. No setting may contain one, and no message shows one. */
+  secrets?: readonly string[]
+  /** An option's name as the user writes it. */
+  nameOption?: ((option: string) => string) | undefined
+}
+
+/** Characters. A shorter secret, such as `test`, may be part of a setting by chance. */
+const shortestSecret = 16
+
 /** Reads one setting after the other, and collects the problems, so that one error lists all of them. */
 export class SettingReader {
   readonly warnings: string[] = []
   readonly problems: string[] = []
+  /** The user's name for an option. */
+  readonly nameOption: (option: string) => string
   readonly #options: Record<string, unknown>
   readonly #variables: Variables
+  readonly #secrets: readonly string[]
 
-  constructor(options: Options, variables: Variables) {
+  constructor({ options, variables, secrets = [], nameOption = (option) => `option \`${option}\`` }: ReaderInput) {
     this.#options = (options ?? {}) as Record<string, unknown>
     this.#variables = variables
+    this.#secrets = secrets
+    this.nameOption = nameOption
     for (const name of Object.keys(this.#options)) {
       if (!optionNames.includes(name))
-        this.problems.push(`option \`${name}\` is unknown${suggestion(name, optionNames)}`)
+        this.problems.push(`${nameOption(name)} is unknown${suggestion(name, optionNames)}`)
     }
   }
 
   /** The option, or else the first variable that is set. An empty variable is not set. Nor is an `AWS_…` one with Python's `None`. */
   find(option: keyof Options | undefined, variables: readonly string[] = []): Named | undefined {
     const value = option && this.#options[option]
-    if (value !== undefined && value !== null) return { name: `option \`${option}\``, value }
-    return this.variable(...variables)
+    if (option === undefined || value === undefined || value === null) return this.variable(...variables)
+    return this.#unlessSecret({ name: this.nameOption(option), value })
+  }
+
+  isSet(option: keyof Options | undefined, variables: readonly string[]): boolean {
+    return ((option && this.#options[option]) ?? '') !== '' || variables.some((name) => this.#isSet(name))
   }
 
   variable(...names: readonly string[]): Named<string> | undefined {
-    const name = names.find((candidate) => {
-      const value = this.#variables[candidate]?.trim() ?? ''
-      return value !== '' && !(value === 'None' && candidate.startsWith('AWS_'))
-    })
-    return name === undefined ? undefined : { name, value: (this.#variables[name] as string).trim() }
+    const name = names.find((candidate) => this.#isSet(candidate))
+    return name === undefined
+      ? undefined
+      : this.#unlessSecret({ name, value: (this.#variables[name] as string).trim() })
+  }
+
+  #isSet(name: string): boolean {
+    const value = this.#variables[name]?.trim() ?? ''
+    return value !== '' && !(value === 'None' && name.startsWith('AWS_'))
+  }
+
+  /** A setting may reach a page, a header or the record. */
+  #unlessSecret<T>(found: Named<T>): Named<T> | undefined {
+    const { name, value } = found
+    const text = typeof value === 'string' ? value : typeof value === 'object' ? show(value) : ''
+    const hasSecret = this.#secrets.some((secret) => secret.length >= shortestSecret && text.includes(secret))
+    if (!hasSecret && !resemblesKey(text.trim())) return found
+    this.problems.push(`${name} contains an access key: remove it.`)
+    return undefined
   }
 
   /** A variable that may be set to an empty value. */
   emptyable(name: string): Named<string> | undefined {
     const value = this.#variables[name]
-    return value === undefined || value.trim() === 'None' ? undefined : { name, value }
+    return value === undefined || value.trim() === 'None' ? undefined : this.#unlessSecret({ name, value })
   }
 
   string(option: keyof Options, variables: readonly string[]): Named<string> | undefined {
@@ -62,7 +98,7 @@ export class SettingReader {
     const found = this.find(option, variables)
     if (!found) return fallback
     const value = typeof found.value === 'boolean' ? found.value : asBoolean(found.value)
-    if (value === undefined) this.problem(found, 'use one of 1, true, yes, on, 0, false, no, off')
+    if (value === undefined) this.problem(found, 'use 1, true, yes, on, 0, false, no or off')
     return value ?? fallback
   }
 
@@ -84,7 +120,7 @@ export class SettingReader {
     return fallback
   }
 
-  globs(option: 'include' | 'exclude'): string[] {
+  globs(option: 'include' | 'exclude' | 'allowMissing'): string[] {
     const found = this.find(option)
     const globs = asGlobs(found?.value ?? [])
     if (found && !globs) this.problem(found, globRemedy)
@@ -96,25 +132,39 @@ export class SettingReader {
     const names = [found?.value ?? []].flat()
     if (names.every((name) => typeof name === 'string' && /^[\w.-]+$/.test(name))) return names as string[]
     // Without the value: the user may have written the secret itself.
-    this.problems.push(`option \`${option}\` is no list of variable names: use names such as ["MAPS_TOKEN"].`)
+    this.problems.push(`${this.nameOption(option)} is no list of variable names: use names such as ["MAPS_TOKEN"].`)
     return []
   }
 
-  /** Adds a problem if a URL has credentials. The problem does not show the value. */
-  refusesCredentials({ name, value }: Named<string>): boolean {
-    const refuses = /^([^/]*\/\/)?[^/]*@/.test(value)
-    if (refuses) this.problems.push(`${name} has credentials in it: remove them.`)
-    return refuses
+  /** Adds a problem if a URL has credentials, a query or a fragment. The problem does not show the value. */
+  refusesUrlSecrets({ name, value }: Named<string>): boolean {
+    if (/@|%40/i.test(value)) this.problems.push(`${name} has credentials in it: remove them.`)
+    else if (/[?#]/.test(value)) this.problems.push(`${name} has a query or a fragment: remove it.`)
+    else return false
+    return true
   }
 
   problem(found: Named, remedy: string): void {
-    this.problems.push(`${found.name} is ${show(found.value)}: ${remedy}.`)
+    this.problems.push(`${this.shown(found)}: ${remedy}.`)
+  }
+
+  warn(found: Named, remedy: string): void {
+    this.warnings.push(`${this.shown(found)}: ${remedy}`)
+  }
+
+  /** `AWS_LOCATION is "static"`, without secrets. */
+  shown({ name, value }: Named): string {
+    const text = typeof value === 'string' ? show(redactUrl(redactSecrets(value, this.#secrets))) : show(value)
+    return `${name} is ${text}`
   }
 
   throwProblems(): void {
-    if (this.problems.length === 0) return
-    const count = this.problems.length === 1 ? 'a setting is' : `${this.problems.length} settings are`
-    throw new StaticS3Error(`static-s3: ${count} wrong\n${this.problems.map((problem) => `  - ${problem}`).join('\n')}`)
+    const problems = [...new Set(this.problems)]
+    if (problems.length === 0) return
+    const count = problems.length === 1 ? 'a setting is' : `${problems.length} settings are`
+    // A warning may tell why: the setting has another name.
+    const lines = [...problems, ...this.warnings.map((warning) => `${warning}.`)]
+    throw new StaticS3Error(`static-s3: ${count} wrong\n${lines.map((line) => `  - ${line}`).join('\n')}`)
   }
 }
 

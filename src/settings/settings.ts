@@ -1,7 +1,17 @@
 import type { ObjectParameters } from '../bucket/bucket.js'
 import { type BucketAddress, publicUrlOf } from '../urls/public-url.js'
-import { checkEndpoint, readBucket, readCustomDomain, readEndpoint, readLocation, readRegion } from './address.js'
-import { readCredentials } from './credentials.js'
+import {
+  type ConfiguredEndpoint,
+  checkEndpoint,
+  findEndpoint,
+  readBucket,
+  readCustomDomain,
+  readEndpoint,
+  readLocation,
+  readRegion,
+} from './address.js'
+import { profileOf, readCredentials, secretKeys } from './credentials.js'
+import { hintAtOtherNames, hintAtStaticUrl, refuseDjangoSettings, whereSearched } from './django.js'
 import type { Environment } from './environment.js'
 import { readCacheControl, readObjectParameters, readRules } from './headers.js'
 import type { Options } from './options.js'
@@ -32,9 +42,11 @@ export interface Settings extends BucketAddress {
   rules: ResolvedRule[]
   include: string[]
   exclude: string[]
+  allowMissing: string[]
   cacheControl: { fingerprinted: string; other: string }
   sourceMaps: 'exclude' | 'public'
   rewrite: 'urls' | 'base' | false
+  verify: 'warn' | 'fail' | false
   fileOverwrite: boolean
   concurrency: number
   /** Seconds. */
@@ -54,9 +66,16 @@ export interface SettingsInput {
   build: Build
   /** Prefixes of variables that the bundler puts into the bundle. */
   exposed?: readonly string[]
-  /** Asks the AWS SDK for the region, if no setting names one. */
+  /** An option's name as the user writes it. */
+  nameOption?: ((option: string) => string) | undefined
+  /** Asks the AWS SDK's configuration for the region, if no setting names one. */
   findRegion: (profile: string | undefined) => Promise<string>
+  /** Reads the endpoint in the AWS SDK's configuration files. */
+  findEndpoint: (profile: string | undefined) => Promise<ConfiguredEndpoint>
 }
+
+/** What settings come from, without the AWS SDK's configuration. */
+export type SettingSources = Omit<SettingsInput, 'findRegion' | 'findEndpoint'>
 
 /** A build's settings, or the reason why it stays on disk. */
 export type Resolved = { on: true; settings: Settings } | { on: false; because: string }
@@ -68,29 +87,27 @@ export type Resolved = { on: true; settings: Settings } | { on: false; because: 
  * before CI does.
  */
 export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
-  const { options, environment, exposed, findRegion } = input
-  const read = new SettingReader(options, environment.all)
+  const { options, environment, exposed, nameOption } = input
+  const read = new SettingReader({ options, variables: environment.all, secrets: secretKeys(environment), nameOption })
   const because = whyOff(read, input)
   if (because !== undefined) {
     read.throwProblems()
     return { on: false, because }
   }
-  const endpoint = readEndpoint(read)
+  const profile = profileOf(environment)
+  const endpointSetting = await findEndpoint(read, () => input.findEndpoint(profile))
   const named = {
-    bucket: readBucket(read, endpoint),
-    location: readLocation(read),
-    region: readRegion(read, endpoint),
-    ...readCustomDomain(read),
-    endpoint,
-    addressingStyle: read.oneOf('addressingStyle', ['AWS_S3_ADDRESSING_STYLE'], ['auto', 'path', 'virtual'], 'auto'),
+    ...readAddress(read, readEndpoint(read, endpointSetting)),
     credentials: readCredentials(read, environment),
     objectParameters: readObjectParameters(read),
     rules: readRules(read),
     include: read.globs('include'),
     exclude: read.globs('exclude'),
+    allowMissing: read.globs('allowMissing'),
     cacheControl: readCacheControl(read),
     sourceMaps: read.oneOf('sourceMaps', [], ['exclude', 'public'], 'exclude'),
-    rewrite: read.oneOf('rewrite', [], ['urls', 'base', false], 'urls'),
+    rewrite: readRewrite(read),
+    verify: readVerify(read),
     fileOverwrite: read.boolean('fileOverwrite', ['AWS_S3_FILE_OVERWRITE'], true),
     concurrency: read.wholeNumber('concurrency', ['STATIC_S3_CONCURRENCY'], 1, 256, 192),
     lockTimeout: read.wholeNumber('lockTimeout', [], 0, 86_400, 300),
@@ -98,20 +115,54 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
     force: read.boolean('force', [], false),
     onError: read.oneOf('onError', [], ['fail', 'warn'], 'fail'),
     secrets: secretVariables(environment, read.names('allowSecrets'), exposed),
-  } satisfies Omit<Settings, 'region' | 'publicUrl' | 'warnings'> & { region: string | undefined }
-  checkEndpoint(read, named)
+  } satisfies Omit<Settings, 'region' | 'publicUrl' | 'warnings'> & NamedAddress
+  checkEndpoint(read, endpointSetting, named)
   refuseDjangoSettings(read)
+  hintAtOtherNames(read, environment)
   read.throwProblems()
 
-  const { credentials } = named
-  const profile = credentials && 'profile' in credentials ? credentials.profile : undefined
-  const region = named.region ?? (await findRegion(profile))
+  const region = named.region ?? (await input.findRegion(profile))
   const publicUrl = publicUrlOf({ ...named, region })
+  hintAtStaticUrl(read, publicUrl)
   return { on: true, settings: { ...named, region, publicUrl, warnings: read.warnings } }
 }
 
+/**
+ * The URL to which a build's URLs will point, without waiting for anything. Undefined if they point nowhere else, if a setting is wrong, or if
+ * only the AWS SDK knows the bucket's domain.
+ */
+export function builtUrlAtOnce(input: SettingSources): string | undefined {
+  const { options, environment, nameOption } = input
+  const read = new SettingReader({ options, variables: environment.all, secrets: secretKeys(environment), nameOption })
+  if (whyOff(read, input) !== undefined) return undefined
+  const named =
+    read.string('endpoint', ['AWS_S3_ENDPOINT_URL']) ?? read.variable('AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL')
+  const address = readAddress(read, readEndpoint(read, named))
+  const { region = '', customDomain, endpoint } = address
+  const isKnown = region !== '' || customDomain !== undefined || endpoint !== undefined
+  return readRewrite(read) && isKnown && read.problems.length === 0 ? publicUrlOf({ ...address, region }) : undefined
+}
+
+/** An address as the settings name it: they may leave the region to the AWS SDK. */
+type NamedAddress = Omit<BucketAddress, 'region'> & { region: string | undefined }
+
+function readAddress(read: SettingReader, endpoint: string | undefined): NamedAddress {
+  return {
+    bucket: readBucket(read, endpoint),
+    location: readLocation(read),
+    region: readRegion(read, endpoint),
+    ...readCustomDomain(read),
+    endpoint,
+    addressingStyle: read.oneOf('addressingStyle', ['AWS_S3_ADDRESSING_STYLE'], ['auto', 'path', 'virtual'], 'auto'),
+  }
+}
+
+function readRewrite(read: SettingReader): Settings['rewrite'] {
+  return read.oneOf('rewrite', [], ['urls', 'base', false], 'urls')
+}
+
 /** The reason why a build stays on disk; undefined if it goes to S3. */
-function whyOff(read: SettingReader, input: SettingsInput): string | undefined {
+function whyOff(read: SettingReader, input: SettingSources): string | undefined {
   const { build } = input
   const enabled = readEnabled(read, input)
   if (!enabled.on) return enabled.because
@@ -121,40 +172,23 @@ function whyOff(read: SettingReader, input: SettingsInput): string | undefined {
 
 function readEnabled(
   read: SettingReader,
-  { options, environment, build }: SettingsInput,
+  { options, environment, build }: SettingSources,
 ): { on: boolean; because: string } {
   const enabled: unknown = options?.enabled
+  const name = read.nameOption('enabled')
   if (typeof enabled === 'function') {
     const returned: unknown = enabled(environment.all, build.mode)
-    if (typeof returned !== 'boolean') {
-      read.problems.push(`option \`enabled\` returned ${show(returned)}: return true or false.`)
-    }
-    return { on: returned === true, because: `option \`enabled\` returned ${show(returned)}` }
+    if (typeof returned !== 'boolean') read.problems.push(`${name} returned ${show(returned)}: return true or false.`)
+    return { on: returned === true, because: `${name} returned ${show(returned)}` }
   }
   const found = read.find('enabled', ['USE_S3'])
   const on = read.boolean('enabled', ['USE_S3'], false)
-  return { on, because: found ? `${found.name} is ${show(found.value)}` : 'USE_S3 is not set' }
+  return { on, because: found ? read.shown(found) : `USE_S3 is not set${whereSearched(environment, build.mode)}` }
 }
 
-/** Refuses settings of django-storages that would break static files. */
-function refuseDjangoSettings(read: SettingReader): void {
-  const signed = read.variable('AWS_QUERYSTRING_AUTH')
-  if (signed && read.boolean(undefined, [signed.name], false)) {
-    read.problem(signed, 'turn it off, because signed URLs expire before files that are cached for a year')
-  }
-  const signature = read.variable('AWS_S3_SIGNATURE_VERSION')
-  if (signature && signature.value !== 's3v4') {
-    read.problem(signature, 'use "s3v4", the only signature that S3 accepts everywhere')
-  }
-  const verify = read.variable('AWS_S3_VERIFY')
-  if (verify && asBoolean(verify.value) !== true) {
-    read.problem(
-      verify,
-      'turn it on, because TLS is always verified (NODE_EXTRA_CA_CERTS=file.pem adds a certificate authority)',
-    )
-  }
-  const gzipped = read.variable('AWS_IS_GZIPPED')
-  if (gzipped && asBoolean(gzipped.value) !== false) {
-    read.warnings.push('AWS_IS_GZIPPED is not supported yet: files are uploaded as the build made them')
-  }
+function readVerify(read: SettingReader): Settings['verify'] {
+  const variable = 'STATIC_S3_VERIFY'
+  const found = read.find('verify', [variable])
+  if (found?.name === variable && asBoolean(found.value) === false) return false
+  return read.oneOf('verify', [variable], ['warn', 'fail', false], 'warn')
 }

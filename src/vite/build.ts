@@ -29,6 +29,7 @@ export class ViteBuild {
   readonly #names = new BundlerNames()
   readonly #urls = new BuiltUrls(this.#names)
   readonly #runs = new Runs()
+  readonly #ended = new WeakSet<object>()
   #settings: Settings | undefined
   #offBecause: string | undefined
   #config!: ResolvedConfig
@@ -113,7 +114,12 @@ export class ViteBuild {
 
   /** @throws StaticS3Error if the store has refused the deploy: the build need not go on */
   check(context: object): void {
-    if (this.#settings?.onError === 'fail') this.#runs.of(this.#environment(context))?.deploy?.throwIfRefused()
+    const deploy = this.#runs.of(this.#environment(context))?.deploy
+    const reason = deploy?.whyEnd()
+    if (!deploy || !reason || this.#ended.has(deploy)) return
+    // Once, though many modules are at work; and without its causes, which the bundler would print.
+    this.#ended.add(deploy)
+    throw new StaticS3Error(reason.message)
   }
 
   /** The environment's build failed before it had an output. */

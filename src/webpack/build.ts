@@ -1,43 +1,56 @@
 import { resolve } from 'node:path'
 import type { Deploy } from '../deploy/deploy.js'
-import { StaticS3Error } from '../runtime/error.js'
+import { loadSettings, urlBeforeBuild } from '../deploy/load-settings.js'
+import type { Output } from '../files/collect.js'
 import type { Options } from '../settings/options.js'
 import type { Settings } from '../settings/settings.js'
-import { bundlerOf, type Compiler, isServerSide, isSilent, modeOf, pluginName, type Stats } from './compiler.js'
+import {
+  bundlerOf,
+  type Compiler,
+  isServerSide,
+  isSilent,
+  loggerOf,
+  modeOf,
+  pluginName,
+  type Stats,
+} from './compiler.js'
 import { outputOf, warningsAbout } from './output.js'
+import type { PageUrls } from './pages.js'
+import type { PrecacheUrls } from './precache.js'
+import { type Run, runOf } from './run.js'
 import { BuiltUrls } from './urls.js'
-import type { Origins } from './workers.js'
 
 /** The state of one compiler, with one method for each hook. A compiler may run several times. */
 export class WebpackBuild {
   readonly #compiler: Compiler
   readonly #options: Options
-  readonly #logger: ReturnType<Compiler['getInfrastructureLogger']>
   readonly #urls: BuiltUrls
   #settings: Settings | undefined
+  #run: Run | undefined
   #deploy: Deploy | undefined
   #publishing: Promise<void> | undefined
 
   constructor(compiler: Compiler, options: Options) {
     this.#compiler = compiler
     this.#options = options
-    this.#logger = compiler.getInfrastructureLogger(pluginName)
     this.#urls = new BuiltUrls(compiler)
+  }
+
+  /** For plugins that read the public path before a build begins. */
+  announceUrl(): void {
+    const { watch } = this.#compiler.options
+    const publicUrl = watch ? undefined : urlBeforeBuild(this.#loadInput())
+    if (publicUrl !== undefined) this.#urls.announce(publicUrl)
   }
 
   /** Decides whether the build goes to S3, and starts its deploy. */
   async start(): Promise<void> {
     this.#settings = undefined
     this.#deploy = undefined
-    const mode = modeOf(this.#compiler)
-    const { loadSettings } = await import('../deploy/load-settings.js')
-    const resolved = await loadSettings({
-      options: this.#options,
-      build: { watch: false, whyNotProduction: mode === 'production' ? undefined : `mode is ${mode}`, mode },
-      envDir: process.cwd(),
-    })
+    this.#run = runOf(this.#compiler)
+    const resolved = await loadSettings(this.#loadInput())
     if (!resolved.on) {
-      this.#logger.info(`off: ${resolved.because}`)
+      this.#compiler.getInfrastructureLogger(pluginName).info(`off: ${resolved.because}`)
       this.#urls.restore()
       return
     }
@@ -52,17 +65,31 @@ export class WebpackBuild {
   stayOnDisk(): void {
     this.#settings = undefined
     this.#deploy = undefined
+    this.#run = undefined
     this.#urls.restore()
   }
 
-  /** Undefined if workers run from the page's own origin. */
-  workerOrigins(): Origins | undefined {
+  /** Undefined if pages have no URLs to the bucket, or workers run from the page's own origin. */
+  urlsOfPages(): PageUrls | undefined {
     if (!this.#settings?.rewrite || isServerSide(this.#compiler)) return undefined
     return { publicUrl: this.#settings.publicUrl, base: this.#urls.base }
   }
 
+  /** Undefined if the precache list stays as it is. */
+  urlsToPrecache(): PrecacheUrls | undefined {
+    const urls = this.urlsOfPages()
+    const publicUrl = this.#deploy?.urlInBucket([])
+    return urls && publicUrl && { ...urls, isLeftOut: (path) => publicUrl(path) === undefined }
+  }
+
+  /** The reason to end a build that the store has refused already. */
+  whyEnd(): Error | undefined {
+    return this.#deploy?.whyEnd()
+  }
+
   fail(): void {
     this.#deploy?.stop()
+    this.#run?.fail()
   }
 
   /** Waits for the deploy: with a cache on disk, webpack-cli closes the compiler on Ctrl-C and then ends the process. */
@@ -70,29 +97,45 @@ export class WebpackBuild {
     await this.#publishing?.catch(() => {})
   }
 
-  /** Publishes a build that has no errors. If that fails, the build has one. */
+  /**
+   * Ends the compiler's part of its run, which publishes the files of all compilers after the last one.
+   *
+   * @throws StaticS3Error, because the bundler then fails. Frameworks read an error that is added to the compilation before this hook, or not
+   * at all
+   */
   async finish(stats: Stats): Promise<void> {
     const deploy = this.#deploy
-    if (!deploy) return
-    if (stats.hasErrors()) return deploy.stop()
-    const { compilation } = stats
-    const output = outputOf(this.#compiler, compilation)
-    deploy.settings.warnings.push(...warningsAbout(deploy.settings, output))
-    try {
-      this.#publishing = deploy.publish({
-        outputs: [output],
-        notOurs: [],
-        base: this.#urls.base,
-        bundler: bundlerOf(this.#compiler),
-        logger: this.#logger,
-        terminal: isSilent(this.#compiler) ? undefined : process.stderr,
+    if (deploy) {
+      const output = outputOf(this.#compiler, stats.compilation)
+      this.#run?.add({
+        stop: deploy.stop,
+        publish: () => {
+          this.#publishing = this.#publish(deploy, output)
+          return this.#publishing
+        },
       })
-      await this.#publishing
-    } catch (error) {
-      if (!(error instanceof StaticS3Error)) throw error
-      const failure = new this.#compiler.webpack.WebpackError(error.message)
-      failure.stack = error.stack
-      compilation.errors.push(failure)
+    }
+    await this.#run?.finish(this.#compiler, stats)
+  }
+
+  #publish(deploy: Deploy, output: Output): Promise<void> {
+    deploy.settings.warnings.push(...warningsAbout(deploy.settings, output))
+    return deploy.publish({
+      outputs: [output],
+      notOurs: [],
+      base: this.#urls.base,
+      bundler: bundlerOf(this.#compiler),
+      logger: loggerOf(this.#compiler),
+      terminal: isSilent(this.#compiler) ? undefined : process.stderr,
+    })
+  }
+
+  #loadInput() {
+    const mode = modeOf(this.#compiler)
+    return {
+      options: this.#options,
+      build: { watch: false, whyNotProduction: mode === 'production' ? undefined : `mode is ${mode}`, mode },
+      envDir: process.cwd(),
     }
   }
 }

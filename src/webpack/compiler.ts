@@ -1,19 +1,25 @@
+import type { Logger } from '../deploy/publish.js'
 import type { Asset } from './fingerprints.js'
 
 /** The name under which the plugin taps into hooks. */
 export const pluginName = 'static-s3'
 
+/** Late, so that the files which other plugins write in the same hook are on disk. */
+export const lastStage = 10_000
+
 /** The part of webpack's and Rspack's `Compiler` that is used here. Neither type fits the other; this one fits both. */
 export interface Compiler {
   options: {
     mode?: string
-    output: { publicPath?: unknown; hashSalt?: unknown }
+    output: { publicPath?: unknown; hashSalt?: unknown; crossOriginLoading?: unknown }
     optimization?: { realContentHash?: boolean }
     target?: unknown
     watch?: unknown
     cache?: unknown
     experiments?: object
-    infrastructureLogging?: { level?: unknown }
+    infrastructureLogging?: { level?: unknown; stream?: { write(text: string): unknown } }
+    plugins?: readonly unknown[]
+    module?: { rules?: readonly unknown[] }
   }
   outputPath: string
   platform?: { node?: boolean | null; web?: boolean | null }
@@ -21,13 +27,15 @@ export interface Compiler {
   hooks: any
   // biome-ignore lint/suspicious/noExplicitAny: the same
   webpack: any
-  getInfrastructureLogger(name: string): { info(message: string): void; warn(message: string): void }
+  getInfrastructureLogger(name: string): Logger
 }
 
 export interface Compilation {
-  errors: unknown[]
-  getAssets(): readonly Asset[]
-  chunks: Iterable<{ files: Iterable<string> }>
+  // biome-ignore lint/suspicious/noExplicitAny: each bundler types these in its own way
+  hooks: any
+  getAssets(): readonly (Asset & { source: { source(): string | Buffer } })[]
+  updateAsset(name: string, source: unknown): void
+  chunks: Iterable<{ files: Iterable<string>; auxiliaryFiles: Iterable<string> }>
   /** Fills in a template such as `dist/[fullhash]`. */
   getPath(template: string, data: object): string
 }
@@ -61,6 +69,21 @@ export function isRspack({ webpack }: Compiler): boolean {
 /** Whether the configuration is an array: output folders may then lie in each other and are written at the same time. */
 export function isOneOfSeveral({ hooks }: Compiler): boolean {
   return hooks.done.taps.some((tap: { name: string }) => tap.name === 'MultiCompiler')
+}
+
+/**
+ * The bundler's log for static-s3, with the summary and warnings even if the log's level hides them: Rsbuild sets a level that does, and users
+ * need to know what was published.
+ */
+export function loggerOf(compiler: Compiler): Logger {
+  const log = compiler.getInfrastructureLogger(pluginName)
+  if (!isSilent(compiler)) return log
+  const stream = compiler.options.infrastructureLogging?.stream ?? process.stderr
+  const print = (mark: string, message: string) => {
+    const lines = message.split('\n').map((line) => `<${mark}> [${pluginName}] ${line}\n`)
+    stream.write(lines.join(''))
+  }
+  return { info: (message) => print('i', message), warn: (message) => print('w', message) }
 }
 
 export function isSilent({ options }: Compiler): boolean {

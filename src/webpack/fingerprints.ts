@@ -1,3 +1,5 @@
+import { posix, sep } from 'node:path'
+
 /** The part of webpack's and Rspack's description of a written asset that is used here. */
 export interface Asset {
   /** May have a query after the path. */
@@ -11,23 +13,30 @@ export interface Asset {
   }
 }
 
-/** The asset's path on disk. */
-export function pathOf({ name }: Pick<Asset, 'name'>): string {
+/**
+ * The asset's path on disk.
+ *
+ * @param separator the system's: on Windows, names may have a backslash, as `path.join` makes it
+ */
+export function pathOf({ name }: Pick<Asset, 'name'>, separator: string = sep): string {
   const query = name.indexOf('?')
-  const path = query === -1 ? name : name.slice(0, query)
+  const path = (query === -1 ? name : name.slice(0, query)).split(separator).join('/')
   // Both bundlers write `/app.js` into the output folder.
-  return path.replace(/^\/+/, '')
+  return posix.normalize(path.replace(/^\/+/, ''))
 }
 
 /**
  * Whether the bundler named the file by its content: the bundler says so (`immutable`), and the hash is in the path. A hash in the
- * query (`[name].js?v=[contenthash]`) does not count, because a query is no part of a key.
+ * query (`[name].js?v=[contenthash]`) does not count, because a query is no part of a key. The hash of the whole build (`fullhash`) counts only
+ * for a chunk's files: it says nothing about a file that a plugin copied.
  *
  * @see https://webpack.js.org/configuration/output/#template-strings
  */
-export function isFingerprinted(asset: Asset): boolean {
+export function isFingerprinted(asset: Asset, isOfChunk: (name: string) => boolean): boolean {
   const { immutable, contenthash, chunkhash, modulehash, fullhash } = asset.info
   const path = pathOf(asset)
   if (!immutable || path.endsWith('.map')) return false
-  return [contenthash, chunkhash, modulehash, fullhash].flat().some((hash) => hash !== undefined && path.includes(hash))
+  return [contenthash, chunkhash, modulehash, isOfChunk(asset.name) ? fullhash : undefined]
+    .flat()
+    .some((hash) => hash !== undefined && path.includes(hash))
 }

@@ -2,23 +2,34 @@ import { resolve } from 'node:path'
 import type { Output } from '../files/collect.js'
 import type { Settings } from '../settings/settings.js'
 import { type Compilation, type Compiler, isOneOfSeveral } from './compiler.js'
-import { isFingerprinted, pathOf } from './fingerprints.js'
+import { type Asset, isFingerprinted, pathOf } from './fingerprints.js'
 
 /** The output folder of a compilation that is written, and what the bundler knows of the files in it. */
 export function outputOf(compiler: Compiler, compilation: Compilation): Output {
   const assets = compilation.getAssets()
-  const fingerprinted = new Set(assets.filter(isFingerprinted).map(pathOf))
+  const chunkFiles = filesOfChunks(compilation)
+  const isOfChunk = (name: string) => chunkFiles.all.has(name)
+  const fingerprinted = pathsOf(assets.filter((asset) => isFingerprinted(asset, isOfChunk)))
   return {
     dir: resolve(compilation.getPath(compiler.outputPath, {})),
-    emitted: new Set(assets.map(pathOf)),
+    emitted: pathsOf(assets),
     fingerprinted,
-    namedDotfiles: new Set([...fingerprinted, ...scriptsAndStyles(compilation)].filter(hasDot)),
+    namedDotfiles: new Set([...fingerprinted, ...chunkFiles.scriptsAndStyles].filter(hasDot)),
     emittedOnly: isOneOfSeveral(compiler),
   }
 }
 
-function scriptsAndStyles({ chunks }: Compilation): string[] {
-  return [...chunks].flatMap(({ files }) => [...files].map((file) => pathOf({ name: file })))
+function pathsOf(assets: readonly Pick<Asset, 'name'>[]): Set<string> {
+  return new Set(assets.map((asset) => pathOf(asset)))
+}
+
+function filesOfChunks({ chunks }: Compilation) {
+  const scriptsAndStyles = [...chunks].flatMap(({ files }) => [...files])
+  const others = [...chunks].flatMap(({ auxiliaryFiles }) => [...auxiliaryFiles])
+  return {
+    all: new Set([...scriptsAndStyles, ...others]),
+    scriptsAndStyles: scriptsAndStyles.map((name) => pathOf({ name })),
+  }
 }
 
 function hasDot(path: string): boolean {

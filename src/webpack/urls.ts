@@ -1,22 +1,36 @@
 import { StaticS3Error } from '../runtime/error.js'
 import type { Settings } from '../settings/settings.js'
-import { type Compiler, isRspack } from './compiler.js'
+import { type Compiler, isRspack, isServerSide } from './compiler.js'
+import { type Copy, publicPathCopies } from './public-path-copies.js'
 
 /** Points a compiler's URLs to the bucket, and back. */
 export class BuiltUrls {
   readonly #compiler: Compiler
   readonly #definitions = { 'process.env.STATIC_URL': '' }
-  /** The user's own options. */
-  #configured: { publicPath?: unknown; hashSalt?: unknown } | undefined
+  /** The user's own options, with the bundler's defaults. */
+  #configured: { publicPath?: unknown; hashSalt?: unknown; crossOriginLoading?: unknown } | undefined
+  #copies: { copy: Copy; own: string }[] | undefined
+  /** The user's own public path, while `announce` stands in its place. */
+  #replaced: { publicPath: unknown } | undefined
+  readonly #hasCrossOrigin: boolean
   #firstStaticUrl: string | undefined
 
+  /** @param compiler whose options have no defaults yet */
   constructor(compiler: Compiler) {
     this.#compiler = compiler
+    this.#hasCrossOrigin = compiler.options.output.crossOriginLoading !== undefined
   }
 
   /** The path or URL of the output folder without static-s3. */
   get base(): string {
     return ordinaryBase(this.#configured?.publicPath)
+  }
+
+  /** Points the URLs to the bucket before the bundler fills in its defaults. The build itself decides anew. */
+  announce(publicUrl: string): void {
+    const { output } = this.#compiler.options
+    this.#replaced = { publicPath: output.publicPath }
+    output.publicPath = publicUrl
   }
 
   /** For a build that stays on disk: makes the URLs what they are without static-s3. */
@@ -32,13 +46,31 @@ export class BuiltUrls {
   #point(publicUrl: string | undefined, rewrite: boolean): void {
     const { output, optimization } = this.#compiler.options
     // Not in `apply`: the bundler fills in its defaults after that.
-    this.#configured ??= { publicPath: output.publicPath, hashSalt: output.hashSalt }
-    const { publicPath, hashSalt } = this.#configured
+    this.#configured ??= {
+      publicPath: this.#configuredPath(),
+      hashSalt: output.hashSalt,
+      crossOriginLoading: output.crossOriginLoading,
+    }
+    const { publicPath, hashSalt, crossOriginLoading } = this.#configured
+    this.#copies ??= publicPathCopies(publicPath, this.#compiler.options).map((copy) => ({
+      copy,
+      own: copy.publicPath,
+    }))
+    for (const { copy, own } of this.#copies) copy.publicPath = rewrite && publicUrl !== undefined ? publicUrl : own
     output.publicPath = rewrite ? publicUrl : publicPath
+    // Scripts from another origin then report their errors, and a browser's cache keeps them with their CORS headers.
+    output.crossOriginLoading = rewrite && !this.#hasCrossOrigin ? 'anonymous' : crossOriginLoading
     // Without real content hashes, the URL gets into files after they were hashed: a new domain would get under an old name.
     const salts = rewrite && optimization?.realContentHash === false
     output.hashSalt = salts ? `${hashSalt ?? ''}${publicUrl}` : hashSalt
     this.#define(publicUrl ?? this.base)
+  }
+
+  #configuredPath(): unknown {
+    const { options, platform } = this.#compiler
+    if (!this.#replaced) return options.output.publicPath
+    // The bundler's default.
+    return this.#replaced.publicPath ?? (platform?.web === false || isServerSide(this.#compiler) ? '' : 'auto')
   }
 
   /** Defines the URL of the built files for application code. */

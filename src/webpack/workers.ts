@@ -1,4 +1,5 @@
 import { workerBlobUrl } from '../urls/worker-url.js'
+import type { PageUrls } from './pages.js'
 
 /** The part of webpack's and Rspack's `Compiler` that is used here. */
 export interface WorkerCompiler {
@@ -6,14 +7,6 @@ export interface WorkerCompiler {
   webpack: { RuntimeModule: new (name: string, stage?: number) => any }
   // biome-ignore lint/suspicious/noExplicitAny: the same, for its hooks
   hooks: { thisCompilation: { tap(name: string, fn: (compilation: any) => void): void } }
-}
-
-/** The two URLs of the output folder. */
-export interface Origins {
-  /** Absolute, with a slash at its end. */
-  publicUrl: string
-  /** On the page's own origin: the configuration's `output.publicPath`. */
-  base: string
 }
 
 interface Chunk {
@@ -39,11 +32,11 @@ interface Compilation {
  *
  * @param origins called after `beforeRun`; undefined if no URL is rewritten
  */
-export function runWorkersFrom(compiler: WorkerCompiler, origins: () => Origins | undefined): void {
+export function runWorkersFrom(compiler: WorkerCompiler, origins: () => PageUrls | undefined): void {
   const { RuntimeModule } = compiler.webpack
 
   class WorkerOriginRuntimeModule extends RuntimeModule {
-    constructor(readonly origins: Origins) {
+    constructor(readonly origins: PageUrls) {
       super('static-s3 workers')
     }
 
@@ -71,7 +64,7 @@ function hasWorkers({ chunks }: Compilation): boolean {
 }
 
 /** Wraps once per realm and URL, even if there are several runtimes. A Proxy keeps `instanceof`, static properties and subclasses working. */
-function wrapConstructors({ publicUrl, base }: Origins): string {
+function wrapConstructors({ publicUrl, base }: PageUrls): string {
   // Escaped, as in the URL object that the page passes.
   const url = new URL(publicUrl).href
   return `

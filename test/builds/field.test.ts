@@ -272,7 +272,7 @@ describe('settings that a build shows', () => {
     const files = await readTree(outDir)
     const [script] = [...files].filter(([path]) => /index-.*\.js$/.test(path))
     expect(script?.[1].toString()).toMatch(/["`']\/assets\/photo-[\w-]+\.png/)
-    expect(output).toMatch(/photo-[\w-]+\.png: left out by include or exclude/)
+    expect(output).toMatch(/photo-[\w-]+\.png is left out \(excluded\): your own server has to serve it/)
     expect(puts().some(({ key }) => key?.endsWith('.png'))).toBe(false)
   })
 

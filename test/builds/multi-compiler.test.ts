@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { beforeEach, describe, expect, test } from 'vitest'
-import type { Configuration } from 'webpack'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Compiler, Configuration } from 'webpack'
 import {
   type Bundler,
   bundlerConfig,
@@ -11,7 +11,7 @@ import {
   withDeployTarget,
 } from '../../fixtures/build/in-process.js'
 import { readTree } from '../../fixtures/build/index.js'
-import { siteObjects, sitePuts, uploadedPaths } from '../../fixtures/build/site.js'
+import { siteObjects, sitePuts, uploadedPaths, writes } from '../../fixtures/build/site.js'
 import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
 import { StaticS3Plugin } from '../../src/webpack.js'
 
@@ -151,10 +151,48 @@ describe.each(bundlers)('several configurations: %s', (_name, bundler) => {
     ).toEqual(await tree(dir, 'dist-two'))
   })
 
-  test('one that fails uploads nothing of its own', async () => {
-    const plugins = [new StaticS3Plugin()]
-    const configs = [web({ plugins }), web({ plugins, name: 'broken', entry: { broken: './src/not-there.js' } })]
+  const broken = (config: Configuration = {}): Configuration => ({
+    ...common,
+    name: 'broken',
+    entry: './src/not-there.js',
+    ...config,
+  })
+  const throws = {
+    apply: (compiler: Compiler) =>
+      compiler.hooks.run.tap('throws', () => {
+        throw new Error('not-there')
+      }),
+  }
+  const failing: [how: string, arrange: (plugin: StaticS3Plugin) => Configuration[], parallelism?: number][] = [
+    ['last, with the plugin', (plugin) => [web({ plugins: [plugin] }), broken({ plugins: [plugin] })]],
+    [
+      'last, with a plugin of its own',
+      (plugin) => [web({ plugins: [plugin] }), broken({ plugins: [new StaticS3Plugin()] })],
+    ],
+    ['first, without the plugin', (plugin) => [broken(), web({ plugins: [plugin] })]],
+    ['after the others are done', (plugin) => [web({ plugins: [plugin] }), broken()], 1],
+    ['that waits for the others', (plugin) => [web({ plugins: [plugin] }), broken({ dependencies: ['web'] })]],
+    ['by an exception', (plugin) => [web({ plugins: [plugin] }), server({ plugins: [throws], dependencies: ['web'] })]],
+  ]
+  test.each(failing)('nothing goes live if one configuration fails: %s', async (_how, arrange, parallelism) => {
+    const configs = Object.assign(arrange(new StaticS3Plugin()), parallelism === undefined ? {} : { parallelism })
     await expect(build(bundler, configs)).rejects.toThrow(/not-there/)
-    expect(uploaded().filter((path) => path.startsWith('broken'))).toEqual([])
+    expect(writes(s3)).toEqual([])
+  })
+
+  test('nothing goes live before the last configuration is done; if the upload then fails, so does the build, with the reason', async () => {
+    const seen: number[] = []
+    const witness = {
+      apply: (compiler: Compiler) => compiler.hooks.done.tap('witness', () => void seen.push(writes(s3).length)),
+    }
+    const configs = () => [
+      web({ plugins: [new StaticS3Plugin()] }),
+      server({ plugins: [witness], dependencies: ['web'] }),
+    ]
+    await build(bundler, configs())
+    expect(seen).toEqual([0])
+    expect(uploaded()).toContain('robots.txt')
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'wrong')
+    await expect(build(bundler, configs())).rejects.toThrow(/SignatureDoesNotMatch/)
   })
 })

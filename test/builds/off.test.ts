@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { mkdtemp, readFile } from 'node:fs/promises'
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer, type InlineConfig } from 'vite'
@@ -86,7 +86,7 @@ describe.each(builds)('USE_S3 not set: %s', (_name, app, options) => {
 
   test('one line is printed', () => {
     const lines = off.output.split('\n').filter((line) => line.includes('static-s3'))
-    expect(lines).toEqual([expect.stringMatching(/off: USE_S3 is not set$/)])
+    expect(lines).toEqual([expect.stringMatching(/off: USE_S3 is not set, in the shell or in .env files of /)])
     expect(lineCount(off)).toBe(lineCount(without) + 1)
   })
 })
@@ -106,16 +106,25 @@ describe('USE_S3 set', () => {
     const bucket = await s3.createBucket()
     const env = deployEnv(s3, bucket)
     const { seen, dir } = await watched('react', { env })
-    // The whole client is for copies and large files.
-    expect(seen).not.toContain('sdk @aws-sdk/client-s3')
     expect(new Set(seen.filter((line) => line.startsWith('connect ')))).toEqual(
       new Set([`connect ${new URL(s3.endpoint).host}`]),
     )
     const unchanged = await watched(dir as App, { env })
     expect(unchanged.output).toMatch(/nothing to upload/)
-    expect(unchanged.seen).not.toContain('sdk @aws-sdk/client-s3')
-    const tagged = { ...env, AWS_S3_OBJECT_PARAMETERS: '{"Metadata":{"built-by":"ci"}}' }
-    expect((await watched(dir as App, { env: tagged })).seen).toContain('sdk @aws-sdk/client-s3')
+    // The SDK is for credentials that need its chain, and not for copies.
+    const keys = join(await mkdtemp(join(tmpdir(), 'static-s3-keys-')), 'credentials')
+    const { AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret, ...others } = env
+    await writeFile(keys, `[default]\naws_access_key_id = ${id}\naws_secret_access_key = ${secret}\n`)
+    const tagged = {
+      ...others,
+      AWS_SHARED_CREDENTIALS_FILE: keys,
+      AWS_S3_OBJECT_PARAMETERS: '{"Metadata":{"built-by":"ci"}}',
+    }
+    const copied = await watched(dir as App, { env: tagged })
+    expect(copied.output).toMatch(/ headers +9 /)
+    for (const each of [seen, unchanged.seen]) expect(each.filter((line) => line.startsWith('sdk '))).toEqual([])
+    expect(copied.seen).toContain('sdk @aws-sdk/credential-provider-node')
+    expect(copied.seen).not.toContain('sdk @aws-sdk/client-s3')
   })
 
   test('NODE_ENV=development in a .env file makes it a development build: nothing leaves, no URL points to the bucket', async () => {

@@ -174,6 +174,10 @@ dry run: nothing was written
     const wrong = await run(['plan', 'media', '--addressing-style', 'none', '--endpoint', 'x'])
     expect(wrong.code).toBe(1)
     expect(wrong.stderr).toMatch(/2 settings are wrong/)
+    expect(wrong.stderr).toMatch(/^ {2}- --endpoint is "x": use a URL such as/m)
+    expect(wrong.stderr).toMatch(/^ {2}- --addressing-style is "none": use one of/m)
+    const escaping = await run(['plan', 'media', '..'])
+    expect(escaping.stderr).toMatch(/^ {2}- LOCATION is "\.\.": remove empty/m)
   })
 
   test('an empty folder is nothing to do', async () => {

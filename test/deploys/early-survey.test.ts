@@ -274,13 +274,11 @@ describe.each(only(/^(vite|webpack|rspack), by JavaScript/))('%s', (_name, way) 
   )
 })
 
-describe.each(only(/^(webpack|rspack), by command/))('what was asked in vain is asked again: %s', (_name, way) => {
+describe.each(only(/^vite, by command/))('what was asked in vain is asked again: %s', (_name, way) => {
   const refused = { status: 403, code: 'AccessDenied' }
 
   test.each<[what: string, faults: (Fault | undefined)[], listed: string[]]>([
-    ['all of it', [refused, refused], [releases, 'static/', releases, 'static/']],
     ['the records', [refused, undefined], [releases, 'static/', releases, 'static/']],
-    ['the files', [undefined, refused], [releases, 'static/', releases, 'static/']],
   ])('%s, where it was refused', async (_what, faults, listed) => {
     const dir = await copyApp(way.app, { files: way.files(waitFor(way.beforeWriting, 'asked')) })
     let count = 0
@@ -314,7 +312,7 @@ describe.each(only(/^(vite5, by JavaScript|vite, by command)/))('%s', (_name, wa
     const { code, output } = await way.build(dir, env)
     expect(code, output).toBe(1)
     expect(output).toContain(fault.code)
-    expect(output).toContain('The build was stopped. The site stands as it was.')
+    expect(output).toContain('The build was ended, and the site stands as it was.')
     expect(existsSync(join(dir, 'rendered'))).toBe(false)
   })
 

@@ -23,10 +23,13 @@ export default { build: { emptyOutDir: false }, plugins: [${plugins}staticS3(${o
 `,
 })
 
-test('onError: warn lets the build pass, with the same message as a warning', async () => {
+test('onError: warn lets the build pass, with the same message as a warning, and says what the pages lack', async () => {
   const files = viteConfig("{ onError: 'warn' }")
   const { code, output } = await buildVite('legacy', { files, env: deployEnv(s3, 'not-there') })
   expect(output).toMatch(/static-s3: LIST .*\(NoSuchBucket\)/)
+  expect(output).toMatch(
+    /its pages point to http:.*not-there\/static\/, where files of this build are missing: do not publish them/,
+  )
   expect(code).toBe(0)
 })
 
@@ -98,7 +101,7 @@ describe('what S3 says no to has its own sentence with the remedy', () => {
     expect(code).toBe(1)
     expect(output.replaceAll('\n', ' ')).toMatch(says)
     // Rolldown wraps an error that ends the build early into its own. A later one stands alone.
-    if (!output.includes('The build was stopped.')) {
+    if (!output.includes('The build was ended, and')) {
       expect(output).not.toMatch(/^\s+at /m)
       // One message, and nothing that Vite would add of the error's properties.
       expect(output.slice(output.indexOf('static-s3: '))).not.toMatch(/PLUGIN_ERROR|closeBundle|\{/)

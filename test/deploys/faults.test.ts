@@ -526,6 +526,7 @@ async function settingsOf({ bucket, host, proxy, s3, credentials }: Scene, versi
   const rules = [{ match: 'logo.svg', cacheControl: 'max-age=60' }]
   const settings = await deploySettings({
     enabled: true,
+    verify: false,
     bucket,
     location,
     region: s3.region,

@@ -132,7 +132,7 @@ describe('files that are left out', () => {
   ])('%s: %s', (path, reason) => {
     // A glob that matches other files as well does not mean this one.
     for (const settings of [{}, { include: ['**'] }, { include: ['**/*.*', '*'] }]) {
-      expect(classifyPaths([path], settings)).toEqual({
+      expect(classifyPaths([path], settings)).toMatchObject({
         files: [],
         leftOut: [{ path: file(path).path, reason }],
         problems: [],
@@ -407,8 +407,10 @@ describe('headers by file', () => {
       ['max-age=0', 'used'],
       ['no-store', 'used'],
       ['no-cache, max-age=86400', 'used'],
-      ['public', 'used'],
-      ['max-age=60, stale-while-revalidate=86400', 'used'],
+      // Without a lifetime, a browser guesses one.
+      ['public', 'not used'],
+      ['public, max-age=31536000, no-cache="Set-Cookie"', 'not used'],
+      ['max-age=60, stale-while-revalidate=31536000', 'not used'],
     ])('%s is %s for files without a fingerprint', (CacheControl, forOther) => {
       const settings = { objectParameters: { CacheControl } }
       const { files, warnings } = classifyPaths(['*a-1.js', 'b.js', 'index.html'], settings)
@@ -427,6 +429,20 @@ describe('headers by file', () => {
         expect.stringMatching(/ is not used for (1 file|b\.js)\b(?!.*…)/),
       ])
       expect(classifyPaths(['*a-1.js'], { objectParameters }).warnings).toEqual([])
+    })
+
+    it.each<[what: string, settings: Parameters<typeof classifyPaths>[1], warned: boolean]>([
+      ['by a rule for everything', { rules: [rule('**', { CacheControl: 'public, max-age=31536000' })] }, true],
+      ['by cacheControl.other', { cacheControl: { fingerprinted: 'x', other: 'max-age=31536000' } }, true],
+      ['by a rule for other files', { rules: [rule('*.js', { CacheControl: 'max-age=31536000' })] }, false],
+      ['for an hour', { rules: [rule('**', { CacheControl: 'max-age=3600' })] }, false],
+      ['by default', {}, false],
+    ])('a page that caches keep %s', (_what, settings, warned) => {
+      expect(classifyPaths(['b.js', 'index.html'], settings).warnings).toEqual(
+        warned
+          ? [expect.stringMatching(/^index\.html: caches may show this page for more than a day after a deploy/)]
+          : [],
+      )
     })
 
     it('a rule beats it', () => {

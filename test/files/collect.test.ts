@@ -174,6 +174,18 @@ describe('a folder that was not emptied', () => {
     expect(paths(await build(work))).toEqual(['old.js'])
   })
 
+  it.each([
+    ['main.0123456789abcdef.js', []],
+    ['index.html', []],
+    ['other.0123456789abcdef.js', ['assets/old.png', 'old.js', 'other.0123456789abcdef.js']],
+  ])('has files that were put there for the build, if no earlier build wrote there: %s', async (path, collected) => {
+    await write(path)
+    const emitted = ['index.html', 'main.fedcba9876543210.js']
+    const work = async () => void (await Promise.all(emitted.map((each) => write(each, 'new'))))
+    const found = await build(work, { emitted, fingerprinted: emitted.slice(1) })
+    expect(paths(found)).toEqual([...emitted, ...collected].sort())
+  })
+
   it('a file that the bundler names is collected, even if it was not written again', async () => {
     const collected = await build(async () => {}, { emitted: ['old.js'], fingerprinted: ['old.js'] })
     expect([...collected.files]).toEqual([{ path: 'old.js', dir: dist, emitted: true, fingerprinted: true }])

@@ -115,7 +115,7 @@ it.each<[what: string, count: number, size: number]>([
     }),
   )
   const stop = new AbortController()
-  const hashing = hashFiles(files, [], noMd5, stop.signal)
+  const hashing = hashFiles(files, [], noMd5, { signal: stop.signal })
   setImmediate(() => stop.abort(new Error('enough')))
   await expect(hashing).rejects.toThrow('enough')
 })

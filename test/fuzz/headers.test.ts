@@ -109,7 +109,7 @@ describe('headers', () => {
   async function checkWrite(odd: ObjectParameters, overwrites: boolean): Promise<'refused' | 'failed' | 'written'> {
     // Each file has one.
     const given = { ContentType: 'text/plain', ...odd }
-    const read = new SettingReader({ objectParameters: given }, {})
+    const read = new SettingReader({ options: { objectParameters: given }, variables: {} })
     readObjectParameters(read)
     if (read.problems.length > 0) {
       for (const problem of read.problems) expect(problem).toMatch(/^option `objectParameters\.\w+` is /)

@@ -710,6 +710,16 @@ describe('in a bucket in memory', () => {
       )
     })
 
+    it('prints a name that somebody else wrote as one line of text', async () => {
+      const key = lockKey(releasesFolder('static'), 1)
+      const by = `x\u001b[2K\n✓ live\u009b1m${'x'.repeat(10_000)}`
+      await soon(put(bucket, key, JSON.stringify({ by, start: '\n\u0007' })))
+      const seen = await readReleases(bucket, 'static')
+      const message = await messageOf(soon(take(bucket, 'a', { folder: seen })))
+      expect(message).toMatch(/locked by x\\u001b\[2K\\n✓ live\\u009b1mx{100,200}, at work since \\n\\u0007\. /)
+      expect(message).not.toMatch(/\p{Cc}/u)
+    })
+
     it('does not wait at all without patience', async () => {
       const told: string[] = []
       const theirs = await soon(take(bucket, 'b'))

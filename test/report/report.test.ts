@@ -1,10 +1,15 @@
+import { inspect } from 'node:util'
 import pc from 'picocolors'
 import { describe, expect, it } from 'vitest'
 import type { HashedFile } from '../../src/files/hash.js'
 import type { Decision, Reason } from '../../src/release/plan.js'
+import { printerOf } from '../../src/report/printer.js'
 import { formatBytes, type ReportInput, report } from '../../src/report/report.js'
+import { StaticS3Error } from '../../src/runtime/error.js'
+import { printable } from '../../src/runtime/printable.js'
 
 const plain = pc.createColors(false)
+const escapes = '\u001b[2K\u001b[31m\u009b1m\u202e\r\u0007'
 
 const actions: { [reason in Reason]?: Decision['action'] } = {
   headers: 'copy',
@@ -27,6 +32,7 @@ const nothing: ReportInput = {
   location: 'static',
   publicUrl: 'https://cdn.example.com/static/',
   dryRun: false,
+  isBroken: false,
   milliseconds: 12.4,
 }
 
@@ -223,5 +229,48 @@ describe('formatBytes', () => {
     [5_300_000_000, '5.30 GB'],
   ])('%d is %s', (bytes, text) => {
     expect(formatBytes(bytes)).toBe(text)
+  })
+})
+
+describe('what is printed', () => {
+  it('has no control characters of a file name, in a report', () => {
+    const decisions = [decision(`a${escapes}\n✓ live`, 'new')]
+    expect(report({ ...nothing, decisions, dryRun: true }, plain).split('\n')[1]).toBe(
+      '  a\\u001b[2K\\u001b[31m\\u009b1m\\u202e\\u000d\\u0007\\n✓ live (new)',
+    )
+  })
+
+  it('has none of a message, and its own colours in a report', () => {
+    const printed: string[] = []
+    // A logger of webpack is an object whose methods need it.
+    const logger = {
+      printed,
+      info(message: string) {
+        this.printed.push(message)
+      },
+      warn(message: string) {
+        this.printed.push(message)
+      },
+    }
+    const printer = printerOf(logger)
+    printer.warn(`a${escapes}\nb`)
+    printer.info(escapes)
+    printer.report(deploy)
+    expect(printed[0]).toBe('a\\u001b[2K\\u001b[31m\\u009b1m\\u202e\\u000d\\u0007\nb')
+    expect(printed[1]).not.toMatch(/\p{Cc}/u)
+    expect(printed[2]).toBe(report(deploy))
+  })
+
+  it('is the same JSON', () => {
+    const told = { path: `a${escapes}`, by: 'größe 👩‍💻' }
+    const json = printable(JSON.stringify(told, undefined, 2))
+    expect(json).not.toMatch(/(?!\n)\p{Cc}|\u202e/u)
+    expect(JSON.parse(json)).toEqual(told)
+  })
+
+  it('has none in an error, nor in its stack', () => {
+    const error = new StaticS3Error(`static-s3: ${escapes}\n  - next`)
+    expect(`${error.message}${error.stack}${inspect(error)}`).not.toMatch(/(?!\n)\p{Cc}|\u202e/u)
+    expect(error.message).toMatch(/\n {2}- next$/)
   })
 })

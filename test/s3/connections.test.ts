@@ -206,6 +206,33 @@ describe('a request', () => {
     expect(origin.sockets).toHaveLength(1)
   })
 
+  it('whose own check aborts its signal ends no other request', async () => {
+    const origin = await rawServer((socket) => socket.on('data', () => socket.write(ok('answer'))))
+    const connections = connect(1)
+    const stop = new AbortController()
+    const beforeFirstByte = () => {
+      stop.abort(new Error('the lock is lost'))
+      stop.signal.throwIfAborted()
+    }
+    const [lost, ...others] = [{ signal: stop.signal, beforeFirstByte }, {}, {}].map((more) =>
+      connections.send(get(origin, more)),
+    )
+    await expect(lost).rejects.toThrow('the lock is lost')
+    for (const other of others) expect((await other).body.toString()).toBe('answer')
+  })
+
+  it('that has its response is not ended, and neither is the next one on its connection', async () => {
+    const origin = await rawServer((socket) => socket.on('data', () => socket.write(ok('answer'))))
+    const connections = connect(1)
+    const stop = new AbortController()
+    const first = connections.send(get(origin, { signal: stop.signal }))
+    // Begins as soon as the first response is there, and before anybody has read that.
+    const next = connections.send(get(origin, { beforeFirstByte: () => stop.abort(new Error('stopped')) }))
+    expect((await first).body.toString()).toBe('answer')
+    expect((await next).body.toString()).toBe('answer')
+    expect(origin.sockets).toHaveLength(1)
+  })
+
   it.each(['before it is sent', 'while it waits for a connection', 'while it waits for a response'])(
     'ends when its signal aborts %s, alone',
     async (when) => {

@@ -1,11 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { listObjects } from '../../src/s3/objects/list-objects.js'
-import { areInOrder, type Page, type PageStart } from '../../src/s3/objects/list-page.js'
+import type { Page, PageStart } from '../../src/s3/objects/list-page.js'
 
 function pageOf(keys: readonly string[], next: string | undefined): Page {
   const objects = keys.map((key) => ({ key, size: 1, etag: '', lastModified: 0 }))
-  return { objects, first: keys[0], last: keys.at(-1), inOrder: areInOrder(objects), next }
+  return { objects, next }
 }
 
 const keysOf = (objects: Iterable<{ key: string }>) => [...objects].map(({ key }) => key)
@@ -22,6 +22,18 @@ describe('a listing', () => {
       return pageOf(pages[index] ?? [], index < pages.length - 1 ? `${index + 1}` : undefined)
     }
     expect(keysOf(await listObjects('', {}, ask))).toEqual(['a', 'b', 'c', 'd', 'e'])
+  })
+
+  it('has only keys below the prefix, from a store that ignores it, also where it is split', async () => {
+    const pages = [['a/1', 'b/1'], ['b/2', 'c/1'], ['c/2']]
+    const ask = async (start: PageStart) => {
+      const behind = pages.findIndex((page) => page[0] === 'b/2')
+      const index = start['start-after'] ? behind : Number(start['continuation-token'] ?? 0)
+      return pageOf(pages[index] ?? [], index < pages.length - 1 ? `${index + 1}` : undefined)
+    }
+    for (const splitAt of [undefined, Promise.resolve(['b/1', 'b/11'])]) {
+      expect(keysOf(await listObjects('b/', splitAt ? { splitAt } : {}, ask))).toEqual(['b/1', 'b/2'])
+    }
   })
 
   it('of many ranges asks for six at a time, and has all keys in order, whichever comes first', async () => {

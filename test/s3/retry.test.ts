@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { readError } from '../../src/s3/errors/s3-error.js'
-import { type Clock, classifyFailure, retry } from '../../src/s3/http/retry.js'
+import { asksForLess, type Clock, classifyFailure, retry } from '../../src/s3/http/retry.js'
 
 /** A clock that only remembers how long it would have slept. */
 function testClock({ random = 1 } = {}): Clock & { slept: number[] } {
@@ -154,4 +154,15 @@ describe('readError', () => {
     expect(error).toMatchObject({ code: '', status: undefined, message: '' })
     expect(classifyFailure(error, true)).toBe('final')
   })
+})
+
+it.each([
+  ['SlowDown', 503, true],
+  ['SlowDown', 500, true],
+  ['ServiceUnavailable', 503, true],
+  ['', 429, true],
+  ['InternalError', 500, false],
+  ['AccessDenied', 403, false],
+])('%s with status %s asks for fewer requests: %s', (code, status, asks) => {
+  expect(asksForLess(s3Error(code, status))).toBe(asks)
 })

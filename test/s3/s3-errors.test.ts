@@ -9,10 +9,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { patient } from '../../fixtures/s3/connection.js'
 import { type EmbeddedS3, s3Servers, startEmbedded, type TestS3 } from '../../fixtures/s3/index.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
+import { findEndpoint } from '../../src/s3/aws/profile-endpoint.js'
 import { findRegion } from '../../src/s3/aws/region.js'
 import { explain } from '../../src/s3/errors/explain.js'
 import type { ExplainContext, Request } from '../../src/s3/errors/request.js'
 import { openBucket, type S3Settings } from '../../src/s3/objects/s3-bucket.js'
+import type { ConfiguredEndpoint } from '../../src/settings/address.js'
 
 /** Everything of an error that a bundler, a logger or Node itself might print. */
 const printed = (error: Error) =>
@@ -359,6 +361,170 @@ const table: [name: string, error: Error, Partial<ExplainContext>, parts: string
     ['failed with status 418: Short and stout (BrandNewProblem)', 'ErrorResponses.html', 'REQ1'],
   ],
   ['nothing at all', new Error(''), {}, ['PUT static/assets/app.js to s3://my-bucket: failed.']],
+
+  // Servers before the store
+  ...[301, 302, 303, 307, 308].map((status): (typeof table)[number] => [
+    `${status} to https`,
+    s3Error('Unknown', {
+      status,
+      headers: { location: 'https://s3.test/my-bucket/static/assets/app.js?X-Amz-Signature=1' },
+    }),
+    { endpoint: 'http://s3.test' },
+    [
+      `http://s3.test redirects to https://s3.test/my-bucket/static/assets/app.js (status ${status}). `,
+      'Set AWS_S3_ENDPOINT_URL=https://s3.test.',
+    ],
+  ]),
+  [
+    '302 to the page of a login',
+    s3Error('Unknown', { status: 302, headers: { location: 'https://user:hush@login.test/?next=hush' } }),
+    { endpoint: 'https://s3.test' },
+    ['https://s3.test redirects to https://login.test/ (status 302)', "the store's own address"],
+  ],
+  [
+    '308 to a path',
+    s3Error('Unknown', { status: 308, headers: { location: '/minio/' } }),
+    { endpoint: 'https://s3.test' },
+    ['redirects to https://s3.test/minio/ (status 308)', "the store's own address"],
+  ],
+  [
+    '301 without a target',
+    s3Error('Unknown', { status: 301 }),
+    { endpoint: 'https://s3.test' },
+    ['https://s3.test redirects (status 301)'],
+  ],
+  [
+    '302 of a captive portal',
+    s3Error('Unknown', { status: 302, headers: { location: 'http://wifi.test/' } }),
+    {},
+    ['sign-in page'],
+  ],
+  [
+    '307 of S3 to the same region, while a bucket is new',
+    s3Error('TemporaryRedirect', { status: 307, fields: { Endpoint: 'my-bucket.s3-us-west-2.amazonaws.com' } }),
+    {},
+    ['the bucket is in us-west-2'],
+  ],
+  [
+    '413 of nginx',
+    s3Error('Unknown', { status: 413 }),
+    { endpoint: 'https://s3.test' },
+    ['a proxy before https://s3.test limits the size of uploads (status 413)', 'client_max_body_size'],
+  ],
+  [
+    '413 of the store',
+    s3Error('EntityTooLarge', { status: 413 }),
+    { endpoint: 'https://s3.test' },
+    ['larger than the store allows (EntityTooLarge)'],
+  ],
+
+  // 403 of many kinds
+  [
+    "Backblaze's storage cap",
+    s3Error('AccessDenied', {
+      status: 403,
+      message: 'Cannot upload files, storage cap exceeded. See the Caps & Alerts page to increase your cap.',
+    }),
+    { endpoint: 'https://s3.test' },
+    ['the store takes no more: Cannot upload files, storage cap exceeded', 'Raise the limit'],
+  ],
+  [
+    'an account without entitlement',
+    s3Error('NotEntitled', { status: 403, message: 'Please enable R2 through the Cloudflare Dashboard.' }),
+    { endpoint: 'https://s3.test' },
+    ['the account does not allow it: Please enable R2', 'Check at the provider'],
+  ],
+  [
+    'an account without entitlement, as AccessDenied',
+    s3Error('AccessDenied', { status: 403, message: 'not entitled' }),
+    { endpoint: 'https://s3.test' },
+    ['the account does not allow it: not entitled (AccessDenied)', 'Check at the provider'],
+  ],
+  [
+    'a file whose name sounds like a reason',
+    s3Error('AccessDenied', {
+      status: 403,
+      message:
+        'User: arn:aws:iam::1:user/ci is not authorized to perform: s3:PutObject on resource: "arn:aws:s3:::my-bucket/static/quota-billing.js" because no identity-based policy allows the s3:PutObject action',
+    }),
+    {},
+    ['access denied; it needs s3:PutObject on arn:aws:s3:::my-bucket/static/quota-billing.js', iam],
+  ],
+  [
+    'a policy that requires encryption',
+    s3Error('AccessDenied', {
+      status: 403,
+      message:
+        'User: arn:aws:iam::1:user/ci is not authorized to perform: s3:PutObject on resource: "arn:aws:s3:::my-bucket/static/a" with an explicit deny in a resource-based policy',
+    }),
+    {},
+    ['or send what it asks for', 'ServerSideEncryption in AWS_S3_OBJECT_PARAMETERS'],
+  ],
+  [
+    'a deny of the organization',
+    s3Error('AccessDenied', {
+      status: 403,
+      message:
+        'User: x is not authorized to perform: s3:ListBucket on resource: "arn:aws:s3:::my-bucket" with an explicit deny in a service control policy',
+    }),
+    { request: list },
+    ['It fails with an explicit deny in a service control policy'],
+  ],
+  [
+    'a public ACL under Block Public Access',
+    s3Error('AccessDenied', {
+      status: 403,
+      message:
+        'User: x is not authorized to perform: s3:PutObject on resource: "arn:aws:s3:::my-bucket/static/a" because public ACLs are prevented by the BlockPublicAcls setting in S3 Block Public Access',
+    }),
+    { request: put({ ACL: 'public-read' }) },
+    ['block public ACLs: remove AWS_DEFAULT_ACL'],
+  ],
+  [
+    "a public access block on Ceph, which denies its owner's writes",
+    s3Error('AccessDenied', { status: 403, message: '' }),
+    { endpoint: 'http://ceph.test' },
+    ['access denied; it needs s3:PutObject', 'Ceph also denies it if the bucket has a public access block'],
+  ],
+  [
+    'a reason of its own',
+    s3Error('AccessDenied', { status: 403, message: 'Writes are frozen for maintenance.' }),
+    { endpoint: 'http://s3.test' },
+    ['access denied: Writes are frozen for maintenance; it needs s3:PutObject'],
+  ],
+  [
+    'a condition on s3:prefix',
+    s3Error('AccessDenied', { status: 403 }),
+    { request: list },
+    [
+      'If a condition on s3:prefix limits it, allow both prefixes: {"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::my-bucket",' +
+        '"Condition":{"StringLike":{"s3:prefix":["static/*",".static-s3/static/*"]}}}.',
+    ],
+  ],
+  [
+    'a condition on s3:prefix, for the records',
+    s3Error('AccessDenied', { status: 403 }),
+    { request: { verb: 'LIST', prefix: '.static-s3/a/b/releases/' } },
+    ['"s3:prefix":["a/b/*",".static-s3/a/b/*"]'],
+  ],
+
+  // Credentials
+  [
+    'a wrong signature, perhaps of keys in a .env file',
+    s3Error('SignatureDoesNotMatch', { status: 403 }),
+    {},
+    ['quotes and spaces', 'In a .env file, put a value with # in quotes, and write \\$ for $'],
+  ],
+  [
+    'an SSO portal that cannot be reached',
+    Object.assign(new Error('Error: getaddrinfo ENOTFOUND portal.sso.eu-west-1.amazonaws.com'), {
+      name: 'CredentialsProviderError',
+    }),
+    { profile: 'dev' },
+    [
+      "the service for the credentials can't be reached: Error: getaddrinfo ENOTFOUND portal.sso.eu-west-1.amazonaws.com",
+    ],
+  ],
 ]
 
 describe('explain', () => {
@@ -625,6 +791,49 @@ describe('said by the network and the SDK', () => {
     )
     const { message } = await failure(somewhere({ credentials: { profile: 'dev' } }))
     expect(message).toContain('no valid SSO session (CredentialsProviderError). Run `aws sso login --profile dev`.')
+  })
+
+  it.each<[what: string, command: string, reason: string]>([
+    ['is not there', '/nowhere/get-keys --password hush-hush', 'get-keys'],
+    ['fails', `node -e "console.error('vault is sealed');process.exit(3)" hush-hush`, ': vault is sealed'],
+    ['prints no JSON', 'node -e "console.log(5+)" hush-hush', 'SyntaxError'],
+    ['prints something else', 'node -p 1+1', 'credential_process: it did not return Version 1'],
+  ])('a credential_process that %s', async (_what, command, reason) => {
+    vi.stubEnv('AWS_CONFIG_FILE', join(home, `config-${hash('md5', command)}`))
+    writeFileSync(process.env.AWS_CONFIG_FILE as string, `[profile dev]\ncredential_process = ${command}\n`)
+    const { message } = await failure(somewhere({ credentials: { profile: 'dev' } }))
+    expect(message).toContain('the profile "dev" has no credentials: credential_process: ')
+    expect(message).toContain(reason)
+    expect(message).toContain('Run the command in ~/.aws/config by hand')
+    expect(message).not.toContain('hush')
+  })
+
+  it.each<[what: string, profile: string | undefined, endpoint: ConfiguredEndpoint]>([
+    ['of the profile', 'plain', { ignored: false, url: 'http://plain.test' }],
+    ["of the profile's services", 'services', { ignored: false, url: 'http://minio.test' }],
+    ['of the profile, if its services have none for S3', 'other', { ignored: false, url: 'http://plain.test' }],
+    ['that is ignored', 'ignored', { ignored: true, url: 'http://plain.test' }],
+    ['of the default profile', undefined, { ignored: false, url: 'http://default.test' }],
+    ['of no profile', 'nope', { ignored: false }],
+    ['of a profile without one', 'none', { ignored: false, url: undefined }],
+  ])('finds the endpoint %s', async (_what, profile, endpoint) => {
+    vi.stubEnv('AWS_CONFIG_FILE', join(home, 'config-endpoints'))
+    writeFileSync(
+      join(home, 'config-endpoints'),
+      `[default]\nendpoint_url = http://default.test
+[profile plain]\nendpoint_url = http://plain.test
+[profile services]\nendpoint_url = http://plain.test\nservices = minio
+[profile other]\nendpoint_url = http://plain.test\nservices = dynamo
+[profile ignored]\nendpoint_url = http://plain.test\nignore_configured_endpoint_urls = true
+[profile none]\nregion = eu-west-1
+[profile missing]\nendpoint_url = http://plain.test\nservices = nope
+[services minio]\ns3 =\n  endpoint_url = http://minio.test
+[services dynamo]\ndynamodb =\n  endpoint_url = http://dynamo.test
+`,
+    )
+    expect(await findEndpoint(profile)).toEqual(endpoint)
+    // The SDK would send the keys to AWS.
+    await expect(findEndpoint('missing')).rejects.toThrow('services is "nope" in the AWS profile: add [services nope]')
   })
 
   it('finds the region where the SDK does', async () => {

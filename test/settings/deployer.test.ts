@@ -25,7 +25,7 @@ const git = (...args: string[]) =>
   }).trim()
 
 const sha = '0123456789abcdef0123456789abcdef01234567'
-const here = `${userInfo().username}@${hostname()}`
+const here = 'a deploy outside of CI'
 const github = {
   GITHUB_SERVER_URL: 'https://github.com',
   GITHUB_REPOSITORY: 'acme/site',
@@ -47,8 +47,40 @@ describe('the name of the deployer', () => {
       'https://ci.example.com/7/',
     ],
     ['where the variable is empty', { CI_JOB_URL: '' }, here],
+    [
+      'where the address has a query',
+      { BUILD_URL: 'https://ci.example.com/7/?token=hush#hush' },
+      'https://ci.example.com/7/',
+    ],
+    [
+      'where the server has a password',
+      { ...github, GITHUB_SERVER_URL: 'https://me:hush@github.example.com' },
+      'https://github.example.com/acme/site/actions/runs/42',
+    ],
+    ['where the server has one slash', { ...github, GITHUB_SERVER_URL: 'https:/me:hush@github.com' }, here],
+    [
+      'where the server has a query',
+      { ...github, GITHUB_SERVER_URL: 'https://github.com?token=hush' },
+      'https://github.com/',
+    ],
+    [
+      'where the repository has a password',
+      { ...github, GITHUB_REPOSITORY: '@evil/x?token=hush' },
+      'https://github.com/@evil/x',
+    ],
+    ['where the address is none', { BUILD_URL: 'javascript:alert("hush")' }, here],
+    [
+      'where the path has a secret of the environment',
+      { BUILD_URL: 'https://ci.example.com/hush-hush/7', CI_TOKEN: 'hush-hush' },
+      'https://ci.example.com',
+    ],
   ])('%s', async (_where, shell, by) => {
     expect(await whoDeploys('vite 8.0.0', shell)).toMatchObject({ by, bundler: 'vite 8.0.0' })
+  })
+
+  it('tells no user and no machine', async () => {
+    const told = JSON.stringify(await whoDeploys('vite 8.0.0', { USER: 'me', LOGNAME: 'me' }))
+    for (const name of [hostname(), userInfo().username]) expect(told).not.toContain(name)
   })
 
   it('each deploy has its own id', async () => {
@@ -77,6 +109,11 @@ describe('the commit', () => {
       expect(await commitOf({ [variable]: sha })).toBe(sha)
     },
   )
+
+  it('is a hash, whatever the variable says', async () => {
+    expect(await commitOf({ GITHUB_SHA: 'hush\u001b[31m', GIT_COMMIT: sha })).toBe(sha)
+    expect(await commitOf({ GITHUB_SHA: 'hush' })).toBeUndefined()
+  })
 
   it('comes from a variable without git', async () => {
     vi.stubEnv('PATH', dir)

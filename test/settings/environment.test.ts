@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadEnv } from 'vite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { resolveForBuild } from '../../fixtures/build/settings.js'
 import { readEnvironment, type Variables } from '../../src/settings/environment.js'
 
 let dir: string
@@ -109,6 +110,7 @@ describe('the shell', () => {
     const shell = { ONLY_SHELL: 's', BOTH: 'shell' }
     const environment = await read({ '.env': 'ONLY_FILE=f\nBOTH=file' }, shell)
     expect(environment).toEqual({
+      dir,
       shell,
       files: { ONLY_FILE: 'f', BOTH: 'file' },
       all: { ONLY_SHELL: 's', ONLY_FILE: 'f', BOTH: 'shell' },
@@ -128,11 +130,11 @@ describe('nothing to read', () => {
   const shell = { A: 'shell' }
 
   it('no files', async () => {
-    expect(await read({}, shell)).toEqual({ shell, files: {}, all: shell })
+    expect(await read({}, shell)).toEqual({ dir, shell, files: {}, all: shell })
   })
 
   it('no folder', () => {
-    expect(readEnvironment('production', join(dir, 'missing'), shell)).toEqual({ shell, files: {}, all: shell })
+    expect(readEnvironment('production', join(dir, 'missing'), shell)).toMatchObject({ shell, files: {}, all: shell })
   })
 
   it('false instead of a folder, even if the working directory has files', async () => {
@@ -153,5 +155,75 @@ describe('nothing to read', () => {
 
   it('an empty file', async () => {
     expect((await read({ '.env': '' }, shell)).all).toEqual(shell)
+  })
+})
+
+describe('the encoding', () => {
+  const content = 'USE_S3=1\nAWS_LOCATION=größe\n'
+
+  it('may begin with a byte order mark', async () => {
+    expect((await read({ '.env': `\ufeff${content}` })).files).toEqual({ USE_S3: '1', AWS_LOCATION: 'größe' })
+  })
+
+  it.each<[what: string, bytes: Buffer]>([
+    ['UTF-16 with its mark, as PowerShell 5 writes it', Buffer.from(`\ufeff${content}`, 'utf16le')],
+    ['UTF-16 without', Buffer.from(content, 'utf16le')],
+    ['UTF-16 of the other byte order', Buffer.from(`\ufeff${content}`, 'utf16le').swap16()],
+  ])('may not be %s', async (_what, bytes) => {
+    for (const name of ['.env', '.env.production.local']) {
+      await writeFile(join(dir, name), bytes)
+      expect(() => readEnvironment('production', dir, {})).toThrow(
+        `static-s3: ${join(dir, name)} is UTF-16 or no text: save it as UTF-8`,
+      )
+      await rm(join(dir, name))
+    }
+  })
+})
+
+// What SignatureDoesNotMatch says about keys in .env files.
+describe('a key with signs that dotenv reads', () => {
+  it.each<[line: string, is: string]>([
+    ['KEY=ab#cd', 'ab'],
+    ["KEY='ab#cd'", 'ab#cd'],
+    ['KEY="ab#cd"', 'ab#cd'],
+    ['KEY=ab$cd', 'ab'],
+    ["KEY='ab$cd'", 'ab'],
+    ["KEY='ab\\$cd'", 'ab$cd'],
+    ['KEY=ab\\$cd', 'ab$cd'],
+  ])('%s', async (line, is) => {
+    expect((await read({ '.env': line })).all.KEY).toBe(is)
+  })
+})
+
+describe('where USE_S3 was searched', () => {
+  const because = async (folder: string, shell: Variables = {}, mode = 'production') => {
+    await mkdir(join(dir, folder), { recursive: true })
+    const environment = readEnvironment(mode, join(dir, folder), shell)
+    return String(Object.values(await resolveForBuild({}, environment)).at(-1))
+  }
+  const searched = (folder: string) => `USE_S3 is not set, in the shell or in .env files of ${join(dir, folder)}`
+
+  it.each<[folder: string, file: string, hint: string]>([
+    ['web', '.env', "../.env sets it: with Vite, set envDir: '..'"],
+    ['web', '.env.production', "../.env.production sets it: with Vite, set envDir: '..'"],
+    ['apps/web', '.env', "../../.env sets it: with Vite, set envDir: '../..'"],
+  ])('%s, below a %s', async (folder, file, hint) => {
+    await writeFile(join(dir, file), 'SECRET_KEY=x\nUSE_S3=True\n')
+    expect(await because(folder)).toBe(`${searched(folder)}; ${hint}, otherwise set USE_S3 in the shell`)
+  })
+
+  it.each<[what: string, file: string, content: string | Buffer]>([
+    ['a file above that switches it off', '.env', 'USE_S3=False'],
+    ['a file above without it', '.env', 'SECRET_KEY=x'],
+    ['a file above of another mode', '.env.staging', 'USE_S3=1'],
+    ['a file above that cannot be read', '.env', Buffer.from('USE_S3=1', 'utf16le')],
+  ])('%s is not named', async (_what, file, content) => {
+    await writeFile(join(dir, file), content)
+    expect(await because('web')).toBe(searched('web'))
+  })
+
+  it('is not told if a setting says no', async () => {
+    await writeFile(join(dir, '.env'), 'USE_S3=1')
+    expect(await because('web', { USE_S3: '0' })).toBe('USE_S3 is "0"')
   })
 })

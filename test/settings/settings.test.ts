@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { ConfiguredEndpoint } from '../../src/settings/address.js'
 import type { Variables } from '../../src/settings/environment.js'
 import type { Options } from '../../src/settings/options.js'
 import { type Resolved, resolveSettings, type Settings, type SettingsInput } from '../../src/settings/settings.js'
@@ -19,6 +20,7 @@ const input = ({ options = {}, shell = {}, files = {}, build = {} }: Given): Set
   environment: { shell, files, all: { ...files, ...shell } },
   build: { watch: false, whyNotProduction: undefined, mode: 'production', ...build },
   findRegion: async () => 'us-east-1',
+  findEndpoint: async () => ({ ignored: false }),
 })
 
 const settingsOf = async (promise: Promise<Resolved>): Promise<Settings> => {
@@ -55,10 +57,12 @@ describe('defaults', () => {
       rules: [],
       include: [],
       exclude: [],
+      allowMissing: [],
       cacheControl: { fingerprinted: 'public, max-age=31536000, immutable', other: 'no-cache' },
       sourceMaps: 'exclude',
       rewrite: 'urls',
       fileOverwrite: true,
+      verify: 'warn',
       concurrency: 192,
       lockTimeout: 300,
       dryRun: false,
@@ -329,9 +333,9 @@ describe('on or off', () => {
     [
       'a word that is neither yes nor no',
       { shell: { USE_S3: 'maybe' } },
-      'USE_S3 is "maybe": use one of 1, true, yes, on, 0, false, no, off.',
+      'USE_S3 is "maybe": use 1, true, yes, on, 0, false, no or off.',
     ],
-    ['a number', { options: { enabled: 2 } }, 'option `enabled` is 2: use one of'],
+    ['a number', { options: { enabled: 2 } }, 'option `enabled` is 2: use 1, true'],
     [
       "a function's answer",
       { options: { enabled: () => 'yes' } },
@@ -360,7 +364,7 @@ describe('booleans', () => {
 
   it.each(['2', 'y', 'enabled', 'none', '[]'])('%j is refused', async (text) => {
     expect(await messageOf(resolveEnv({ AWS_S3_FILE_OVERWRITE: text }))).toBe(
-      `static-s3: a setting is wrong\n  - AWS_S3_FILE_OVERWRITE is ${JSON.stringify(text)}: use one of 1, true, yes, on, 0, false, no, off.`,
+      `static-s3: a setting is wrong\n  - AWS_S3_FILE_OVERWRITE is ${JSON.stringify(text)}: use 1, true, yes, on, 0, false, no or off.`,
     )
   })
 })
@@ -390,7 +394,7 @@ describe('problems', () => {
   it('name a missing bucket once, with both settings', async () => {
     for (const shell of [{}, { AWS_STORAGE_BUCKET_NAME: '' }, { AWS_STORAGE_BUCKET_NAME: '  ' }]) {
       expect(await messageOf(resolveSettings(input({ options: { enabled: true }, shell })))).toBe(
-        "static-s3: a setting is wrong\n  - AWS_STORAGE_BUCKET_NAME is not set: set it, or the option `bucket`, to the bucket's name.",
+        "static-s3: a setting is wrong\n  - AWS_STORAGE_BUCKET_NAME is not set: set it, or option `bucket`, to the bucket's name.",
       )
     }
     expect(await messageOf(resolveSettings(input({ options: { enabled: true, bucket: 5 } })))).toBe(
@@ -436,7 +440,7 @@ describe('problems', () => {
     ['lockTimeout', -1, 'option `lockTimeout` is -1: use a whole number from 0 to 86400.'],
     ['lockTimeout', 86_401, 'option `lockTimeout` is 86401: use a whole number from 0 to 86400.'],
     ['lockTimeout', '30', 'option `lockTimeout` is "30": use a whole number from 0 to 86400.'],
-    ['force', 'sure', 'option `force` is "sure": use one of 1, true, yes, on, 0, false, no, off.'],
+    ['force', 'sure', 'option `force` is "sure": use 1, true, yes, on, 0, false, no or off.'],
     ['exclude', /x/, 'option `exclude` is {}: use a glob or a list of globs'],
     [
       'exclude',
@@ -512,7 +516,7 @@ describe('problems', () => {
       ' is "True": turn it off, because signed URLs expire before files that are cached for a year.',
     ],
     ['AWS_QUERYSTRING_AUTH', '1', ' is "1": turn it off'],
-    ['AWS_QUERYSTRING_AUTH', 'maybe', ' is "maybe": use one of 1, true, yes, on, 0, false, no, off.'],
+    ['AWS_QUERYSTRING_AUTH', 'maybe', ' is "maybe": use 1, true, yes, on, 0, false, no or off.'],
     ['AWS_S3_SIGNATURE_VERSION', 's3', ' is "s3": use "s3v4", the only signature that S3 accepts everywhere.'],
     ['AWS_S3_VERIFY', 'False', ' is "False": turn it on, because TLS is always verified'],
     [
@@ -609,6 +613,13 @@ describe('bucket', () => {
     ['https://bucket.s3.amazonaws.com', "use only the bucket's name"],
     ['a\\b', "use only the bucket's name"],
     ['arn:aws:s3:us-east-1:123456789012:accesspoint/site', "use the bucket's name, or the access point's alias."],
+    [
+      'site--usw2-az1--x-s3',
+      'use a general purpose bucket, because browsers cannot read a directory bucket (S3 Express).',
+    ],
+    ['site-ap--usw2-az1--xa-s3', 'use a general purpose bucket'],
+    ['site-abc123--ol-s3', 'use the bucket behind it'],
+    ['mfzwi23gnjvgw.mrap', 'use one of its buckets'],
   ])('%s is refused', async (bucket, problem) => {
     expect(await messageOf(resolve({ options: { bucket } }))).toContain(
       `  - option \`bucket\` is "${bucket.replace('\\', '\\\\')}": ${problem}`,
@@ -638,6 +649,8 @@ describe('customDomain', () => {
     ['//cdn.example.com', 'https://cdn.example.com/static/'],
     ['http://localhost:9000', 'http://localhost:9000/static/'],
     ['cdn.example.com:8443', 'https://cdn.example.com:8443/static/'],
+    ['CDN.Example.com:443', 'https://cdn.example.com/static/'],
+    ['bücher.example', 'https://xn--bcher-kva.example/static/'],
     ['localhost:9000/my-bucket', 'https://localhost:9000/my-bucket/static/'],
     ['cdn.example.com/site/assets/', 'https://cdn.example.com/site/assets/static/'],
     ['[::1]:9000', 'https://[::1]:9000/static/'],
@@ -648,24 +661,54 @@ describe('customDomain', () => {
   it.each([
     'cdn example.com',
     'a\\b',
-    'cdn.example.com?x=1',
-    'cdn.example.com#x',
     'ftp://cdn.example.com',
     'https://',
+    'https:/cdn.example.com',
     'a:b:c',
-    'cdn.example.com/../x',
-    'cdn.example.com/x/..',
     'cdn.example.com/%2e%2E/x',
-    'cdn.example.com/.%2e',
-    'cdn.example.com//x',
     'cdn.example.com/..%2fx',
-    'cdn.example.com/..%5Cx',
     'cdn.example.com/%252e%252e/x',
     'cdn.example.com\\..\\x',
+    // Templates that nobody filled in, and values with their quotes.
+    '"cdn.example.com"',
+    "'cdn.example.com'",
+    '$' + '{CDN_HOST}',
+    'cdn.$' + '{ENV}.example.com',
+    '{{ cdn }}.example.com',
+    '%CDN%.example.com',
+    'one.example.com,two.example.com',
+    'one.example.com two.example.com',
+    'cdn.example.com/a,b',
+    'cdn.example.com;',
+    '*.example.com',
   ])('%s is refused', async (customDomain) => {
     expect(await messageOf(resolve({ options: { customDomain } }))).toContain(
       `  - option \`customDomain\` is ${JSON.stringify(customDomain)}: use a domain such as cdn.example.com.`,
     )
+  })
+
+  it.each(['cdn.example.com/../x', 'cdn.example.com/x/..', 'cdn.example.com//x', 'cdn.example.com/./x'])(
+    '%s is refused for its path',
+    async (customDomain) => {
+      expect(await messageOf(resolve({ options: { customDomain } }))).toContain(
+        `  - option \`customDomain\` is "${customDomain}": remove empty, "." and ".." parts from its path.`,
+      )
+    },
+  )
+
+  it.each<[customDomain: string, problem: string]>([
+    ['my-bucket.s3-website.eu-central-1.amazonaws.com', 'use a CloudFront distribution, or no domain, because'],
+    ['my-bucket.s3-website-us-east-1.amazonaws.com', 'use a CloudFront distribution, or no domain, because'],
+    ['0123.r2.cloudflarestorage.com', "set AWS_S3_CUSTOM_DOMAIN to the bucket's own or its r2.dev domain"],
+  ])('%s is refused, because pages cannot use it', async (customDomain, problem) => {
+    expect(await messageOf(resolve({ options: { customDomain } }))).toContain(
+      `  - option \`customDomain\` is "${customDomain}": ${problem}`,
+    )
+  })
+
+  it('may be a website endpoint without TLS, if the setting says so', async () => {
+    const customDomain = 'http://my-bucket.s3-website.eu-central-1.amazonaws.com'
+    expect((await resolve({ options: { customDomain } })).publicUrl).toBe(`${customDomain}/static/`)
   })
 })
 
@@ -683,9 +726,9 @@ describe('endpoint', () => {
     ['localhost:9000', ' is %: use a URL such as https://s3.example.com.'],
     ['ftp://s3.example.com', ' is %: use a URL such as https://s3.example.com.'],
     ['https://', ' is %: use a URL such as https://s3.example.com.'],
-    ['https://s3.example.com?x=1', ' is %: remove its query and its fragment.'],
-    ['https://s3.example.com#x', ' is %: remove its query and its fragment.'],
-    ['https://s3.example.com/?', ' is %: remove its query and its fragment.'],
+    ['https://s3.example.com?x=1', ' has a query or a fragment: remove it.'],
+    ['https://s3.example.com#x', ' has a query or a fragment: remove it.'],
+    ['https://s3.example.com/?', ' has a query or a fragment: remove it.'],
     ['https://s3.example.com/..', ' is %: remove empty, "." and ".." parts and encoded slashes from its path.'],
     [
       'https://s3.example.com/s3/../admin/',
@@ -693,7 +736,12 @@ describe('endpoint', () => {
     ],
     ['https://s3.example.com/./s3', ' is %: remove empty, "." and ".." parts and encoded slashes from its path.'],
     ['https://s3.example.com//s3', ' is %: remove empty, "." and ".." parts and encoded slashes from its path.'],
-    ['https:///s3.example.com/s3', ' is %: remove empty, "." and ".." parts and encoded slashes from its path.'],
+    ['https:///s3.example.com/s3', ' is %: use a URL such as https://s3.example.com.'],
+    ['https:/s3.example.com', ' is %: use a URL such as https://s3.example.com.'],
+    ['https://$' + '{HOST}', ' is %: use a URL such as https://s3.example.com.'],
+    ['https://{account}.example.com', ' is %: use a URL such as https://s3.example.com.'],
+    ['"https://s3.example.com"', ' is %: use a URL such as https://s3.example.com.'],
+    ['https://one.example,https://two.example', ' is %: use a URL such as https://s3.example.com.'],
     ['https://s3.example.com/%2e%2E/s3', ' is %: remove empty, "." and ".." parts and encoded slashes from its path.'],
     [
       'https://s3.example.com/%252e%252e/s3',
@@ -748,9 +796,7 @@ describe('an endpoint without TLS', () => {
     'http://169.254.1.1',
     'http://172.16.0.1',
     'http://172.31.255.255',
-    'http://minio:9000',
-    'http://host.docker.internal:9000',
-    'http://minio.storage.svc.cluster.local',
+    'http://minio.internal:9000',
     'https://s3.example.com',
     'https://8.8.8.8',
   ])('%s: none, in this machine or its own network, or with TLS', async (endpoint) => {
@@ -930,19 +976,217 @@ describe('secrets of .env files', () => {
 })
 
 describe('no message shows a secret', () => {
+  const key = { AWS_ACCESS_KEY_ID: 'minio-user', AWS_SECRET_ACCESS_KEY: 'hush-hush-hush-hush' }
+
   it.each<[what: string, given: Given]>([
     ['as an option that is none', { options: { secretAccessKey: 'hush-hush' } }],
     ['beside other problems', { options: { concurrency: 0 }, files: { AWS_SECRET_ACCESS_KEY: 'hush-hush' } }],
-    ["in the endpoint's URL", { options: { endpoint: 'https://user:hush-hush@s3.example.com' } }],
-    ["in the endpoint's URL, of a wrong protocol", { options: { endpoint: 'ftp://user:hush-hush@s3.example.com' } }],
-    ["in the endpoint's URL, which is none", { options: { endpoint: 'https://user:hush-hush@s3.example.com:port' } }],
-    ['in the domain', { options: { customDomain: 'https://user:hush-hush@cdn.example.com' } }],
-    ['in the domain, without a name', { options: { customDomain: 'https://:hush-hush@cdn.example.com' } }],
+    ...[
+      ...['https://user:hush-hush@s3.example.com', 'ftp://user:hush-hush@s3.example.com'],
+      ...['https://user:hush-hush@s3.example.com:port', 'http:/user:hush-hush@host', '///user:hush-hush@host'],
+      ...['http:\\\\user:hush-hush@host', 'user:hush-hush@host', 'https://user:hush/hush@host', 'https://u:hush?@host'],
+      ...['https://user:12/hush-hush@host', 'https://user:hush-hush%40host', 'https://s3.example.com/?sig=hush-hush'],
+      ...['https://s3.example.com?hush-hush', 'https://s3.example.com#hush-hush', 'https://:hush-hush@host'],
+      ...['"https://user:hush-hush@host"', '$' + '{URL}?sig=hush-hush', '//hush-hush@host', 'hush-hush@host'],
+    ].flatMap((url): [string, Given][] => [
+      [`in the endpoint ${url}`, { options: { endpoint: url } }],
+      [`in the domain ${url}`, { options: { customDomain: url } }],
+    ]),
+    ...['https://user:hush-hush@bucket.example.com/x', 's3://bucket/static?token=hush-hush'].flatMap(
+      (url): [string, Given][] => [
+        [`in the bucket ${url}`, { options: { bucket: url } }],
+        [`in the location ${url}`, { shell: { AWS_LOCATION: url } }],
+        [`in the region ${url}`, { shell: { AWS_REGION: url } }],
+        [`in a word ${url}`, { shell: { USE_S3: url }, options: { enabled: undefined } }],
+      ],
+    ),
     ['in parameters', { options: { objectParameters: { SSECustomerKey: 'hush-hush' } } }],
+    [
+      'that is in use, in parameters',
+      { shell: key, options: { objectParameters: { Metadata: { a: key.AWS_SECRET_ACCESS_KEY } } } },
+    ],
+    [
+      'that is in use, in a rule',
+      { shell: key, options: { rules: [{ match: '*', tagging: `a=${key.AWS_SECRET_ACCESS_KEY}` }] } },
+    ],
+    [
+      'that is in use, in JSON',
+      { shell: { ...key, AWS_S3_OBJECT_PARAMETERS: `{"StorageClass":"${key.AWS_SECRET_ACCESS_KEY}"}` } },
+    ],
   ])('%s', async (_what, given) => {
     const message = await messageOf(resolve(given))
     expect(message).toContain('static-s3: ')
     expect(message).not.toContain('hush')
+  })
+
+  const pasted = {
+    'the secret in use': key.AWS_SECRET_ACCESS_KEY,
+    "AWS's example secret": 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+  }
+  const settings: [name: string, given: (value: string) => Given][] = [
+    ...(['bucket', 'location', 'region', 'customDomain', 'endpoint', 'addressingStyle', 'acl', 'force'] as const).map(
+      (option): [string, (value: string) => Given] => [option, (value) => ({ options: { [option]: value } })],
+    ),
+    ...[
+      'USE_S3',
+      'AWS_LOCATION',
+      'AWS_REGION',
+      'AWS_S3_FILE_OVERWRITE',
+      'AWS_QUERYSTRING_AUTH',
+      'STATIC_S3_CONCURRENCY',
+    ].map((name): [string, (value: string) => Given] => [
+      name,
+      (value) => ({ shell: { [name]: value }, options: { enabled: name === 'USE_S3' ? undefined : true } }),
+    ]),
+  ]
+
+  it.each(settings)('a key pasted into %s is refused and not shown', async (name, given) => {
+    for (const [what, value] of [...Object.entries(pasted), ['a key id', 'AKIAIOSFODNN7EXAMPLE'] as const]) {
+      const { options, shell } = given(value)
+      const message = await messageOf(resolve({ options: { ...options }, shell: { ...key, ...shell } }))
+      expect(message, what).toMatch(
+        new RegExp(`static-s3: a setting is wrong\n  - (option \`)?${name}\`? contains an access key: remove it\\.$`),
+      )
+      expect(message, what).not.toContain(value)
+    }
+  })
+
+  it.each([
+    '0123456789abcdef0123456789abcdef01234567',
+    'static/Website2026/Releases/Production01',
+    'minio-user-static',
+    'feature/login-with-a-long-name-of-forty-x',
+  ])('a location that is no key is accepted: %s', async (location) => {
+    expect((await resolve({ options: { location }, shell: key })).location).toBe(location)
+  })
+
+  it('a short secret of a test server may be part of a setting by chance', async () => {
+    const shell = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_LOCATION: 'test-files' }
+    expect((await resolve({ shell })).location).toBe('test-files')
+  })
+})
+
+describe('names that static-s3 does not read', () => {
+  it.each<[name: string, value: string, instead: string]>([
+    ['AWS_S3_HOST', 's3.eu-central-1.amazonaws.com', 'AWS_S3_ENDPOINT_URL'],
+    ['AWS_S3_ENDPOINT', 'https://s3.example.com', 'AWS_S3_ENDPOINT_URL'],
+    ['AWS_HEADERS', '{"Cache-Control": "max-age=86400"}', 'AWS_S3_OBJECT_PARAMETERS'],
+    ['STATICFILES_LOCATION', 'assets', 'AWS_LOCATION'],
+    ['AWS_STATIC_DIR', 'assets', 'AWS_LOCATION'],
+    ['AWS_ACCESS_KEY', 'hush', 'AWS_ACCESS_KEY_ID'],
+    ['AWS_SECRET_KEY', 'hush', 'AWS_SECRET_ACCESS_KEY'],
+    ['AWS_S3_SECURE_URLS', 'False', 'AWS_S3_URL_PROTOCOL'],
+    ['AWS_S3_REGION', 'eu-central-1', 'AWS_S3_REGION_NAME'],
+    ['AWS_CLOUDFRONT_DOMAIN', 'd1.cloudfront.net', 'AWS_S3_CUSTOM_DOMAIN'],
+    ['AWS_S3_CALLING_FORMAT', 'boto.s3.connection.OrdinaryCallingFormat', 'AWS_S3_ADDRESSING_STYLE'],
+    ['AWS_BUCKET_ACL', 'public-read', 'AWS_DEFAULT_ACL'],
+  ])('%s=%s: a hint', async (name, value, instead) => {
+    const { warnings } = await resolve({ files: { [name]: value } })
+    expect(warnings).toEqual([`${name} is not read: the name here is ${instead}`])
+  })
+
+  it.each<[name: string, value: string, more: Variables]>([
+    ['STATICFILES_LOCATION', 'static', {}],
+    ['STATICFILES_LOCATION', 'assets', { AWS_LOCATION: '' }],
+    ['AWS_S3_REGION', 'eu-central-1', { AWS_REGION: 'eu-west-1' }],
+    ['AWS_S3_SECURE_URLS', 'True', {}],
+    ['AWS_ACCESS_KEY', 'hush', { AWS_PROFILE: 'work' }],
+    ['AWS_S3_HOST', '', {}],
+    ['AWS_BUCKET', 'other-bucket', {}],
+    ['AWS_REDUCED_REDUNDANCY', 'False', {}],
+    ['AWS_ENDPOINT_URL_STS', 'https://sts.example.com', {}],
+  ])('%s=%s with %j: none', async (name, value, more) => {
+    expect((await resolve({ shell: { [name]: value, ...more } })).warnings).toEqual([])
+  })
+
+  it('are told beside the setting that is missing', async () => {
+    const message = await messageOf(resolve({ options: { bucket: undefined }, shell: { AWS_BUCKET: 'my-bucket' } }))
+    expect(message).toBe(
+      "static-s3: a setting is wrong\n  - AWS_STORAGE_BUCKET_NAME is not set: set it, or option `bucket`, to the bucket's name.\n" +
+        '  - AWS_BUCKET is not read: the name here is AWS_STORAGE_BUCKET_NAME.',
+    )
+  })
+})
+
+describe('STATIC_URL', () => {
+  const publicUrl = 'https://my-bucket.s3.us-east-1.amazonaws.com/static/'
+
+  it.each([publicUrl, publicUrl.slice(0, -1), publicUrl.replace('https:', ''), ''])(
+    '%s: no hint',
+    async (STATIC_URL) => {
+      expect((await resolveEnv({ STATIC_URL })).warnings).toEqual([])
+    },
+  )
+
+  it.each(['/static/', 'https://my-bucket.s3.amazonaws.com/static/', 'https://cdn.example.com/'])(
+    '%s: the difference',
+    async (STATIC_URL) => {
+      expect((await resolveEnv({ STATIC_URL })).warnings).toEqual([
+        `STATIC_URL is "${STATIC_URL}": but the build's URLs begin with ${publicUrl}`,
+      ])
+    },
+  )
+
+  it('shows no credentials', async () => {
+    const { warnings } = await resolveEnv({ STATIC_URL: 'https://user:hush@cdn.example.com/?sig=hush' })
+    expect(warnings.join()).toMatch(/^STATIC_URL is "\*\*\*@cdn/)
+    expect(warnings.join()).not.toContain('hush')
+  })
+})
+
+describe('options of the command', () => {
+  it('are named as its flags', async () => {
+    const options = { enabled: true, location: '..', objectParameters: { Body: 'x' }, addressingStyle: 'none' }
+    const nameOption = (option: string) => `--${option.toLowerCase()}`
+    const message = await messageOf(resolveSettings({ ...input({ options }), nameOption }))
+    expect(message.split('\n').slice(1)).toEqual([
+      "  - AWS_STORAGE_BUCKET_NAME is not set: set it, or --bucket, to the bucket's name.",
+      '  - --location is "..": remove empty, "." and ".." parts.',
+      '  - --addressingstyle is "none": use one of "auto", "path", "virtual".',
+      '  - --objectparameters.Body is no PutObject parameter for many files: remove it.',
+    ])
+  })
+})
+
+describe("the SDK's endpoint", () => {
+  const shared = { AWS_ENDPOINT_URL: 'https://shared.example.com' }
+  const own = { AWS_S3_ENDPOINT_URL: 'https://own.example.com' }
+  const profile = { ignored: false, url: 'https://profile.example.com' }
+
+  it.each<[what: string, shell: Variables, configured: ConfiguredEndpoint, endpoint: string | undefined]>([
+    ["the profile's, if no variable names one", {}, profile, profile.url],
+    ["a variable's before the profile's", shared, profile, shared.AWS_ENDPOINT_URL],
+    ["static-s3's own before both", { ...shared, ...own }, profile, own.AWS_S3_ENDPOINT_URL],
+    ['none, if the profile ignores them', shared, { ...profile, ignored: true }, undefined],
+    [
+      'none, if a variable ignores them',
+      { ...shared, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true' },
+      profile,
+      undefined,
+    ],
+    [
+      "static-s3's own, whatever is ignored",
+      { ...own, AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true' },
+      profile,
+      own.AWS_S3_ENDPOINT_URL,
+    ],
+  ])('%s', async (_what, shell, configured, endpoint) => {
+    const given = input({ options: { enabled: true, bucket: 'my-bucket' }, shell })
+    const resolved = await settingsOf(resolveSettings({ ...given, findEndpoint: async () => configured }))
+    expect(resolved.endpoint).toBe(endpoint)
+  })
+
+  it('is looked for in the profile of any source, and checked like a setting', async () => {
+    const asked: unknown[] = []
+    const findEndpoint = async (name: string | undefined) => {
+      asked.push(name)
+      return { ignored: false, url: 'minio' }
+    }
+    const given = input({ options: { enabled: true, bucket: 'my-bucket' }, files: { AWS_S3_SESSION_PROFILE: 'work' } })
+    expect(await messageOf(resolveSettings({ ...given, findEndpoint }))).toContain(
+      '  - the profile\'s endpoint_url is "minio": use a URL such as https://s3.example.com.',
+    )
+    expect(asked).toEqual(['work'])
   })
 })
 
@@ -978,6 +1222,34 @@ describe('an endpoint', () => {
       )
     },
   )
+
+  it.each<[endpoint: string, problem: string]>([
+    ['https://my-bucket.s3-website-us-east-1.amazonaws.com', 'because website endpoints have no HTTPS'],
+    ['http://s3-website.eu-central-1.amazonaws.com', 'because website endpoints have no HTTPS'],
+    ['https://s3-accelerate.amazonaws.com', 'would pass through Transfer Acceleration too'],
+    ['https://my-bucket.s3-accelerate.dualstack.amazonaws.com', 'would pass through Transfer Acceleration too'],
+    ['https://pub-1.r2.dev', 'make it AWS_S3_CUSTOM_DOMAIN'],
+    ['https://d111111abcdef8.cloudfront.net', 'make it AWS_S3_CUSTOM_DOMAIN'],
+  ])('that is no API is refused: %s', async (endpoint, problem) => {
+    const message = await messageOf(resolveEnv({ ...bucket, AWS_S3_ENDPOINT_URL: endpoint }))
+    expect(message).toContain(`  - AWS_S3_ENDPOINT_URL is "${endpoint}": `)
+    expect(message).toContain(problem)
+  })
+
+  it.each([
+    'http://minio:9000',
+    'https://minio',
+    'http://host.docker.internal:9000',
+    'http://minio.storage.svc.cluster.local',
+    'http://minio.storage.svc:9000',
+  ])('that browsers do not know needs a custom domain: %s', async (AWS_S3_ENDPOINT_URL) => {
+    const { hostname } = new URL(AWS_S3_ENDPOINT_URL)
+    expect((await resolveEnv({ AWS_S3_ENDPOINT_URL })).warnings).toEqual([
+      `AWS_S3_ENDPOINT_URL is "${AWS_S3_ENDPOINT_URL}": no browser outside of that network knows ${hostname}; set AWS_S3_CUSTOM_DOMAIN`,
+    ])
+    const known = { AWS_S3_ENDPOINT_URL, AWS_S3_CUSTOM_DOMAIN: 'http://localhost:9000/my-bucket' }
+    expect((await resolveEnv(known)).warnings).toEqual([])
+  })
 
   it('of R2 needs a custom domain, because it serves no visitors', async () => {
     const r2 = { ...bucket, AWS_S3_ENDPOINT_URL: 'https://0123.r2.cloudflarestorage.com' }

@@ -108,7 +108,7 @@ async function deploy(number: number, options: DeployOptions = {}): Promise<Depl
     settings,
     earlySurvey: {
       connection: Promise.resolve({ ...connection, bucket }),
-      refusal: () => undefined,
+      refusal: undefined,
       keepAlive: () => {},
       result: () => takeSurvey(bucket, location),
       stop: connection.close,
@@ -174,7 +174,7 @@ function allowOther(...statements: Statement[]): Promise<unknown> {
 const allowDeploys = (...more: Statement[]) =>
   allowOther(
     ...more,
-    [['s3:ListBucket', 's3:ListBucketMultipartUploads'], ['']],
+    [['s3:ListBucket', 's3:ListBucketMultipartUploads', 's3:GetBucketCORS'], ['']],
     [
       ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'],
       [`${location}/*`, '.static-s3/*'],

@@ -1,8 +1,19 @@
 import type { defaultProvider } from '@aws-sdk/credential-provider-node'
 import type { Settings } from '../../settings/settings.js'
-import { loadCredentialChain, type RequestHandler, SILENT } from './sdk.js'
+import { keepReason } from './chain-reason.js'
+import { loadCredentialChain } from './sdk.js'
+
+type ChainOptions = NonNullable<Parameters<typeof defaultProvider>[0]>
+
+export type RequestHandler = Extract<
+  NonNullable<ChainOptions['parentClientConfig']>['requestHandler'],
+  { handle: unknown }
+>
 
 export type Identity = Awaited<ReturnType<ReturnType<typeof defaultProvider>>>
+
+/** By default, the SDK prints failed requests to the console, past the bundler's output. */
+const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
 
 /** The keys of the settings, or the SDK's credential chain, which assumes roles in the bucket's region. */
 export function credentialsOf(
@@ -13,13 +24,14 @@ export function credentialsOf(
     const { accessKeyId, secretAccessKey, sessionToken } = credentials
     return async () => ({ accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) })
   }
+  const { debug, explain } = keepReason()
   const config = { ...credentials, region: async () => region, logger: SILENT, requestHandler }
   const provider = loadCredentialChain().defaultProvider({
     ...credentials,
-    logger: SILENT,
+    logger: { ...SILENT, debug },
     // SSO reads the first, STS the second.
     clientConfig: { requestHandler },
     parentClientConfig: config,
   })
-  return () => provider({ callerClientConfig: config })
+  return () => provider({ callerClientConfig: config }).catch(explain)
 }

@@ -34,7 +34,7 @@ async function awsHost(region: string, credentials: Endpoint['credentials']): Pr
 }
 
 /** False if the SDK's reader, which takes 15 ms to load, would find nothing. */
-function isConfigured(): boolean {
+export function isConfigured(): boolean {
   const names = ['USE_FIPS_ENDPOINT', 'USE_DUALSTACK_ENDPOINT', 'CONFIG_FILE', 'SHARED_CREDENTIALS_FILE']
   return names.some((name) => process.env[`AWS_${name}`]) || existsSync(join(homedir(), '.aws'))
 }

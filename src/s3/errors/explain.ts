@@ -1,10 +1,9 @@
 import { StaticS3Error } from '../../runtime/error.js'
-import { explanationFor } from './explanations.js'
+import { redact, redactSecrets } from '../../runtime/redact.js'
+import { templateFor } from './explanations.js'
+import { fill } from './facts.js'
 import { describeRequest, type ExplainContext } from './request.js'
-import { readError, redact, redactSecrets, type S3Error } from './s3-error.js'
-
-/** Codes of our own, which mean nothing to the user. */
-const HIDDEN = new Set(['', 'BadProxy', 'BodyChanged', 'BodyUnreadable', 'InvalidRegion', 'NoS3Response'])
+import { readError, type S3Error } from './s3-error.js'
 
 /**
  * Turns an error of S3, the SDK or the network into the message for the user: the request, the fact with S3's code, the remedy. Neither the
@@ -17,9 +16,8 @@ const HIDDEN = new Set(['', 'BadProxy', 'BodyChanged', 'BodyUnreadable', 'Invali
 export function explain(thrown: unknown, context: ExplainContext): StaticS3Error {
   if (thrown instanceof StaticS3Error) return thrown
   const error = readError(thrown)
-  const [fact, remedy] = explanationFor(error, context)
-  const code = HIDDEN.has(error.code) ? '' : ` (${error.code})`
-  const message = `static-s3: ${describeRequest(context)}: ${fact}${code}. ${remedy}`
+  const explanation = fill(templateFor(error, context), error, context)
+  const message = `static-s3: ${describeRequest(context)}: ${explanation}`
   return new StaticS3Error(redactSecrets(message, context.secrets), { cause: redactedCopy(thrown, error, context) })
 }
 

@@ -56,6 +56,20 @@ export function resourceOf({ request, bucket, region }: ExplainContext): string 
   return 'key' in request ? `${arn}/${/^[^/]*\//.exec(request.key)?.[0] ?? ''}*` : arn
 }
 
+/** A statement that allows the listings of a location and of its records. */
+export function listPolicy(context: ExplainContext): string {
+  const { request } = context
+  const [, location = ''] =
+    /^(?:\.static-s3\/)?(.*?)(?:releases\/)?$/.exec('prefix' in request ? request.prefix : '') ?? []
+  const prefixes = [`${location}*`, `.static-s3/${location}*`]
+  return JSON.stringify({
+    Effect: 'Allow',
+    Action: 's3:ListBucket',
+    Resource: resourceOf(context),
+    Condition: { StringLike: { 's3:prefix': prefixes } },
+  })
+}
+
 export function parametersOf({ request }: ExplainContext): ObjectParameters {
   return 'parameters' in request ? request.parameters : {}
 }

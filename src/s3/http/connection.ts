@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { nameOf, type Origin, type ProxyServer } from './connect.js'
+import type { Pool } from './connections.js'
 import { type HttpResponse, ResponseReader } from './response.js'
 
 export interface HttpRequest {
@@ -33,20 +34,13 @@ export interface Job {
   head: string
   resolve(response: HttpResponse): void
   reject(error: unknown): void
-  /** Called when it no longer waits for a connection. */
-  leaveQueue?: () => void
-}
-
-export interface Owner {
-  onIdle(connection: Connection): void
-  onClosed(connection: Connection): void
-  /** A connection broke while a request was under way. */
-  onBroken(): void
+  /** Ends the wait, and rejects. */
+  abort(reason: unknown): void
 }
 
 export class Connection {
   readonly #socket: Socket
-  readonly #owner: Owner
+  readonly #pool: Pool
   #job: Job | undefined
   #reader: ResponseReader | undefined
   /** Time of the first byte of the response. */
@@ -56,22 +50,17 @@ export class Connection {
   #goOn = () => {}
   /** The server announced to close the connection then. */
   #usableUntil = Number.POSITIVE_INFINITY
-  #signal: AbortSignal | undefined
-  readonly #onAbort = () => {
-    if (this.#job && this.#job.request.signal === this.#signal) this.#break(this.#signal?.reason)
-  }
 
-  constructor(socket: Socket, idleTimeout: number, owner: Owner) {
+  constructor(socket: Socket, idleTimeout: number, pool: Pool) {
     this.#socket = socket
-    this.#owner = owner
+    this.#pool = pool
     socket.on('error', (error) => this.#lose(error))
     socket.on('data', (piece) => this.#read(piece))
     socket.once('end', () => this.#finish(this.#reader?.end()))
     socket.once('close', () => {
       this.#lose(hangUp())
       this.#goOn()
-      this.#watch(undefined)
-      owner.onClosed(this)
+      pool.onClosed(this)
     })
     socket.setTimeout(idleTimeout, () => {
       this.#lose(timeout(`silent for ${idleTimeout} ms`))
@@ -91,13 +80,16 @@ export class Connection {
       request.beforeFirstByte?.()
     } catch (error) {
       job.reject(error)
-      this.#owner.onIdle(this)
+      this.#pool.onIdle(this)
       return
     }
     this.#job = job
+    job.abort = (reason) => {
+      // Its response may be there, and the next request under way.
+      if (this.#job === job) this.#break(reason)
+    }
     this.#reader = new ResponseReader(request.method, request.mostBytes ?? MOST_BYTES)
     this.#since = 0
-    this.#watch(request.signal)
     const { body } = request
     if (body === undefined || Buffer.isBuffer(body)) this.#send(head, body)
     else void this.#sendPieces(job, body)
@@ -172,7 +164,7 @@ export class Connection {
     const seconds = /\btimeout=(\d+)/.exec(response.headers['keep-alive'] ?? '')?.[1]
     // A second less: a request that crosses the server's close is lost.
     if (seconds !== undefined) this.#usableUntil = performance.now() + (Number(seconds) - 1) * 1000
-    this.#owner.onIdle(this)
+    this.#pool.onIdle(this)
   }
 
   close(): void {
@@ -181,7 +173,7 @@ export class Connection {
 
   /** The server or the network ended the connection. */
   #lose(error: Error): void {
-    if (this.#job) this.#owner.onBroken()
+    if (this.#job) this.#pool.onBroken()
     this.#break(error)
   }
 
@@ -190,14 +182,6 @@ export class Connection {
     this.#job = this.#reader = undefined
     this.#socket.destroy()
     job?.reject(error)
-  }
-
-  /** Keeps its listener until another signal comes: listeners for each request would stay in memory until a full collection. */
-  #watch(signal: AbortSignal | undefined): void {
-    if (signal === this.#signal) return
-    this.#signal?.removeEventListener('abort', this.#onAbort)
-    this.#signal = signal
-    signal?.addEventListener('abort', this.#onAbort)
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { connect, type Environment, type Origin, type ProxyServer, proxyFor, type TlsState } from './connect.js'
-import { Connection, type HttpRequest, headOf, type Job, type Owner } from './connection.js'
+import { Connection, type HttpRequest, headOf, type Job } from './connection.js'
 import type { HttpResponse } from './response.js'
 
 export interface Connections {
@@ -46,7 +46,7 @@ export function openConnections(
   }
 }
 
-class Pool implements Owner {
+export class Pool {
   readonly #origin: Origin
   readonly #proxy: ProxyServer | undefined
   readonly #most: number
@@ -65,16 +65,27 @@ class Pool implements Owner {
     this.#idleTimeout = idleTimeout
   }
 
-  send(request: HttpRequest): Promise<HttpResponse> {
+  async send(request: HttpRequest): Promise<HttpResponse> {
     const { signal } = request
+    signal?.throwIfAborted()
     const head = headOf(request, this.#origin, this.#proxy)
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason)
-      const job: Job = { request, head, resolve, reject }
-      this.#waiting.push(job)
-      this.#match()
-      if (signal && this.#waiting.at(-1) === job) this.#endInQueue(job, signal)
-    })
+    let onAbort = () => {}
+    try {
+      return await new Promise<HttpResponse>((resolve, reject) => {
+        const abort = (reason: unknown) => {
+          const place = this.#waiting.indexOf(job)
+          if (place >= 0) this.#waiting.splice(place, 1)
+          reject(reason)
+        }
+        const job: Job = { request, head, resolve, reject, abort }
+        onAbort = () => job.abort(signal?.reason)
+        signal?.addEventListener('abort', onAbort)
+        this.#waiting.push(job)
+        this.#match()
+      })
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
   }
 
   warm(count: number): void {
@@ -82,7 +93,7 @@ class Pool implements Owner {
   }
 
   close(): void {
-    for (const job of this.#waiting.splice(0)) this.#fail(job, closed())
+    for (const job of this.#waiting.splice(0)) job.reject(closed())
     for (const socket of this.#sockets) socket.destroy()
   }
 
@@ -101,28 +112,12 @@ class Pool implements Owner {
     for (const connection of this.#idle.splice(0)) connection.close()
   }
 
-  #endInQueue(job: Job, signal: AbortSignal): void {
-    const end = () => {
-      this.#waiting.splice(this.#waiting.indexOf(job), 1)
-      job.reject(signal.reason)
-    }
-    signal.addEventListener('abort', end, { once: true })
-    job.leaveQueue = () => signal.removeEventListener('abort', end)
-  }
-
-  #fail(job: Job, error: unknown): void {
-    job.leaveQueue?.()
-    job.reject(error)
-  }
-
   /** Gives waiting requests to idle connections. A request takes the first free one, new or used. */
   #match(): void {
     while (this.#waiting.length > 0 && this.#idle.length > 0) {
       const connection = this.#idle.pop() as Connection
       if (!connection.isUsable()) continue
-      const job = this.#waiting.shift() as Job
-      job.leaveQueue?.()
-      connection.run(job)
+      connection.run(this.#waiting.shift() as Job)
     }
     while (this.#opening < this.#waiting.length && this.#sockets.size < this.#most) this.#open()
   }
@@ -145,7 +140,7 @@ class Pool implements Owner {
         this.#opening--
         // Other connections may fail alike, so the oldest request does not wait for one.
         const job = this.#waiting.length > this.#opening ? this.#waiting.shift() : undefined
-        if (job) this.#fail(job, error)
+        job?.reject(error)
       },
     )
   }

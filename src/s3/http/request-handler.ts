@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import type { RequestHandler } from '../aws/sdk.js'
+import type { RequestHandler } from '../aws/credentials.js'
 import { originOf } from './connect.js'
 import type { Connections } from './connections.js'
 import { encode } from './sign.js'
@@ -13,18 +13,12 @@ interface SdkRequest {
   path: string
   query?: Record<string, string | string[] | null>
   headers: Record<string, string>
-  body?: unknown
+  body?: string | Uint8Array
 }
 
-interface SdkOptions {
-  abortSignal?: AbortSignal
-  /** Our own: see `HttpRequest`. */
-  beforeFirstByte?: (() => void) | undefined
-}
-
-/** Sends the SDK's requests over our connections. `destroy` leaves them open, because several SDK clients share them. */
+/** Sends the requests of the SDK's credential chain over our connections. `destroy` leaves them open, because several SDK clients share them. */
 export function requestHandlerOf(send: Connections['send']): RequestHandler {
-  const handle = async (request: SdkRequest, { abortSignal, beforeFirstByte }: SdkOptions = {}) => {
+  const handle = async (request: SdkRequest, { abortSignal }: { abortSignal?: AbortSignal } = {}) => {
     const { protocol, hostname, port, method, path, query = {}, headers } = request
     const pairs = Object.entries(query).flatMap(([name, values]) =>
       [values].flat().map((value) => encode(name) + (value === null ? '' : `=${encode(value)}`)),
@@ -36,7 +30,6 @@ export function requestHandlerOf(send: Connections['send']): RequestHandler {
       headers,
       body: bodyOf(request.body),
       signal: abortSignal,
-      beforeFirstByte,
     })
     const body = Readable.from(response.body.length > 0 ? [response.body] : [])
     return { response: { statusCode: status, headers: { ...response.headers }, body } }
@@ -50,8 +43,6 @@ export function requestHandlerOf(send: Connections['send']): RequestHandler {
   } as unknown as RequestHandler
 }
 
-function bodyOf(body: unknown): Buffer | AsyncIterable<Buffer> | undefined {
-  if (typeof body === 'string') return Buffer.from(body)
-  if (Buffer.isBuffer(body) || !ArrayBuffer.isView(body)) return body as Buffer | AsyncIterable<Buffer> | undefined
-  return Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+function bodyOf(body: string | Uint8Array | undefined): Buffer | undefined {
+  return body === undefined ? undefined : Buffer.from(body as string)
 }

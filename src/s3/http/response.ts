@@ -11,7 +11,8 @@ const MOST_IN_HEAD = 64 * 1024
 const nothing = Buffer.alloc(0)
 const start = 'HTTP/1.'
 
-type Step = 'head' | 'data' | 'size of a chunk' | 'end of a chunk' | 'trailer' | 'over'
+/** Each `yield` waits for the next piece, or for the end of the connection: then it returns true. */
+type Steps<T> = Generator<undefined, T, boolean>
 
 /**
  * Reads one response of HTTP/1.1 from pieces that may end at any byte.
@@ -21,13 +22,9 @@ type Step = 'head' | 'data' | 'size of a chunk' | 'end of a chunk' | 'trailer' |
 export class ResponseReader {
   readonly #method: string
   readonly #mostBytes: number
-  #step: Step = 'head'
-  /** The beginning of an incomplete line. */
-  #rest: Buffer = nothing
-  /** Missing bytes of the body or chunk; infinite if the end of the connection ends the body. */
-  #left = 0
-  #isChunked = false
-  #response: HttpResponse = { status: 0, headers: {}, body: nothing }
+  readonly #steps = this.#read()
+  /** Bytes that are not read yet. */
+  #input: Buffer = nothing
   /** Doubles when it is full, so that few pieces cost a copy. */
   #body: Buffer = nothing
   #length = 0
@@ -46,111 +43,104 @@ export class ResponseReader {
    * @throws Error with the code `MalformedResponse` or `ResponseTooLarge`
    */
   push(piece: Buffer): HttpResponse | undefined {
-    let input = this.#rest.length === 0 ? piece : Buffer.concat([this.#rest, piece])
-    this.#rest = nothing
-    while (this.#step !== 'over') {
-      if (this.#step === 'data') {
-        const data = input.subarray(0, this.#left)
-        this.#append(data)
-        this.#left -= data.length
-        if (this.#left > 0) return undefined
-        input = input.subarray(data.length)
-        this.#step = this.#isChunked ? 'end of a chunk' : 'over'
-        continue
-      }
-      const mark = this.#step === 'head' ? '\r\n\r\n' : '\r\n'
-      const end = input.indexOf(mark, 0, 'latin1')
-      if (Math.max(end, input.length * +(end < 0)) > MOST_IN_HEAD) throw tooLarge('a head', MOST_IN_HEAD)
-      if (end < 0) {
-        // Another protocol, such as SSH, may send only a greeting.
-        const isHttp = this.#step !== 'head' || start.startsWith(input.toString('latin1', 0, start.length))
-        if (!isHttp) throw malformed('it does not begin with a status line')
-        this.#rest = input
-        return undefined
-      }
-      this.#readLine(input.toString('latin1', 0, end))
-      input = input.subarray(end + mark.length)
-    }
+    this.#input = this.#input.length === 0 ? piece : Buffer.concat([this.#input, piece])
+    const response = this.#steps.next(false).value
     // Surplus bytes must not begin the next response.
-    if (input.length > 0) this.keepsAlive = false
-    return this.#whole()
+    if (response && this.#input.length > 0) this.keepsAlive = false
+    return response
   }
 
   /** The connection has ended. Returns the response if that completes it. */
   end(): HttpResponse | undefined {
-    return this.#left === Number.POSITIVE_INFINITY ? this.#whole() : undefined
+    return this.#steps.next(true).value
   }
 
-  #whole(): HttpResponse {
-    this.#response.body = this.#body.subarray(0, this.#length)
-    return this.#response
-  }
-
-  #readLine(line: string): void {
-    if (this.#step === 'head') {
-      this.#readHead(line.split('\r\n'))
-    } else if (this.#step === 'trailer') {
-      if (line === '') this.#step = 'over'
-    } else if (this.#step === 'end of a chunk') {
-      if (line !== '') throw malformed('a chunk is longer than its size')
-      this.#step = 'size of a chunk'
-    } else {
-      const size = /^([\da-f]{1,8})[ \t]*(?:;|$)/i.exec(line)?.[1]
-      if (size === undefined) throw malformed('a chunk has no size')
-      this.#left = Number.parseInt(size, 16)
-      this.#step = this.#left === 0 ? 'trailer' : 'data'
-    }
-  }
-
-  #readHead([statusLine = '', ...lines]: string[]): void {
-    const [, minor, digits] = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [^\r\n\0]*)?$/.exec(statusLine) ?? []
-    if (digits === undefined) throw malformed('it does not begin with a status line')
-    const status = Number(digits)
+  *#read(): Steps<HttpResponse> {
+    let head = yield* this.#until('\r\n\r\n', start)
     // After 100 Continue, the response follows.
-    if (status < 200 && status !== 101) return
-    const headers = readHeaders(lines)
-    this.#response = { status, headers, body: nothing }
+    while (/^HTTP\/1\.[01] 1(?!01)\d\d[ \r]/.test(head)) head = yield* this.#until('\r\n\r\n', start)
+    const { status, headers, minor } = readHead(head)
     const connection = headers.connection?.toLowerCase() ?? ''
     this.keepsAlive = minor === '1' ? !/\bclose\b/.test(connection) : /\bkeep-alive\b/.test(connection)
-    if (status === 101) throw malformed('it changes the protocol')
-    const hasNoBody = ['HEAD', 'CONNECT'].includes(this.#method) || status === 204 || status === 304
-    if (hasNoBody) this.#step = 'over'
-    else this.#readLength(headers)
+    const hasNoBody = this.#method === 'HEAD' || this.#method === 'CONNECT' || status === 204 || status === 304
+    if (!hasNoBody) yield* this.#readBody(headers)
+    return { status, headers, body: this.#body.subarray(0, this.#length) }
   }
 
   /** @see https://www.rfc-editor.org/rfc/rfc9112#section-6.3 */
-  #readLength({ 'transfer-encoding': encoding, 'content-length': length }: Record<string, string>): void {
+  *#readBody(headers: Record<string, string>): Steps<void> {
+    const { 'transfer-encoding': encoding, 'content-length': length } = headers
     if (encoding !== undefined) {
       if (encoding.toLowerCase() !== 'chunked' || length !== undefined) throw malformed('its length is not clear')
-      this.#isChunked = true
-      this.#step = 'size of a chunk'
-      return
+      yield* this.#readChunks()
+    } else if (length !== undefined) {
+      if (!/^\d{1,15}$/.test(length)) throw malformed('its length is not a number')
+      yield* this.#take(Number(length))
+    } else {
+      this.keepsAlive = false
+      do yield* this.#take(this.#input.length)
+      while (!(yield))
     }
-    if (length !== undefined && !/^\d{1,15}$/.test(length)) throw malformed('its length is not a number')
-    this.#left = length === undefined ? Number.POSITIVE_INFINITY : Number(length)
-    if (length === undefined) this.keepsAlive = false
-    else if (this.#left > this.#mostBytes) throw tooLarge('a body', this.#mostBytes)
-    this.#step = this.#left === 0 ? 'over' : 'data'
+  }
+
+  *#readChunks(): Steps<void> {
+    for (;;) {
+      const size = /^([\da-f]{1,8})[ \t]*(?:;|$)/i.exec(yield* this.#until('\r\n'))?.[1]
+      if (size === undefined) throw malformed('a chunk has no size')
+      if (/^0+$/.test(size)) break
+      yield* this.#take(Number.parseInt(size, 16))
+      if ((yield* this.#until('\r\n')) !== '') throw malformed('a chunk is longer than its size')
+    }
+    // Trailers.
+    while ((yield* this.#until('\r\n')) !== '');
+  }
+
+  /** Reads the text before a mark. Another protocol, such as SSH, may send only a greeting. */
+  *#until(mark: string, beginning = ''): Steps<string> {
+    for (;;) {
+      const input = this.#input
+      const end = input.indexOf(mark, 0, 'latin1')
+      if ((end < 0 ? input.length : end) > MOST_IN_HEAD) throw tooLarge('a head', MOST_IN_HEAD)
+      if (end >= 0) {
+        this.#input = input.subarray(end + mark.length)
+        return input.toString('latin1', 0, end)
+      }
+      const first = input.toString('latin1', 0, beginning.length)
+      if (!beginning.startsWith(first)) throw malformed('it does not begin with a status line')
+      yield
+    }
+  }
+
+  /** Appends that many bytes to the body. */
+  *#take(bytes: number): Steps<void> {
+    if (this.#length + bytes > this.#mostBytes) throw tooLarge('a body', this.#mostBytes)
+    for (let left = bytes; ; ) {
+      const data = this.#input.subarray(0, left)
+      this.#input = this.#input.subarray(data.length)
+      this.#append(data)
+      left -= data.length
+      if (left === 0) return
+      yield
+    }
   }
 
   #append(data: Buffer): void {
     const length = this.#length + data.length
-    if (length > this.#mostBytes) throw tooLarge('a body', this.#mostBytes)
-    if (this.#length === 0) {
-      this.#body = data
-    } else {
-      if (length > this.#body.length) {
-        const longer = Buffer.allocUnsafe(Math.max(length, this.#body.length * 2))
-        this.#body.copy(longer, 0, 0, this.#length)
-        this.#body = longer
-      }
-      data.copy(this.#body, this.#length)
+    if (length > this.#body.length) {
+      const longer = Buffer.allocUnsafe(Math.max(length, this.#body.length * 2))
+      this.#body.copy(longer, 0, 0, this.#length)
+      this.#body = longer
     }
+    data.copy(this.#body, this.#length)
     this.#length = length
   }
 }
 
-function readHeaders(lines: readonly string[]): Record<string, string> {
+function readHead(head: string): { status: number; minor: string; headers: Record<string, string> } {
+  const [statusLine = '', ...lines] = head.split('\r\n')
+  const [, minor = '', digits] = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: [^\r\n\0]*)?$/.exec(statusLine) ?? []
+  if (digits === undefined) throw malformed('it does not begin with a status line')
+  if (digits === '101') throw malformed('it changes the protocol')
   // `__proto__` may be a header.
   const headers: Record<string, string> = Object.create(null)
   for (const line of lines) {
@@ -160,7 +150,7 @@ function readHeaders(lines: readonly string[]): Record<string, string> {
     if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(name) || /[\r\n\0]/.test(value)) throw malformed('a header cannot be read')
     headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`
   }
-  return headers
+  return { status: Number(digits), minor, headers }
 }
 
 function malformed(reason: string): Error {

@@ -45,8 +45,8 @@ export function classifyFailure({ kind }: S3Error, reached: boolean): Failure {
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html */
 export function asksForLess(error: unknown): boolean {
-  const { status } = readError(error)
-  return status === 503 || status === 429
+  const { kind, status } = readError(error)
+  return kind === 'throttled' || status === 503 || status === 429
 }
 
 /**

@@ -66,6 +66,11 @@ export function encode(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (each) => `%${each.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
+/** Slashes stay. */
+export function encodePath(path: string): string {
+  return path.split('/').map(encode).join('/')
+}
+
 function oneLine(value: string): string {
   return value.replace(/[ \t\r\n]+/g, ' ').replace(/^ | $/g, '')
 }

@@ -2,13 +2,12 @@ import { hash } from 'node:crypto'
 import type { Settings } from '../../settings/settings.js'
 import { credentialsOf, type Identity } from '../aws/credentials.js'
 import { bucketUrl } from '../aws/endpoint.js'
-import type { RequestHandler } from '../aws/sdk.js'
 import { type Origin, originOf } from './connect.js'
 import { type Connections, openConnections } from './connections.js'
 import { requestHandlerOf } from './request-handler.js'
 import type { HttpResponse } from './response.js'
 import type { Clock } from './retry.js'
-import { encode, queryString, sign } from './sign.js'
+import { encodePath, queryString, sign } from './sign.js'
 import { plainXml, rootOf, textsOf } from './xml.js'
 
 export type S3Settings = Pick<
@@ -17,7 +16,7 @@ export type S3Settings = Pick<
 >
 
 export interface HttpCall {
-  method: 'GET' | 'HEAD' | 'PUT'
+  method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'
   /** Undefined for the bucket itself. */
   key?: string
   query?: Record<string, string>
@@ -28,12 +27,23 @@ export interface HttpCall {
   check?: (() => void) | undefined
 }
 
+export interface UnsignedCall {
+  method: 'GET' | 'HEAD'
+  url: URL
+  headers: Record<string, string>
+}
+
 export interface Transport {
-  /** Sends the requests of the SDK's client over the same connections. */
-  handler: RequestHandler
   credentials(): Promise<Identity>
   /** Signs and sends a request to the bucket. Rejects with the same errors as the SDK. */
   send(call: HttpCall, signal: AbortSignal | undefined): Promise<HttpResponse>
+  /**
+   * The same for a request that S3 answers with a document, which it returns. S3 sends the status before it copies an object or joins its parts: then
+   * the error comes under status 200.
+   */
+  sendForXml(call: HttpCall, signal: AbortSignal | undefined): Promise<string>
+  /** Sends a request without credentials, to any host. */
+  sendUnsigned(call: UnsignedCall, signal: AbortSignal): Promise<HttpResponse>
   /** The store's clock, by its last response; the local clock before that. */
   now(): number
   /** Opens connections until there are `count`. */
@@ -43,6 +53,9 @@ export interface Transport {
 
 /** Bytes. S3's error documents have a few hundred. */
 const LONGEST_ERROR = 16 * 1024
+
+/** Bytes of an unsigned response's body. */
+const MOST_UNSIGNED = 16 * 1024 ** 2
 
 /** For the lock, beside those for files. */
 export const lockSockets = 2
@@ -56,16 +69,17 @@ export function openTransport(
 ): Transport {
   const { region } = settings
   const credentials = credentialsOf(settings, requestHandlerOf(connections.send))
-  const { send, now } = keepStoreTime(connections.send, clock)
   let address: Promise<BucketAddress> | undefined
   const findAddress = () => (address ??= bucketUrl(settings).then(addressOf))
+  /** Milliseconds by which the store's clock is ahead of this process's monotonic clock. */
+  let ahead: number | undefined
+  const now = () => (ahead === undefined ? clock.now() : Math.round(performance.now() + ahead))
 
-  return {
-    handler: requestHandlerOf(send),
+  const transport: Transport = {
     credentials,
     async send({ method, key = '', query = {}, headers, body, check }, signal) {
       const [{ origin, host, root }, identity] = await Promise.all([findAddress(), credentials()])
-      const path = `${root}/${key.split('/').map(encode).join('/')}`
+      const path = `${root}/${encodePath(key)}`
       // A literal that begins with a spread takes fifty times as long.
       const all: Record<string, string> = Object.assign({ host, 'user-agent': 'static-s3' }, headers)
       const payloadHash =
@@ -73,7 +87,7 @@ export function openTransport(
       const scope = { date: new Date(now()), region, credentials: identity }
       Object.assign(all, sign({ method, path, query, headers: all, payloadHash }, scope))
       const search = queryString(query)
-      const response = await send({
+      const response = await connections.send({
         origin,
         method,
         path: search === '' ? path : `${path}?${search}`,
@@ -82,9 +96,26 @@ export function openTransport(
         signal,
         beforeFirstByte: check,
       })
+      const date = Date.parse(response.headers.date ?? '')
+      if (!Number.isNaN(date)) ahead = date - performance.now()
       if (response.status >= 300) throw errorOf(response)
       return response
     },
+    async sendForXml(call, signal) {
+      const response = await transport.send(call, signal)
+      const xml = plainXml(response.body.toString())
+      if (xml === '' || rootOf(xml) === 'Error') throw errorOf({ ...response, status: 500 })
+      return xml
+    },
+    sendUnsigned: ({ method, url, headers }, signal) =>
+      connections.send({
+        origin: originOf(url),
+        method,
+        path: url.pathname + url.search,
+        headers: { host: url.host, 'user-agent': 'static-s3', ...headers },
+        signal,
+        mostBytes: MOST_UNSIGNED,
+      }),
     now,
     warm(count) {
       const open = async () => connections.warm((await findAddress()).origin, count)
@@ -93,6 +124,7 @@ export function openTransport(
     },
     close: connections.close,
   }
+  return transport
 }
 
 interface BucketAddress {
@@ -104,20 +136,6 @@ interface BucketAddress {
 
 function addressOf(url: URL): BucketAddress {
   return { origin: originOf(url), host: url.host, root: url.pathname.replace(/\/$/, '') }
-}
-
-/** Reads the store's clock from the `Date` header of each response. Between responses, a monotonic clock counts. */
-function keepStoreTime(send: Connections['send'], local: Pick<Clock, 'now'>): { send: typeof send; now(): number } {
-  let ahead: number | undefined
-  return {
-    async send(request) {
-      const response = await send(request)
-      const date = Date.parse(response.headers.date ?? '')
-      if (!Number.isNaN(date)) ahead = date - performance.now()
-      return response
-    },
-    now: () => (ahead === undefined ? local.now() : Math.round(performance.now() + ahead)),
-  }
 }
 
 /**

@@ -59,6 +59,10 @@ export function textsOf(xml: string): Record<string, string> {
   return Object.fromEntries(found.map(([, name, text = '']) => [name, decode(text)]))
 }
 
+export function escapeXml(text: string): string {
+  return text.replace(/[<>&"]/g, (each) => `&#${each.charCodeAt(0)};`)
+}
+
 const ENTITIES: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }
 
 /** @see https://www.w3.org/TR/xml/#sec-references */

@@ -16,7 +16,7 @@ const rangesAtOnce = 6
 interface Range {
   start: PageStart
   after: string
-  end: string | undefined
+  end?: string | undefined
 }
 
 /**
@@ -33,13 +33,31 @@ export async function listObjects(
   splitAt?.catch(() => {})
   const page = await getPage(first === undefined ? {} : { 'max-keys': String(first) }, signal)
   // A page out of order need not have the first keys.
-  const enough = page.next === undefined || (first !== undefined && page.inOrder)
-  if (enough) return whole([page.objects], page.inOrder).slice(0, first)
+  const isEnough = page.next === undefined || (first !== undefined && areInOrder(page.objects))
+  const rest = isEnough ? [] : await listRest(prefix, page, splitAt, getPage, signal)
+  return sorted([page.objects, ...rest].flat())
+    .filter(({ key }) => key.startsWith(prefix))
+    .slice(0, first)
+}
 
-  const splits = splitAt && page.inOrder ? usable(await orNone(splitAt, signal), prefix, page.last ?? '') : []
-  const ranges = splits.length > 0 ? await listRanges(rangesBehind(page, splits), getPage, signal) : undefined
-  const rest = ranges ? { pages: ranges, inOrder: true } : await listSerially(page, getPage, signal)
-  return whole([page.objects, ...rest.pages], page.inOrder && rest.inOrder).slice(0, first)
+async function listRest(
+  prefix: string,
+  { objects, next }: Page,
+  splitAt: ListOptions['splitAt'],
+  getPage: GetPage,
+  signal: AbortSignal | undefined,
+): Promise<Objects[]> {
+  const after = objects.at(-1)?.key ?? ''
+  const start = { 'continuation-token': next }
+  const splits = splitAt && areInOrder(objects) ? usable(await orNone(splitAt, signal), prefix, after) : []
+  if (splits.length > 0) {
+    const behind = splits.map((key, n): Range => ({ start: { 'start-after': key }, after: key, end: splits[n + 1] }))
+    const listed = await listRanges([{ start, after, end: splits[0] }, ...behind], getPage, signal)
+    if (listed) return listed
+  }
+  const pages: Objects[] = []
+  for await (const page of pagesFrom(start, getPage, signal)) pages.push(page.objects)
+  return pages
 }
 
 /** No splits after a failure or an abort. */
@@ -59,11 +77,6 @@ function usable(splits: readonly string[], prefix: string, after: string): strin
     before = key
     return true
   })
-}
-
-function rangesBehind({ last = '', next }: Page, splits: readonly string[]): Range[] {
-  const first = { start: { 'continuation-token': next }, after: last, end: splits[0] }
-  return [first, ...splits.map((key, index) => ({ start: { 'start-after': key }, after: key, end: splits[index + 1] }))]
 }
 
 /** The first failure stops all ranges. Undefined if the store ignores StartAfter or has its own order. */
@@ -92,31 +105,14 @@ class OutOfOrder extends Error {}
 async function listRange({ start, after, end }: Range, getPage: GetPage, signal: AbortSignal): Promise<Objects[]> {
   const pages: Objects[] = []
   let last = after
-  for await (const page of pagesFrom(start, getPage, signal)) {
-    if (!page.inOrder || (page.first !== undefined && compareKeys(page.first, last) <= 0)) throw new OutOfOrder()
-    const isWhole = end === undefined || compareKeys(page.last ?? '', end) <= 0
-    pages.push(isWhole ? page.objects : page.objects.filter(({ key }) => compareKeys(key, end) <= 0))
-    last = page.last ?? last
+  for await (const { objects } of pagesFrom(start, getPage, signal)) {
+    if (!areInOrder([{ key: last }, ...objects])) throw new OutOfOrder()
+    last = objects.at(-1)?.key ?? last
+    pages.push(end === undefined ? objects : objects.filter(({ key }) => compareKeys(key, end) <= 0))
     // The next range has the following keys.
     if (end !== undefined && compareKeys(last, end) >= 0) break
   }
   return pages
-}
-
-async function listSerially(
-  { last = '', next }: Page,
-  getPage: GetPage,
-  signal: AbortSignal | undefined,
-): Promise<{ pages: Objects[]; inOrder: boolean }> {
-  const pages: Objects[] = []
-  let before = last
-  let inOrder = true
-  for await (const page of pagesFrom({ 'continuation-token': next }, getPage, signal)) {
-    pages.push(page.objects)
-    inOrder &&= page.inOrder && (page.first === undefined || compareKeys(before, page.first) < 0)
-    before = page.last ?? before
-  }
-  return { pages, inOrder }
 }
 
 async function* pagesFrom(start: PageStart, getPage: GetPage, signal: AbortSignal | undefined): AsyncGenerator<Page> {
@@ -132,9 +128,15 @@ async function* pagesFrom(start: PageStart, getPage: GetPage, signal: AbortSigna
 }
 
 /** Not every store lists in S3's order: https://github.com/storj/roadmap/issues/62. */
-function whole(pages: readonly Objects[], inOrder: boolean): Objects {
-  const objects = pages.flat()
-  if (inOrder) return objects
+function sorted(objects: Objects): Objects {
+  if (areInOrder(objects)) return objects
   const byKey = new Map(objects.map((object) => [object.key, object]))
   return [...byKey.values()].sort((one, other) => compareKeys(one.key, other.key))
+}
+
+/** False if a key is there twice, too. */
+function areInOrder(objects: readonly { key: string }[]): boolean {
+  return objects.every(
+    ({ key }, index) => index === 0 || compareKeys((objects[index - 1] as { key: string }).key, key) < 0,
+  )
 }

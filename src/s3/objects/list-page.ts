@@ -1,5 +1,4 @@
 import type { ListedObject } from '../../bucket/bucket.js'
-import { compareKeys } from '../../bucket/bucket.js'
 import { notS3 } from '../errors/s3-error.js'
 import { elements, plainXml, rootOf, textOf } from '../http/xml.js'
 
@@ -12,13 +11,8 @@ export interface PageStart {
 
 /** One response to ListObjectsV2: up to 1,000 keys. */
 export interface Page {
-  /** Only objects below the prefix. */
+  /** Also objects of other prefixes, if the store ignores the prefix. */
   objects: readonly ListedObject[]
-  /** The first and the last key, also of other prefixes; undefined for an empty page. */
-  first: string | undefined
-  last: string | undefined
-  /** True if the keys are in S3's order. */
-  inOrder: boolean
   /** The token for the next page; undefined at the end. */
   next: string | undefined
 }
@@ -35,7 +29,7 @@ export function pageQuery(prefix: string, start: PageStart): Record<string, stri
 }
 
 /** @throws Error named `NoS3Response` */
-export function readPage(document: string, prefix: string): Page {
+export function readPage(document: string): Page {
   const xml = plainXml(document)
   const isTruncated = textOf(xml, 'IsTruncated')
   // A web page must not look like an empty bucket.
@@ -43,7 +37,7 @@ export function readPage(document: string, prefix: string): Page {
   const token = textOf(xml, 'NextContinuationToken')
   if (isTruncated === 'true' && !token) throw notS3('a page without the token for the next one')
   const encoding = textOf(xml, 'EncodingType')
-  const listed = [...elements(xml, 'Contents')].map((object): ListedObject => {
+  const objects = [...elements(xml, 'Contents')].map((object): ListedObject => {
     const time = Date.parse(textOf(object, 'LastModified') ?? '')
     return {
       key: decodeKey(textOf(object, 'Key') ?? '', encoding),
@@ -53,24 +47,7 @@ export function readPage(document: string, prefix: string): Page {
       lastModified: time > 0 ? time : undefined,
     }
   })
-  return {
-    // The store may ignore the prefix.
-    objects: listed.filter(({ key }) => key.startsWith(prefix)),
-    first: listed[0]?.key,
-    last: listed.at(-1)?.key,
-    inOrder: areInOrder(listed),
-    next: isTruncated === 'true' ? token : undefined,
-  }
-}
-
-/** False if a key is there twice, too. */
-export function areInOrder(objects: Iterable<ListedObject>): boolean {
-  let before: string | undefined
-  for (const { key } of objects) {
-    if (before !== undefined && compareKeys(before, key) >= 0) return false
-    before = key
-  }
-  return true
+  return { objects, next: isTruncated === 'true' ? token : undefined }
 }
 
 export function unquote(etag: string | undefined): string {

@@ -1,12 +1,13 @@
 import { createHash, hash } from 'node:crypto'
-import type { CreateMultipartUploadCommandInput, S3Client } from '@aws-sdk/client-s3'
 import type { Body, ObjectParameters } from '../../bucket/bucket.js'
 import { responseOf } from '../../runtime/error.js'
-import type { Sdk } from '../aws/sdk.js'
 import { notS3 } from '../errors/s3-error.js'
+import type { HttpCall, Transport } from '../http/transport.js'
+import { elements, escapeXml, textOf } from '../http/xml.js'
 import { changed, withBody } from './body.js'
-import { type RequestOptions, withOptions } from './client.js'
 import { unquote } from './list-page.js'
+import { headersOf } from './object-headers.js'
+import type { RequestOptions } from './put-object.js'
 
 const MB = 1024 ** 2
 /** AWS advises multipart uploads for larger objects. One PUT takes 5 GiB. */
@@ -17,26 +18,18 @@ const mostParts = 10_000
 /** Parts in memory at a time, of all objects. */
 const partsAtOnce = 4
 
-export interface Multipart {
-  sdk: Sdk
-  client: S3Client
-  bucket: string
+export interface LargeObject extends RequestOptions {
+  transport: Transport
+  key: string
+  body: Body
+  parameters: ObjectParameters
   buffers: PartBuffers
   /** Sends a request, with retries. */
   call<T>(signal: AbortSignal | undefined, attempt: () => Promise<T>, bodyBytes?: number): Promise<T>
-  /** The ETag of the object as it is now. */
-  etagOf(key: string): Promise<string | undefined>
-}
-
-interface Upload extends RequestOptions {
-  Bucket: string
-  Key: string
-  UploadId: string
 }
 
 interface Part {
-  PartNumber: number
-  ETag: string
+  etag: string
   md5: string
 }
 
@@ -45,24 +38,16 @@ interface Part {
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
  */
-export async function putInParts(
-  multipart: Multipart,
-  key: string,
-  body: Body,
-  parameters: ObjectParameters,
-  options: RequestOptions,
-): Promise<string> {
-  const { signal } = options
-  await abortUploadsOf(multipart, key, signal)
+export async function putInParts(object: LargeObject): Promise<string> {
+  await abortOldUploads(object)
   for (let tried = 1; ; tried++) {
-    const upload = { ...options, Bucket: multipart.bucket, Key: key, UploadId: '' }
-    upload.UploadId = await create(multipart, key, parameters, options)
+    const uploadId = await create(object)
     try {
-      return await complete(multipart, upload, await sendParts(multipart, upload, body))
+      return await complete(object, uploadId, await sendParts(object, uploadId))
     } catch (error) {
-      await abort(multipart, upload).catch(() => {})
+      await abort(object, uploadId).catch(() => {})
       // Another deploy of the same name may have aborted the upload.
-      const isGone = !signal?.aborted && responseOf(error).code === 'NoSuchUpload'
+      const isGone = !object.signal?.aborted && responseOf(error).code === 'NoSuchUpload'
       if (!isGone || tried === 3) throw error
     }
   }
@@ -90,36 +75,30 @@ export class PartBuffers {
 }
 
 /** Needs permissions that a deploy may not have: then old parts stay. */
-async function abortUploadsOf(multipart: Multipart, key: string, signal: AbortSignal | undefined): Promise<void> {
-  const { sdk, client, bucket } = multipart
+async function abortOldUploads(object: LargeObject): Promise<void> {
+  const { transport, key, signal } = object
   try {
-    const input = withOptions({ Bucket: bucket, Prefix: key }, { signal })
-    const { Uploads = [] } = await client.send(new sdk.ListMultipartUploadsCommand(input))
-    const left = Uploads.filter(({ Key }) => Key === key)
-    await Promise.all(left.map(({ UploadId = '' }) => abort(multipart, { Bucket: bucket, Key: key, UploadId, signal })))
+    const xml = await transport.sendForXml({ method: 'GET', query: { uploads: '', prefix: key } }, signal)
+    const old = [...elements(xml, 'Upload')].filter((upload) => textOf(upload, 'Key') === key)
+    await Promise.all(old.map((upload) => abort(object, textOf(upload, 'UploadId') ?? '')))
   } catch {
     signal?.throwIfAborted()
   }
 }
 
-async function create(
-  { sdk, client, bucket, call }: Multipart,
-  key: string,
-  parameters: ObjectParameters,
-  options: RequestOptions,
-): Promise<string> {
-  const input: CreateMultipartUploadCommandInput = { ...parameters, Bucket: bucket, Key: key }
-  const send = () => client.send(new sdk.CreateMultipartUploadCommand(withOptions(input, options)))
-  const { UploadId } = await call(options.signal, send)
-  if (!UploadId) throw notS3('no upload id')
-  return UploadId
+async function create({ transport, key, parameters, signal, check, call }: LargeObject): Promise<string> {
+  // CreateMultipartUpload takes no condition.
+  const { IfNoneMatch: _, ...kept } = parameters
+  const request: HttpCall = { method: 'POST', key, query: { uploads: '' }, headers: headersOf(kept), check }
+  const uploadId = textOf(await call(signal, () => transport.sendForXml(request, signal)), 'UploadId')
+  if (!uploadId) throw notS3('no upload id')
+  return uploadId
 }
 
 /** Reads the file once, and sends each part as soon as it is full. */
 async function sendParts(
-  { sdk, client, buffers, call }: Multipart,
-  { signal, check, ...upload }: Upload,
-  body: Body,
+  { transport, key, body, buffers, signal, check, call }: LargeObject,
+  uploadId: string,
 ): Promise<Part[]> {
   const partBytes = Math.max(usualPart, Math.ceil(body.size / mostParts / MB) * MB)
   const failed = new AbortController()
@@ -130,17 +109,19 @@ async function sendParts(
   const parts: Part[] = []
   const sending: Promise<void>[] = []
 
-  const send = async (PartNumber: number, buffer: Buffer, length: number) => {
+  const send = async (partNumber: number, buffer: Buffer, length: number) => {
     try {
-      const Body = buffer.subarray(0, length)
-      const md5 = hash('md5', Body)
-      const ContentMD5 = Buffer.from(md5, 'hex').toString('base64')
-      const input = { ...upload, PartNumber, Body, ContentLength: length, ContentMD5 }
-      const options = { signal: ending, check }
-      const sendPart = () => client.send(new sdk.UploadPartCommand(withOptions(input, options)))
-      const { ETag } = await call(ending, sendPart, length)
-      if (!ETag) throw notS3('no ETag')
-      parts[PartNumber - 1] = { PartNumber, ETag, md5 }
+      const part = buffer.subarray(0, length)
+      const md5 = hash('md5', part)
+      const headers = {
+        'content-type': 'application/octet-stream',
+        'content-md5': Buffer.from(md5, 'hex').toString('base64'),
+      }
+      const query = { partNumber: String(partNumber), uploadId }
+      const request: HttpCall = { method: 'PUT', key, query, headers, body: part, check }
+      const { etag } = (await call(ending, () => transport.send(request, ending), length)).headers
+      if (!etag) throw notS3('no ETag')
+      parts[partNumber - 1] = { etag, md5 }
     } catch (error) {
       fail(error)
     } finally {
@@ -181,17 +162,21 @@ async function sendParts(
   return parts
 }
 
-async function complete(
-  { sdk, client, call, etagOf }: Multipart,
-  { signal, check, ...upload }: Upload,
-  parts: Part[],
-): Promise<string> {
-  const Parts = parts.map(({ PartNumber, ETag }) => ({ PartNumber, ETag }))
-  const input = withOptions({ ...upload, MultipartUpload: { Parts } }, { signal, check })
+async function complete(object: LargeObject, uploadId: string, parts: readonly Part[]): Promise<string> {
+  const { transport, key, signal, check, call } = object
+  const request: HttpCall = {
+    method: 'POST',
+    key,
+    query: { uploadId },
+    headers: { 'content-type': 'application/xml' },
+    body: Buffer.from(listOfParts(parts)),
+    check,
+  }
+  const currentEtag = async () => unquote((await transport.send({ method: 'HEAD', key }, signal)).headers.etag)
   try {
-    const { ETag } = await call(signal, () => client.send(new sdk.CompleteMultipartUploadCommand(input)))
+    const xml = await call(signal, () => transport.sendForXml(request, signal))
     // Ceph 16 leaves it empty.
-    const etag = ETag ? unquote(ETag) : await call(signal, () => etagOf(upload.Key))
+    const etag = unquote(textOf(xml, 'ETag')) || (await call(signal, currentEtag))
     if (!etag) throw notS3('no ETag')
     return etag
   } catch (error) {
@@ -199,13 +184,22 @@ async function complete(
     if (responseOf(error).code !== 'NoSuchUpload') throw error
     const md5s = Buffer.concat(parts.map(({ md5 }) => Buffer.from(md5, 'hex')))
     const expected = `${hash('md5', md5s)}-${parts.length}`
-    if ((await etagOf(upload.Key)) === expected) return expected
+    if ((await currentEtag().catch(() => '')) === expected) return expected
     throw error
   }
 }
 
+/** @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html */
+function listOfParts(parts: readonly Part[]): string {
+  const list = parts.map(
+    ({ etag }, index) => `<Part><ETag>${escapeXml(etag)}</ETag><PartNumber>${index + 1}</PartNumber></Part>`,
+  )
+  const xmlns = 'http://s3.amazonaws.com/doc/2006-03-01/'
+  return `<CompleteMultipartUpload xmlns="${xmlns}">${list.join('')}</CompleteMultipartUpload>`
+}
+
 /** Ignores the signal, but makes only one attempt after its abort. */
-async function abort({ sdk, client, call }: Multipart, { signal, check, ...upload }: Upload): Promise<void> {
-  const send = () => client.send(new sdk.AbortMultipartUploadCommand(upload))
+async function abort({ transport, key, signal, call }: LargeObject, uploadId: string): Promise<void> {
+  const send = () => transport.send({ method: 'DELETE', key, query: { uploadId } }, undefined)
   await (signal?.aborted ? send() : call(undefined, send))
 }

@@ -1,19 +1,18 @@
-import type { CopyObjectCommandInput } from '@aws-sdk/client-s3'
-import type { Body, Bucket, ObjectParameters, WrittenObject } from '../../bucket/bucket.js'
+import type { Bucket, WrittenObject } from '../../bucket/bucket.js'
 import type { Credentials } from '../../settings/settings.js'
-import { loadSdk } from '../aws/sdk.js'
 import { notS3, readError, type S3Error } from '../errors/s3-error.js'
 import { type Concurrency, createConcurrency, START } from '../http/concurrency.js'
 import { asksForLess, type Clock, systemClock } from '../http/retry.js'
 import { lockSockets, openTransport, type S3Settings, type Transport } from '../http/transport.js'
 import { withBody } from './body.js'
-import { type Call, type Caller, createCaller } from './caller.js'
-import { createClient, type RequestOptions, withOptions } from './client.js'
+import { type Caller, createCaller } from './caller.js'
 import { addMd5IfRequired } from './content-md5.js'
+import { corsOrigins } from './cors-origins.js'
 import { listObjects } from './list-objects.js'
 import { pageQuery, readPage, unquote } from './list-page.js'
-import { type Multipart, multipartBytes, PartBuffers, putInParts } from './multipart.js'
-import { parametersOf, putObject } from './put-object.js'
+import { type LargeObject, multipartBytes, PartBuffers, putInParts } from './multipart.js'
+import { parametersOf } from './object-headers.js'
+import { copyObject, putObject } from './put-object.js'
 
 export type { S3Settings } from '../http/transport.js'
 
@@ -23,6 +22,10 @@ export interface S3Connection {
   lockChannel: Bucket
   /** The credentials in use: no published file may contain them. Resolved once. */
   credentials(): Promise<Credentials>
+  /** The origins whose pages may use objects, by the bucket's CORS rules. Undefined if the rules can't be read. */
+  corsOrigins(signal: AbortSignal): Promise<readonly string[] | undefined>
+  /** Sends a request without credentials, to any host, over the same connections and proxies. */
+  sendUnsigned: Transport['sendUnsigned']
   /** Opens connections for requests that will follow. */
   warm(requests: number): void
   /** Closes the sockets. Requests under way fail. */
@@ -42,10 +45,6 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     name: settings.bucket,
     transport,
     caller,
-    client: once(() => {
-      const sdk = loadSdk()
-      return { sdk, client: createClient(sdk, settings, transport) }
-    }),
     withMd5: addMd5IfRequired(),
     buffers: new PartBuffers(),
   }
@@ -60,6 +59,8 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
           caller.explainOnce({ verb: 'CREDENTIALS' }),
         ),
     ),
+    corsOrigins: (signal) => corsOrigins(transport, signal),
+    sendUnsigned: transport.sendUnsigned,
     warm: (requests) => transport.warm(Math.min(requests, START, settings.concurrency)),
     close: transport.close,
   }
@@ -78,22 +79,20 @@ interface Store {
   name: string
   transport: Transport
   caller: Caller
-  /** The SDK's client, loaded when it is needed. */
-  client: () => Pick<Multipart, 'sdk' | 'client'>
   withMd5: ReturnType<typeof addMd5IfRequired>
   buffers: PartBuffers
 }
 
 /** The bucket, with requests that wait for each other by this concurrency. */
 function bucketOf(store: Store, concurrency: Concurrency): Bucket {
-  const { transport, caller } = store
+  const { transport, caller, buffers } = store
   const call = caller.callWith(concurrency)
   const written = (etag: string): WrittenObject => ({ etag, writtenAt: latestTime(transport.now()) })
   return {
     list: (prefix, options = {}) =>
       listObjects(prefix, options, async (start, signal) => {
         const send = () => transport.send({ method: 'GET', query: pageQuery(prefix, start) }, signal)
-        return readPage((await call({ verb: 'LIST', prefix }, signal, send)).body.toString(), prefix)
+        return readPage((await call({ verb: 'LIST', prefix }, signal, send)).body.toString())
       }).catch(caller.explainOnce({ verb: 'LIST', prefix })),
 
     get: (key, signal) =>
@@ -110,59 +109,28 @@ function bucketOf(store: Store, concurrency: Concurrency): Bucket {
       }),
 
     async put(key, body, parameters, signal, check) {
-      if (body.size > multipartBytes)
-        return written(await putLarge(store, call, key, body, parameters, { signal, check }))
+      const request = { verb: 'PUT' as const, key, parameters }
+      if (body.size > multipartBytes) {
+        const callPart: LargeObject['call'] = (ending, attempt, bytes) => call(request, ending, attempt, bytes)
+        const object = { transport, key, body, parameters, buffers, signal, check, call: callPart }
+        return written(await putInParts(object).catch(caller.explainOnce(request)))
+      }
       const send = () =>
         store.withMd5(body, parameters, signal, (guarded) =>
           withBody(guarded, async (content) =>
-            etagOf(await putObject(transport, key, content, guarded, parameters, signal, check)),
+            etagOf(await putObject(transport, key, content, guarded, parameters, { signal, check })),
           ),
         )
-      return written(await call({ verb: 'PUT', key, parameters }, signal, send, body.size))
+      return written(await call(request, signal, send, body.size))
     },
 
     copy: (from, key, parameters, signal, check) =>
-      call({ verb: 'COPY', from, key, parameters }, signal, async () => {
-        const { sdk, client } = store.client()
-        const input: CopyObjectCommandInput = {
-          ...parameters,
-          Bucket: store.name,
-          Key: key,
-          CopySource: `${store.name}/${from.split('/').map(encodeURIComponent).join('/')}`,
-          MetadataDirective: 'REPLACE',
-          // R2 and others refuse this header.
-          ...(parameters.Tagging === undefined ? {} : { TaggingDirective: 'REPLACE' }),
-        }
-        const command = new sdk.CopyObjectCommand(withOptions(input, { signal, check }))
-        const { CopyObjectResult } = await client.send(command)
-        return written(etagOf(CopyObjectResult?.ETag))
-      }),
+      call({ verb: 'COPY', from, key, parameters }, signal, async () =>
+        written(etagOf(await copyObject(transport, store.name, from, key, parameters, { signal, check }))),
+      ),
 
     now: transport.now,
   }
-}
-
-function putLarge(
-  { name, transport, caller, client, buffers }: Store,
-  call: Call,
-  key: string,
-  body: Body,
-  parameters: ObjectParameters,
-  options: RequestOptions,
-): Promise<string> {
-  const request = { verb: 'PUT' as const, key, parameters }
-  const multipart: Multipart = {
-    ...client(),
-    bucket: name,
-    buffers,
-    call: (ending, attempt, bodyBytes) => call(request, ending, attempt, bodyBytes),
-    etagOf: async (key) => {
-      const query = pageQuery(key, { 'max-keys': '1' })
-      const { body } = await transport.send({ method: 'GET', query }, options.signal)
-      return [...readPage(body.toString(), key).objects].find((object) => object.key === key)?.etag
-    },
-  }
-  return putInParts(multipart, key, body, parameters, options).catch(caller.explainOnce(request))
 }
 
 async function undefinedIf<T>(isIt: (error: S3Error) => boolean, work: Promise<T>): Promise<T | undefined> {

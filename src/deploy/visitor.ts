@@ -1,0 +1,72 @@
+import type { PublicFile } from '../check/problems.js'
+import { type View, visit } from '../check/visit.js'
+import type { Decision } from '../release/plan.js'
+import { StaticS3Error } from '../runtime/error.js'
+import type { S3Connection } from '../s3/objects/s3-bucket.js'
+import type { Settings } from '../settings/settings.js'
+import { encodePath } from '../urls/public-url.js'
+
+/** Looks at a release as a visitor does, while its pages go up. */
+export interface Visitor {
+  /** Asks for the bucket's CORS rules, so that the look at the release need not wait for them. */
+  prepare(): void
+  /**
+   * Looks at a script and a stylesheet of the release. Returns at once, unless `verify` is `fail`.
+   *
+   * @throws StaticS3Error if `verify` is `fail` and visitors can't use the release
+   */
+  look(decisions: readonly Decision[], lockKey: string | undefined): Promise<void>
+  /** What it saw. */
+  view(): Promise<View>
+}
+
+/** Milliseconds for all of it. */
+const patience = 5000
+/** Bytes of the largest file to fetch. */
+const largest = 4 * 1024 * 1024
+
+/** @param stopped ends every request */
+export function openVisitor(settings: Settings, connection: S3Connection, stopped: AbortSignal): Visitor | undefined {
+  if (!settings.verify) return undefined
+  const inTime = () => AbortSignal.any([stopped, AbortSignal.timeout(patience)])
+  let allowed: ReturnType<S3Connection['corsOrigins']> | undefined
+  let view: Promise<View> = Promise.resolve({})
+  const prepare = () => (allowed ??= connection.corsOrigins(inTime()))
+  const lookAt = async (files: PublicFile[], recordKey: string | undefined): Promise<View> => {
+    const signal = inTime()
+    const send: Parameters<typeof visit>[0]['send'] = (request) => connection.sendUnsigned(request, signal)
+    return visit({ address: settings, files, recordKey, allowed: await prepare(), send })
+  }
+  return {
+    prepare,
+    async look(decisions, lockKey) {
+      view = lookAt(filesToVisit(decisions, settings.publicUrl), lockKey)
+      if (settings.verify !== 'fail') return
+      const { problem, unreachable } = await view
+      const reason = problem ?? unreachable
+      if (reason !== undefined) throw new StaticS3Error(`static-s3: ${reason}\n`)
+    },
+    view: () => view,
+  }
+}
+
+/** The smallest script and the smallest stylesheet, new ones first: they are what browsers refuse if anything is wrong. */
+export function filesToVisit(decisions: readonly Decision[], publicUrl: string): PublicFile[] {
+  const found = [/javascript/, /text\/css/].flatMap((type) => {
+    const candidates = decisions.filter(
+      ({ file: { group, parameters, size } }) =>
+        (group === 'fingerprinted' || group === 'asset') &&
+        type.test(String(parameters.ContentType)) &&
+        size <= largest,
+    )
+    const changed = candidates.filter(({ action }) => action !== 'skip')
+    const files = (changed.length > 0 ? changed : candidates).map(({ file }) => file)
+    return files.length === 0 ? [] : [files.reduce((least, file) => (file.size < least.size ? file : least))]
+  })
+  return found.map(({ path, sha256, parameters: { ContentType, CacheControl } }) => ({
+    url: publicUrl + encodePath(path),
+    sha256,
+    contentType: String(ContentType),
+    isKept: !/\bno-(cache|store)\b|\bmax-age=0\b/i.test(String(CacheControl)),
+  }))
+}

@@ -1,0 +1,60 @@
+import { closest, distance } from 'fastest-levenshtein'
+import type { LeftOut } from '../files/collect.js'
+
+/** A URL that names no file, and the files that have it. */
+export interface MissingUrl {
+  url: string
+  /** The decoded path below the location. */
+  path: string
+  in: string[]
+}
+
+/** URLs that one report lists. */
+const most = 50
+
+/** The problems of missing URLs, each with the nearest existing name and a remedy. */
+export function describeMissing(
+  missing: readonly MissingUrl[],
+  known: readonly string[],
+  leftOut: readonly LeftOut[],
+): string[] {
+  if (missing.length === 0) return []
+  const reasons = new Map(leftOut.map(({ path, reason }) => [path, reason]))
+  const listed = missing.slice(0, most).map((each) => {
+    const reason = reasons.get(each.path)
+    const why =
+      reason === undefined ? nearest(each.path, known) : `is left out (${reason})${remedyFor(each.path, reason)}`
+    return `${several(each.in)}: ${each.url} ${why}`
+  })
+  const more = missing.length > most ? [`${missing.length - most} more URLs name no file`] : []
+  const allowed = missing.slice(0, 3).map(({ path }) => `'${path}'`)
+  return [
+    ...listed,
+    ...more,
+    `If something else puts these files there, list them, or globs of them: allowMissing: [${allowed.join(', ')}]`,
+  ]
+}
+
+function nearest(path: string, known: readonly string[]): string {
+  const fold = (name: string) => name.normalize('NFC').toLowerCase()
+  const twin = known.find((name) => fold(name) === fold(path))
+  if (twin === undefined) {
+    const near = known.length === 0 ? '' : closest(path, known as string[])
+    const isNear = near !== '' && distance(path, near) <= Math.max(2, near.length / 4)
+    return isNear ? `names no file: did you mean ${near}?` : 'names no file'
+  }
+  return twin.normalize('NFC') === path.normalize('NFC')
+    ? `names no file: the name of ${twin} has the same letters in another Unicode form (NFC, NFD); rename the file`
+    : `names no file: the file is ${twin}, and upper and lower case differ in S3`
+}
+
+function remedyFor(path: string, reason: string): string {
+  if (reason === 'excluded') return ': take it out of `exclude`'
+  if (reason === 'not included') return ': add it to `include`'
+  const isByDefault = /^(dotfile|private key|source map|bundle statistics)$/.test(reason)
+  return isByDefault ? `: include: ['**', '${path}'] uploads it` : ''
+}
+
+export function several([first = '', ...more]: readonly string[]): string {
+  return more.length === 0 ? first : `${first} and ${more.length} more`
+}

@@ -1,0 +1,146 @@
+import { readFileSync } from 'node:fs'
+import { fileOf } from '../files/built-file.js'
+import type { Classified, ClassifiedFile } from '../files/classify.js'
+import { matcher } from '../files/globs.js'
+import type { HashedFile } from '../files/hash.js'
+import type { Look } from '../files/hash-content.js'
+import { namesFile } from '../references/file-name.js'
+import { glanceFor } from '../references/glance.js'
+import { type PublicPlace, publicPlace } from '../references/public-place.js'
+import { type References, referencesIn, type TextType, textType } from '../references/references.js'
+import { urlFinder } from '../references/urls-in-text.js'
+import { yieldEvery } from '../runtime/parallel.js'
+import type { Settings } from '../settings/settings.js'
+import { integrityCheck } from './check-integrity.js'
+import { describeMissing, type MissingUrl } from './missing-url.js'
+import { plainStrings } from './plain-strings.js'
+import { withheldFiles } from './withheld.js'
+
+export interface ProofInput {
+  found: Classified
+  settings: Pick<Settings, 'publicUrl' | 'location' | 'rewrite' | 'allowMissing'>
+  /** The objects in the location, by key. */
+  listing: ReadonlyMap<string, unknown>
+  /** The output folder on the page's own origin: a URL or a path with a slash at its end. */
+  base: string
+}
+
+/** The proof of a release. It looks at each file while the file is hashed. */
+export interface Proof {
+  /** Undefined for a file that refers to no others. */
+  lookFor(file: ClassifiedFile): Look | undefined
+  /** @param files all of the release's, once they are hashed */
+  conclude(files: readonly HashedFile[]): Promise<Conclusion>
+}
+
+export interface Conclusion {
+  /** Problems that stop the deploy. */
+  problems: string[]
+  warnings: string[]
+  hints: string[]
+}
+
+/** A file that is parsed, and its language. */
+type Suspects = ReadonlyMap<ClassifiedFile, TextType>
+
+/** Bytes of a text after which other work proceeds. */
+const yieldBytes = 1024 * 1024
+
+/**
+ * Proves that every URL under the public URL names a file, and that every `integrity` beside one matches that file.
+ *
+ * A glance at the bytes of each file finds its URLs. Only files with an unknown name among them, or with an `integrity`, are parsed.
+ */
+export function startProof({ found, settings, listing, base }: ProofInput): Proof {
+  const place = publicPlace(settings.publicUrl)
+  const prefix = settings.location === '' ? '' : `${settings.location}/`
+  const ours = new Set(found.files.map(({ path }) => path))
+  const isAllowed = matcher(settings.allowMissing)
+  const isThere = (path: string) => ours.has(path) || listing.has(prefix + path) || isAllowed(path)
+  const withheld = withheldFiles(found.withheld.filter(({ path }) => !isThere(path)))
+  const plain = plainStrings(settings.rewrite ? found.files : [], base)
+  const suspects = new Map<ClassifiedFile, TextType>()
+
+  const hasSuspectUrl = glanceFor(place, isThere)
+  const hasOwnRules = (bytes: Buffer) => bytes.includes('integrity') || bytes.includes('importmap')
+  return {
+    lookFor(file) {
+      const type = textType(file.path)
+      if (type === undefined) return undefined
+      return (bytes) => {
+        if (hasSuspectUrl(bytes) || (type === 'page' && hasOwnRules(bytes))) suspects.set(file, type)
+        if (type !== 'json') withheld.look(file.path, bytes)
+        if (type === 'page' || type === 'script') plain.look(file.path, bytes)
+      }
+    },
+    async conclude(files) {
+      const references = await parseAll(suspects, place)
+      // A source map is for developers. A list of all files in the build names those that are left out, too.
+      const isHarmless = (file: ClassifiedFile, path: string) =>
+        path.endsWith('.map') || (suspects.get(file) === 'json' && found.withheld.some((each) => each.path === path))
+      const missing = missingUrls(references, place, (file, path) => isThere(path) || isHarmless(file, path))
+      return {
+        problems: [
+          ...(await integrityProblems(references, files, place)),
+          ...withheld.problems(),
+          ...describeMissing(missing, [...ours], found.leftOut),
+        ],
+        warnings: withheld.warnings(),
+        hints: plain.hints(),
+      }
+    },
+  }
+}
+
+async function parseAll(suspects: Suspects, place: PublicPlace): Promise<Map<ClassifiedFile, References>> {
+  const find = urlFinder(place)
+  const pause = yieldEvery(yieldBytes)
+  const references = new Map<ClassifiedFile, References>()
+  for (const [file, type] of suspects) {
+    const text = readFileSync(fileOf(file), 'utf8')
+    references.set(file, referencesIn(type, text, find))
+    await pause(text.length)
+  }
+  return references
+}
+
+function missingUrls(
+  references: ReadonlyMap<ClassifiedFile, References>,
+  { pathOf }: PublicPlace,
+  isFine: (file: ClassifiedFile, path: string) => boolean,
+): MissingUrl[] {
+  const mapped = new Set([...references.values()].flatMap((each) => each.mapped.map(pathOf)))
+  const missing = new Map<string, MissingUrl>()
+  for (const [file, { urls }] of references) {
+    for (const url of new Set(urls)) {
+      const path = pathOf(url)
+      if (path === undefined || !namesFile(url) || mapped.has(path) || isFine(file, path)) continue
+      const known = missing.get(path)
+      if (!known) missing.set(path, { url, path, in: [file.path] })
+      else if (!known.in.includes(file.path)) known.in.push(file.path)
+    }
+  }
+  return [...missing.values()]
+}
+
+async function integrityProblems(
+  references: ReadonlyMap<ClassifiedFile, References>,
+  files: readonly HashedFile[],
+  { pathOf }: PublicPlace,
+): Promise<string[]> {
+  const byPath = new Map(files.map((file) => [file.path, file]))
+  const realIntegrity = integrityCheck()
+  const problems: string[] = []
+  for (const [file, { integrity }] of references) {
+    for (const { url, value } of integrity) {
+      const target = byPath.get(pathOf(url) ?? '')
+      const real = target && (await realIntegrity(target, value))
+      if (real === undefined) continue
+      problems.push(
+        `${file.path}: the integrity of ${url} is ${value}, but the file has ${real}: browsers would refuse it. ` +
+          'Compute it after the last change of the file, or take it out',
+      )
+    }
+  }
+  return problems
+}

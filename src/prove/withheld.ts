@@ -1,0 +1,61 @@
+import type { WithheldFile } from '../files/classify.js'
+import { fileName, isChoice } from '../files/why-left-out.js'
+import { several } from './missing-url.js'
+
+/** The bundler's files that are left out: an error if a file names one, otherwise a warning unless that is to be expected. */
+export interface WithheldFiles {
+  look(path: string, bytes: Buffer): void
+  problems(): string[]
+  warnings(): string[]
+}
+
+export function withheldFiles(files: readonly WithheldFile[]): WithheldFiles {
+  // Only a name made from the content stands for this file wherever it is.
+  const sought = files.filter(isSought).map(({ path, reason }) => {
+    // webpack's code joins the public URL and a bare path. A longer URL that is not under the public URL leads to the page's own server.
+    const bare = ['"', "'", '`'].map((quote) => `${quote}${path}${quote}`)
+    return { path, reason, bare, name: fileName(path), inBucket: [] as string[], elsewhere: [] as string[] }
+  })
+  return {
+    look(path, bytes) {
+      for (const { name, bare, inBucket, elsewhere } of sought) {
+        if (!bytes.includes(name)) continue
+        const isBare = bare.some((text) => bytes.includes(text))
+        if (isBare) inBucket.push(path)
+        else elsewhere.push(path)
+      }
+    },
+    problems: () =>
+      sought
+        .filter(({ inBucket }) => inBucket.length > 0)
+        .map(({ path, reason, inBucket }) => `${several(inBucket)} refers to ${path}, which is left out (${reason})`),
+    warnings: () => [
+      ...sought
+        .filter(({ elsewhere }) => elsewhere.length > 0)
+        .map(
+          ({ path, reason, elsewhere }) =>
+            `${path} is left out (${reason}): your own server has to serve it for ${several(elsewhere)}`,
+        ),
+      ...unexpected(files.filter(({ path }) => sought.every((each) => each.path !== path || !isNamed(each)))),
+    ],
+  }
+}
+
+function isNamed({ inBucket, elsewhere }: { inBucket: string[]; elsewhere: string[] }): boolean {
+  return inBucket.length + elsewhere.length > 0
+}
+
+function unexpected(files: readonly WithheldFile[]): string[] {
+  const list = files.filter((file) => !isExpected(file)).map(({ path, reason }) => `${path} (${reason})`)
+  if (list.length === 0) return []
+  return [`${several(list)}: left out, though the bundler made it; to upload it, add its name to include: ['**', …]`]
+}
+
+function isSought({ reason, fingerprinted }: WithheldFile): boolean {
+  return fingerprinted && reason !== 'source map'
+}
+
+/** No visitor needs these files, or the user has decided. */
+function isExpected({ path, reason }: WithheldFile): boolean {
+  return isChoice(reason) || /^(source map|bundle statistics)$/.test(reason) || /^\.vite\//.test(path)
+}

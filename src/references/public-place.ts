@@ -1,0 +1,45 @@
+/** A slash in a URL: plain, escaped for JSON or a regular expression, or percent-encoded. */
+const slash = '(?:\\\\*/|%2F)'
+
+/** The location as URLs name it. */
+export interface PublicPlace {
+  /** With its port. */
+  host: string
+  /** The public URL without its protocol: `cdn.example.com/static/`. */
+  plain: string
+  /** The source of a regular expression for a URL up to the location's slash, with or without its protocol. */
+  start: string
+  /** The decoded path below the location; undefined for a URL elsewhere. */
+  pathOf(url: string): string | undefined
+}
+
+/** @param publicUrl ends with a slash */
+export function publicPlace(publicUrl: string): PublicPlace {
+  const plain = publicUrl.replace(/^https?:\/\//, '')
+  const [host = '', ...folders] = plain.split('/')
+  const start = `(?:https?(?::|%3A))?${slash}{2}${[host, ...folders].map(literally).join(slash)}`
+  const place = new URL(publicUrl)
+  return {
+    host,
+    plain,
+    start,
+    pathOf(url) {
+      const target = orUndefined(() => new URL(url, place))
+      if (target?.host !== place.host || !target.pathname.startsWith(place.pathname)) return undefined
+      const path = target.pathname.slice(place.pathname.length)
+      return orUndefined(() => decodeURIComponent(path)) ?? path
+    },
+  }
+}
+
+function literally(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+}
+
+function orUndefined<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch {
+    return undefined
+  }
+}

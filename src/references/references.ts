@@ -1,0 +1,36 @@
+import { referencesInPage } from './page.js'
+import { urlsInScript } from './script.js'
+import { urlsInStylesheet } from './stylesheet.js'
+import type { FindUrls } from './urls-in-text.js'
+
+/** The references of a file to others, by URL. */
+export interface References {
+  urls: string[]
+  /** The `integrity` beside a URL. */
+  integrity: { url: string; value: string }[]
+  /** URLs that an import map turns into others. */
+  mapped: string[]
+}
+
+export type TextType = 'page' | 'svg' | 'stylesheet' | 'script' | 'json'
+
+/** The languages in which files refer to others; undefined for all other files. */
+export function textType(path: string): TextType | undefined {
+  if (/\.html?$/i.test(path)) return 'page'
+  if (/\.(svg|xhtml)$/i.test(path)) return 'svg'
+  if (/\.css$/i.test(path)) return 'stylesheet'
+  if (/\.[cm]?js$/i.test(path)) return 'script'
+  return /\.(json|webmanifest)$/i.test(path) ? 'json' : undefined
+}
+
+export function referencesIn(type: TextType, text: string, find: FindUrls): References {
+  try {
+    if (type === 'page' || type === 'svg') return referencesInPage(text, find, type === 'svg')
+    const urls = type === 'stylesheet' ? urlsInStylesheet(text, find) : urlsInScript(text, find)
+    return { urls, integrity: [], mapped: [] }
+  } catch (error) {
+    // One string with millions of escapes is too much for a regular expression.
+    if (error instanceof RangeError) return { urls: [], integrity: [], mapped: [] }
+    throw error
+  }
+}

@@ -1,0 +1,49 @@
+import type { PublicPlace } from './public-place.js'
+
+/**
+ * Finds URLs under the public URL in a text: a string of a script, a value of JSON, an attribute.
+ *
+ * @param isComplete false if code may add to the text
+ */
+export type FindUrls = (text: string, isComplete: boolean) => string[]
+
+/** Characters: a bound for the work on a text without spaces. */
+const longest = 2000
+
+/**
+ * A URL counts only if its end is certain: the text has nothing else, or delimiters stand on both sides. The names in prose, prefixes and
+ * templates are no names of files.
+ */
+export function urlFinder({ host, start }: PublicPlace): FindUrls {
+  const only = new RegExp(`^\\s*(${start}\\S*)\\s*$`, 'i')
+  const delimited = new RegExp(
+    [
+      // HTML or JSON within the text: src="…", ["…"], {\"src\":\"…\"}
+      `[=:,[{(]\\s*(?<quote>\\\\*["'])(?<quoted>${start}[^\\s<>]{0,${longest}}?)\\k<quote>`,
+      // CSS within the text.
+      `url\\(\\s*(?<css>${start}(?:\\\\.|[^\\s"'()\\\\<>]){0,${longest}})\\s*\\)`,
+      // A candidate of a srcset.
+      `(?<candidate>${start}[^\\s"'<>]{0,${longest}})\\s+[\\d.]+[wx](?=\\s*[,"'\\\\]|\\s*$)`,
+      // A parameter of another URL, encoded.
+      `=(?=https?%3A)(?<parameter>${start}[^\\s"'<>&#]{0,${longest}})`,
+    ].join('|'),
+    'gi',
+  )
+  return (text, isComplete) => {
+    if (!text.includes(host)) return []
+    const whole = isComplete ? only.exec(text)?.[1] : undefined
+    if (whole !== undefined) return [whole]
+    return [...text.matchAll(delimited)].map(({ groups: { quoted, css, candidate, parameter } = {} }) => {
+      if (parameter !== undefined) return decoded(parameter)
+      return ((quoted ?? css ?? candidate) as string).replace(/\\+(.)/g, '$1')
+    })
+  }
+}
+
+function decoded(parameter: string): string {
+  try {
+    return decodeURIComponent(parameter)
+  } catch {
+    return parameter
+  }
+}

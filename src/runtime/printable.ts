@@ -1,0 +1,19 @@
+/** Control characters, and those that reorder or break a line. A newline is none: our own messages have several lines. */
+const CONTROLS = /(?!\n)[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu
+
+/**
+ * Text that moves no cursor, colours nothing and hides nothing in a terminal: control characters become JSON's escapes, so that JSON stays the
+ * same JSON.
+ */
+export function printable(text: string): string {
+  return text.replace(CONTROLS, escaped)
+}
+
+/** Foreign text that must not begin a line of its own. */
+export function printableLine(text: string): string {
+  return printable(text).replaceAll('\n', '\\n')
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+}

@@ -1,0 +1,22 @@
+/**
+ * Keeps what a `credential_process` reports. The SDK's chain goes on to the next source of credentials, and ends with an error that does not say
+ * why the profile failed.
+ */
+export function keepReason(): { debug(text: unknown): void; explain(error: unknown): never } {
+  let reason: string | undefined
+  return {
+    debug(text) {
+      // The command line may contain a password: only the command's own words are kept.
+      const [, failed, words = ''] =
+        /-> (Command failed: [^\n]*|(?=Profile \S+ credential_process (?:returned|did not return)))(.*)/s.exec(
+          String(text),
+        ) ?? []
+      if (failed !== undefined)
+        reason ??= words.replace(/^Profile \S+ credential_process /, 'it ').trim() || 'it failed'
+    },
+    explain(error) {
+      const message = `credential_process: ${reason}`
+      throw reason !== undefined && error instanceof Error ? Object.assign(error, { message }) : error
+    },
+  }
+}

@@ -1,0 +1,33 @@
+import { type Compiler, isRspack, pluginName } from './compiler.js'
+
+/**
+ * Ends a build as soon as there is a reason. No bundler lets a plugin cancel a build, but each of these hooks can fail it.
+ *
+ * @param why returns the reason, or undefined if the build may go on
+ */
+export function endEarly(compiler: Compiler, why: () => Error | undefined): void {
+  const endIfNeeded = async () => {
+    const reason = why()
+    if (reason) throw reason
+  }
+  const { normalModuleFactory, thisCompilation, finishMake, emit } = compiler.hooks
+  // `false` ignores a module, so webpack soon has none left to build. In Rspack the hook would cost a call from native code for each module.
+  if (!isRspack(compiler)) {
+    normalModuleFactory.tap(pluginName, ({ hooks }: NormalModuleFactory) => {
+      hooks.beforeResolve.tap(pluginName, () => (why() ? false : undefined))
+    })
+  }
+  finishMake.tapPromise(pluginName, endIfNeeded)
+  thisCompilation.tap(pluginName, ({ hooks }: { hooks: { processAssets: Hook } }) => {
+    hooks.processAssets.tapPromise(pluginName, endIfNeeded)
+  })
+  emit.tapPromise(pluginName, endIfNeeded)
+}
+
+interface Hook {
+  tapPromise(name: string, fn: () => Promise<void>): void
+}
+
+interface NormalModuleFactory {
+  hooks: { beforeResolve: { tap(name: string, fn: () => false | undefined): void } }
+}

@@ -1,0 +1,69 @@
+import type { Compilation, Compiler } from './compiler.js'
+import { pluginName } from './compiler.js'
+import { pathOf } from './fingerprints.js'
+
+/** The two URLs of the output folder. */
+export interface PageUrls {
+  /** Absolute, with a slash at its end. */
+  publicUrl: string
+  /** On the page's own origin: the configuration's `output.publicPath`. */
+  base: string
+}
+
+/**
+ * Prepares the pages of a build for assets from another origin, whichever plugin makes them.
+ *
+ * @param urls called for each compilation; undefined if no URL points to the bucket
+ */
+export function preparePages(compiler: Compiler, urls: () => PageUrls | undefined): void {
+  const { sources, Compilation } = compiler.webpack
+  // After the plugins that make pages, and before those that compress files or list their hashes.
+  const stage = Compilation.PROCESS_ASSETS_STAGE_SUMMARIZE
+  compiler.hooks.thisCompilation.tap(pluginName, (compilation: Compilation) => {
+    const pageUrls = urls()
+    if (!pageUrls) return
+    compilation.hooks.processAssets.tap({ name: pluginName, stage }, () => {
+      for (const asset of compilation.getAssets()) {
+        if (!/\.html?$/i.test(pathOf(asset))) continue
+        const html = asset.source.source().toString()
+        const prepared = preparePage(html, pageUrls)
+        if (prepared !== html) compilation.updateAsset(asset.name, new sources.RawSource(prepared))
+      }
+    })
+  })
+}
+
+/**
+ * Makes a page request scripts, stylesheets and fonts of the bucket with CORS. Without it, errors in scripts have no message, and a browser's
+ * cache gives responses without CORS headers to later requests that need them. A web app manifest has to be on the page's own origin.
+ *
+ * It works on the text, because some plugins add tags to the finished page, and others have their pages made by native code.
+ *
+ * @see https://html.spec.whatwg.org/multipage/urls-and-fetching.html#cors-settings-attributes
+ */
+export function preparePage(html: string, { publicUrl, base }: PageUrls): string {
+  return html.replace(/<(script|link)(?=\s)(?:"[^"]*"|'[^']*'|[^"'>])*>/gi, (tag, name: string) => {
+    const isScript = name.toLowerCase() === 'script'
+    const url = attribute(tag, isScript ? 'src' : 'href')
+    if (!url?.startsWith(publicUrl)) return tag
+    const rel = attribute(tag, 'rel')?.toLowerCase()
+    // As a function: `$` has a meaning in a replacement.
+    if (rel === 'manifest') return tag.replace(publicUrl, () => base)
+    const needsCors = isScript || linkNeedsCors(rel, attribute(tag, 'as'), url)
+    if (!needsCors || attribute(tag, 'crossorigin') !== undefined) return tag
+    return `<${name} crossorigin${tag.slice(name.length + 1)}`
+  })
+}
+
+/** Only pictures, sounds and films are requested without CORS. */
+function linkNeedsCors(rel = '', as: string | undefined, url: string): boolean {
+  if (rel === 'stylesheet' || rel === 'modulepreload') return true
+  if (rel !== 'preload' && rel !== 'prefetch') return false
+  return as ? /^(script|style|font|fetch)$/i.test(as) : /\.(m?js|css|woff2?|ttf|otf|json|wasm)$/i.test(url)
+}
+
+/** An attribute's value; empty for an attribute without one. */
+function attribute(tag: string, name: string): string | undefined {
+  const found = new RegExp(`\\s${name}(?:\\s*=\\s*(?:"([^"]*)"|'([^']*)'|([^\\s"'>]+))|(?=[\\s/>]))`, 'i').exec(tag)
+  return found ? (found[1] ?? found[2] ?? found[3] ?? '') : undefined
+}

@@ -1,0 +1,34 @@
+/** An object of a configuration that has a copy of its public path. */
+export interface Copy {
+  publicPath: string
+}
+
+/**
+ * The copies of a configuration's public path, which do not follow when it changes: vue-cli gives one to the loader of stylesheets, and Symfony
+ * Encore gives one to the plugin that writes `entrypoints.json`.
+ */
+export function publicPathCopies(publicPath: unknown, { module, plugins = [] }: Configuration): Copy[] {
+  if (typeof publicPath !== 'string' || publicPath === '' || publicPath === 'auto') return []
+  const isCopy = (value: unknown): value is Copy =>
+    isObject(value) && typeof value.publicPath === 'string' && withSlash(value.publicPath) === withSlash(publicPath)
+  return [...plugins, ...(module?.rules ?? []).flatMap(loaderOptions)].filter(isCopy)
+}
+
+interface Configuration {
+  module?: { rules?: readonly unknown[] }
+  plugins?: readonly unknown[]
+}
+
+function loaderOptions(rule: unknown): unknown[] {
+  if (!isObject(rule)) return []
+  const inner = [rule.use, rule.oneOf, rule.rules].flat()
+  return [rule.options, ...inner.flatMap(loaderOptions)]
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+function withSlash(path: string): string {
+  return path.endsWith('/') ? path : `${path}/`
+}

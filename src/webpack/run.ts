@@ -1,0 +1,85 @@
+import { type Compiler, lastStage, pluginName, type Stats } from './compiler.js'
+
+/** A configuration whose files go to the bucket. */
+export interface Part {
+  publish(): Promise<void>
+  stop(): void
+}
+
+/** One run of a configuration, or of all configurations of an array. Its parts go live after the last compiler is done, or not at all. */
+export class Run {
+  readonly #unfinished: Set<Compiler>
+  readonly #parts: Part[] = []
+  #failed = false
+
+  constructor(compilers: readonly Compiler[]) {
+    this.#unfinished = new Set(compilers)
+  }
+
+  add(part: Part): void {
+    this.#parts.push(part)
+    if (this.#failed) this.fail()
+  }
+
+  fail(): void {
+    this.#failed = true
+    for (const part of this.#parts.splice(0)) part.stop()
+  }
+
+  /** @throws StaticS3Error if a part cannot be published; the parts after it are not */
+  async finish(compiler: Compiler, stats: Stats): Promise<void> {
+    this.#unfinished.delete(compiler)
+    if (stats.hasErrors()) this.fail()
+    if (this.#unfinished.size > 0) return
+    try {
+      for (let part = this.#parts[0]; part; part = this.#parts[0]) {
+        await part.publish()
+        this.#parts.shift()
+      }
+    } catch (error) {
+      this.fail()
+      throw error
+    }
+  }
+}
+
+const runsOfArrays = new WeakMap<Compiler, Run>()
+/** Compilers that tell their run when they end. */
+const telling = new WeakSet<Compiler>()
+const wrapped = new WeakSet<object>()
+
+/** The run that a compiler now begins. */
+export function runOf(compiler: Compiler): Run {
+  return runsOfArrays.get(compiler) ?? new Run([compiler])
+}
+
+/**
+ * Makes the configurations of an array share their run, also those without this plugin. Call it in `apply`.
+ *
+ * A compiler does not know its array, and no hook tells a plugin. So this function wraps `MultiCompiler.run`, once for each bundler.
+ */
+export function shareRuns(compiler: Compiler): void {
+  telling.add(compiler)
+  const { prototype } = compiler.webpack.MultiCompiler
+  if (wrapped.has(prototype)) return
+  wrapped.add(prototype)
+  const { run } = prototype
+  prototype.run = function (this: { compilers: readonly Compiler[] }, ...args: unknown[]) {
+    const shared = new Run(this.compilers)
+    for (const each of this.compilers) {
+      runsOfArrays.set(each, shared)
+      if (!telling.has(each)) tellEnd(each)
+    }
+    return run.apply(this, args)
+  }
+}
+
+/** For a compiler without this plugin. */
+function tellEnd(compiler: Compiler): void {
+  telling.add(compiler)
+  const { failed, done } = compiler.hooks
+  failed.tap(pluginName, () => runsOfArrays.get(compiler)?.fail())
+  done.tapPromise({ name: pluginName, stage: lastStage }, (stats: Stats) =>
+    runsOfArrays.get(compiler)?.finish(compiler, stats),
+  )
+}
