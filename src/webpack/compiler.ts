@@ -36,6 +36,7 @@ export interface Compilation {
   getAssets(): readonly (Asset & { source: { source(): string | Buffer } })[]
   updateAsset(name: string, source: unknown): void
   chunks: Iterable<{ files: Iterable<string>; auxiliaryFiles: Iterable<string> }>
+  hash?: string | null | undefined
   /** Fills in a template such as `dist/[fullhash]`. */
   getPath(template: string, data: object): string
 }

@@ -27,16 +27,23 @@ export function pathOf({ name }: Pick<Asset, 'name'>, separator: string = sep): 
 
 /**
  * Whether the bundler named the file by its content: the bundler says so (`immutable`), and the hash is in the path. A hash in the
- * query (`[name].js?v=[contenthash]`) does not count, because a query is no part of a key. The hash of the whole build (`fullhash`) counts only
- * for a chunk's files: it says nothing about a file that a plugin copied.
+ * query (`[name].js?v=[contenthash]`) does not count, because a query is no part of a key. The hash of the whole build counts only for a chunk's
+ * files: it says nothing about a file that a plugin copied. Rspack also calls an asset's own hash `fullhash`.
  *
+ * @param isOfChunk whether a chunk names this file
+ * @param buildHash the hash of the whole build
  * @see https://webpack.js.org/configuration/output/#template-strings
  */
-export function isFingerprinted(asset: Asset, isOfChunk: (name: string) => boolean): boolean {
+export function isFingerprinted(
+  asset: Asset,
+  isOfChunk: (name: string) => boolean,
+  buildHash: string | null | undefined,
+): boolean {
   const { immutable, contenthash, chunkhash, modulehash, fullhash } = asset.info
   const path = pathOf(asset)
   if (!immutable || path.endsWith('.map')) return false
-  return [contenthash, chunkhash, modulehash, isOfChunk(asset.name) ? fullhash : undefined]
+  const ofContent = [fullhash].flat().filter((hash) => isOfChunk(asset.name) || !hash || !buildHash?.startsWith(hash))
+  return [contenthash, chunkhash, modulehash, ofContent]
     .flat()
     .some((hash) => hash !== undefined && path.includes(hash))
 }

@@ -9,7 +9,7 @@ export function outputOf(compiler: Compiler, compilation: Compilation): Output {
   const assets = compilation.getAssets()
   const chunkFiles = filesOfChunks(compilation)
   const isOfChunk = (name: string) => chunkFiles.all.has(name)
-  const fingerprinted = pathsOf(assets.filter((asset) => isFingerprinted(asset, isOfChunk)))
+  const fingerprinted = pathsOf(assets.filter((asset) => isFingerprinted(asset, isOfChunk, compilation.hash)))
   return {
     dir: resolve(compilation.getPath(compiler.outputPath, {})),
     emitted: pathsOf(assets),

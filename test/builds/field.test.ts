@@ -92,7 +92,11 @@ test('HTML, service worker and public files are never cached for a year; what th
 })
 
 test('source maps, dotfiles, .vite/manifest.json and private keys stay home; source maps may be made public', async () => {
-  const files = { 'public/server.pem': 'x', 'public/.env': 'SECRET=1', 'public/.well-known/x.txt': 'x' }
+  const files = {
+    'public/server.pem': '-----BEGIN PRIVATE KEY-----\n',
+    'public/.env': 'SECRET=1',
+    'public/.well-known/x.txt': 'x',
+  }
   const more = 'build: { sourcemap: true, manifest: true },'
   const dir = await copyApp('legacy', { files: { ...files, ...plainConfig('', more) } })
   const { outDir, output } = await buildViteHere(dir, { env })

@@ -104,7 +104,7 @@ describe('what S3 says no to has its own sentence with the remedy', () => {
     if (!output.includes('The build was ended, and')) {
       expect(output).not.toMatch(/^\s+at /m)
       // One message, and nothing that Vite would add of the error's properties.
-      expect(output.slice(output.indexOf('static-s3: '))).not.toMatch(/PLUGIN_ERROR|closeBundle|\{/)
+      expect(output.slice(output.indexOf('static-s3: '))).not.toMatch(/PLUGIN_ERROR|closeBundle|\{\n/)
     }
     for (const secret of [s3.credentials.secretAccessKey, s3.credentials.accessKeyId, 'Signature='])
       expect(output).not.toContain(secret)
@@ -219,7 +219,7 @@ export default { plugins: [${plugins}filler, staticS3()] }
         expect(writes(s3)).toEqual([])
         expect(built.output).toMatch(new RegExp(`static-s3: \\S*/disk/dist/${file}: ${code}`))
         expect(built.output).not.toMatch(/^\s+at /m)
-        expect(built.output.slice(built.output.indexOf('static-s3: '))).not.toMatch(/PLUGIN_ERROR|closeBundle|\{/)
+        expect(built.output.slice(built.output.indexOf('static-s3: '))).not.toMatch(/PLUGIN_ERROR|closeBundle|\{\n/)
       },
     )
   })

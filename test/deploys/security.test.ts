@@ -281,7 +281,7 @@ describe('no secret of the deploy', () => {
           DEBUG: 'static-s3',
         },
       })
-      expect(built.code).toBe(1)
+      expect(built.code).toBeGreaterThan(0)
       expect(times()).toBeGreaterThan(0)
       expect(built.output).toMatch(/PUT static\/.*SignatureDoesNotMatch/)
       await expectNone({ said: built.output, error: undefined })

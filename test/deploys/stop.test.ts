@@ -69,7 +69,8 @@ function start(app: Stopped, dir: string): Started {
 }
 
 const lock = () => s3.server.objects(bucket).get(`${releases}99999998.lock`)
-const ourLines = (output: string) => output.split('\n').filter((line) => line.includes('static-s3'))
+const ourLines = (output: string) =>
+  output.split('\n').filter((line) => line.includes('static-s3') && !line.includes('(dotfile)'))
 
 /** Requests of one kind are held, and answered so many milliseconds after they were let go. */
 function hold(isHeld: (request: LoggedRequest) => boolean) {
@@ -196,7 +197,7 @@ test('while webpack-cli, which closes the compiler itself, keeps a cache on disk
   expect(lockState()).toBe('given up')
 })
 
-test('with several compilers in one process: it ends when each has given its lock up', async () => {
+test('with several compilers in one process: it ends, and the configurations after this one stay at home', async () => {
   const dir = await copyApp('webpack')
   const config = (await readFile(join(dir, 'webpack.config.cjs'), 'utf8')).replace('module.exports =', 'const one =')
   await writeFiles(dir, {
@@ -223,16 +224,14 @@ module.exports.parallelism = 2
     return undefined
   }
   const build = start('webpack', dir)
-  await vi.waitFor(
-    () => expect(new Set(s3.server.requests.map(({ key }) => /^(one|two)\//.exec(key ?? '')?.[1])).size).toBe(3),
-    patience,
-  )
+  await vi.waitFor(() => expect(held).toBeGreaterThan(1), patience)
   const stopped = build.stop('SIGINT')
   setTimeout(letGo, 200)
   await stopped
-  expect(held).toBeGreaterThan(1)
   expect(build.output()).toMatch(/^exit code 130$/m)
-  expect(build.output().match(/stopped by SIGINT/g)).toHaveLength(2)
+  expect(build.output().match(/stopped by SIGINT/g)).toHaveLength(1)
+  const written = s3.server.requests.flatMap(({ method, key = '' }) => (method === 'PUT' ? [key] : []))
+  expect(written.filter((key) => key.startsWith('two/'))).toEqual([])
 })
 
 test('while large files are hashed: it ends at once', async () => {
