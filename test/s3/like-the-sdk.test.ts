@@ -209,7 +209,9 @@ it('uploads in parts as the SDK does', async () => {
           await client.send(new UploadPartCommand({ ...upload, PartNumber, Body, ContentMD5 }))
           parts.push({ PartNumber, ETag: etag })
         }
-        await client.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts: parts } }))
+        await client.send(
+          new CompleteMultipartUploadCommand({ ...upload, IfNoneMatch: '*', MultipartUpload: { Parts: parts } }),
+        )
         await client.send(new AbortMultipartUploadCommand(upload))
       },
       answer,

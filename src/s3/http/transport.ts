@@ -10,10 +10,11 @@ import type { Clock } from './retry.js'
 import { encodePath, queryString, sign } from './sign.js'
 import { plainXml, rootOf, textsOf } from './xml.js'
 
-export type S3Settings = Pick<
-  Settings,
-  'bucket' | 'region' | 'endpoint' | 'addressingStyle' | 'credentials' | 'concurrency'
->
+export interface S3Settings
+  extends Pick<Settings, 'bucket' | 'region' | 'endpoint' | 'addressingStyle' | 'credentials' | 'concurrency'> {
+  /** Headers of every request. */
+  headers?: Readonly<Record<string, string>>
+}
 
 export interface HttpCall {
   method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'
@@ -67,7 +68,7 @@ export function openTransport(
   clock: Pick<Clock, 'now'>,
   connections: Connections = openConnections(settings.concurrency + lockSockets),
 ): Transport {
-  const { region } = settings
+  const { region, headers: always = {} } = settings
   const credentials = credentialsOf(settings, requestHandlerOf(connections.send))
   let address: Promise<BucketAddress> | undefined
   const findAddress = () => (address ??= bucketUrl(settings).then(addressOf))
@@ -81,7 +82,7 @@ export function openTransport(
       const [{ origin, host, root }, identity] = await Promise.all([findAddress(), credentials()])
       const path = `${root}/${encodePath(key)}`
       // A literal that begins with a spread takes fifty times as long.
-      const all: Record<string, string> = Object.assign({ host, 'user-agent': 'static-s3' }, headers)
+      const all: Record<string, string> = Object.assign({ host, 'user-agent': 'static-s3' }, always, headers)
       const payloadHash =
         all['x-amz-content-sha256'] ?? (body === undefined ? hashOfNothing : hash('sha256', body as Buffer))
       const scope = { date: new Date(now()), region, credentials: identity }

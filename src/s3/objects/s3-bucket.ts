@@ -1,9 +1,10 @@
-import type { Bucket, WrittenObject } from '../../bucket/bucket.js'
+import type { Bucket, ObjectParameters, WrittenObject } from '../../bucket/bucket.js'
+import { requestParameters } from '../../bucket/headers.js'
 import type { Credentials } from '../../settings/settings.js'
 import { notS3, readError, type S3Error } from '../errors/s3-error.js'
 import { type Concurrency, createConcurrency, START } from '../http/concurrency.js'
 import { asksForLess, type Clock, systemClock } from '../http/retry.js'
-import { lockSockets, openTransport, type S3Settings, type Transport } from '../http/transport.js'
+import { lockSockets, openTransport, type Transport, type S3Settings as TransportSettings } from '../http/transport.js'
 import { withBody } from './body.js'
 import { type Caller, createCaller } from './caller.js'
 import { addMd5IfRequired } from './content-md5.js'
@@ -11,10 +12,12 @@ import { corsOrigins } from './cors-origins.js'
 import { listObjects } from './list-objects.js'
 import { pageQuery, readPage, unquote } from './list-page.js'
 import { type LargeObject, multipartBytes, PartBuffers, putInParts } from './multipart.js'
-import { parametersOf } from './object-headers.js'
+import { headersOf, parametersOf } from './object-headers.js'
 import { copyObject, putObject } from './put-object.js'
 
-export type { S3Settings } from '../http/transport.js'
+export interface S3Settings extends Omit<TransportSettings, 'headers'> {
+  objectParameters?: ObjectParameters
+}
 
 export interface S3Connection {
   bucket: Bucket
@@ -39,7 +42,9 @@ export interface S3Connection {
  * the signal's reason if that is a StaticS3Error.
  */
 export async function openBucket(settings: S3Settings, clock: Clock = systemClock): Promise<S3Connection> {
-  const transport = openTransport(settings, clock)
+  const { objectParameters = {} } = settings
+  const ofEveryRequest = Object.fromEntries(requestParameters.map((name) => [name, objectParameters[name]]))
+  const transport = openTransport({ ...settings, headers: headersOf(ofEveryRequest) }, clock)
   const caller = createCaller(settings, transport.credentials, clock)
   const store: Store = {
     name: settings.bucket,
