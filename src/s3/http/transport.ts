@@ -8,6 +8,7 @@ import { requestHandlerOf } from './request-handler.js'
 import type { HttpResponse } from './response.js'
 import type { Clock } from './retry.js'
 import { encodePath, queryString, sign } from './sign.js'
+import type { Silence } from './silence.js'
 import { plainXml, rootOf, textsOf } from './xml.js'
 
 export interface S3Settings
@@ -24,8 +25,10 @@ export interface HttpCall {
   headers?: Record<string, string>
   /** Pieces require the headers `content-length` and `x-amz-content-sha256`. */
   body?: Buffer | AsyncIterable<Buffer>
-  /** Called immediately before the first byte. If it throws, nothing is sent. */
+  /** Called immediately before each write to the socket. If it throws, nothing more is sent. */
   check?: (() => void) | undefined
+  /** Limit for the body of the response: bytes. */
+  mostBytes?: number
 }
 
 export interface UnsignedCall {
@@ -47,6 +50,7 @@ export interface Transport {
   sendUnsigned(call: UnsignedCall, signal: AbortSignal): Promise<HttpResponse>
   /** The store's clock, by its last response; the local clock before that. */
   now(): number
+  silence: Silence
   /** Opens connections until there are `count`. */
   warm(count: number): void
   close(): void
@@ -78,7 +82,7 @@ export function openTransport(
 
   const transport: Transport = {
     credentials,
-    async send({ method, key = '', query = {}, headers, body, check }, signal) {
+    async send({ method, key = '', query = {}, headers, body, ...limits }, signal) {
       const [{ origin, host, root }, identity] = await Promise.all([findAddress(), credentials()])
       const path = `${root}/${encodePath(key)}`
       // A literal that begins with a spread takes fifty times as long.
@@ -95,7 +99,7 @@ export function openTransport(
         headers: all,
         body,
         signal,
-        beforeFirstByte: check,
+        ...limits,
       })
       const date = Date.parse(response.headers.date ?? '')
       if (!Number.isNaN(date)) ahead = date - performance.now()
@@ -118,6 +122,7 @@ export function openTransport(
         mostBytes: MOST_UNSIGNED,
       }),
     now,
+    silence: connections.silence,
     warm(count) {
       const open = async () => connections.warm((await findAddress()).origin, count)
       // The next request reports a wrong address.

@@ -1,4 +1,4 @@
-import type { Bucket, ObjectParameters, WrittenObject } from '../../bucket/bucket.js'
+import { type Bucket, largestToGet, type ObjectParameters, type WrittenObject } from '../../bucket/bucket.js'
 import { requestParameters } from '../../bucket/headers.js'
 import type { Credentials } from '../../settings/settings.js'
 import { notS3, readError, type S3Error } from '../errors/s3-error.js'
@@ -31,6 +31,8 @@ export interface S3Connection {
   sendUnsigned: Transport['sendUnsigned']
   /** Opens connections for requests that will follow. */
   warm(requests: number): void
+  /** Calls back once, with the host that the deploy waits for, if nothing is heard for 15 seconds. */
+  onSilence(tell: (whom: string) => void): void
   /** Closes the sockets. Requests under way fail. */
   close(): void
 }
@@ -45,7 +47,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
   const { objectParameters = {} } = settings
   const ofEveryRequest = Object.fromEntries(requestParameters.map((name) => [name, objectParameters[name]]))
   const transport = openTransport({ ...settings, headers: headersOf(ofEveryRequest) }, clock)
-  const caller = createCaller(settings, transport.credentials, clock)
+  const caller = createCaller(settings, transport, clock)
   const store: Store = {
     name: settings.bucket,
     transport,
@@ -67,6 +69,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     corsOrigins: (signal) => corsOrigins(transport, signal),
     sendUnsigned: transport.sendUnsigned,
     warm: (requests) => transport.warm(Math.min(requests, START, settings.concurrency)),
+    onSilence: transport.silence.watch,
     close: transport.close,
   }
 }
@@ -102,7 +105,7 @@ function bucketOf(store: Store, concurrency: Concurrency): Bucket {
 
     get: (key, signal) =>
       call({ verb: 'GET', key }, signal, async () => {
-        const send = transport.send({ method: 'GET', key }, signal)
+        const send = transport.send({ method: 'GET', key, mostBytes: largestToGet }, signal)
         return (await undefinedIf(({ code }) => code === 'NoSuchKey', send))?.body
       }),
 
