@@ -73,7 +73,7 @@ export function openTransport(
   connections: Connections = openConnections(settings.concurrency + lockSockets),
 ): Transport {
   const { region, headers: always = {} } = settings
-  const credentials = credentialsOf(settings, requestHandlerOf(connections.send))
+  const credentials = chainOf(settings, connections)
   let address: Promise<BucketAddress> | undefined
   const findAddress = () => (address ??= bucketUrl(settings).then(addressOf))
   /** Milliseconds by which the store's clock is ahead of this process's monotonic clock. */
@@ -131,6 +131,29 @@ export function openTransport(
     close: connections.close,
   }
   return transport
+}
+
+/** The credential chain. If a service behind it was not reached, it rejects with the network's error, and the service's host. */
+function chainOf(settings: S3Settings, { send }: Connections): () => Promise<Identity> {
+  let unreached: Error | undefined
+  const find = credentialsOf(
+    settings,
+    requestHandlerOf(async (request) => {
+      try {
+        const response = await send(request)
+        unreached = undefined
+        return response
+      } catch (error) {
+        unreached = Object.assign(error as Error, { service: request.origin.host })
+        throw error
+      }
+    }),
+  )
+  return () =>
+    find().catch((error: unknown) => {
+      // The chain hides it, or says that the SSO session has ended.
+      throw unreached ?? error
+    })
 }
 
 interface BucketAddress {
