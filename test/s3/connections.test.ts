@@ -574,6 +574,21 @@ describe('a proxy', () => {
     ['http://10.1.2.3', { HTTP_PROXY: 'http://p.test', no_proxy: '10.0.0.0/8' }, undefined],
     ['http://10.1.2.3', { HTTP_PROXY: 'http://p.test', no_proxy: '11.0.0.0/ 10.0.0.0/33 a/8' }, 'p.test:80'],
     ['http://11.1.2.3', { HTTP_PROXY: 'http://p.test', no_proxy: '10.0.0.0/8,10.0.0.0/99' }, 'p.test:80'],
+    ['https://a.test', { ALL_PROXY: 'http://p.test' }, 'p.test:80'],
+    ['http://a.test', { all_proxy: 'p.test:1', ALL_PROXY: 'p.test:2' }, 'p.test:1'],
+    ['https://a.test', { https_proxy: 'http://one.test', all_proxy: 'socks5://two.test' }, 'one.test:80'],
+    ['https://a.test', { https_proxy: '', HTTPS_PROXY: 'http://p.test' }, 'p.test:80'],
+    ['https://a.test', { all_proxy: 'socks5://two.test', no_proxy: 'test' }, undefined],
+    ['https://a.test', { HTTPS_PROXY: 'http://us%er:100%@p.test' }, 'p.test:80'],
+    ['http://x.a.test', { HTTP_PROXY: 'http://p.test', no_proxy: 'a.test.' }, undefined],
+    ['http://x.a.test.', { HTTP_PROXY: 'http://p.test', no_proxy: '.a.test' }, undefined],
+    ['http://a.test', { HTTP_PROXY: 'http://p.test', no_proxy: ' . ,.., *.' }, 'p.test:80'],
+    ['http://1.2.3.4', { HTTP_PROXY: 'http://p.test', no_proxy: '3.4,.4' }, 'p.test:80'],
+    ['http://1.2.3.4', { HTTP_PROXY: 'http://p.test', no_proxy: '1.2.3.4' }, undefined],
+    ['http://1.2.3.4:81', { HTTP_PROXY: 'http://p.test', no_proxy: '1.2.3.4:80' }, 'p.test:80'],
+    ['http://1.2.3.4', { HTTP_PROXY: 'http://p.test', no_proxy: '10.0.0.0/8,1.2.3.0/24x' }, 'p.test:80'],
+    ['http://[::1]', { HTTP_PROXY: 'http://p.test', no_proxy: '0:0:0:0:0:0:0:1' }, undefined],
+    ['http://[fd01::7]', { HTTP_PROXY: 'http://p.test', no_proxy: 'fd00::/16' }, 'p.test:80'],
     ['http://[::1]', { HTTP_PROXY: 'http://p.test', no_proxy: '::1' }, undefined],
     ['http://[::1]:9000', { HTTP_PROXY: 'http://p.test', no_proxy: '[::1]:9000' }, undefined],
     ['http://[fd00::7]', { HTTP_PROXY: 'http://p.test', no_proxy: 'fd00::/8' }, undefined],
@@ -586,7 +601,9 @@ describe('a proxy', () => {
   })
 
   it.each(['socks5://p.test', 'http://', 'http://p.test:port'])('cannot be %s', (url) => {
-    const find = () => proxyFor({ isSecure: true, host: 'a.test', port: 443 }, { HTTPS_PROXY: url })
-    expect(find).toThrow(expect.objectContaining({ code: 'BadProxy', message: 'HTTPS_PROXY' }))
+    for (const name of ['HTTPS_PROXY', 'ALL_PROXY']) {
+      const find = () => proxyFor({ isSecure: true, host: 'a.test', port: 443 }, { [name]: url })
+      expect(find).toThrow(expect.objectContaining({ code: 'BadProxy', message: name }))
+    }
   })
 })

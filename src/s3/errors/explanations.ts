@@ -136,7 +136,8 @@ const CODES: Record<string, string> = {
     "the file can't be read ({fileError}). Build again, and let nothing delete from the output folder meanwhile.",
   'NoS3Response MalformedResponse ResponseTooLarge NotFound EPROTO': notS3,
   ProxyRefused: `the proxy{proxyName} refuses the connection to {tunnel}{said}{code}. ${checkProxy}`,
-  BadProxy: '{message} is no URL of a proxy. Set it to an http or https URL, such as http://proxy.example.com:3128.',
+  BadProxy:
+    '{message} is no URL of a proxy. Set it to an http or https URL, such as http://proxy.example.com:3128. SOCKS is not supported. NO_PROXY names the hosts to reach without a proxy.',
   InvalidRegion: noRegion,
   'EndpointError ERR_INVALID_URL':
     '"{endpoint}" is no URL{code}. Set AWS_S3_ENDPOINT_URL with its scheme, such as https://s3.example.com or http://localhost:9000.',

@@ -3,6 +3,7 @@ import { requestParameters } from '../../bucket/headers.js'
 import type { Credentials } from '../../settings/settings.js'
 import { notS3, readError, type S3Error } from '../errors/s3-error.js'
 import { type Concurrency, createConcurrency, START } from '../http/concurrency.js'
+import { freeDescriptors } from '../http/descriptors.js'
 import { asksForLess, type Clock, systemClock } from '../http/retry.js'
 import { lockSockets, openTransport, type Transport, type S3Settings as TransportSettings } from '../http/transport.js'
 import { withBody } from './body.js'
@@ -46,7 +47,10 @@ export interface S3Connection {
 export async function openBucket(settings: S3Settings, clock: Clock = systemClock): Promise<S3Connection> {
   const { objectParameters = {} } = settings
   const ofEveryRequest = Object.fromEntries(requestParameters.map((name) => [name, objectParameters[name]]))
-  const transport = openTransport({ ...settings, headers: headersOf(ofEveryRequest) }, clock)
+  // A request may hold a socket and a file.
+  const bearable = Math.max(1, Math.floor(freeDescriptors() / 2) - lockSockets)
+  const concurrency = Math.min(settings.concurrency, bearable)
+  const transport = openTransport({ ...settings, concurrency, headers: headersOf(ofEveryRequest) }, clock)
   const caller = createCaller(settings, transport, clock)
   const store: Store = {
     name: settings.bucket,
@@ -56,7 +60,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     buffers: new PartBuffers(),
   }
   return {
-    bucket: bucketOf(store, createConcurrency(settings.concurrency, asksForLess)),
+    bucket: bucketOf(store, createConcurrency(concurrency, asksForLess)),
     lockChannel: bucketOf(store, createConcurrency(lockSockets)),
     credentials: once(() =>
       transport
@@ -68,7 +72,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     ),
     corsOrigins: (signal) => corsOrigins(transport, signal),
     sendUnsigned: transport.sendUnsigned,
-    warm: (requests) => transport.warm(Math.min(requests, START, settings.concurrency)),
+    warm: (requests) => transport.warm(Math.min(requests, START, concurrency)),
     onSilence: transport.silence.watch,
     close: transport.close,
   }
