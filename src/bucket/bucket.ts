@@ -24,6 +24,9 @@ export interface Body {
 /** Bytes up to which a body is kept in one piece of memory. */
 export const smallBytes = 256 * 1024
 
+/** Bytes. The largest object to read is a record: that of 100,000 files has 10 MB. */
+export const largestToGet = 100 * 1024 ** 2
+
 /** A body that is in memory. */
 export function bodyOfBytes(bytes: Buffer): Body {
   return { size: bytes.length, sha256: hash('sha256', bytes), open: async () => bytes }
@@ -76,7 +79,7 @@ export interface ListOptions {
 export interface Bucket {
   /** All objects whose key begins with `prefix`, in S3's order (UTF-8 bytes). An empty prefix is the whole bucket. */
   list(prefix: string, options?: ListOptions): Promise<readonly ListedObject[]>
-  /** The object's bytes, or undefined where there is no such key. */
+  /** The object's bytes, up to 100 MiB, or undefined where there is no such key. */
   get(key: string, signal?: AbortSignal): Promise<Uint8Array | undefined>
   /** The object's ETag and headers, or undefined where there is no such key. */
   head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined>

@@ -1,7 +1,7 @@
 import type { ObjectParameters } from './bucket.js'
 
-/** Parameters that are the request's alone: the object keeps nothing of them. */
-const ofTheRequest: readonly string[] = ['ExpectedBucketOwner', 'RequestPayer']
+/** Parameters of each request: S3 takes them with every operation, and the object keeps nothing of them. */
+export const requestParameters: readonly string[] = ['ExpectedBucketOwner', 'RequestPayer']
 
 const written = new WeakMap<ObjectParameters, string>()
 
@@ -15,7 +15,7 @@ export function headersOf(parameters: Readonly<ObjectParameters>): string {
 function sorted(parameters: ObjectParameters): ObjectParameters {
   return Object.fromEntries(
     Object.keys(parameters)
-      .filter((name) => parameters[name] !== undefined && !ofTheRequest.includes(name))
+      .filter((name) => parameters[name] !== undefined && !requestParameters.includes(name))
       .sort()
       .map((name) => [name, isRecord(parameters[name]) ? sorted(parameters[name]) : parameters[name]]),
   )
@@ -42,7 +42,7 @@ const defaults: ObjectParameters = { Metadata: {}, StorageClass: 'STANDARD', Buc
 export function showsHeaders(shown: Readonly<ObjectParameters>, wanted: Readonly<ObjectParameters>): boolean {
   const names = new Set([...Object.keys(shown), ...Object.keys(wanted)])
   return [...names].every((name) => {
-    if (ofTheRequest.includes(name) || (wanted[name] === undefined && byDefault.includes(name))) return true
+    if (requestParameters.includes(name) || (wanted[name] === undefined && byDefault.includes(name))) return true
     const [there, ours] = [shown, wanted].map((each) => comparable(each[name] ?? defaults[name]))
     // S3 answers with the key's ARN, whichever name it was given.
     return name === 'SSEKMSKeyId' ? there === ours || there?.endsWith(`/${ours}`) : there === ours

@@ -19,7 +19,7 @@ export interface EarlySurvey {
 /** Starts to survey the bucket. This call never throws: `result` rejects instead. */
 export function startEarlySurvey({ location, ...settings }: Settings): EarlySurvey {
   const stop = new AbortController()
-  const connection = import('../s3/objects/s3-bucket.js').then(({ openBucket }) => openBucket({ ...settings }))
+  const connection = import('../s3/objects/s3-bucket.js').then(({ openBucket }) => openBucket(settings))
   const survey = async () => {
     const { bucket } = await connection
     stop.signal.throwIfAborted()

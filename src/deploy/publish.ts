@@ -67,6 +67,15 @@ function nothingDone(cause: unknown): never {
 async function deploy(input: PublishInput & { logger: Printer }, stop: Stop): Promise<void> {
   const { settings, earlySurvey, outputs, logger, terminal } = input
   const begun = performance.now()
+  const progress = showProgress(terminalOf(terminal))
+  stop.begun.addEventListener('abort', progress.clear)
+  const warn = (message: string) => {
+    progress.clear()
+    logger.warn(message)
+  }
+  const connection = await earlySurvey.connection
+  const { bucket, lockChannel } = connection
+  connection.onSilence((whom) => warn(`waiting for ${whom}, which has not answered for 15 seconds`))
   const found = await findFiles(input)
   for (const warning of new Set([...settings.warnings.splice(0), ...found.warnings])) logger.warn(warning)
   if (found.files.length === 0) {
@@ -82,15 +91,7 @@ async function deploy(input: PublishInput & { logger: Printer }, stop: Stop): Pr
   for (const warning of warnings) logger.warn(warning)
   for (const hint of hints) logger.info(hint)
 
-  const connection = await earlySurvey.connection
-  const { bucket, lockChannel } = connection
   const visitor = openVisitor(settings, connection, stop.begun)
-  const progress = showProgress(terminalOf(terminal))
-  stop.begun.addEventListener('abort', progress.clear)
-  const warn = (message: string) => {
-    progress.clear()
-    logger.warn(message)
-  }
   const { decisions, release: number } = settings.dryRun
     ? { ...(await makePlan({ files, bucket: until(stop, bucket), settings, warn }, survey)), release: undefined }
     : await release({

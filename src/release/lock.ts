@@ -80,8 +80,12 @@ export async function takeLock(input: LockInput): Promise<Lock> {
     const other = openLock(folder)
     const isHeld = other !== undefined && !hasExpired(other, seenAt)
     // The survey's lock may have ended long ago.
-    const whom = isHeld && attempt > 0 ? await describe(bucket, other) : undefined
-    if (whom !== undefined) {
+    const unreadable = (): Partial<Holder> => ({})
+    const holder = isHeld && attempt > 0 ? await readHolder(bucket, other.key).catch(unreadable) : undefined
+    if (isHeld && holder) {
+      const adopted = adopt(input, other, holder)
+      if (adopted) return { ...adopted, folder }
+      const whom = describe(holder)
       if (isLate) throw tooLong(whom, location, patience)
       if (whom !== told) onWait(whom)
       told = whom
@@ -113,20 +117,35 @@ interface Taken extends HeldLock {
 }
 
 /** Takes the lock of a number; undefined if it is taken already. */
-async function takeNumber(
-  { bucket, location, deployer, parameters }: LockInput,
-  release: number,
-  conditionalWrites: boolean,
-): Promise<Taken | undefined> {
+async function takeNumber(input: LockInput, release: number, conditionalWrites: boolean): Promise<Taken | undefined> {
+  const { bucket, location, deployer } = input
   const key = lockKey(releasesFolder(location), release)
   const start = new Date()
-  const write: WriteLock = (body, more, signal) => bucket.put(key, body, { ...parameters, ...more }, signal)
+  const write = writerOf(input, key)
   const content = () => holderBody(deployer, start)
   const sentAt = Date.now()
   const created = await create({ bucket, key, deployer, write, content, conditionalWrites })
   if (created === 'no') return undefined
   const isAlone = created === 'yes'
   return { ...holdLock(key, sentAt, write, content), release, conditionalWrites: isAlone, isAlone }
+}
+
+const writerOf =
+  ({ bucket, parameters }: LockInput, key: string): WriteLock =>
+  (body, more, signal) =>
+    bucket.put(key, body, { ...parameters, ...more }, signal)
+
+/**
+ * Our own lock, whose answer was lost, and which could not be read when its second write was refused. It holds since it was written, so an old one
+ * is left to expire.
+ */
+function adopt(input: LockInput, { key, release }: NumberedObject, holder: Partial<Holder>): Taken | undefined {
+  const { id, start = '', renewed = '' } = holder
+  const sentAt = Date.parse(renewed)
+  if (id !== input.deployer.id || !(Date.now() - sentAt < term / 2)) return undefined
+  const content = () => holderBody(input.deployer, new Date(start))
+  // The refusal shows that the store respects conditions.
+  return { ...holdLock(key, sentAt, writerOf(input, key), content), release, conditionalWrites: true, isAlone: true }
 }
 
 interface Creation {
@@ -194,10 +213,7 @@ async function readHolder(bucket: Bucket, key: string): Promise<Partial<Holder> 
   }
 }
 
-async function describe(bucket: Bucket, { key }: NumberedObject): Promise<string | undefined> {
-  const holder = await readHolder(bucket, key).catch((): Partial<Holder> => ({}))
-  if (!holder) return undefined
-  const { by, start } = holder
+function describe({ by, start }: Partial<Holder>): string {
   // Whoever may write to the folder wrote these, and they are printed.
   const whom = typeof by === 'string' ? by.slice(0, 200) : 'another deploy'
   return printableLine(`${whom}${typeof start === 'string' ? `, at work since ${start.slice(0, 40)}` : ''}`)

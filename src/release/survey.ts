@@ -1,4 +1,4 @@
-import type { Bucket, ListedObject } from '../bucket/bucket.js'
+import { type Bucket, type ListedObject, largestToGet } from '../bucket/bucket.js'
 import { isForbidden, plain, StaticS3Error } from '../runtime/error.js'
 import { decodeRecord, type ReleaseRecord } from './record.js'
 import { latestRelease, openLock, type ReleasesFolder, readFolder, releasesFolder } from './releases-folder.js'
@@ -54,9 +54,6 @@ export async function takeSurvey(
   return { listing: objects, record: await record, folder, takenAt, warnings }
 }
 
-/** Bytes. The record of 100,000 files has 10 MB. */
-const largestRecord = 100 * 1024 ** 2
-
 async function readRecord(
   bucket: Bucket,
   location: string,
@@ -66,7 +63,7 @@ async function readRecord(
 ): Promise<ReleaseRecord | undefined> {
   if (!object) return undefined
   try {
-    if (object.size > largestRecord)
+    if (object.size > largestToGet)
       throw new StaticS3Error(`${object.key} has ${object.size} bytes, and no record is so large`)
     const bytes = await bucket.get(object.key, signal)
     return bytes && (await decodeRecord(location, bytes))

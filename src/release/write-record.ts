@@ -54,6 +54,7 @@ export function recordParameters({ objectParameters }: Pick<Settings, 'objectPar
     'SSEKMSEncryptionContext',
     'SSEKMSKeyId',
     'ServerSideEncryption',
+    'Tagging',
   ].filter((name) => objectParameters[name] !== undefined)
   return {
     ...Object.fromEntries(required.map((name) => [name, objectParameters[name]])),

@@ -1125,6 +1125,31 @@ describe('on the embedded server', () => {
     },
   )
 
+  it('a lock is recognised as the own one at a second look, and its time runs from when it was written', async () => {
+    await open(await startEmbedded())
+    let puts = 0
+    let looks = 0
+    s3.server.intercept = async (request) => {
+      if (isLockPut(request)) return puts++ === 0 ? { destroy: 'afterWrite' } : undefined
+      if (request.operation !== 'GetObject' || looks++ > 0) return undefined
+      await new Promise((done) => setTimeout(done, 300))
+      return { status: 403, code: 'AccessDenied' }
+    }
+    const waitedFor: string[] = []
+    const begun = Date.now()
+    const lock = await take(bucket, 'a', { patience: 60_000, onWait: (whom) => waitedFor.push(whom) })
+    expect({ looks, puts, waitedFor }).toEqual({ looks: 2, puts: 2, waitedFor: [] })
+    expect(lock).toMatchObject({ release: 1, conditionalWrites: true })
+    const clock = vi.spyOn(Date, 'now')
+    clock.mockReturnValue(begun + 24_900)
+    expect(() => lock.check()).not.toThrow()
+    // The lock was written before the answers that took 300 ms.
+    clock.mockReturnValue(begun + 25_290)
+    expect(() => lock.check()).toThrow('could not be renewed')
+    clock.mockRestore()
+    await end(bucket, lock)
+  })
+
   it('the lock of somebody else is not recognised as the own one', async () => {
     await open(await startEmbedded())
     const theirs = await take(bucket, 'b')

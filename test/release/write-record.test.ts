@@ -290,16 +290,10 @@ describe('writing the record', () => {
         RequestPayer: 'requester',
         SSEKMSEncryptionContext: 'e30=',
       },
-      ...{ SSEKMSKeyId: 'key', ServerSideEncryption: 'aws:kms' },
+      ...{ SSEKMSKeyId: 'key', ServerSideEncryption: 'aws:kms', Tagging: 'team=web' },
     }
     const own = { ContentType: 'application/gzip', CacheControl: 'no-store' }
-    const forVisitors = {
-      ACL: 'public-read',
-      CacheControl: 'max-age=1',
-      Tagging: 'a=b',
-      Expires: new Date(0),
-      Metadata: {},
-    }
+    const forVisitors = { ACL: 'public-read', CacheControl: 'max-age=1', Expires: new Date(0), Metadata: {} }
     expect(recordParameters({ objectParameters: { ...objectParameters, ...forVisitors } })).toEqual({
       ...objectParameters,
       ...own,

@@ -192,7 +192,7 @@ describe('a request', () => {
     const order: string[] = []
     const checked = (name: string) => ({
       path: `/${name}`,
-      beforeFirstByte() {
+      check() {
         order.push(`${name} after ${seen.match(/GET/g)?.length ?? 0}`)
         if (name === 'lost') throw new Error('the lock is lost')
       },
@@ -206,15 +206,48 @@ describe('a request', () => {
     expect(origin.sockets).toHaveLength(1)
   })
 
+  const inPieces = async function* () {
+    for (let n = 0; n < 4; n++) yield Buffer.alloc(50_000)
+  }
+  it.each<[what: string, body: () => HttpRequest['body']]>([
+    ['in one piece', () => Buffer.alloc(200_000)],
+    ['in several pieces', inPieces],
+  ])(
+    'with a large body %s is checked before each piece, and stays incomplete where that throws',
+    async (_what, body) => {
+      let received = 0
+      const origin = await rawServer((socket) => {
+        socket.on('data', ({ length }) => {
+          received += length
+          if (received > 200_000) socket.write(ok())
+        })
+      })
+      const request = { method: 'PUT', headers: { 'content-length': '200000' } }
+      let checks = 0
+      await connect(1).send(get(origin, { ...request, body: body(), check: () => void checks++ }))
+      expect(checks).toBe(5)
+      const whole = received
+      received = 0
+      const lose = () => {
+        if (--checks === 0) throw new Error('the lock is lost')
+      }
+      const sending = connect(1).send(get(origin, { ...request, body: body(), check: lose }))
+      await expect(sending).rejects.toThrow('the lock is lost')
+      await vi.waitFor(() => expect(origin.sockets[1]?.destroyed).toBe(true), patience)
+      expect(received).toBeGreaterThan(0)
+      expect(received).toBeLessThan(whole)
+    },
+  )
+
   it('whose own check aborts its signal ends no other request', async () => {
     const origin = await rawServer((socket) => socket.on('data', () => socket.write(ok('answer'))))
     const connections = connect(1)
     const stop = new AbortController()
-    const beforeFirstByte = () => {
+    const check = () => {
       stop.abort(new Error('the lock is lost'))
       stop.signal.throwIfAborted()
     }
-    const [lost, ...others] = [{ signal: stop.signal, beforeFirstByte }, {}, {}].map((more) =>
+    const [lost, ...others] = [{ signal: stop.signal, check }, {}, {}].map((more) =>
       connections.send(get(origin, more)),
     )
     await expect(lost).rejects.toThrow('the lock is lost')
@@ -227,7 +260,7 @@ describe('a request', () => {
     const stop = new AbortController()
     const first = connections.send(get(origin, { signal: stop.signal }))
     // Begins as soon as the first response is there, and before anybody has read that.
-    const next = connections.send(get(origin, { beforeFirstByte: () => stop.abort(new Error('stopped')) }))
+    const next = connections.send(get(origin, { check: () => stop.abort(new Error('stopped')) }))
     expect((await first).body.toString()).toBe('answer')
     expect((await next).body.toString()).toBe('answer')
     expect(origin.sockets).toHaveLength(1)
@@ -334,6 +367,8 @@ describe('a response', () => {
     ['another protocol', 'SSH-2.0-OpenSSH_9.2\r\n\r\n\r\n', 'MalformedResponse'],
     ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef', 'MalformedResponse'],
     ['a head without end', `HTTP/1.1 200 OK\r\na: ${'x'.repeat(100_000)}`, 'ResponseTooLarge'],
+    ['a body without end', `HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(9_000_000)}`, 'ResponseTooLarge'],
+    ['an error without end', `HTTP/1.1 502 Bad\r\n\r\n${'x'.repeat(1_100_000)}`, 'ResponseTooLarge'],
     ['a body of a terabyte', 'HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n', 'ResponseTooLarge'],
   ])('that is %s is an error', async (_what, bytes, code) => {
     await expect(answered(bytes)).rejects.toMatchObject({ code })
@@ -361,10 +396,16 @@ describe('a response', () => {
     await expect(connections.send(get(silent))).rejects.toMatchObject({ name: 'TimeoutError' })
   })
 
-  it('that trickles is not waited for without end', async () => {
+  const head = 'HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n'
+  it.each<[what: string, method: string, start: string, seconds: number]>([
+    ['whose head trickles', 'PUT', 'HTTP/1.1 200 OK\r\na: ', 30],
+    ['to a GET that trickles', 'GET', head, 30],
+    ['to a GET of which 400 kB came', 'GET', head + 'a'.repeat(400_000), 80],
+    ['to a POST, of which S3 sends blanks while it joins the parts,', 'POST', head, 600],
+  ])('%s is not waited for without end', async (_what, method, start, seconds) => {
     const origin = await rawServer((socket) => {
       socket.on('data', () => {
-        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n')
+        socket.write(start)
         const timer = setInterval(() => socket.write('a'), 10)
         socket.on('close', () => clearInterval(timer))
       })
@@ -372,10 +413,18 @@ describe('a response', () => {
     const begun = performance.now()
     const clock = vi.spyOn(performance, 'now').mockImplementation(() => begun)
     try {
-      const sending = connect(1).send(get(origin))
+      let ended = false
+      const sending = connect(1)
+        .send(get(origin, { method }))
+        .finally(() => {
+          ended = true
+        })
       sending.catch(() => {})
+      await new Promise((done) => setTimeout(done, 200))
+      clock.mockImplementation(() => begun + seconds * 1000 - 1000)
       await new Promise((done) => setTimeout(done, 50))
-      clock.mockImplementation(() => begun + 600_001)
+      expect(ended).toBe(false)
+      clock.mockImplementation(() => begun + seconds * 1000 + 1000)
       await expect(sending).rejects.toMatchObject({ name: 'TimeoutError' })
     } finally {
       clock.mockRestore()
@@ -525,6 +574,21 @@ describe('a proxy', () => {
     ['http://10.1.2.3', { HTTP_PROXY: 'http://p.test', no_proxy: '10.0.0.0/8' }, undefined],
     ['http://10.1.2.3', { HTTP_PROXY: 'http://p.test', no_proxy: '11.0.0.0/ 10.0.0.0/33 a/8' }, 'p.test:80'],
     ['http://11.1.2.3', { HTTP_PROXY: 'http://p.test', no_proxy: '10.0.0.0/8,10.0.0.0/99' }, 'p.test:80'],
+    ['https://a.test', { ALL_PROXY: 'http://p.test' }, 'p.test:80'],
+    ['http://a.test', { all_proxy: 'p.test:1', ALL_PROXY: 'p.test:2' }, 'p.test:1'],
+    ['https://a.test', { https_proxy: 'http://one.test', all_proxy: 'socks5://two.test' }, 'one.test:80'],
+    ['https://a.test', { https_proxy: '', HTTPS_PROXY: 'http://p.test' }, 'p.test:80'],
+    ['https://a.test', { all_proxy: 'socks5://two.test', no_proxy: 'test' }, undefined],
+    ['https://a.test', { HTTPS_PROXY: 'http://us%er:100%@p.test' }, 'p.test:80'],
+    ['http://x.a.test', { HTTP_PROXY: 'http://p.test', no_proxy: 'a.test.' }, undefined],
+    ['http://x.a.test.', { HTTP_PROXY: 'http://p.test', no_proxy: '.a.test' }, undefined],
+    ['http://a.test', { HTTP_PROXY: 'http://p.test', no_proxy: ' . ,.., *.' }, 'p.test:80'],
+    ['http://1.2.3.4', { HTTP_PROXY: 'http://p.test', no_proxy: '3.4,.4' }, 'p.test:80'],
+    ['http://1.2.3.4', { HTTP_PROXY: 'http://p.test', no_proxy: '1.2.3.4' }, undefined],
+    ['http://1.2.3.4:81', { HTTP_PROXY: 'http://p.test', no_proxy: '1.2.3.4:80' }, 'p.test:80'],
+    ['http://1.2.3.4', { HTTP_PROXY: 'http://p.test', no_proxy: '10.0.0.0/8,1.2.3.0/24x' }, 'p.test:80'],
+    ['http://[::1]', { HTTP_PROXY: 'http://p.test', no_proxy: '0:0:0:0:0:0:0:1' }, undefined],
+    ['http://[fd01::7]', { HTTP_PROXY: 'http://p.test', no_proxy: 'fd00::/16' }, 'p.test:80'],
     ['http://[::1]', { HTTP_PROXY: 'http://p.test', no_proxy: '::1' }, undefined],
     ['http://[::1]:9000', { HTTP_PROXY: 'http://p.test', no_proxy: '[::1]:9000' }, undefined],
     ['http://[fd00::7]', { HTTP_PROXY: 'http://p.test', no_proxy: 'fd00::/8' }, undefined],
@@ -537,7 +601,9 @@ describe('a proxy', () => {
   })
 
   it.each(['socks5://p.test', 'http://', 'http://p.test:port'])('cannot be %s', (url) => {
-    const find = () => proxyFor({ isSecure: true, host: 'a.test', port: 443 }, { HTTPS_PROXY: url })
-    expect(find).toThrow(expect.objectContaining({ code: 'BadProxy', message: 'HTTPS_PROXY' }))
+    for (const name of ['HTTPS_PROXY', 'ALL_PROXY']) {
+      const find = () => proxyFor({ isSecure: true, host: 'a.test', port: 443 }, { [name]: url })
+      expect(find).toThrow(expect.objectContaining({ code: 'BadProxy', message: name }))
+    }
   })
 })

@@ -21,6 +21,7 @@ import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
 import { withConnection } from '../../fixtures/s3/with-connection.js'
 import type { ObjectParameters } from '../../src/bucket/bucket.js'
 import type { HttpResponse } from '../../src/s3/http/response.js'
+import { watchSilence } from '../../src/s3/http/silence.js'
 import { openTransport, type Transport } from '../../src/s3/http/transport.js'
 import { elements, textOf } from '../../src/s3/http/xml.js'
 import { pageQuery } from '../../src/s3/objects/list-page.js'
@@ -209,7 +210,9 @@ it('uploads in parts as the SDK does', async () => {
           await client.send(new UploadPartCommand({ ...upload, PartNumber, Body, ContentMD5 }))
           parts.push({ PartNumber, ETag: etag })
         }
-        await client.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload: { Parts: parts } }))
+        await client.send(
+          new CompleteMultipartUploadCommand({ ...upload, IfNoneMatch: '*', MultipartUpload: { Parts: parts } }),
+        )
         await client.send(new AbortMultipartUploadCommand(upload))
       },
       answer,
@@ -251,6 +254,7 @@ async function requestsOf(
 ): Promise<Sent[]> {
   const sent: Sent[] = []
   const transport = openTransport(settings, Date, {
+    silence: watchSilence(),
     warm() {},
     close() {},
     async send({ origin, method, path, headers, body }) {

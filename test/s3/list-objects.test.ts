@@ -36,6 +36,28 @@ describe('a listing', () => {
     }
   })
 
+  it.each<[what: string, keysOn: (page: number) => string[]]>([
+    ['empty pages', () => []],
+    ['the same page', () => ['a', 'b']],
+    ['two pages by turns', (page) => [`${page % 2}`]],
+  ])('that brings %s with ever new tokens ends with an error', async (_what, keysOn) => {
+    for (const splitAt of [undefined, Promise.resolve(['k'])]) {
+      let pages = 0
+      const ask = async () => pageOf(keysOn(pages++), `${pages}`)
+      const listing = listObjects('', splitAt ? { splitAt } : {}, ask)
+      await expect(listing).rejects.toMatchObject({ name: 'NoS3Response', message: /does not end/ })
+      expect(pages).toBeLessThan(400)
+    }
+  })
+
+  it('goes on behind empty pages, and behind pages in an order of their own', async () => {
+    const ask = async ({ 'continuation-token': token = '0' }: PageStart) => {
+      const page = Number(token)
+      return pageOf(page % 100 === 99 ? [`${1000 - page}`] : [], page < 999 ? `${page + 1}` : undefined)
+    }
+    expect(await listObjects('', {}, ask)).toHaveLength(10)
+  })
+
   it('of many ranges asks for six at a time, and has all keys in order, whichever comes first', async () => {
     const keys = Array.from({ length: 100 }, (_, n) => `${n}`.padStart(3, '0'))
     let underWay = 0

@@ -12,6 +12,7 @@ import { openBucket, type S3Connection } from '../../src/s3/objects/s3-bucket.js
 
 // Names that nobody resolves: whoever is asked there was asked through the proxy.
 const store = 'http://store.test:9000'
+const json = { 'content-type': 'application/json' }
 const startUrl = 'https://company.awsapps.com/start'
 
 const listing = '<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>'
@@ -24,27 +25,30 @@ const role = {
   expiration: 4070908800000,
 }
 
-const answers: Record<string, string> = { 'sts.test': assumed, 'sso.test': JSON.stringify({ roleCredentials: role }) }
+const renewed = { accessToken: 'new', expiresIn: 3600, refreshToken: 'next', tokenType: 'Bearer' }
+const answers: Record<string, string> = {
+  'sts.test': assumed,
+  'sso.test': JSON.stringify({ roleCredentials: role }),
+  'oidc.test': JSON.stringify(renewed),
+}
 
 describe('behind a proxy', () => {
   let home: string
   let proxy: Server
   let asked: IncomingMessage[]
   let connection: S3Connection
-  /** The status with which the proxy refuses what it is asked for. */
-  let refusal: number | undefined
+  /** Other answers, by host. */
+  const refused = new Map<string, { status: number; headers: Record<string, string>; body: string }>()
 
   beforeEach(async () => {
     home = await mkdtemp(join(tmpdir(), 'static-s3-proxy-'))
     asked = []
-    refusal = undefined
+    refused.clear()
     proxy = createServer((request, response) => {
       asked.push(request)
-      if (refusal !== undefined) response.writeHead(refusal)
-      if (request.url?.startsWith('http://sso.test')) response.setHeader('content-type', 'application/json')
-      response.end(
-        refusal === undefined ? (answers[new URL(request.url ?? '', 'http://direct').hostname] ?? listing) : '',
-      )
+      const { hostname } = new URL(request.url ?? '', 'http://direct')
+      const { status, headers, body } = refused.get(hostname) ?? { status: 200, headers: {}, body: answers[hostname] }
+      response.writeHead(status, { ...(body && body !== assumed ? json : {}), ...headers }).end(body ?? listing)
     })
     proxy.on('connect', (request, socket) => {
       asked.push(request)
@@ -89,17 +93,81 @@ describe('behind a proxy', () => {
     expect(tokens()).toEqual([undefined, 'of STS'])
   })
 
-  it('the credentials of an SSO session are fetched', async () => {
-    const profile = `[profile work]\nsso_start_url = ${startUrl}\nsso_region = eu-west-1\nsso_account_id = 111122223333\nsso_role_name = deploy\n`
+  /** A profile that signs in by SSO, with the token of `aws sso login`. */
+  const signIn = async (session: string, token: object) => {
+    const start = `sso_start_url = ${startUrl}\nsso_region = eu-west-1\n`
+    const profile = `[profile work]\nsso_session = ${session}\nsso_account_id = 111122223333\nsso_role_name = deploy\n`
     await mkdir(join(home, '.aws/sso/cache'), { recursive: true })
-    await writeFile(join(home, '.aws/config'), profile)
-    const file = `${createHash('sha1').update(startUrl).digest('hex')}.json`
-    const token = { accessToken: 'token', expiresAt: '2099-01-01T00:00:00Z' }
-    await writeFile(join(home, '.aws/sso/cache', file), JSON.stringify(token))
+    await writeFile(join(home, '.aws/config'), `${profile}[sso-session ${session}]\n${start}`)
+    const file = `${createHash('sha1').update(session).digest('hex')}.json`
+    await writeFile(join(home, '.aws/sso/cache', file), JSON.stringify({ accessToken: 'token', ...token }))
     vi.stubEnv('AWS_ENDPOINT_URL_SSO', 'http://sso.test')
+    vi.stubEnv('AWS_ENDPOINT_URL_SSO_OIDC', 'http://oidc.test')
+  }
+  const valid = { expiresAt: '2099-01-01T00:00:00Z' }
+  const expired = { expiresAt: '2001-01-01T00:00:00Z', clientId: 'id', clientSecret: 'secret', refreshToken: 'refresh' }
+
+  it('the credentials of an SSO session are fetched', async () => {
+    await signIn('valid', valid)
     expect(await list({ profile: 'work' })).toHaveLength(0)
     expect(asked.map(hostOf)).toEqual(['sso.test', 'store.test'])
     expect(tokens()).toEqual([undefined, 'of SSO'])
+  })
+
+  it('an SSO session is renewed', async () => {
+    await signIn('to-renew', expired)
+    expect(await list({ profile: 'work' })).toHaveLength(0)
+    expect(asked.map(hostOf)).toEqual(['oidc.test', 'sso.test', 'store.test'])
+  })
+
+  it.each<[what: string, token: object, env: Record<string, string>, says: RegExp]>([
+    ['an unreachable portal', valid, { HTTP_PROXY: 'http://127.0.0.1:1' }, /the proxy 127\.0\.0\.1:1 can't be reached/],
+    [
+      'a portal that nobody knows',
+      valid,
+      { AWS_ENDPOINT_URL_SSO: 'http://127.0.0.1:1', NO_PROXY: '127.0.0.1' },
+      /the service for the credentials can't be reached: 127\.0\.0\.1 \(ECONNREFUSED\)/,
+    ],
+    [
+      'an unreachable renewal',
+      expired,
+      { AWS_ENDPOINT_URL_SSO_OIDC: 'http://127.0.0.1:1', NO_PROXY: '127.0.0.1' },
+      /the service for the credentials can't be reached: 127\.0\.0\.1 \(ECONNREFUSED\)/,
+    ],
+    [
+      'a refused tunnel to the portal',
+      valid,
+      { AWS_ENDPOINT_URL_SSO: 'https://sso.test' },
+      /the proxy 127\.0\.0\.1:\d+ refuses the connection to sso\.test: status 407/,
+    ],
+  ])('%s is no end of an SSO session', async (what, token, env, says) => {
+    await signIn(what.replaceAll(' ', '-'), token)
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
+    const { message } = (await list({ profile: 'work' }).catch((error: unknown) => error)) as Error
+    expect(message).toMatch(says)
+    expect(message).not.toMatch(/SSO session|pass-word/)
+  })
+
+  it.each([
+    [401, 'UnauthorizedException', 'Session token not found or invalid', /no valid SSO session/],
+    [403, 'ForbiddenException', 'No access', /the profile "work" got no credentials by SSO: .*No access/],
+  ])('an SSO portal that answers %i says whether the session has ended', async (status, code, message, says) => {
+    await signIn(`refused-${status}`, valid)
+    const answer = { status, headers: { 'x-amzn-errortype': code }, body: JSON.stringify({ message }) }
+    refused.set('sso.test', answer)
+    await expect(list({ profile: 'work' })).rejects.toThrow(says)
+  })
+
+  it("a container's credentials are fetched without it", async () => {
+    const body = { AccessKeyId: 'ASIAEXAMPLE', SecretAccessKey: 'secret', Token: 'of ECS', Expiration: valid.expiresAt }
+    const container = createServer((_request, response) => response.end(JSON.stringify(body)))
+    await once(container.listen(0, '127.0.0.1'), 'listening')
+    const { port } = container.address() as AddressInfo
+    vi.stubEnv('AWS_CONTAINER_CREDENTIALS_FULL_URI', `http://127.0.0.1:${port}/`)
+    expect(await list()).toHaveLength(0)
+    expect(asked.map(hostOf)).toEqual(['store.test'])
+    expect(tokens()).toEqual(['of ECS'])
+    container.close().closeAllConnections()
   })
 
   const own = () => {
@@ -121,7 +189,7 @@ describe('behind a proxy', () => {
 
   it('that refuses a plain request, the message says so', async () => {
     own()
-    refusal = 407
+    refused.set('store.test', { status: 407, headers: {}, body: '' })
     await expect(list()).rejects.toThrow(/the proxy refuses the connection to http:\/\/store\.test:9000.*NO_PROXY/)
   })
 

@@ -19,7 +19,7 @@ import {
   type TestS3,
 } from '../../fixtures/s3/index.js'
 import type { Body } from '../../src/bucket/bucket.js'
-import { StaticS3Error } from '../../src/runtime/error.js'
+import { refusedCondition, StaticS3Error } from '../../src/runtime/error.js'
 import { openBucket, type S3Connection } from '../../src/s3/objects/s3-bucket.js'
 
 // Objects that are too large for one request.
@@ -208,6 +208,31 @@ describe('what the embedded server shows', () => {
       /^static-s3: PUT static\/large ü\.bin to s3:.*AccessDenied/,
     )
     embedded().intercept = undefined
+    expect(await uploadsLeft()).toEqual([])
+  })
+
+  it.each<[what: string, fault: Fault | undefined]>([
+    ['is created once', undefined],
+    ['is created where the store knows no conditions', { status: 501, code: 'NotImplemented' }],
+    ['is recognised as the own one when the answer got lost', { destroy: 'afterWrite' }],
+  ])('that must not be there yet %s, and is never replaced', async (_what, fault) => {
+    const isCompletion = ({ operation }: LoggedRequest) => operation === 'CompleteMultipartUpload'
+    let left = fault
+    embedded().intercept = async (request) => {
+      if (!isCompletion(request)) return undefined
+      const now = left
+      left = undefined
+      return now
+    }
+    const condition = { ...parameters, IfNoneMatch: '*' }
+    const { etag } = await connection.bucket.put(key, body, condition)
+    expect([...(await connection.bucket.list('static/'))]).toMatchObject([{ key, etag, size }])
+    embedded().reset()
+    if (fault) return
+    const again = { ...body, sha256: digestOf('sha256', content(1)), open: async () => Readable.from(content(1)) }
+    const refused = await connection.bucket.put(key, again, condition).catch((error: unknown) => error)
+    expect(refusedCondition(refused)).toBe('exists')
+    expect(digestOf('sha256', [embedded().objects(name).get(key)?.body as Buffer])).toBe(sha256)
     expect(await uploadsLeft()).toEqual([])
   })
 

@@ -24,13 +24,18 @@ const unreachable = "{store} can't be reached: {whyUnreachable}{code}. {checkHos
 const silent = `{store} did not answer in time{attempts}{code}. Check the network, and a firewall or proxy on the way. ${forSlowLine}`
 
 const chain = 'CredentialsProviderError ProviderError TokenProviderError'
+/** The SDK's sentences, and the one with which the SSO portal refuses a token. */
+const noSession = /SSO session (token )?associated with|Token is expired|Session token not found or invalid/
 /** True for one of these codes with such a sentence, of the store or of the SDK's credential chain. */
 const code =
   (codes: string, sentence = /^/): Test =>
   (error) =>
     codes.split(' ').includes(error.code) && sentence.test(error.message)
 
-const failsToConnect: Test = ({ kind }) => kind === 'unreachable' || kind === 'silent'
+const failsToConnect: Test = ({ kind, code }) =>
+  (kind === 'unreachable' || kind === 'silent') && code !== 'ProxyRefused'
+const isOfCredentials: Test = ({ field }, { request }) =>
+  (request.verb === 'CREDENTIALS' || field('service') !== '') && field('proxy') === ''
 const isRedirect: Test = ({ status = 0 }) => [301, 302, 303, 307, 308].includes(status)
 const hasRegion: Test = (error, { region }) => ![undefined, region].includes(regionOf(error))
 
@@ -60,7 +65,7 @@ const CASES: [applies: Test, message: string][] = [
     'a proxy before {store} limits the size of uploads (status 413). Raise its limit (in nginx, client_max_body_size), or leave large files out with exclude.',
   ],
   [
-    (error, context) => context.request.verb === 'CREDENTIALS' && failsToConnect(error, context),
+    (error, context) => isOfCredentials(error, context) && failsToConnect(error, context),
     "the service for the credentials can't be reached{host}{code}. Check the network to STS or the SSO portal, and AWS_ENDPOINT_URL_STS if it is set.",
   ],
   [
@@ -71,7 +76,11 @@ const CASES: [applies: Test, message: string][] = [
     code(chain, /^credential_process/),
     'the profile "{profile}" has no credentials{said}{code}. Run the command in ~/.aws/config by hand: it must print JSON with "Version": 1.',
   ],
-  [code(chain, /\bsso\b/i), 'there is no valid SSO session{code}. Run {login}.'],
+  [code(chain, noSession), 'there is no valid SSO session{code}. Run {login}.'],
+  [
+    code(chain, /\bsso\b|^ForbiddenException: No access/i),
+    'the profile "{profile}" got no credentials by SSO{said}{code}. Check its sso_ settings in ~/.aws/config, and that its role is assigned to you.',
+  ],
   [
     (error, context) => code(chain)(error, context) && context.profile !== undefined,
     'the profile "{profile}" is not in ~/.aws/config or ~/.aws/credentials, or has no credentials{code}. Check AWS_PROFILE and its source_profile: `aws configure list-profiles` prints all profiles.',
@@ -126,8 +135,9 @@ const CODES: Record<string, string> = {
   BodyUnreadable:
     "the file can't be read ({fileError}). Build again, and let nothing delete from the output folder meanwhile.",
   'NoS3Response MalformedResponse ResponseTooLarge NotFound EPROTO': notS3,
-  ProxyRefused: `the proxy{proxyName} refuses the connection to {store}{said}{code}. ${checkProxy}`,
-  BadProxy: '{message} is no URL of a proxy. Set it to an http or https URL, such as http://proxy.example.com:3128.',
+  ProxyRefused: `the proxy{proxyName} refuses the connection to {tunnel}{said}{code}. ${checkProxy}`,
+  BadProxy:
+    '{message} is no URL of a proxy. Set it to an http or https URL, such as http://proxy.example.com:3128. SOCKS is not supported. NO_PROXY names the hosts to reach without a proxy.',
   InvalidRegion: noRegion,
   'EndpointError ERR_INVALID_URL':
     '"{endpoint}" is no URL{code}. Set AWS_S3_ENDPOINT_URL with its scheme, such as https://s3.example.com or http://localhost:9000.',

@@ -63,6 +63,7 @@ const FACTS: Record<string, Fact> = {
   host: (error) => hostOf(error) && `: ${hostOf(error)}`,
   proxy: ({ field }) => field('proxy'),
   proxyName: ({ field }) => field('proxy') && ` ${field('proxy')}`,
+  tunnel: ({ field }, { endpoint, region }) => field('service') || (endpoint ?? `S3 in ${region}`),
   whyUnreachable: (error) =>
     `${error.code === 'ECONNREFUSED' ? 'nothing listens there' : 'no such host, or no network'}${hostOf(error) && `: ${hostOf(error)}`}`,
   checkHost: (error, { bucket, endpoint }) => {

@@ -1,4 +1,5 @@
 import { BlockList, connect as connectTcp, isIP, isIPv6, type Socket } from 'node:net'
+import { unescape as decode } from 'node:querystring'
 import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls'
 import { ResponseReader } from './response.js'
 
@@ -129,46 +130,51 @@ export function nameOf({ host, port }: Origin): string {
 }
 
 /**
- * The proxy for an origin by the rules of curl: HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Lower-case names take precedence.
+ * The proxy for an origin by the rules of curl: HTTPS_PROXY or HTTP_PROXY, otherwise ALL_PROXY, and NO_PROXY. Lower-case names take precedence. HTTP_PROXY
+ * also counts in upper case, as in Node, npm and AWS's tools: a build is no CGI script, whose client could set it.
  *
  * @throws Error with the code `BadProxy`
  * @see https://everything.curl.dev/usingcurl/proxies/env.html
  */
 export function proxyFor(origin: Origin, env: Environment): ProxyServer | undefined {
   const read = (name: string) => env[name] || env[name.toUpperCase()] || ''
-  const name = origin.isSecure ? 'https_proxy' : 'http_proxy'
+  const name = [origin.isSecure ? 'https_proxy' : 'http_proxy', 'all_proxy'].find((each) => read(each) !== '')
+  if (name === undefined || isExcepted(origin, read('no_proxy'))) return undefined
   const value = read(name)
-  if (value === '' || isExcepted(origin, read('no_proxy'))) return undefined
   const text = value.includes('://') ? value : `http://${value}`
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
     throw Object.assign(new Error(name.toUpperCase()), { code: 'BadProxy' })
   }
   const { username, password } = url
-  const user = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')
+  // A stray % is no error.
+  const user = Buffer.from(`${decode(username)}:${decode(password)}`).toString('base64')
   return { origin: originOf(url), authorization: username === '' && password === '' ? undefined : `Basic ${user}` }
 }
 
-/** NO_PROXY lists hosts, domains, networks (`10.0.0.0/8`), or everything (`*`). */
+/** NO_PROXY lists hosts, domains, addresses, networks (`10.0.0.0/8`), each of which may have a port, or everything (`*`). */
 function isExcepted({ host, port }: Origin, list: string): boolean {
   return list.split(/[\s,]+/).some((entry) => {
     if (entry === '*' || entry === '') return entry === '*'
-    const [network = '', bits] = entry.split('/')
-    if (bits !== undefined) return isInNetwork(host, network, Number.parseInt(bits, 10))
-    const [, name = '', itsPort] = isIP(entry)
-      ? [entry, entry]
-      : (/^(?:\*?\.)?\[?(.*?)\]?(?::(\d+))?$/.exec(entry) ?? [])
-    const isNamed = name !== '' && `.${host}`.toLowerCase().endsWith(`.${name.toLowerCase()}`)
-    return isNamed && (itsPort === undefined || Number(itsPort) === port)
+    const [, name = '', itsPort] = isIPv6(entry) ? ['', entry] : (/^\[?(.*?)\]?(?::(\d+))?$/.exec(entry) ?? [])
+    if (itsPort !== undefined && Number(itsPort) !== port) return false
+    return isIP(host) === 0 ? isInDomain(host, name) : isInNetwork(host, name)
   })
 }
 
-function isInNetwork(host: string, network: string, bits: number): boolean {
+function isInDomain(host: string, name: string): boolean {
+  const domain = name.toLowerCase().replace(/^\*?\.|\.$/g, '')
+  return domain !== '' && `.${host.toLowerCase().replace(/\.$/, '')}`.endsWith(`.${domain}`)
+}
+
+/** An address without bits is a network of one. */
+function isInNetwork(host: string, name: string): boolean {
+  const [network = '', bits = isIPv6(network) ? '128' : '32'] = name.split('/')
   const list = new BlockList()
   try {
-    list.addSubnet(network, bits, isIPv6(network) ? 'ipv6' : 'ipv4')
+    list.addSubnet(network, /^\d+$/.test(bits) ? Number(bits) : -1, isIPv6(network) ? 'ipv6' : 'ipv4')
   } catch {
     return false
   }
-  return isIP(host) !== 0 && list.check(host, isIPv6(host) ? 'ipv6' : 'ipv4')
+  return list.check(host, isIPv6(host) ? 'ipv6' : 'ipv4')
 }

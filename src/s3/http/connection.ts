@@ -13,20 +13,24 @@ export interface HttpRequest {
   /** Pieces require the header `content-length`. A piece may reuse the memory of the previous one. */
   body?: Buffer | AsyncIterable<Buffer> | undefined
   signal?: AbortSignal | undefined
-  /** Called immediately before the first byte. If it throws, nothing is sent. */
-  beforeFirstByte?: (() => void) | undefined
-  /** Limit for the body of the response. */
+  /** Called immediately before each write to the socket. If it throws, nothing more is sent: a request that has begun stays incomplete. */
+  check?: (() => void) | undefined
+  /** Limit for the body of the response: bytes. */
   mostBytes?: number
 }
 
 /** Milliseconds from the first byte to the last. A response that trickles is never idle. */
 const LONGEST_RESPONSE = 600_000
 
-/** Bytes. The longest body is the record of a release. */
-const MOST_BYTES = 256 * 1024 ** 2
+/** Milliseconds for the head, and for the body that a GET asks for, to which each 8 kB add a second. */
+const USUAL_RESPONSE = 30_000
+const BYTES_PER_MS = 8
 
-/** Bytes. A smaller body is copied behind the head, to send both in one system call. */
-const COPIED = 64 * 1024
+/** Bytes. A page of a listing has up to 4 MB. */
+const MOST_BYTES = 8 * 1024 ** 2
+
+/** Bytes that leave in one write, after a check. The head goes along with the first ones, in one system call. */
+const PIECE = 64 * 1024
 
 /** A request that waits for a connection, or for its response on one. */
 export interface Job {
@@ -77,7 +81,7 @@ export class Connection {
   run(job: Job): void {
     const { request, head } = job
     try {
-      request.beforeFirstByte?.()
+      request.check?.()
     } catch (error) {
       job.reject(error)
       this.#pool.onIdle(this)
@@ -91,41 +95,36 @@ export class Connection {
     this.#reader = new ResponseReader(request.method, request.mostBytes ?? MOST_BYTES)
     this.#since = 0
     const { body } = request
-    if (body === undefined || Buffer.isBuffer(body)) this.#send(head, body)
-    else void this.#sendPieces(job, body)
+    if (body === undefined) this.#send(head, nothing)
+    else if (!Buffer.isBuffer(body)) void this.#sendPieces(job, body)
+    else if (body.length <= PIECE) this.#send(head, body)
+    else void this.#sendPieces(job, piecesOf(body))
   }
 
-  #send(head: string, body: Buffer | undefined): void {
+  #send(head: string, body: Buffer): void {
     this.#isSent = true
-    const socket = this.#socket
-    if (!body?.length) {
-      socket.write(head, 'latin1')
-    } else if (body.length <= COPIED) {
-      const whole = Buffer.allocUnsafe(head.length + body.length)
-      whole.write(head, 'latin1')
-      body.copy(whole, head.length)
-      socket.write(whole)
-    } else {
-      socket.cork()
-      socket.write(head, 'latin1')
-      socket.write(body)
-      socket.uncork()
-    }
+    this.#socket.write(join(head, body))
   }
 
-  async #sendPieces(job: Job, pieces: AsyncIterable<Buffer>): Promise<void> {
+  async #sendPieces(job: Job, pieces: Iterable<Buffer> | AsyncIterable<Buffer>): Promise<void> {
     this.#isSent = false
+    let { head } = job
     try {
-      this.#socket.write(job.head, 'latin1')
       for await (const piece of pieces) {
         if (this.#job !== job) return
+        job.request.check?.()
+        const bytes = head === '' ? piece : join(head, piece)
+        head = ''
         await new Promise<void>((resolve) => {
           // Node never calls back for a piece that is still queued when the socket closes.
           this.#goOn = resolve
-          this.#socket.write(piece, () => resolve())
+          this.#socket.write(bytes, () => resolve())
         })
+        this.#pool.heard()
       }
-      if (this.#job === job) this.#isSent = true
+      if (this.#job !== job) return
+      if (head !== '') this.#socket.write(head, 'latin1')
+      this.#isSent = true
     } catch (error) {
       if (this.#job === job) this.#break(error)
     }
@@ -138,13 +137,20 @@ export class Connection {
       return
     }
     this.#since ||= performance.now()
+    this.#pool.heard()
     try {
       const response = this.#reader.push(piece)
       if (response) this.#finish(response)
-      else if (performance.now() - this.#since > LONGEST_RESPONSE) throw timeout('the response does not end')
+      else if (performance.now() - this.#since > this.#longest(this.#reader)) throw timeout('the response does not end')
     } catch (error) {
       this.#break(error)
     }
+  }
+
+  /** S3 sends blanks for minutes while it copies an object or joins its parts. */
+  #longest({ hasHead, received }: ResponseReader): number {
+    if (hasHead && this.#job?.request.method !== 'GET') return LONGEST_RESPONSE
+    return Math.min(LONGEST_RESPONSE, USUAL_RESPONSE + received / BYTES_PER_MS)
   }
 
   #finish(response: HttpResponse | undefined): void {
@@ -183,6 +189,19 @@ export class Connection {
     this.#socket.destroy()
     job?.reject(error)
   }
+}
+
+const nothing = Buffer.alloc(0)
+
+function join(head: string, body: Buffer): Buffer {
+  const whole = Buffer.allocUnsafe(head.length + body.length)
+  whole.write(head, 'latin1')
+  body.copy(whole, head.length)
+  return whole
+}
+
+function* piecesOf(body: Buffer): Generator<Buffer> {
+  for (let from = 0; from < body.length; from += PIECE) yield body.subarray(from, from + PIECE)
 }
 
 export function headOf(

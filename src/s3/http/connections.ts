@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net'
-import { connect, type Environment, type Origin, type ProxyServer, proxyFor, type TlsState } from './connect.js'
+import { connect, type Environment, nameOf, type Origin, type ProxyServer, proxyFor, type TlsState } from './connect.js'
 import { Connection, type HttpRequest, headOf, type Job } from './connection.js'
 import type { HttpResponse } from './response.js'
+import { type Silence, watchSilence } from './silence.js'
 
 export interface Connections {
+  silence: Silence
   /** Sends a request, on an idle connection if there is one. */
   send(request: HttpRequest): Promise<HttpResponse>
   /** Opens connections until there are `count`, busy ones included. */
@@ -24,14 +26,16 @@ export function openConnections(
   { env = process.env, idleTimeout = IDLE_TIMEOUT }: { env?: Environment; idleTimeout?: number } = {},
 ): Connections {
   const pools = new Map<string, Pool>()
+  const silence = watchSilence()
   let isClosed = false
   const poolOf = (origin: Origin) => {
     const name = `${origin.isSecure} ${origin.host} ${origin.port}`
-    const pool = pools.get(name) ?? new Pool(origin, proxyFor(origin, env), most, idleTimeout)
+    const pool = pools.get(name) ?? new Pool(origin, proxyFor(origin, env), most, idleTimeout, silence)
     pools.set(name, pool)
     return pool
   }
   return {
+    silence,
     async send(request) {
       if (isClosed) throw closed()
       return poolOf(request.origin).send(request)
@@ -41,6 +45,7 @@ export function openConnections(
     },
     close() {
       isClosed = true
+      silence.close()
       for (const pool of pools.values()) pool.close()
     },
   }
@@ -51,6 +56,7 @@ export class Pool {
   readonly #proxy: ProxyServer | undefined
   readonly #most: number
   readonly #idleTimeout: number
+  readonly #silence: Silence
   readonly #tls: TlsState = {}
   /** The sockets of all connections, open or opening. */
   readonly #sockets = new Set<Socket>()
@@ -58,16 +64,18 @@ export class Pool {
   readonly #waiting: Job[] = []
   #opening = 0
 
-  constructor(origin: Origin, proxy: ProxyServer | undefined, most: number, idleTimeout: number) {
+  constructor(origin: Origin, proxy: ProxyServer | undefined, most: number, idleTimeout: number, silence: Silence) {
     this.#origin = origin
     this.#proxy = proxy
     this.#most = most
     this.#idleTimeout = idleTimeout
+    this.#silence = silence
   }
 
   async send(request: HttpRequest): Promise<HttpResponse> {
     const { signal } = request
     signal?.throwIfAborted()
+    this.#silence.asked(nameOf(this.#origin) + (this.#proxy ? ` through the proxy ${nameOf(this.#proxy.origin)}` : ''))
     const head = headOf(request, this.#origin, this.#proxy)
     let onAbort = () => {}
     try {
@@ -95,6 +103,10 @@ export class Pool {
   close(): void {
     for (const job of this.#waiting.splice(0)) job.reject(closed())
     for (const socket of this.#sockets) socket.destroy()
+  }
+
+  heard(): void {
+    this.#silence.heard()
   }
 
   onIdle(connection: Connection): void {

@@ -44,5 +44,7 @@ export function requestHandlerOf(send: Connections['send']): RequestHandler {
 }
 
 function bodyOf(body: string | Uint8Array | undefined): Buffer | undefined {
-  return body === undefined ? undefined : Buffer.from(body as string)
+  if (typeof body === 'string') return Buffer.from(body)
+  // The SDK warns where a body is used as if it were a string, as `Buffer.from(body)` does.
+  return body && Buffer.from(body.buffer, body.byteOffset, body.byteLength)
 }

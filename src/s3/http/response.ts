@@ -8,6 +8,9 @@ export interface HttpResponse {
 /** Bytes of a head or another line. Node's limit is 16 kB. */
 const MOST_IN_HEAD = 64 * 1024
 
+/** Bytes of the body of an error, which may be a web page. */
+const MOST_IN_ERROR = 1024 ** 2
+
 const nothing = Buffer.alloc(0)
 const start = 'HTTP/1.'
 
@@ -21,13 +24,15 @@ type Steps<T> = Generator<undefined, T, boolean>
  */
 export class ResponseReader {
   readonly #method: string
-  readonly #mostBytes: number
+  #mostBytes: number
   readonly #steps = this.#read()
   /** Bytes that are not read yet. */
   #input: Buffer = nothing
   /** Doubles when it is full, so that few pieces cost a copy. */
   #body: Buffer = nothing
   #length = 0
+  /** True once the head is read. */
+  hasHead = false
   /** True if the connection can take another request after this response. */
   keepsAlive = false
 
@@ -35,6 +40,11 @@ export class ResponseReader {
   constructor(method: string, mostBytes: number) {
     this.#method = method
     this.#mostBytes = mostBytes
+  }
+
+  /** Bytes of the body. */
+  get received(): number {
+    return this.#length
   }
 
   /**
@@ -60,6 +70,8 @@ export class ResponseReader {
     // After 100 Continue, the response follows.
     while (/^HTTP\/1\.[01] 1(?!01)\d\d[ \r]/.test(head)) head = yield* this.#until('\r\n\r\n', start)
     const { status, headers, minor } = readHead(head)
+    this.hasHead = true
+    if (status >= 300) this.#mostBytes = Math.min(this.#mostBytes, MOST_IN_ERROR)
     const connection = headers.connection?.toLowerCase() ?? ''
     this.keepsAlive = minor === '1' ? !/\bclose\b/.test(connection) : /\bkeep-alive\b/.test(connection)
     const hasNoBody = this.#method === 'HEAD' || this.#method === 'CONNECT' || status === 204 || status === 304
@@ -127,7 +139,7 @@ export class ResponseReader {
   #append(data: Buffer): void {
     const length = this.#length + data.length
     if (length > this.#body.length) {
-      const longer = Buffer.allocUnsafe(Math.max(length, this.#body.length * 2))
+      const longer = Buffer.allocUnsafe(Math.max(length, Math.min(this.#body.length * 2, this.#mostBytes)))
       this.#body.copy(longer, 0, 0, this.#length)
       this.#body = longer
     }

@@ -8,12 +8,14 @@ import { requestHandlerOf } from './request-handler.js'
 import type { HttpResponse } from './response.js'
 import type { Clock } from './retry.js'
 import { encodePath, queryString, sign } from './sign.js'
+import type { Silence } from './silence.js'
 import { plainXml, rootOf, textsOf } from './xml.js'
 
-export type S3Settings = Pick<
-  Settings,
-  'bucket' | 'region' | 'endpoint' | 'addressingStyle' | 'credentials' | 'concurrency'
->
+export interface S3Settings
+  extends Pick<Settings, 'bucket' | 'region' | 'endpoint' | 'addressingStyle' | 'credentials' | 'concurrency'> {
+  /** Headers of every request. */
+  headers?: Readonly<Record<string, string>>
+}
 
 export interface HttpCall {
   method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'
@@ -23,8 +25,10 @@ export interface HttpCall {
   headers?: Record<string, string>
   /** Pieces require the headers `content-length` and `x-amz-content-sha256`. */
   body?: Buffer | AsyncIterable<Buffer>
-  /** Called immediately before the first byte. If it throws, nothing is sent. */
+  /** Called immediately before each write to the socket. If it throws, nothing more is sent. */
   check?: (() => void) | undefined
+  /** Limit for the body of the response: bytes. */
+  mostBytes?: number
 }
 
 export interface UnsignedCall {
@@ -46,6 +50,7 @@ export interface Transport {
   sendUnsigned(call: UnsignedCall, signal: AbortSignal): Promise<HttpResponse>
   /** The store's clock, by its last response; the local clock before that. */
   now(): number
+  silence: Silence
   /** Opens connections until there are `count`. */
   warm(count: number): void
   close(): void
@@ -67,8 +72,8 @@ export function openTransport(
   clock: Pick<Clock, 'now'>,
   connections: Connections = openConnections(settings.concurrency + lockSockets),
 ): Transport {
-  const { region } = settings
-  const credentials = credentialsOf(settings, requestHandlerOf(connections.send))
+  const { region, headers: always = {} } = settings
+  const credentials = chainOf(settings, connections)
   let address: Promise<BucketAddress> | undefined
   const findAddress = () => (address ??= bucketUrl(settings).then(addressOf))
   /** Milliseconds by which the store's clock is ahead of this process's monotonic clock. */
@@ -77,11 +82,11 @@ export function openTransport(
 
   const transport: Transport = {
     credentials,
-    async send({ method, key = '', query = {}, headers, body, check }, signal) {
+    async send({ method, key = '', query = {}, headers, body, ...limits }, signal) {
       const [{ origin, host, root }, identity] = await Promise.all([findAddress(), credentials()])
       const path = `${root}/${encodePath(key)}`
       // A literal that begins with a spread takes fifty times as long.
-      const all: Record<string, string> = Object.assign({ host, 'user-agent': 'static-s3' }, headers)
+      const all: Record<string, string> = Object.assign({ host, 'user-agent': 'static-s3' }, always, headers)
       const payloadHash =
         all['x-amz-content-sha256'] ?? (body === undefined ? hashOfNothing : hash('sha256', body as Buffer))
       const scope = { date: new Date(now()), region, credentials: identity }
@@ -94,7 +99,7 @@ export function openTransport(
         headers: all,
         body,
         signal,
-        beforeFirstByte: check,
+        ...limits,
       })
       const date = Date.parse(response.headers.date ?? '')
       if (!Number.isNaN(date)) ahead = date - performance.now()
@@ -117,6 +122,7 @@ export function openTransport(
         mostBytes: MOST_UNSIGNED,
       }),
     now,
+    silence: connections.silence,
     warm(count) {
       const open = async () => connections.warm((await findAddress()).origin, count)
       // The next request reports a wrong address.
@@ -125,6 +131,29 @@ export function openTransport(
     close: connections.close,
   }
   return transport
+}
+
+/** The credential chain. If a service behind it was not reached, it rejects with the network's error, and the service's host. */
+function chainOf(settings: S3Settings, { send }: Connections): () => Promise<Identity> {
+  let unreached: Error | undefined
+  const find = credentialsOf(
+    settings,
+    requestHandlerOf(async (request) => {
+      try {
+        const response = await send(request)
+        unreached = undefined
+        return response
+      } catch (error) {
+        unreached = Object.assign(error as Error, { service: request.origin.host })
+        throw error
+      }
+    }),
+  )
+  return () =>
+    find().catch((error: unknown) => {
+      // The chain hides it, or says that the SSO session has ended.
+      throw unreached ?? error
+    })
 }
 
 interface BucketAddress {

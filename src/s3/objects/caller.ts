@@ -29,7 +29,11 @@ export interface Caller {
 /** After these failures, the store may have executed the request. */
 const mayHaveArrived: readonly Failure[] = ['passing', 'stalled']
 
-export function createCaller(settings: S3Settings, credentials: Transport['credentials'], clock: Clock): Caller {
+export function createCaller(
+  settings: S3Settings,
+  { credentials, silence }: Pick<Transport, 'credentials' | 'silence'>,
+  clock: Clock,
+): Caller {
   const { bucket, region, endpoint, credentials: given } = settings
   const named = given && 'profile' in given ? given.profile : undefined
   const profile = given === undefined ? process.env.AWS_PROFILE : named
@@ -65,7 +69,7 @@ export function createCaller(settings: S3Settings, credentials: Transport['crede
         }
         try {
           const inTurn = () => concurrency.run(once, bodyBytes)
-          const result = await retry(inTurn, { reached: () => reached, signal, clock })
+          const result = await silence.during(retry(inTurn, { reached: () => reached, signal, clock }))
           reached = true
           return result
         } catch (error) {

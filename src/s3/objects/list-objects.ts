@@ -22,7 +22,7 @@ interface Range {
 /**
  * Lists all objects below a prefix, in S3's order. With `splitAt`, the pages behind the first one are requested in parallel.
  *
- * @throws Error named `NoS3Response` if a page repeats
+ * @throws Error named `NoS3Response` if a page repeats, or the listing does not end
  */
 export async function listObjects(
   prefix: string,
@@ -115,14 +115,27 @@ async function listRange({ start, after, end }: Range, getPage: GetPage, signal:
   return pages
 }
 
+/** Many deleted versions in one place make S3 send a few pages without a key. */
+const mostPagesInVain = 100
+/** More would not fit into memory. */
+const mostKeys = 5_000_000
+
 async function* pagesFrom(start: PageStart, getPage: GetPage, signal: AbortSignal | undefined): AsyncGenerator<Page> {
-  const seen = new Set([start['continuation-token']])
+  const tokens = new Set([start['continuation-token']])
+  const keys = new Set<string>()
+  let inVain = 0
   for (let next: PageStart | undefined = start; next; ) {
     const page: Page = await getPage(next, signal)
     yield page
     if (page.next === undefined) return
-    if (seen.has(page.next)) throw notS3('a page of the listing repeats')
-    seen.add(page.next)
+    if (tokens.has(page.next)) throw notS3('a page of the listing repeats')
+    const before = keys.size
+    for (const { key } of page.objects) keys.add(key)
+    inVain = keys.size > before ? 0 : inVain + 1
+    if (inVain === mostPagesInVain || keys.size > mostKeys) {
+      throw notS3(`the listing does not end, after ${keys.size} keys in ${tokens.size} pages`)
+    }
+    tokens.add(page.next)
     next = { 'continuation-token': page.next }
   }
 }

@@ -1,6 +1,6 @@
 import { createHash, hash } from 'node:crypto'
 import type { Body, ObjectParameters } from '../../bucket/bucket.js'
-import { responseOf } from '../../runtime/error.js'
+import { refusedCondition, responseOf } from '../../runtime/error.js'
 import { notS3 } from '../errors/s3-error.js'
 import type { HttpCall, Transport } from '../http/transport.js'
 import { elements, escapeXml, textOf } from '../http/xml.js'
@@ -87,7 +87,7 @@ async function abortOldUploads(object: LargeObject): Promise<void> {
 }
 
 async function create({ transport, key, parameters, signal, check, call }: LargeObject): Promise<string> {
-  // CreateMultipartUpload takes no condition.
+  // CompleteMultipartUpload takes the condition.
   const { IfNoneMatch: _, ...kept } = parameters
   const request: HttpCall = { method: 'POST', key, query: { uploads: '' }, headers: headersOf(kept), check }
   const uploadId = textOf(await call(signal, () => transport.sendForXml(request, signal)), 'UploadId')
@@ -163,12 +163,13 @@ async function sendParts(
 }
 
 async function complete(object: LargeObject, uploadId: string, parts: readonly Part[]): Promise<string> {
-  const { transport, key, signal, check, call } = object
+  const { transport, key, parameters, signal, check, call } = object
+  const { IfNoneMatch } = parameters
   const request: HttpCall = {
     method: 'POST',
     key,
     query: { uploadId },
-    headers: { 'content-type': 'application/xml' },
+    headers: { 'content-type': 'application/xml', ...headersOf({ IfNoneMatch }) },
     body: Buffer.from(listOfParts(parts)),
     check,
   }
@@ -180,6 +181,10 @@ async function complete(object: LargeObject, uploadId: string, parts: readonly P
     if (!etag) throw notS3('no ETag')
     return etag
   } catch (error) {
+    // The parts are there: they need not be sent again without the condition.
+    if (IfNoneMatch !== undefined && refusedCondition(error) === 'unsupported') {
+      return complete({ ...object, parameters: {} }, uploadId, parts)
+    }
     // The response to an earlier attempt may be lost.
     if (responseOf(error).code !== 'NoSuchUpload') throw error
     const md5s = Buffer.concat(parts.map(({ md5 }) => Buffer.from(md5, 'hex')))

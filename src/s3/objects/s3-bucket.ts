@@ -1,9 +1,11 @@
-import type { Bucket, WrittenObject } from '../../bucket/bucket.js'
+import { type Bucket, largestToGet, type ObjectParameters, type WrittenObject } from '../../bucket/bucket.js'
+import { requestParameters } from '../../bucket/headers.js'
 import type { Credentials } from '../../settings/settings.js'
 import { notS3, readError, type S3Error } from '../errors/s3-error.js'
 import { type Concurrency, createConcurrency, START } from '../http/concurrency.js'
+import { freeDescriptors } from '../http/descriptors.js'
 import { asksForLess, type Clock, systemClock } from '../http/retry.js'
-import { lockSockets, openTransport, type S3Settings, type Transport } from '../http/transport.js'
+import { lockSockets, openTransport, type Transport, type S3Settings as TransportSettings } from '../http/transport.js'
 import { withBody } from './body.js'
 import { type Caller, createCaller } from './caller.js'
 import { addMd5IfRequired } from './content-md5.js'
@@ -11,10 +13,12 @@ import { corsOrigins } from './cors-origins.js'
 import { listObjects } from './list-objects.js'
 import { pageQuery, readPage, unquote } from './list-page.js'
 import { type LargeObject, multipartBytes, PartBuffers, putInParts } from './multipart.js'
-import { parametersOf } from './object-headers.js'
+import { headersOf, parametersOf } from './object-headers.js'
 import { copyObject, putObject } from './put-object.js'
 
-export type { S3Settings } from '../http/transport.js'
+export interface S3Settings extends Omit<TransportSettings, 'headers'> {
+  objectParameters?: ObjectParameters
+}
 
 export interface S3Connection {
   bucket: Bucket
@@ -28,6 +32,8 @@ export interface S3Connection {
   sendUnsigned: Transport['sendUnsigned']
   /** Opens connections for requests that will follow. */
   warm(requests: number): void
+  /** Calls back once, with the host that the deploy waits for, if nothing is heard for 15 seconds. */
+  onSilence(tell: (whom: string) => void): void
   /** Closes the sockets. Requests under way fail. */
   close(): void
 }
@@ -39,8 +45,13 @@ export interface S3Connection {
  * the signal's reason if that is a StaticS3Error.
  */
 export async function openBucket(settings: S3Settings, clock: Clock = systemClock): Promise<S3Connection> {
-  const transport = openTransport(settings, clock)
-  const caller = createCaller(settings, transport.credentials, clock)
+  const { objectParameters = {} } = settings
+  const ofEveryRequest = Object.fromEntries(requestParameters.map((name) => [name, objectParameters[name]]))
+  // A request may hold a socket and a file.
+  const bearable = Math.max(1, Math.floor(freeDescriptors() / 2) - lockSockets)
+  const concurrency = Math.min(settings.concurrency, bearable)
+  const transport = openTransport({ ...settings, concurrency, headers: headersOf(ofEveryRequest) }, clock)
+  const caller = createCaller(settings, transport, clock)
   const store: Store = {
     name: settings.bucket,
     transport,
@@ -49,7 +60,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     buffers: new PartBuffers(),
   }
   return {
-    bucket: bucketOf(store, createConcurrency(settings.concurrency, asksForLess)),
+    bucket: bucketOf(store, createConcurrency(concurrency, asksForLess)),
     lockChannel: bucketOf(store, createConcurrency(lockSockets)),
     credentials: once(() =>
       transport
@@ -61,7 +72,8 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     ),
     corsOrigins: (signal) => corsOrigins(transport, signal),
     sendUnsigned: transport.sendUnsigned,
-    warm: (requests) => transport.warm(Math.min(requests, START, settings.concurrency)),
+    warm: (requests) => transport.warm(Math.min(requests, START, concurrency)),
+    onSilence: transport.silence.watch,
     close: transport.close,
   }
 }
@@ -97,7 +109,7 @@ function bucketOf(store: Store, concurrency: Concurrency): Bucket {
 
     get: (key, signal) =>
       call({ verb: 'GET', key }, signal, async () => {
-        const send = transport.send({ method: 'GET', key }, signal)
+        const send = transport.send({ method: 'GET', key, mostBytes: largestToGet }, signal)
         return (await undefinedIf(({ code }) => code === 'NoSuchKey', send))?.body
       }),
 
