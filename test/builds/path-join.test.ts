@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { deployEnv } from '../../fixtures/build/environment.js'
-import { buildVite } from '../../fixtures/build/index.js'
+import { type App, buildApp } from '../../fixtures/build/index.js'
 import { siteObjects } from '../../fixtures/build/site.js'
 import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
 import { withBucket } from '../../fixtures/s3/with-bucket.js'
@@ -11,7 +11,7 @@ withBucket((target) => {
   ;({ s3, bucket } = target)
 })
 
-const config = `
+const vite = `
 import { join } from 'node:path'
 import { staticS3 } from 'static-s3/vite'
 
@@ -29,22 +29,53 @@ export default {
   worker: { rollupOptions: { output } },
 }`
 
-test('names by `path.join`, with backslashes on Windows: every URL leads to a file, and fingerprinted ones are kept for a year', async () => {
-  const { code, output } = await buildVite('vanilla', {
-    files: { 'vite.config.ts': config },
-    env: deployEnv(s3, bucket),
-  })
-  expect(code, output).toBe(0)
-  const objects = siteObjects(s3, bucket)
-  const kept = [...objects].filter(([, { headers }]) => headers['cache-control']?.includes('immutable'))
-  const named = [...objects.keys()].filter((key) => /^static\/static\/(js|media)\//.test(key))
-  expect(named.length).toBeGreaterThan(8)
-  expect(kept.map(([key]) => key).sort()).toEqual(named.sort())
-  expect(objects.has('static/static/data.json')).toBe(true)
+const webpack = `
+const { join } = require('node:path')
+const CopyPlugin = require('copy-webpack-plugin')
+const HtmlWebpackPlugin = require('html-webpack-plugin')
+const { StaticS3Plugin } = require('static-s3/webpack')
 
-  const url = new RegExp(`${s3.endpoint}/${bucket}/(static/static[^"'\`\\s)?#]*)`, 'g')
-  const texts = [...objects].filter(([key]) => /\.(html|js|css)$/.test(key))
-  const keys = texts.flatMap(([, { body }]) => [...body.toString().matchAll(url)].map(([, key = '']) => decodeURI(key)))
-  expect(keys.length).toBeGreaterThan(10)
-  expect(keys.filter((key) => !objects.has(key))).toEqual([])
-})
+module.exports = {
+  mode: 'production',
+  entry: './src/index.js',
+  output: {
+    path: join(__dirname, 'dist'),
+    // HtmlWebpackPlugin would write a backslash as %5C.
+    filename: 'static/js/[name].[contenthash].js',
+    chunkFilename: join('static', 'js', '[name].[contenthash].js'),
+    assetModuleFilename: join('static', 'media', '[name].[contenthash][ext]'),
+  },
+  module: {
+    rules: [
+      { test: /\\.css$/, use: ['css-loader'] },
+      { test: /\\.(png|woff2)$/, type: 'asset/resource' },
+    ],
+  },
+  plugins: [
+    new HtmlWebpackPlugin({ filename: join(__dirname, 'dist', 'index.html') }),
+    new CopyPlugin({ patterns: [{ from: 'public/badge.svg', to: join('static', 'data.json') }] }),
+    new StaticS3Plugin(),
+  ],
+}`
+
+test.each<[name: string, app: App, config: string, text: string]>([
+  ['Vite', 'vanilla', 'vite.config.ts', vite],
+  ['webpack', 'webpack', 'webpack.config.cjs', webpack],
+])(
+  '%s: names by path.join, with backslashes on Windows, lead to files, and fingerprinted ones are kept for a year',
+  async (_name, app, config, text) => {
+    const { code, output } = await buildApp(app, { files: { [config]: text }, env: deployEnv(s3, bucket) })
+    expect(code, output).toBe(0)
+    const objects = siteObjects(s3, bucket)
+    const named = [...objects].filter(([key]) => /^static\/static\/(js|media)\//.test(key))
+    expect(named.length).toBeGreaterThan(4)
+    for (const [key, { headers }] of named) expect(headers['cache-control'], key).toContain('immutable')
+    expect(objects.get('static/static/data.json')?.headers['cache-control']).toBe('no-cache')
+
+    const url = new RegExp(`${s3.endpoint}/${bucket}/(static/static[^"'\`\\s)>?#]*)`, 'g')
+    const texts = [...objects].filter(([key]) => /\.(html|js|css)$/.test(key))
+    const keys = texts.flatMap(([, { body }]) => [...`${body}`.matchAll(url)].map(([, key = '']) => decodeURI(key)))
+    expect(keys).not.toEqual([])
+    expect(keys.filter((key) => !objects.has(key))).toEqual([])
+  },
+)
