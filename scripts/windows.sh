@@ -4,8 +4,7 @@
 #   bash scripts/windows.sh set-up          installs Node and the bundlers' binaries for Windows, and makes Wine's folder
 #   bash scripts/windows.sh [ARGUMENT…]     runs vitest with these arguments, or else CI's selection; tests of bundlers need `npm run build`
 #
-# Needs x86-64, the project's packages, and: apt-get install --no-install-recommends wine wine64 gcc-mingw-w64-x86-64-win32
-# Ends with 77 if something could not be downloaded.
+# Needs x86-64, the project's packages, and Wine and a compiler (see below). Ends with 77 if something could not be downloaded.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 exec </dev/null
@@ -19,7 +18,6 @@ tests=(test/{settings,report} test/files/{classify,collect,content-type,read-fil
   test/s3/{body,connections,put-object}.test.ts test/builds/path-join.test.ts test/deploys/cli.test.ts)
 
 set_up() {
-  mkdir -p "$folder"
   install_binaries || exit 77
   in_wine wineboot -i
   # Node refuses to run on an older Windows.
@@ -52,6 +50,12 @@ in_wine() {
   return "$status"
 }
 
+for command in wine x86_64-w64-mingw32-gcc; do
+  command -v "$command" >/dev/null && continue
+  echo 'windows.sh: apt-get install --no-install-recommends wine wine64 gcc-mingw-w64-x86-64-win32' >&2
+  exit 1
+done
+mkdir -p "$WINEPREFIX"
 # Otherwise Wine's server ends after each command, and starts again.
 wineserver -p >/dev/null 2>&1
 trap 'wineserver -k || true' EXIT
