@@ -37,7 +37,7 @@ install_binaries() {
 }
 
 run_tests() {
-  [ $# -gt 0 ] || set -- "${tests[@]}"
+  [ $# -gt 0 ] || set -- "${tests[@]}" --testTimeout 60000
   # `require` finds the binaries there.
   NODE_PATH=Z:${folder//\//\\}\\node_modules in_wine wine "$node" node_modules/vitest/vitest.mjs run "$@"
 }
