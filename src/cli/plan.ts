@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import pc from 'picocolors'
 import { preview } from '../deploy/preview.js'
 import { printable } from '../runtime/printable.js'
+import { print } from './print.js'
 import { settingFlags, settingHelp, settingsOf } from './settings.js'
 import { readWords, Usage } from './usage.js'
 
@@ -44,8 +45,8 @@ export async function planCommand(words: readonly string[]): Promise<void> {
   })
   const { decisions, leftOut, overwritten, last, warnings, text } = await preview(settings, resolve(dir))
   if (!json) {
-    for (const warning of warnings) process.stderr.write(`${pc.yellow(`static-s3: ${printable(warning)}`)}\n`)
-    process.stdout.write(`${text}\n`)
+    for (const warning of warnings) print(process.stderr, `${pc.yellow(`static-s3: ${printable(warning)}`)}\n`)
+    print(process.stdout, `${text}\n`)
     return
   }
   const { bucket, publicUrl } = settings

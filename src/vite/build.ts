@@ -4,6 +4,7 @@ import { StaticS3Error } from '../runtime/error.js'
 import type { Options } from '../settings/options.js'
 import type { Settings } from '../settings/settings.js'
 import { staysOnPageOrigin } from '../urls/same-origin.js'
+import { withSlashes } from '../urls/with-slashes.js'
 import { AppBuild, type FinishedApp } from './app-build.js'
 import {
   chunkImportMapOf,
@@ -147,23 +148,25 @@ export class ViteBuild {
     if (!this.#settings?.rewrite || serverSide) return
     const { completeBundle } = await import('./pages.js')
     const { publicUrl } = this.#settings
+    const files = byPath(bundle)
     const emittedUrl = (path: string) => {
       // A plugin may emit a service worker and its registration. Among chunks, such a name says nothing.
-      const stays = bundle[path]?.type !== 'chunk' && staysOnPageOrigin(path)
-      return path in bundle && !stays ? this.#urls.emittedUrl(path) : undefined
+      const stays = files[path]?.type !== 'chunk' && staysOnPageOrigin(path)
+      return path in files && !stays ? this.#urls.emittedUrl(path) : undefined
     }
-    completeBundle(bundle, chunkImportMapOf(build), { base: this.#config.base, publicUrl, emittedUrl })
+    completeBundle(files, chunkImportMapOf(build), { base: this.#config.base, publicUrl, emittedUrl })
   }
 
   endOutput(context: object, { dir, file }: { dir?: string; file?: string }, bundle: Record<string, BundleFile>): void {
     const environment = this.#environment(context)
     const fingerprinted = this.#names.fingerprinted(environment.name, bundle)
-    for (const [path, { type }] of Object.entries(bundle)) {
+    const files = byPath(bundle)
+    for (const [path, { type }] of Object.entries(files)) {
       if (type === 'chunk' || fingerprinted.has(path)) this.#urls.addIfDotfile(path)
     }
     this.#runs.of(environment)?.outputs.push({
       dir: resolve(this.#config.root, dir ?? dirname(file as string)),
-      emitted: new Set(Object.keys(bundle)),
+      emitted: new Set(Object.keys(files)),
       fingerprinted,
       namedDotfiles: this.#urls.namedDotfiles,
     })
@@ -251,4 +254,8 @@ export class ViteBuild {
     }
     return settings
   }
+}
+
+function byPath(bundle: Record<string, BundleFile>): Record<string, BundleFile> {
+  return Object.fromEntries(Object.entries(bundle).map(([name, file]) => [withSlashes(name), file]))
 }

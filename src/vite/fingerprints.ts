@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import { withSlashes } from '../urls/with-slashes.js'
 
 /** The part of Rollup's and Rolldown's description of a written file that is used here. */
 export type BundleFile =
@@ -53,13 +54,13 @@ export function watchFingerprints(): Fingerprints {
       namings = asked
       const recording = (asset: Asset): string => {
         const template: string = typeof assetFileNames === 'function' ? assetFileNames(asset) : assetFileNames
-        asked.push({ names: namesOf(asset), source: asset.source, template })
+        asked.push({ names: namesOf(asset), source: asset.source, template: withSlashes(template) })
         return template
       }
       return { ...options, assetFileNames: recording }
     },
     of(bundle) {
-      const files = Object.entries(bundle)
+      const files = Object.entries(bundle).map(([name, file]) => [withSlashes(name), file] as const)
       const assets = byName(
         files.flatMap(([path, file]) => (file.type === 'asset' ? [{ path, file, names: namesOf(file) }] : [])),
       )

@@ -3,6 +3,7 @@ import { StaticS3Error } from '../runtime/error.js'
 import type { Settings } from '../settings/settings.js'
 import { encodePath } from '../urls/public-url.js'
 import { isWebAppManifest, staysOnPageOrigin } from '../urls/same-origin.js'
+import { withSlashes } from '../urls/with-slashes.js'
 import { workerBlobUrl } from '../urls/worker-url.js'
 import type { BundlerNames } from './names.js'
 import { findSprites } from './sprites.js'
@@ -75,7 +76,7 @@ export class BuiltUrls {
     if (!this.#sources?.settings.rewrite) return undefined
     const { settings, config, copiesPublicDir, whyLeftOut } = this.#sources
     // In `srcset` and in a style attribute, Vite passes public files with a slash.
-    const path = file.replace(/^\//, '')
+    const path = withSlashes(file).replace(/^\//, '')
     const bare = path.replace(/[?#].*$/, '')
     if (type === 'asset' && this.#isRequestedDotfile(bare)) this.namedDotfiles.add(bare)
     if (type === 'public' ? staysOnPageOrigin(bare) : hostType === 'html' && isWebAppManifest(bare)) return undefined

@@ -1,4 +1,5 @@
 import type { Plugin } from 'vite'
+import { withSlashes } from '../urls/with-slashes.js'
 import { watchFingerprints } from './fingerprints.js'
 
 /** Knowledge from the builds that Vite runs for workers. */
@@ -34,7 +35,7 @@ export function watchWorkerBuilds(): WorkerBuilds {
         for (const path of fingerprints.of(bundle)) fingerprinted.add(path)
         const chunks = Object.values(bundle).filter((file) => file.type === 'chunk')
         if (chunks.some((chunk) => REGISTERS_WORKLET.test(chunk.code))) return
-        for (const chunk of chunks) if (chunk.isEntry) entries.add(chunk.fileName)
+        for (const chunk of chunks) if (chunk.isEntry) entries.add(withSlashes(chunk.fileName))
       },
     },
   }

@@ -1,4 +1,5 @@
-import { posix, sep } from 'node:path'
+import { posix } from 'node:path'
+import { withSlashes } from '../urls/with-slashes.js'
 
 /** The part of webpack's and Rspack's description of a written asset that is used here. */
 export interface Asset {
@@ -16,11 +17,11 @@ export interface Asset {
 /**
  * The asset's path on disk.
  *
- * @param separator the system's: on Windows, names may have a backslash, as `path.join` makes it
+ * @param separator the system's
  */
-export function pathOf({ name }: Pick<Asset, 'name'>, separator: string = sep): string {
+export function pathOf({ name }: Pick<Asset, 'name'>, separator?: string): string {
   const query = name.indexOf('?')
-  const path = (query === -1 ? name : name.slice(0, query)).split(separator).join('/')
+  const path = withSlashes(query === -1 ? name : name.slice(0, query), separator)
   // Both bundlers write `/app.js` into the output folder.
   return posix.normalize(path.replace(/^\/+/, ''))
 }

@@ -227,7 +227,7 @@ describe.each(named(ways))('%s', (_name, way) => {
   )
 })
 
-describe.each(only(/by command/))('%s', (_name, way) => {
+describe.skipIf(process.platform === 'win32').each(only(/by command/))('%s (no signals on Windows)', (_name, way) => {
   test.each(['SIGINT', 'SIGTERM'] as const)('%s in the middle of a build ends it at once', async (signal) => {
     const code = `writeFileSync('pid', String(process.pid)); await until('never')`
     const dir = await copyApp(way.app, { files: way.files({ [way.beforeWriting]: code }) })

@@ -171,7 +171,7 @@ const disks = [
     ],
   },
   {
-    title: 'a limit for the size of files',
+    title: 'a limit for the size of files (no ulimit on Windows)',
     available: process.platform !== 'win32',
     code: 'EFBIG',
     // 32 KiB.

@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { deployEnv } from '../../fixtures/build/environment.js'
 import { type EmbeddedS3, startEmbedded } from '../../fixtures/s3/index.js'
 
 // A suspended laptop: a deploy that holds the lock is frozen, another deploy takes over and ends, and the first one wakes up.
+
+beforeEach(({ skip }) => skip(process.platform === 'win32', 'Windows has no SIGSTOP'))
 
 const script = join(import.meta.dirname, '../../fixtures/build/publish-folder.mjs')
 

@@ -449,7 +449,10 @@ describe('nothing is written outside of the location', () => {
     expect(stripVTControlCharacters(said.join('\n'))).toMatch(/left out +1 +outside of the output folder/)
   })
 
-  test.each(['%2e%2e/admin.js', 'a/%2E%2e/%2e%2e/admin.js', 'a\\..\\..\\admin.js'])(
+  // Windows forbids `?` in names, and takes a backslash for a slash.
+  const isPossible = (name: string) => process.platform !== 'win32' || !/[\\?]/.test(name)
+
+  test.each(['%2e%2e/admin.js', 'a/%2E%2e/%2e%2e/admin.js', 'a\\..\\..\\admin.js'].filter(isPossible))(
     'by a public file named %s: the deploy is refused',
     async (path) => {
       const dir = await makeApp({ ...site, [`public/${path}`]: 'admin' })
@@ -460,7 +463,8 @@ describe('nothing is written outside of the location', () => {
   )
 
   test('by one that is only strange: it is there under its own name', async () => {
-    const names = ['100%2e.txt', '%2e%2e.txt', 'back\\slash.txt', '..txt', 'a..b/c..txt', '%2fetc.txt', '?..&x=#.txt']
+    const strange = ['100%2e.txt', '%2e%2e.txt', 'back\\slash.txt', '..txt', 'a..b/c..txt', '%2fetc.txt', '?..&x=#.txt']
+    const names = strange.filter(isPossible)
     const dir = await makeApp({ ...site, ...Object.fromEntries(names.map((name) => [`public/${name}`, name])) })
     expect((await deploy(dir)).error).toBeUndefined()
     const there = siteObjects(s3, bucket)

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PutObjectCommand } from '@aws-sdk/client-s3'
-import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { deployEnv } from '../../fixtures/build/environment.js'
 import { writeFiles } from '../../fixtures/build/in-process.js'
 import { type App, buildAgain, copyApp, packageFile } from '../../fixtures/build/index.js'
@@ -12,6 +12,8 @@ import type { EmbeddedS3, LoggedRequest } from '../../fixtures/s3/index.js'
 import { withBucket } from '../../fixtures/s3/with-bucket.js'
 
 // Ctrl-C and SIGTERM while a deploy is at work.
+
+beforeEach(({ skip }) => skip(process.platform === 'win32', 'Windows has neither signals nor sh'))
 
 let s3: EmbeddedS3
 let bucket: string

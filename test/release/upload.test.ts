@@ -169,12 +169,14 @@ describe('concurrency', () => {
   it('opens a body only when the bucket asks for it', async () => {
     const files = await Promise.all(Array.from({ length: 20 }, (_, i) => write(`f${i}`, 'asset')))
     const later = memoryBucket({ concurrency: 1 })
+    let removed: Promise<void> | undefined
     const lazy: Bucket = {
       ...later,
       // Between the call and the request the file changes places: only an opening beforehand would still find it.
       put: async (key, body, parameters, signal) => {
         await new Promise((done) => setTimeout(done, 5))
-        await rm(dir, { recursive: true, force: true })
+        removed ??= rm(dir, { recursive: true, force: true })
+        await removed
         return later.put(key, body, parameters, signal)
       },
     }

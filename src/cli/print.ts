@@ -1,0 +1,8 @@
+import { stripVTControlCharacters } from 'node:util'
+
+/** Prints text with its colours, which belong into a terminal. On Windows, picocolors colours what goes into files and pipes, too. */
+export function print(stream: NodeJS.WriteStream, text: string): void {
+  const { FORCE_COLOR, CI } = process.env
+  const isPlain = process.platform === 'win32' && !stream.isTTY && !FORCE_COLOR && !CI
+  stream.write(isPlain ? stripVTControlCharacters(text) : text)
+}
