@@ -104,7 +104,11 @@ it(`a deploy that wakes up after another one took over sends nothing more (${cas
   for (const { child } of frozen) child.kill('SIGCONT')
   for (const [i, { each, bucket, end }] of frozen.entries()) {
     const { code, output } = await end
-    expect({ code, output }).toEqual({ code: 1, output: expect.stringContaining('could not be renewed') })
+    // If all pages were sent before, only the record is missing.
+    expect({ code, output }).toEqual({
+      code: expect.any(Number),
+      output: expect.stringMatching(code === 0 ? /its record could not be written/ : /could not be renewed/),
+    })
     const pages = [...s3.server.objects(bucket)].filter(([key]) => isPage(key))
     const stale = pages.filter(([, { body }]) => !body.toString('latin1', 0, 20).startsWith(`<p>next-${i}`))
     expect({ pages: pages.length, stale: stale.map(([key]) => key) }, JSON.stringify(each)).toEqual({

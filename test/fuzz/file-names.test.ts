@@ -92,7 +92,7 @@ describe.skipIf(process.platform === 'win32')('a file name (not on Windows, whic
 
     expect([...siteObjects(s3, bucket).keys()].sort()).toEqual(expected.map((each) => `static/${each}`).sort())
     if (expected.length > 0) {
-      expect(warnings.filter((warning) => !warning.includes('(dotfile): left out'))).toEqual([])
+      expect(warnings.filter((warning) => !warning.includes('(dotfile)'))).toEqual([])
       const { decisions } = await preview(settings, folder)
       const decided = [...decisions].map(({ file, action, reason }) => `${action} ${reason} ${file.path}`)
       expect(decided.sort()).toEqual(expected.map((each) => `skip unchanged ${each}`).sort())
