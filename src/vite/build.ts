@@ -114,13 +114,16 @@ export class ViteBuild {
   }
 
   /** @throws StaticS3Error if the store has refused the deploy: the build need not go on */
-  check(context: object): void {
+  check(context: { meta: object }): void {
     const deploy = this.#runs.of(this.#environment(context))?.deploy
     const reason = deploy?.whyEnd()
     if (!deploy || !reason || this.#ended.has(deploy)) return
     // Once, though many modules are at work; and without its causes, which the bundler would print.
     this.#ended.add(deploy)
-    throw new StaticS3Error(reason.message)
+    const error = new StaticS3Error(reason.message)
+    // Rolldown prints the message, and then the stack without these words.
+    if ('rolldownVersion' in context.meta) error.stack = `${error.name}: ${error.message}`
+    throw error
   }
 
   /** The environment's build failed before it had an output. */
