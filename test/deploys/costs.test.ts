@@ -93,10 +93,10 @@ const live = (bucket: string) =>
     ]),
   )
 
-/** Nothing beyond the location was ever listed, except the releases of a location around it, whose file a deploy replaces. */
+/** Nothing beyond the location was ever listed, except the releases of other locations that may own a replaced file. */
 const listedTheLocationAlone = ({ server } = s3) => {
   const prefixes = server.requests.flatMap(({ operation, query }) => (/^List/.test(operation) ? [query.prefix] : []))
-  for (const prefix of prefixes) expect(['static/', releases, '.static-s3/releases/']).toContain(prefix)
+  for (const prefix of prefixes) expect(prefix).toMatch(/^(static\/|\.static-s3\/(\S+\/)?releases\/)$/)
 }
 
 /** What a release writes beside the site: the lock and the record. */
@@ -272,7 +272,7 @@ describe('a small site', () => {
     const { said: warnings, customLogger } = listeningLogger(['warn', 'error'])
     const build = { rollupOptions: { input: join(from, input) } }
     try {
-      await viteBuild('vite', from, { logLevel: 'warn', customLogger, build, plugins: [staticS3(options)] })
+      await viteBuild('vite', from, { customLogger, build, plugins: [staticS3(options)] })
     } finally {
       vi.unstubAllEnvs()
     }

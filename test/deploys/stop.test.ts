@@ -199,7 +199,7 @@ test('while webpack-cli, which closes the compiler itself, keeps a cache on disk
   expect(lockState()).toBe('given up')
 })
 
-test('with several compilers in one process: it ends, and the configurations after this one stay at home', async () => {
+test('with several compilers in one process: it ends, and the configuration after this one stays at home', async () => {
   const dir = await copyApp('webpack')
   const config = (await readFile(join(dir, 'webpack.config.cjs'), 'utf8')).replace('module.exports =', 'const one =')
   await writeFiles(dir, {
@@ -233,7 +233,7 @@ module.exports.parallelism = 2
   expect(build.output()).toMatch(/^exit code 130$/m)
   expect(build.output().match(/stopped by SIGINT/g)).toHaveLength(1)
   const written = s3.server.requests.flatMap(({ method, key = '' }) => (method === 'PUT' ? [key] : []))
-  expect(written.filter((key) => key.startsWith('two/'))).toEqual([])
+  expect(new Set(written.flatMap((key) => /^(one|two)\//.exec(key)?.[1] ?? [])).size).toBe(1)
 })
 
 test('while large files are hashed: it ends at once', async () => {
