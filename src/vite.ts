@@ -20,7 +20,7 @@ export function staticS3(options: Options = {}): VitePlugin {
   const plugin: Plugin = {
     name: 'static-s3',
     enforce: 'post',
-    // One object for all environments, whose parts go live together.
+    // One plugin object serves all environments, and their parts go live together.
     sharedDuringBuild: true,
 
     config: (userConfig, environment) => build.configure(userConfig, environment),
@@ -36,7 +36,7 @@ export function staticS3(options: Options = {}): VitePlugin {
       return build.start(this)
     },
 
-    // The store may answer while the bundler works. A hook is the only way to end the build then.
+    // The store may refuse while the bundler works. Only a hook can then end the build.
     moduleParsed() {
       build.check(this)
     },

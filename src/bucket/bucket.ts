@@ -24,7 +24,7 @@ export interface Body {
 /** Bytes up to which a body is kept in one piece of memory. */
 export const smallBytes = 256 * 1024
 
-/** Bytes. The largest object to read is a record: that of 100,000 files has 10 MB. */
+/** Bytes. The largest object to read is a record: for 100,000 files, it has 10 MB. */
 export const largestToGet = 100 * 1024 ** 2
 
 /** A body that is in memory. */
@@ -79,9 +79,9 @@ export interface ListOptions {
 export interface Bucket {
   /** All objects whose key begins with `prefix`, in S3's order (UTF-8 bytes). An empty prefix is the whole bucket. */
   list(prefix: string, options?: ListOptions): Promise<readonly ListedObject[]>
-  /** The object's bytes, up to 100 MiB, or undefined where there is no such key. */
+  /** The object's bytes, up to 100 MiB, or undefined if the key does not exist. */
   get(key: string, signal?: AbortSignal): Promise<Uint8Array | undefined>
-  /** The object's ETag and headers, or undefined where there is no such key. */
+  /** The object's ETag and headers, or undefined if the key does not exist. */
   head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined>
   /**
    * Writes the object, whole or not at all. With the parameter

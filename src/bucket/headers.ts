@@ -1,6 +1,6 @@
 import type { ObjectParameters } from './bucket.js'
 
-/** Parameters of each request: S3 takes them with every operation, and the object keeps nothing of them. */
+/** Parameters of each request: S3 accepts them with every operation, and stores none of them with the object. */
 export const requestParameters: readonly string[] = ['ExpectedBucketOwner', 'RequestPayer']
 
 const written = new WeakMap<ObjectParameters, string>()

@@ -10,7 +10,7 @@ export interface Findings {
   allowed: AllowedOrigins
 }
 
-/** What visitors miss, and what to paste. */
+/** The visitors' problems, and remedies to paste. */
 export function advise({ problems, publicRecord, allowed }: Findings, address: BucketAddress): string {
   const title = problems.length > 0 ? "visitors can't use this release:" : 'visitors can read more than this release:'
   const findings = problems.map((problem) => `  - ${sentence(problem, allowed)}`)

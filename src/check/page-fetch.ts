@@ -16,11 +16,11 @@ export interface PublicResponse {
 /** Sends a request without credentials. */
 export type Send = (request: PublicRequest) => Promise<PublicResponse>
 
-/** A response as a page gets it. */
+/** The response that a page gets. */
 export interface Fetched extends PublicResponse {
   /** After redirects. */
   url: URL
-  /** The first response on the way that a page of this origin may not use. */
+  /** The first response, redirects included, that a page of this origin may not use. */
   refusal: { url: URL; allows: string | undefined } | undefined
 }
 
@@ -28,7 +28,7 @@ export interface Fetched extends PublicResponse {
 const mostRedirects = 20
 
 /**
- * Fetches a file as a module script of a page: with `Origin`, and along redirects, each of which needs Access-Control-Allow-Origin as well.
+ * Fetches a file as a module script of a page: with `Origin`, and along redirects. Each redirect needs Access-Control-Allow-Origin too.
  */
 export async function fetchAsPage(start: URL, origin: string, send: Send): Promise<Fetched> {
   let refusal: Fetched['refusal']
@@ -41,7 +41,7 @@ export async function fetchAsPage(start: URL, origin: string, send: Send): Promi
     if (allows !== '*' && allows !== sent) refusal ??= { url, allows }
     const next = redirects < mostRedirects ? redirectOf(response, url) : undefined
     if (!next) return { ...response, url, refusal }
-    // A response of one foreign origin that leads to another hides the page's own.
+    // After a redirect from one foreign origin to another, a browser sends `Origin: null`.
     if (url.origin !== origin && next.origin !== url.origin) sent = 'null'
     url = next
   }

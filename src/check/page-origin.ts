@@ -1,11 +1,11 @@
-/** The origins whose pages a bucket's CORS rules let read objects, some with a `*`. Undefined if the rules can't be read. */
+/** The origins whose pages may read objects, by a bucket's CORS rules, some with a `*`. Undefined if the rules can't be read. */
 export type AllowedOrigins = readonly string[] | undefined
 
 export interface PageOrigin {
   origin: string
-  /** True if a store that allows the pages' origins also allows this one. */
+  /** True if a store that allows the pages' real origins also allows this one. */
   isCertain: boolean
-  /** True if the response to this origin also serves the pages', so that a CDN may keep it. */
+  /** True if the pages can use the response to this origin too: a CDN may then keep it. */
   isKeepable: boolean
 }
 
@@ -13,11 +13,10 @@ export interface PageOrigin {
 const noPage = 'https://static-s3.invalid'
 
 /**
- * The origin to send in the place of a page.
+ * The origin to send on behalf of a page.
  *
- * A CDN may give the response to the first visitor to all later ones, and the file's name lets it do so for a year. Without
- * Access-Control-Allow-Origin for the real pages, that response would break them. So a file that a CDN may keep is fetched only if the origin can
- * do no harm.
+ * A CDN may send the first visitor's response to all later ones, for a year if the file is fingerprinted. Without Access-Control-Allow-Origin
+ * for the real pages, that response would break them. So a file that a CDN may keep is fetched only if the origin can do no harm.
  *
  * | CORS rules of the bucket  | origin             | certain | keepable                                                       |
  * |---------------------------|--------------------|---------|----------------------------------------------------------------|
@@ -31,7 +30,7 @@ export function pageOrigin(allowed: AllowedOrigins, isAws: boolean): PageOrigin 
   if (allowed === undefined) return { origin: noPage, isCertain: false, isKeepable: false }
   if (allowed.length === 0) return { origin: noPage, isCertain: true, isKeepable: isAws }
   if (allowed.includes('*')) return { origin: noPage, isCertain: true, isKeepable: true }
-  // Developers' own pages are on the list as well.
+  // The CORS rules also name the origins of development servers.
   const pages = allowed.filter((origin) => !/^http:|\/\/(localhost|127\.0\.0\.1)\b/.test(origin))
   const [first, ...more] = pages.length > 0 ? pages : allowed
   const origin = (first as string).replace('*', 'static-s3')

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { decoded, type Fetched } from './page-fetch.js'
 import type { PageOrigin } from './page-origin.js'
 
-/** An uploaded file, as a visitor should get it. */
+/** The response that a visitor should get for an uploaded file. */
 export interface PublicFile {
   url: string
   /** Hex. */
@@ -41,13 +41,13 @@ export function problemsOf(file: PublicFile, fetched: Fetched, page: PageOrigin)
   return problems
 }
 
-/** A page's real origin may be allowed although the one that was sent is not. Two values are never allowed. */
+/** True if the store may allow a page's real origin, but not the origin sent. Browsers never accept two values. */
 function mayAllowOthers(allows: string | undefined, headers: Fetched['headers'], { isCertain }: PageOrigin): boolean {
   if (isCertain || allows?.includes(',')) return false
   return allows !== undefined || /\borigin\b/i.test(headers.vary ?? '')
 }
 
-/** A media type without its parameters. Browsers run scripts of several types alike. */
+/** A media type without its parameters. All types of JavaScript count as one. */
 function essence(contentType: string): string {
   const type = contentType.split(';', 1)[0]?.trim().toLowerCase() ?? ''
   return /^(text|application)\/(x-)?(java|ecma)script$/.test(type) ? 'text/javascript' : type

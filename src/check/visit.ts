@@ -7,17 +7,17 @@ import { type Problem, type PublicFile, problemsOf } from './problems.js'
 export interface VisitInput {
   address: BucketAddress
   files: readonly PublicFile[]
-  /** The key of a lock or record, which nobody should be able to read. */
+  /** The key of a lock or record, which must not be public. */
   recordKey: string | undefined
   allowed: AllowedOrigins
   send: Send
 }
 
-/** What a visitor sees, in sentences for the user. Empty if all is well. */
+/** Results of a visit, in sentences for the user. Empty if there is no problem. */
 export interface View {
-  /** What is wrong, and what to do. */
+  /** The problems, with their remedies. */
   problem?: string
-  /** Why nobody knows. */
+  /** Why the visit failed. */
   unreachable?: string
 }
 
@@ -49,7 +49,7 @@ async function findProblems({ address, files, allowed, send }: VisitInput, root:
   )
   const problems = oneOfEachKind(found.flat())
   const [first] = problems
-  // The response to a file that nobody may read tells nothing of CORS. The rules do.
+  // A refused read shows nothing about CORS. The rules do.
   if (first?.kind === 'status' && allowed?.length === 0)
     problems.push({ kind: 'cors', url: first.url, allows: undefined })
   const needsCors = problems.some(({ kind }) => kind === 'cors') && !(await servesPages(root, send))
@@ -66,7 +66,7 @@ async function isPublic(url: URL, send: Send): Promise<boolean> {
   return status === 200 && /^application\/json\b/.test(headers['content-type'] ?? '')
 }
 
-/** True if the pages may have the files' origin: then they need no CORS. */
+/** True if the pages may have the files' origin and thus need no CORS. */
 async function servesPages(root: URL, send: Send): Promise<boolean> {
   const { status, headers, url } = await fetchAsPage(root, root.origin, send)
   return status === 200 && url.origin === root.origin && /\bhtml\b/.test(headers['content-type'] ?? '')

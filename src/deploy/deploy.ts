@@ -26,7 +26,7 @@ export interface Deploy {
    * @throws StaticS3Error when anything fails, unless `onError` is `warn`
    */
   publish(build: FinishedBuild): Promise<void>
-  /** The reason to end the build at once: the store has already refused the deploy. Undefined if the build may go on. */
+  /** The reason to end the build at once: the store has refused the deploy. Undefined if the build may continue. */
   whyEnd(): StaticS3Error | undefined
   /** Ends the deploy of a build that failed. */
   stop(): void
@@ -40,7 +40,7 @@ export function startDeploy(settings: Settings): Deploy {
   return {
     settings,
     async snapshot(folders) {
-      // A folder's first snapshot counts: another part of the same build may have written there since.
+      // A folder's first snapshot wins: another part of the same build may have written to the folder since.
       before = new Map([...(await takeSnapshots(folders)), ...before])
     },
     urlInBucket: (outputs) => urlInBucket(settings, outputs),

@@ -6,8 +6,7 @@ import type { Variables } from '../settings/environment.js'
 import { projectOf } from './project.js'
 
 /**
- * The CI job that deploys, and its commit. Everybody who may read the records, and every deploy that waits for this one, sees them: they tell no
- * name of a person or machine.
+ * The CI job that deploys, and its commit. Readers of the records and waiting deploys see them, so they name no person and no machine.
  */
 export async function whoDeploys(bundler: string, shell: Variables): Promise<Deployer> {
   const [commit, project] = await Promise.all([commitOf(shell), projectOf(process.cwd())])

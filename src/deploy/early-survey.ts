@@ -8,7 +8,7 @@ export interface EarlySurvey {
   connection: Promise<S3Connection>
   /** Keeps the process alive until `stop`, because the caller waits for the result. */
   keepAlive(): void
-  /** The store's answer that it refuses the survey: the bucket, a key or the endpoint is wrong. Undefined until then. */
+  /** The store's refusal of the survey: the bucket, a key or the endpoint is wrong. Undefined without a refusal. */
   readonly refusal: StaticS3Error | undefined
   /** Surveys once more if the first survey failed: credentials may have come since, or the network. */
   result(): Promise<Survey>
@@ -29,7 +29,7 @@ export function startEarlySurvey({ location, ...settings }: Settings): EarlySurv
   let refusal: StaticS3Error | undefined
   first.catch((error) => {
     const { status = 500 } = responseOf(error)
-    // Without an answer, the network may still come. A store in trouble, or one that asks to wait, may say something else later.
+    // Without an answer, the network may recover. A store that is in trouble, or that asks to slow down, may answer differently later.
     const isFinal = status < 500 && status !== 408 && status !== 429
     if (error instanceof StaticS3Error && isFinal) refusal = error
   })

@@ -28,12 +28,12 @@ export function loadSettings(input: LoadInput): Promise<Resolved> {
   })
 }
 
-/** The URL to which the build's URLs will point, for plugins that read it before the build begins; undefined if it is not known yet. */
+/** The public URL, for plugins that read it before the build begins; undefined if it is not known yet. */
 export function urlBeforeBuild(input: LoadInput): string | undefined {
   try {
     return builtUrlAtOnce(sourcesOf(input))
   } catch {
-    // The build reports it, if there is one.
+    // A build then reports the error.
     return undefined
   }
 }

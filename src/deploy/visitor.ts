@@ -8,19 +8,19 @@ import { encodePath } from '../urls/public-url.js'
 
 /** Looks at a release as a visitor does, while its pages go up. */
 export interface Visitor {
-  /** Asks for the bucket's CORS rules, so that the look at the release need not wait for them. */
+  /** Requests the bucket's CORS rules ahead of the visit. */
   prepare(): void
   /**
-   * Looks at a script and a stylesheet of the release. Returns at once, unless `verify` is `fail`.
+   * Fetches a script and a stylesheet of the release. Returns at once, unless `verify` is `fail`.
    *
    * @throws StaticS3Error if `verify` is `fail` and visitors can't use the release
    */
   look(decisions: readonly Decision[], lockKey: string | undefined): Promise<void>
-  /** What it saw. */
+  /** The visit's results. */
   view(): Promise<View>
 }
 
-/** Milliseconds for all of it. */
+/** Milliseconds for the whole visit. */
 const patience = 5000
 /** Bytes of the largest file to fetch. */
 const largest = 4 * 1024 * 1024
@@ -50,7 +50,7 @@ export function openVisitor(settings: Settings, connection: S3Connection, stoppe
   }
 }
 
-/** The smallest script and the smallest stylesheet, new ones first: they are what browsers refuse if anything is wrong. */
+/** The smallest script and the smallest stylesheet, new ones first. Browsers refuse these two types if anything is wrong. */
 export function filesToVisit(decisions: readonly Decision[], publicUrl: string): PublicFile[] {
   const found = [/javascript/, /text\/css/].flatMap((type) => {
     const candidates = decisions.filter(

@@ -22,8 +22,8 @@ export function fileOf({ dir, path }: Pick<BuiltFile, 'dir' | 'path'>): string {
 }
 
 /**
- * In upload order: a file comes after the files that it refers to, so that a page never points to a missing file. A service worker comes last:
- * one that browsers get before the pages would keep the old pages under the new revision.
+ * In upload order: a file comes after the files that it refers to, so that a page never points at a missing file. A service worker comes last:
+ * before the pages, it would cache the old pages under the new revision.
  */
 export const groups = ['fingerprinted', 'asset', 'manifest', 'html', 'service worker'] as const
 export type Group = (typeof groups)[number]

@@ -3,7 +3,7 @@ type Directives = Map<string, string>
 
 /** @see https://www.rfc-editor.org/rfc/rfc9111#section-5.2 */
 function parse(cacheControl: string): Directives {
-  // A comma inside of a quoted string ends no directive.
+  // A comma inside a quoted string ends no directive.
   const directive = /([!#$%&'*+.^`|~\w-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?/g
   const found: Directives = new Map()
   for (const [, name = '', quoted, token] of cacheControl.matchAll(directive)) {
@@ -16,14 +16,14 @@ function parse(cacheControl: string): Directives {
 }
 
 /**
- * The longest time, in seconds, for which a browser or shared cache may show a response without asking for a newer one. Infinite if the header
- * leaves it to the cache.
+ * The longest time, in seconds, for which a browser or shared cache may use a response without revalidation. Infinite if the header leaves
+ * the time to the cache.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9111#section-4.2
  */
 export function secondsWithoutRevalidation(cacheControl: string): number {
   const directives = parse(cacheControl)
-  // With a value, `no-cache` is about the header fields that it lists.
+  // With a value, `no-cache` applies only to the header fields that it lists.
   if (directives.has('no-store') || directives.get('no-cache') === '') return 0
   const seconds = (name: string) => Number(/^\d*/.exec(directives.get(name) ?? '')?.[0])
   // Without a lifetime, a browser guesses one from the file's age.

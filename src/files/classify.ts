@@ -16,13 +16,13 @@ export interface ClassifiedFile extends Pick<BuiltFile, 'path' | 'dir'> {
   parameters: ObjectParameters
 }
 
-/** A file that the bundler emitted, and that is left out. */
+/** A left-out file that the bundler emitted. */
 export interface WithheldFile extends LeftOut, Pick<BuiltFile, 'fingerprinted'> {}
 
 export interface Classified {
   files: readonly ClassifiedFile[]
   leftOut: LeftOut[]
-  /** Those of them that the bundler emitted. */
+  /** The left-out files that the bundler emitted. */
   withheld: WithheldFile[]
   /** Problems that stop the deploy. */
   problems: string[]
@@ -156,8 +156,8 @@ function fileParameters(
 const encodings: Record<string, string> = { '.gz': 'gzip', '.br': 'br', '.zst': 'zstd' }
 
 /**
- * A compressed copy beside its original has the original's type, and its encoding: a CDN can then answer with it. Without the original, it is an
- * archive to download, unless a rule names its encoding.
+ * A compressed copy beside its original gets the original's type and a Content-Encoding: a CDN can then serve it. Without the original, it is
+ * an archive to download, unless a rule names its encoding.
  */
 function contentHeaders(path: string, paths: ReadonlySet<string>, givenEncoding: () => unknown): ObjectParameters {
   const ending = extname(path)

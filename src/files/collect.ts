@@ -95,8 +95,8 @@ function builtFile(dir: string, path: string, target: string, emitted: boolean, 
 }
 
 /**
- * Gives files the bundler's spelling of their names, which URLs have too. If a disk ignores case, a file keeps the spelling of an older one that
- * the bundler wrote over. Some disks change a name's Unicode form.
+ * Gives files the bundler's spelling of their names, which URLs use too. On a disk that ignores case, a file keeps the spelling of the older file
+ * that it replaced. Some disks change a name's Unicode form.
  *
  * @returns true if a name has changed
  */
@@ -126,8 +126,8 @@ function foldCase(path: string): string {
 }
 
 /**
- * Whether an earlier build wrote to the folder. If none of its files has a name as the bundler gives them, somebody put the files there for this
- * build: `rm -rf dist && cp -r public dist`.
+ * Whether an earlier build wrote to the folder. If no file has a name like the bundler's, the user copied the files for this build:
+ * `rm -rf dist && cp -r public dist`.
  */
 function isOfEarlierBuild(
   snapshot: Snapshot,
@@ -175,7 +175,7 @@ const yieldFiles = 500
 /** A file in an output folder. */
 interface Entry {
   path: string
-  /** The same path, or the one to which a link leads; undefined for a link that is not followed. */
+  /** The same path, or a link's target; undefined for a link that is not followed. */
   target: string | undefined
 }
 
@@ -213,7 +213,7 @@ function inPath(entry: Dirent): string {
   return entry.isDirectory() ? `${entry.name}/` : entry.name
 }
 
-/** The path of a link's target; undefined if that is no file of this build. A link to a folder could lead to the same files twice, or in circles. */
+/** The path of a link's target; undefined if the target is no file of this build. A link to a folder could lead to files twice, or in circles. */
 function targetOf(link: string, base: string, foreign: readonly string[]): string | undefined {
   const target = orUndefined(() => realpathSync(link))
   if (target === undefined || !target.startsWith(base + sep)) return undefined

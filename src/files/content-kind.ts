@@ -1,13 +1,13 @@
 import { smallBytes } from '../bucket/bucket.js'
 import { readSmall } from './read-file.js'
 
-/** A kind of file that only the content shows for certain. */
+/** A kind of file that only the content proves. */
 export type ContentKind = 'private key' | 'source map'
 
 /**
  * The kind of a file whose name suggests one. Other files are not opened.
  *
- * @param names the file's own, and that of the file to which it leads
+ * @param names the file's own name, and its link target's
  */
 export function contentKind(file: string, names: readonly string[]): ContentKind | undefined {
   const mayBeKey = names.some((name) => keyName.test(name))
@@ -19,7 +19,7 @@ export function contentKind(file: string, names: readonly string[]): ContentKind
   return mayBeMap && sourceMap.test(text.slice(0, 1000)) ? 'source map' : undefined
 }
 
-/** True for a script's or stylesheet's source map, and for a compressed one. */
+/** True for the source map of a script or stylesheet, compressed or not. */
 export function isSourceMapByName(name: string): boolean {
   return /\.([cm]?[jt]sx?|css)\.map$|\.map\.(gz|br|zst)$/.test(name)
 }

@@ -18,7 +18,7 @@ export function globMatcher(glob: string): Matcher {
   const onlyFiles = !onlyFolders && glob.includes('!(')
   const bare = glob.replace(/\/$/, '')
   const pattern = bare.replace(/^\.?\//, '')
-  // The same on Windows, where picomatch would read `\` as a slash.
+  // Without this option, picomatch on Windows reads `\` as a slash.
   const match = (text: string) => picomatch(text, { dot: true, windows: false })
   const matches = match(pattern)
   if (bare.includes('/')) {
@@ -32,7 +32,7 @@ export function globMatcher(glob: string): Matcher {
   }
 }
 
-/** The globs that match none of the paths, after their settings' names, each with a likely fix. */
+/** The globs that match no path, each with its setting's name in front and a likely fix. */
 export function unmatchedGlobs(
   settings: Readonly<Record<string, readonly string[]>>,
   paths: readonly string[],

@@ -20,10 +20,10 @@ export interface ContentSearch {
   longest: number
 }
 
-/** Another look at a file's bytes while they are in memory: at the whole file, or at one piece and seam after the other. */
+/** Another scan of a file's bytes while they are in memory: of the whole file, or of each piece and each seam in turn. */
 export type Look = (bytes: Buffer) => void
 
-/** Bytes before and after the seam of two pieces that a look gets at once. It finds nothing longer. */
+/** Bytes before and after the seam of two pieces that a look gets at once: the longest text that it can find across a seam. */
 export const seamBytes = 4096
 
 /** Bytes of the largest file that is read whole. Reading takes twice this memory, because `subtle.digest` copies the bytes. */

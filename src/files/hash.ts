@@ -49,7 +49,7 @@ const shortestSecret = 8
 /**
  * Reads every file once, to hash it and to search it for secrets.
  *
- * @param lookFor returns another look at a file's bytes
+ * @param lookFor returns another scan of a file's bytes
  * @param signal stops it, with its reason
  */
 export async function hashFiles(

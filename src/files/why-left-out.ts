@@ -10,7 +10,7 @@ type NamedDotfiles = readonly Pick<Output, 'namedDotfiles'>[]
 /** Facts beyond the path, known once the file is written. */
 type Facts = Partial<Pick<BuiltFile, 'target' | 'kind' | 'emitted'>>
 
-/** Returns a function of a file's path and facts: the reason why the file is left out, or undefined if it is uploaded. */
+/** Returns a function of a file's path and facts: the reason to leave the file out, or undefined if it is uploaded. */
 export function whyLeftOut(
   { include, exclude, sourceMaps }: Selection,
   outputs: NamedDotfiles = [],
@@ -25,7 +25,7 @@ export function whyLeftOut(
   }
   return (path, facts = {}) => {
     if (include.length > 0 && !included.some((matches) => matches(path))) return 'not included'
-    // A link counts by its target's name as well.
+    // A link is left out if its target would be.
     const linked = facts.target === undefined ? undefined : byDefault(facts.target, facts)
     return byDefault(path, facts) ?? linked ?? (isExcluded(path) ? 'excluded' : undefined)
   }
@@ -44,7 +44,7 @@ export function isChoice(reason: string): boolean {
 
 interface DefaultReason {
   reason: string
-  /** A similar path without the reason. A glob of `include` that matches it too, such as `**`, does not mean this file. */
+  /** A similar path without the reason. A glob of `include` that matches it too, such as `**`, does not bring the file back. */
   unless: string
 }
 

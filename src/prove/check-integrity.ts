@@ -5,7 +5,7 @@ import { fileOf } from '../files/built-file.js'
 import type { HashedFile } from '../files/hash.js'
 import { type Algorithm, parseIntegrity } from '../references/integrity.js'
 
-/** Returns a function that tells a file's real integrity if an `integrity` attribute does not match it. */
+/** Returns a function: a file's real integrity if an `integrity` attribute does not match it, otherwise undefined. */
 export function integrityCheck(): (file: HashedFile, attribute: string) => Promise<string | undefined> {
   const digests = new Map<string, Promise<string>>()
   const digestOf = (file: HashedFile, algorithm: Algorithm): Promise<string> => {

@@ -1,7 +1,7 @@
 import { closest, distance } from 'fastest-levenshtein'
 import type { LeftOut } from '../files/collect.js'
 
-/** A URL that names no file, and the files that have it. */
+/** A URL that names no file, and the files that contain it. */
 export interface MissingUrl {
   url: string
   /** The decoded path below the location. */
@@ -9,7 +9,7 @@ export interface MissingUrl {
   in: string[]
 }
 
-/** URLs that one report lists. */
+/** The most URLs in one report. */
 const most = 50
 
 /** The problems of missing URLs, each with the nearest existing name and a remedy. */

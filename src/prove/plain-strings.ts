@@ -5,17 +5,17 @@ import { rootPathGlance } from '../references/root-paths.js'
 import { isSvgSprite } from '../urls/svg-sprite.js'
 import { several } from './missing-url.js'
 
-/** Strings that name a public file from the page's root: no bundler points them to the bucket. */
+/** Plain strings with the path of a public file from the page's root: no bundler points them to the bucket. */
 export interface PlainStrings {
   look(path: string, bytes: Buffer): void
   hints(): string[]
 }
 
-/** Files that browsers, crawlers or pages look for on the page's own origin. Their strings are right as they are. */
+/** Files that browsers, crawlers or pages request from the page's origin. Plain strings are right for them. */
 const atHome =
   /(^|\/)(robots\.txt|(humans|ads|security)\.txt|favicon[^/]*|apple-touch-icon[^/]*|browserconfig\.xml|sitemap[^/]*)$|^\.well-known\/|\.[cm]?js$/i
 
-/** @param base the output folder on the page's own origin */
+/** @param base the output folder on the page's origin */
 export function plainStrings(files: readonly ClassifiedFile[], base: string): PlainStrings {
   const named = files.filter(({ path, group }) => group === 'asset' && !atHome.test(path))
   const byPath = new Map(named.map((file) => [file.path, file]))

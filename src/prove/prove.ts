@@ -21,15 +21,15 @@ export interface ProofInput {
   settings: Pick<Settings, 'publicUrl' | 'location' | 'rewrite' | 'allowMissing'>
   /** The objects in the location, by key. */
   listing: ReadonlyMap<string, unknown>
-  /** The output folder on the page's own origin: a URL or a path with a slash at its end. */
+  /** The output folder on the page's origin: a URL or a path with a slash at its end. */
   base: string
 }
 
-/** The proof of a release. It looks at each file while the file is hashed. */
+/** The proof of a release. It scans each file during hashing. */
 export interface Proof {
   /** Undefined for a file that refers to no others. */
   lookFor(file: ClassifiedFile): Look | undefined
-  /** @param files all of the release's, once they are hashed */
+  /** @param files all files of the release, hashed */
   conclude(files: readonly HashedFile[]): Promise<Conclusion>
 }
 
@@ -43,13 +43,13 @@ export interface Conclusion {
 /** A file that is parsed, and its language. */
 type Suspects = ReadonlyMap<ClassifiedFile, TextType>
 
-/** Bytes of a text after which other work proceeds. */
+/** Bytes of parsed text between two yields to the event loop. */
 const yieldBytes = 1024 * 1024
 
 /**
  * Proves that every URL under the public URL names a file, and that every `integrity` beside one matches that file.
  *
- * A glance at the bytes of each file finds its URLs. Only files with an unknown name among them, or with an `integrity`, are parsed.
+ * A scan of each file's bytes finds its URLs. Only a file with a URL of an unknown name, or with an `integrity`, is parsed.
  */
 export function startProof({ found, settings, listing, base }: ProofInput): Proof {
   const place = publicPlace(settings.publicUrl)
@@ -75,7 +75,7 @@ export function startProof({ found, settings, listing, base }: ProofInput): Proo
     },
     async conclude(files) {
       const references = await parseAll(suspects, place)
-      // A source map is for developers. A list of all files in the build names those that are left out, too.
+      // A source map is for developers. A list of all files in the build also names left-out files.
       const isHarmless = (file: ClassifiedFile, path: string) =>
         path.endsWith('.map') || (suspects.get(file) === 'json' && found.withheld.some((each) => each.path === path))
       const missing = missingUrls(references, place, (file, path) => isThere(path) || isHarmless(file, path))

@@ -2,7 +2,7 @@ import type { WithheldFile } from '../files/classify.js'
 import { fileName, isChoice } from '../files/why-left-out.js'
 import { several } from './missing-url.js'
 
-/** The bundler's files that are left out: an error if a file names one, otherwise a warning unless that is to be expected. */
+/** The bundler's files that are left out: an error if a file in the bucket refers to one, otherwise a warning, unless it is expected. */
 export interface WithheldFiles {
   look(path: string, bytes: Buffer): void
   problems(): string[]
@@ -10,9 +10,9 @@ export interface WithheldFiles {
 }
 
 export function withheldFiles(files: readonly WithheldFile[]): WithheldFiles {
-  // Only a name made from the content stands for this file wherever it is.
+  // Only a fingerprinted name means this file wherever it occurs.
   const sought = files.filter(isSought).map(({ path, reason }) => {
-    // webpack's code joins the public URL and a bare path. A longer URL that is not under the public URL leads to the page's own server.
+    // webpack's code joins the public URL and a bare path. A longer URL outside the public URL leads to the page's own server.
     const bare = ['"', "'", '`'].map((quote) => `${quote}${path}${quote}`)
     return { path, reason, bare, name: fileName(path), inBucket: [] as string[], elsewhere: [] as string[] }
   })
@@ -55,7 +55,7 @@ function isSought({ reason, fingerprinted }: WithheldFile): boolean {
   return fingerprinted && reason !== 'source map'
 }
 
-/** No visitor needs these files, or the user has decided. */
+/** True if no visitor needs the file, or if the user left it out. */
 function isExpected({ path, reason }: WithheldFile): boolean {
   return isChoice(reason) || /^(source map|bundle statistics)$/.test(reason) || /^\.vite\//.test(path)
 }

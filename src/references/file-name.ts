@@ -1,10 +1,10 @@
 import { extname } from 'node:path/posix'
 import { lookup } from 'mime-types'
 
-/** Parts that code or a server fills in: `{lang}`, `${x}`, `%s`, `*`, `[hash]`, `<name>`, `:id`, `...`; and bytes that are no UTF-8. */
+/** Placeholders that code or a server fills in: `{lang}`, `${x}`, `%s`, `*`, `[hash]`, `<name>`, `:id`, `...`; and invalid UTF-8. */
 const filledIn = /[{}*$<>[\]|^\\…\ufffd]|%(?![\da-f]{2})|\/:|\.\.\.+/i
 
-/** True if a URL names one file for certain. A URL without an ending may be a page, or the beginning of a name. */
+/** True if a URL certainly names one file. A URL without an extension may be a page, or the beginning of a name. */
 export function namesFile(url: string): boolean {
   return !isTemplate(url) && lookup(extname(pathOf(url))) !== false
 }

@@ -6,7 +6,7 @@ export const longestUrl = 4096
 
 /** Bytes that end a URL: white space, a quote, `<`, `>` or `)`. */
 const ends = tableOf([...Array(33).keys(), ...Buffer.from('"\'`<>)')])
-/** Bytes with which a slash begins, plain or escaped. */
+/** First bytes of a slash, plain or escaped. */
 const separators = tableOf(Buffer.from('/\\%&'))
 const [double, backtick, colon] = Buffer.from('"`:')
 
@@ -17,10 +17,10 @@ function tableOf(bytes: Iterable<number>): Uint8Array {
 }
 
 /**
- * Returns a fast look at a file's bytes: true if they may have a URL, in any language, that names a missing file. A parser has to find out,
- * because the URL may stand in a comment, or go on where the look cuts it off.
+ * Returns a fast scan of a file's bytes: true if they may contain a URL, in any language, that names a missing file. A parser then decides,
+ * because the URL may stand in a comment, or continue where the scan cuts it off.
  *
- * A URL at the very end of the bytes is left out: it has no end, or it goes on in the next piece of the file.
+ * A URL at the very end of the bytes does not count: it has no delimiter, or it continues in the next piece of the file.
  */
 export function glanceFor(
   { host, plain, start, pathOf }: PublicPlace,
@@ -33,7 +33,7 @@ export function glanceFor(
       const end = endOf(bytes, at + anchor.length)
       if (end === undefined) continue
       const text = bytes.toString('utf8', at, end)
-      // Nearly all URLs are plain, and parsing them would take ten times as long.
+      // Nearly all URLs are plain. Parsing them would take ten times as long.
       if (text.startsWith(plain) && isThere(text.slice(plain.length))) continue
       const url = `//${unescaped(text)}`.replace(/%2f/gi, '/')
       const path = begin.test(url) ? pathOf(url) : undefined
@@ -46,12 +46,12 @@ export function glanceFor(
   }
 }
 
-/** Undefined if the host goes on, or if the URL does not end. */
+/** Undefined if the host name continues, or if the URL does not end. */
 function endOf(bytes: Buffer, from: number): number | undefined {
   const limit = Math.min(bytes.length, from + longestUrl)
   if (from >= limit || !isIn(separators, bytes[from])) return undefined
   for (let at = from; at < limit; at++) {
-    // Where another URL begins, this one ends: otherwise a text of URLs alone would take the square of its length.
+    // The next URL ends this one: otherwise the time for a text of nothing but URLs would grow with the square of its length.
     if (isIn(ends, bytes[at]) || (bytes[at] === colon && isIn(separators, bytes[at + 1]))) return at
   }
   return undefined
@@ -61,7 +61,7 @@ function isIn(table: Uint8Array, byte: number | undefined): boolean {
   return byte !== undefined && table[byte] === 1
 }
 
-/** Without the escapes of JSON, scripts and HTML, and without what follows the URL in a list or in a nested string. */
+/** Without the escapes of JSON, scripts and HTML, and without the text after the URL in a list or in a nested string. */
 function unescaped(text: string): string {
   if (!/[\\&,;]/.test(text)) return text
   return (

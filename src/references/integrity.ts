@@ -1,4 +1,4 @@
-/** An algorithm of Node's, by its name in an `integrity`. Strongest first. */
+/** Node's algorithms by their names in an `integrity`. Strongest first. */
 const algorithms = ['sha512', 'sha384', 'sha256'] as const
 export type Algorithm = (typeof algorithms)[number]
 
@@ -18,7 +18,7 @@ export function parseIntegrity(attribute: string): Integrity | undefined {
   return undefined
 }
 
-/** URL-safe base64 as the ordinary one. */
+/** Turns URL-safe base64 into ordinary base64. */
 function plainBase64(value: string): string {
   return value.replaceAll('-', '+').replaceAll('_', '/')
 }

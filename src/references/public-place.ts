@@ -1,7 +1,7 @@
 /** A slash in a URL: plain, escaped for JSON or a regular expression, or percent-encoded. */
 const slash = '(?:\\\\*/|%2F)'
 
-/** The location as URLs name it. */
+/** The location, as URLs spell it. */
 export interface PublicPlace {
   /** With its port. */
   host: string

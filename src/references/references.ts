@@ -29,7 +29,7 @@ export function referencesIn(type: TextType, text: string, find: FindUrls): Refe
     const urls = type === 'stylesheet' ? urlsInStylesheet(text, find) : urlsInScript(text, find)
     return { urls, integrity: [], mapped: [] }
   } catch (error) {
-    // One string with millions of escapes is too much for a regular expression.
+    // A regular expression fails on a string with millions of escapes.
     if (error instanceof RangeError) return { urls: [], integrity: [], mapped: [] }
     throw error
   }

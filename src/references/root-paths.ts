@@ -1,9 +1,9 @@
 import { longestUrl } from './glance.js'
 
 /**
- * Returns a fast look at the bytes of a script or a page: those of the paths that a plain string names from the page's root, as `"/data.json"`.
+ * Returns a fast scan of the bytes of a script or a page for plain strings such as `"/data.json"`. It returns the paths that occur there.
  *
- * @param base the output folder's path on the page's origin, with slashes at both ends
+ * @param base the output folder's path on the page's origin, with a slash at both ends
  */
 export function rootPathGlance(
   paths: Pick<ReadonlySet<string>, 'has' | 'size'>,

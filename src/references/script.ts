@@ -1,7 +1,7 @@
 import jsTokens from 'js-tokens'
 import type { FindUrls } from './urls-in-text.js'
 
-/** Tokens after which a string is complete. After others, such as `+`, `.`, `[` or a template, code makes something else of it. */
+/** A string before one of these tokens is complete. Before any other, such as `+`, `.`, `[` or a template, code changes the string. */
 const after = /^([,;:)\]}?]|[=!]==?|&&|\|\||\?\?)$/
 const silent = /^(WhiteSpace|LineTerminatorSequence|SingleLineComment|MultiLineComment)$/
 

@@ -1,6 +1,6 @@
 import type { FindUrls } from './urls-in-text.js'
 
-// Each alternative matches up to the end of an unfinished file: an attempt that fails there would begin again at the next character.
+// Each alternative also matches at the end of an unfinished file: a failed attempt would begin again at every next character.
 const tokens =
   /\/\*[\s\S]*?(?:\*\/|$)|"((?:[^"\\]+|\\[\s\S])*)"?|'((?:[^'\\]+|\\[\s\S])*)'?|url\(\s*((?:[^\s"'()\\]+|\\[\da-f]{1,6}\s?|\\[\s\S])*)\s*\)?/gi
 

@@ -7,12 +7,12 @@ import type { PublicPlace } from './public-place.js'
  */
 export type FindUrls = (text: string, isComplete: boolean) => string[]
 
-/** Characters: a bound for the work on a text without spaces. */
+/** Characters. Limits the time for a text without spaces. */
 const longest = 2000
 
 /**
- * A URL counts only if its end is certain: the text has nothing else, or delimiters stand on both sides. The names in prose, prefixes and
- * templates are no names of files.
+ * A URL counts only if its end is certain: it is the whole text, or delimiters stand on both sides. Prose, prefixes and templates do not name
+ * files.
  */
 export function urlFinder({ host, start }: PublicPlace): FindUrls {
   const only = new RegExp(`^\\s*(${start}\\S*)\\s*$`, 'i')

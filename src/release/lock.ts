@@ -136,8 +136,8 @@ const writerOf =
     bucket.put(key, body, { ...parameters, ...more }, signal)
 
 /**
- * Our own lock, whose answer was lost, and which could not be read when its second write was refused. It holds since it was written, so an old one
- * is left to expire.
+ * Our own lock: the answer to its first write was lost, and the lock was not readable when the store refused the second write. It is held since
+ * that first write, so an old lock is left to expire.
  */
 function adopt(input: LockInput, { key, release }: NumberedObject, holder: Partial<Holder>): Taken | undefined {
   const { id, start = '', renewed = '' } = holder
@@ -214,7 +214,7 @@ async function readHolder(bucket: Bucket, key: string): Promise<Partial<Holder> 
 }
 
 function describe({ by, start }: Partial<Holder>): string {
-  // Whoever may write to the folder wrote these, and they are printed.
+  // Anybody with write access to the folder may have written these printed texts.
   const whom = typeof by === 'string' ? by.slice(0, 200) : 'another deploy'
   return printableLine(`${whom}${typeof start === 'string' ? `, at work since ${start.slice(0, 40)}` : ''}`)
 }

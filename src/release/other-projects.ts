@@ -9,12 +9,12 @@ export interface OwnProject {
   project: string | undefined
 }
 
-/** Locations that are looked into at most. */
+/** The most locations to read. */
 const mostLocations = 5
 
 /**
- * A warning if this plan replaces a file of another project: both share a location, or the location of one lies inside the other's. Sends no request
- * unless the plan replaces an object that no record of this location knows.
+ * A warning if this plan replaces a file of another project: both share a location, or one project's location lies inside the other's. Sends
+ * requests only if the plan replaces an object that no record of this location knows.
  */
 export async function warningOfOthers(own: OwnProject, plan: Plan, { record }: Survey): Promise<string | undefined> {
   const replaced = plan.decisions.flatMap(({ file, action, reason }) =>

@@ -54,7 +54,7 @@ export interface ReleaseRecord extends Deployer {
 
 /** A reader leaves a record of another format alone. */
 const format = 3
-/** Bytes of a whole record, unpacked. A damaged record must not fill the memory. */
+/** Bytes of an uncompressed record. A damaged record must not fill the memory. */
 const longest = 256 * 1024 ** 2
 /** Bytes. A key has 1,024 bytes, and the first line has 250 of them. */
 const longestLine = 1024 ** 2

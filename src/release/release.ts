@@ -29,7 +29,7 @@ export interface ReleaseInput {
   warn: (message: string) => void
   onProgress: (done: Done, all: Done) => void
   /**
-   * Called when all files are there that pages refer to, with the key of the lock. If it rejects, the deploy ends before a page changes.
+   * Called with the lock's key when all files that pages refer to are uploaded. If it rejects, the deploy ends before a page changes.
    */
   beforePages?: (decisions: readonly Decision[], lockKey: string | undefined) => Promise<void>
   /** Called when another deploy has the lock. */
@@ -64,7 +64,7 @@ export async function release(input: ReleaseInput): Promise<Released> {
   const others = warnOfOthers(input, first, deployer)
   const request = requestLockFor(input, first.survey, deployer)
   try {
-    // No page refers to these files yet, and nobody's are replaced: they need no lock, and have to be there before the others.
+    // No page refers to these files yet, and they replace no file: they need no lock. They go up before the others.
     await upload.run(first.plan, 'creations')
     // From here on, visitors see what changes: one deploy at a time.
     const lock = await orFail(upload, request?.held())
@@ -147,7 +147,7 @@ function requestLockFor(
   })
 }
 
-/** The first plan, or a new one if another deploy has had the lock since its survey, or has created a file of ours. */
+/** The first plan, or a new one if another deploy held the lock since the survey, or created one of our files. */
 async function planUnder(
   lock: Lock | undefined,
   input: ReleaseInput,
@@ -180,7 +180,7 @@ async function keepRecord(
   }
 }
 
-/** What became of each file. A file that the first plan created has nothing left to do in the last one. */
+/** Each file's outcome. The last plan skips a file that the first plan created. */
 function carriedOut(first: Planned, last: Planned, { written }: Upload): readonly Decision[] {
   return last.plan.decisions.map((after, i) => {
     const isCreated = after.action === 'skip' && written.has(after.file.key)

@@ -35,7 +35,7 @@ export interface NumberedObject extends ListedObject {
 export interface ReleasesFolder {
   records: NumberedObject[]
   locks: NumberedObject[]
-  /** Keys of objects that bear the number of no possible release. */
+  /** Keys of objects whose number is no possible release number. */
   impossible: string[]
 }
 

@@ -19,17 +19,17 @@ export interface Done {
 export interface Upload {
   /** What was written, by key. */
   written: Map<string, WrittenObject>
-  /** Whether somebody else created a file that was to be created: then the plan is out of date. */
+  /** True if another deploy created one of our new files first: the plan is then out of date. */
   wasForestalled(): boolean
   /** Whether a request under a permit was sent that nobody has answered: the store may still carry it out. */
   leftUnanswered(): boolean
   /** An error that ends the deploy, with what visitors see now. */
   failure(reason: unknown): StaticS3Error
   /**
-   * Carries out a part of a plan: one group after the other, each only when the one before is there whole. The first failure stops everything, so
-   * that no page changes while a file that it may refer to is missing.
+   * Carries out a part of a plan, one group after the other. Each group waits until the one before is complete. The first failure stops everything,
+   * so that no page changes while a file that it may refer to is missing.
    *
-   * @param beforePages called when all files are there that pages refer to; if it rejects, no page changes
+   * @param beforePages called when all files that pages refer to are uploaded; if it rejects, no page changes
    * @throws StaticS3Error with what failed and what visitors see now
    */
   run(plan: Plan, part: Part, permit?: Permit, beforePages?: () => Promise<void> | undefined): Promise<void>
@@ -75,7 +75,7 @@ export function startUpload(
     return bucket.put(file.key, bodyOfFile(file), file.parameters, signal, check)
   }
 
-  /** Undefined if somebody else was first, or the answer to our own first attempt is lost. */
+  /** Undefined if another deploy was first, or if the answer to our own first attempt was lost. */
   const create = async ({ file }: Decision, signal: AbortSignal, check: () => void) => {
     const put = (more: ObjectParameters) =>
       bucket.put(file.key, bodyOfFile(file), { ...file.parameters, ...more }, signal, check)
@@ -147,8 +147,8 @@ export function startUpload(
 }
 
 /**
- * Waits until the store's clock is past a time. New headers that are written in the same second as the recorded ones would pass for those, if
- * this deploy died before its record. A clock that was set back is not waited for.
+ * Waits until the store's clock is past a time. Headers written in the same second as the recorded ones would pass for those, if this deploy
+ * died before its record. It does not wait for a clock that was set back.
  */
 async function laterThan(time: number, bucket: Bucket): Promise<void> {
   const left = time - bucket.now()
@@ -161,7 +161,7 @@ interface Wave {
   large: Decision[]
 }
 
-/** What a part writes, in its order, and how much that is together with the parts that come after it. */
+/** The writes of a part, in their order, and the total of this part and the parts after it. */
 function wavesOf({ decisions }: Plan, part: Part) {
   const wave = (): Wave => ({ small: [], large: [] })
   // Nobody refers to a new object yet. A changed one may refer to it.

@@ -7,7 +7,7 @@ export interface Logger {
   warn(message: string): void
 }
 
-/** A log that prints no control characters of foreign names and messages, only the report's own colours. */
+/** A log that escapes control characters in foreign names and messages, and keeps the report's own colours. */
 export interface Printer extends Logger {
   report(input: ReportInput): void
 }

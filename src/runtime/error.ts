@@ -52,7 +52,7 @@ export function isForbidden(error: unknown): boolean {
 }
 
 /**
- * How a store refused a write with `If-None-Match: *`; undefined for any other error.
+ * The store's reason to refuse a write with `If-None-Match: *`; undefined for any other error.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
  */

@@ -1,4 +1,4 @@
-/** Control characters, and those that reorder or break a line. A newline is none: our own messages have several lines. */
+/** Control characters, and characters that reorder or break a line. Newlines stay: our own messages have several lines. */
 const CONTROLS = /(?!\n)[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu
 
 /**
@@ -9,7 +9,7 @@ export function printable(text: string): string {
   return text.replace(CONTROLS, escaped)
 }
 
-/** Foreign text that must not begin a line of its own. */
+/** Like `printable`, for foreign text that must not begin a new line. */
 export function printableLine(text: string): string {
   return printable(text).replaceAll('\n', '\\n')
 }

@@ -13,12 +13,12 @@ export function redact(text: string, secrets: readonly string[]): string {
     .replace(/[^\s"'<>]+/g, redactUrl)
 }
 
-/** For our own text: in an object's key, a fingerprint may look like a signature. */
+/** For our own text, where a fingerprint in an object's key may look like a signature. */
 export function redactSecrets(text: string, secrets: readonly string[]): string {
   return secrets.reduce((safe, secret) => (secret === '' ? safe : safe.replaceAll(secret, '***')), text)
 }
 
-/** Removes userinfo and query, also from text that only resembles a URL, such as `http:/user:password@host`. */
+/** Removes userinfo and query, even from text that only resembles a URL, such as `http:/user:password@host`. */
 export function redactUrl(text: string): string {
   const [userinfo = ''] = /^.*(@|%40)/is.exec(text) ?? []
   const bare = /:|\/\//.test(userinfo) ? `***@${text.slice(userinfo.length)}` : text
@@ -26,7 +26,7 @@ export function redactUrl(text: string): string {
   return query >= 0 && bare.includes('=', query) ? `${bare.slice(0, query)}?***` : bare
 }
 
-/** True for text that looks like an access key of AWS: its id, or its secret of 40 random characters. */
+/** True for text that looks like an AWS access key: its id, or its secret of 40 random characters. */
 export function resemblesKey(text: string): boolean {
   if (text.search(KEY_ID) >= 0) return true
   if (!/^[A-Za-z0-9+/]{40}$/.test(text)) return false

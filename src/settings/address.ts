@@ -1,7 +1,7 @@
 import type { BucketAddress } from '../urls/public-url.js'
 import { asUrl, type Named, type SettingReader } from './setting-reader.js'
 
-/** An endpoint of the SDK's configuration, or of a variable that the SDK reads too. */
+/** An endpoint from the SDK's configuration, or from a variable that the SDK reads too. */
 export interface ConfiguredEndpoint {
   /** The profile's `endpoint_url`, or the one in its `services` section. */
   url?: string | undefined
@@ -9,14 +9,14 @@ export interface ConfiguredEndpoint {
   ignored: boolean
 }
 
-/** Ends of bucket names that AWS reserves, and why they cannot be used. */
+/** Suffixes of bucket names that AWS reserves, with their remedies. */
 const reservedEnds: [end: RegExp, remedy: string][] = [
   [/--(x|xa)-s3$/, 'use a general purpose bucket, because browsers cannot read a directory bucket (S3 Express)'],
   [/--(ol|table)-s3$/, 'use the bucket behind it, because it accepts no uploads'],
   [/\.mrap$/, 'use one of its buckets, because a Multi-Region Access Point needs another kind of signature'],
 ]
 
-/** Hosts that are no endpoint of a store's API. */
+/** Hosts that do not serve a store's API. */
 const otherHosts: [host: RegExp, remedy: string][] = [
   [
     /\bs3-website[.-]/,
@@ -186,12 +186,12 @@ function isR2Api({ hostname }: URL): boolean {
   return hostname.endsWith('.r2.cloudflarestorage.com')
 }
 
-/** False for a template that nobody filled in: `URL` accepts quotes, commas and `${HOST}` in a host's name. */
+/** False for an unfilled template: `URL` accepts quotes, commas and `${HOST}` in a host's name. */
 function isHost({ hostname }: URL): boolean {
   return /^(\[[\da-f:.]+\]|[\w-]+(\.[\w-]+)*\.?)$/.test(hostname)
 }
 
-/** True for names that only containers of one network know. A browser on this machine knows `localhost`. */
+/** True for names that resolve only inside a container network. A browser on this machine resolves `localhost`. */
 function isPrivateName(host: string): boolean {
   return (/^[^.:]+$/.test(host) && host !== 'localhost') || /\.(docker\.internal|svc|cluster\.local)$/.test(host)
 }

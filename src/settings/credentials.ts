@@ -49,7 +49,7 @@ function readKeys(
   return { accessKeyId, secretAccessKey, sessionToken: token || undefined }
 }
 
-/** The profile for what no setting says: region and endpoint. Undefined for the SDK's own choice. */
+/** The profile for a missing region or endpoint. Undefined for the SDK's own choice. */
 export function profileOf({ all }: Environment): string | undefined {
   return (all.AWS_S3_SESSION_PROFILE || all.AWS_PROFILE)?.trim() || undefined
 }

@@ -30,7 +30,7 @@ interface OtherNames {
   option?: keyof Options
   /** The variables that static-s3 reads; a hint names the first. */
   reads: string[]
-  /** Names that people and other tools use. */
+  /** Names from other tools, and common mistakes. */
   others: string
   /** Values that mean the default. */
   harmless?: RegExp
@@ -95,7 +95,7 @@ export function hintAtOtherNames(read: SettingReader, { all }: Environment): voi
   }
 }
 
-/** Warns if Django's templates would point to other URLs than the build's. */
+/** Warns if Django's templates would use other URLs than the build. */
 export function hintAtStaticUrl(read: SettingReader, publicUrl: string): void {
   const found = read.variable('STATIC_URL')
   if (!found) return
@@ -103,7 +103,7 @@ export function hintAtStaticUrl(read: SettingReader, publicUrl: string): void {
   if (theirs !== publicUrl) read.warn(found, `but the build's URLs begin with ${publicUrl}`)
 }
 
-/** Where USE_S3 was searched, and a file further up that sets it: Django's, in a project of two halves. */
+/** The places searched for USE_S3, and a `.env` file further up that sets it, such as Django's. */
 export function whereSearched({ dir }: Environment, mode: string): string {
   if (dir === undefined) return ''
   const searched = `, in the shell or in .env files of ${dir}`
@@ -116,7 +116,7 @@ export function whereSearched({ dir }: Environment, mode: string): string {
   return `${searched}; ${shown} sets it: with Vite, set envDir: '${folder}', otherwise set USE_S3 in the shell`
 }
 
-/** A file above the project may be anything. */
+/** A file above the project may have any content. */
 function variablesIn(path: string): Record<string, string> {
   try {
     return readEnvFile(path)

@@ -54,7 +54,7 @@ function isEndless(name: string, values: Record<string, string>, path: readonly 
   return [...value.matchAll(/\$\{?(\w+)/g)].some(([, next = '']) => isEndless(next, values, [...path, name]))
 }
 
-/** @throws StaticS3Error if the file is not UTF-8, but what PowerShell and old editors write */
+/** @throws StaticS3Error if the file is UTF-16, as PowerShell and old editors write it */
 export function readEnvFile(path: string): Record<string, string> {
   const bytes = readIfThere(path)
   // No text has a NUL. In UTF-16, each ASCII character has one.

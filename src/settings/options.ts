@@ -90,7 +90,7 @@ export interface Options {
    */
   rules?: readonly Rule[]
   /**
-   * Globs of the files to upload (see `Rule.match`). A glob that means a file left out by default brings it back: `['**', 'report.html']`.
+   * Globs of the files to upload (see `Rule.match`). A glob that matches only files left out by default brings them back: `['**', 'report.html']`.
    * @default all files
    */
   include?: string | readonly string[]
@@ -117,8 +117,8 @@ export interface Options {
    */
   rewrite?: 'urls' | 'base' | false
   /**
-   * Fetches an uploaded script and stylesheet through the public URL, as a browser would, before pages go up. `warn` prints what visitors miss. `fail`
-   * fails the deploy instead, before a page changes.
+   * Fetches an uploaded script and stylesheet through the public URL, as a browser would, before pages go up. `warn` prints the visitors' problems.
+   * `fail` fails the deploy instead, before a page changes.
    * @env `STATIC_S3_VERIFY`
    * @default 'warn'
    */
@@ -163,8 +163,7 @@ export interface Options {
    */
   allowSecrets?: string | readonly string[]
   /**
-   * Globs of files (see `Rule.match`) that built files may refer to in the bucket, although neither the build nor the bucket has them. Without
-   * it, a URL that names no file stops the deploy.
+   * Globs of missing files (see `Rule.match`) that built files may refer to in the bucket. Any other URL that names no file stops the deploy.
    * @default none
    */
   allowMissing?: string | readonly string[]

@@ -8,29 +8,29 @@ export interface SecretVariable {
   isPassword?: true
 }
 
-/** Ends of the names of secrets, in capitals with `_`. */
+/** The endings of secrets' names, in capitals with `_`. */
 const secretName =
   /(SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL)S?$|(^|_)(PASS|PWD|PAT|SALT)$|(SECRET|PRIVATE)\w*KEYS?$/
 /** Keys are secrets if they look random and are not meant for browsers. */
 const keyName = /KEYS?$/
 const publicKeyName = /(PUBLIC|PUBLISHABLE|ANON|SITE|MAPS|FIREBASE|SEARCH|BROWSER|LICEN[CS]E)_(API_)?KEYS?$/
-/** Words that follow such an end. */
+/** Words that may follow such an ending. */
 const qualifiers = /(_(V?\d+|LIVE|TEST|DEV|STAGING|PROD|PRODUCTION|OLD|NEW|PREVIOUS|CURRENT|BASE|VALUE))+$/
 /** Prefixes of variables that a build tool publishes (Vite, Nuxt, SvelteKit, Next, Create React App, Vue CLI, Gatsby, Laravel Mix). */
 const exposedName = /^(VITE_|([A-Z]+_)?PUBLIC_|REACT_APP_|VUE_APP_|GATSBY_|MIX_)/
-/** Prefixes of keys that their services call public. */
+/** Prefixes of keys that are public by their services' documentation. */
 const publicValue = /^(pk|phc|pub|public|sb_publishable)[._-]/
 const placeholder =
   /change[-_ ]?(?:me|this|it)|(?:your|replace|insert)[-_ ]|placeholder|^example|EXAMPLE(?:KEY)?$|x{6}|\*{4}|\.{3}|<.+>|[{$]\{|^(.)\1*$/i
-/** Runs of them occur in code. */
+/** Code contains parts of these alphabets. */
 const alphabet = '0123456789abcdefghijklmnopqrstuvwxyz01234567890'
 
 /** Characters. Files contain shorter values by chance. */
 const shortest = { secret: 8, words: 16, key: 16 }
 
 /**
- * The secrets that `.env` files name, each with the file's value and with the shell's. Other variables of the shell are ignored: too many have
- * nothing to do with the build.
+ * The secrets in `.env` files, each with the file's value and with the shell's. Other variables of the shell are ignored: most do not concern
+ * the build.
  *
  * @param allowed names of variables whose values may be published
  * @param exposed prefixes of such names
@@ -46,7 +46,7 @@ export function secretVariables(
     exposed.some((prefix) => prefix !== '' && name.startsWith(prefix))
   const names = Object.keys(files)
   const values = (name: string) => {
-    // A file may name a variable `__proto__`.
+    // A `.env` file may contain a variable named `__proto__`.
     const own = [files, shell].map((source) => (Object.hasOwn(source, name) ? source[name] : undefined))
     return [...new Set(own.map((value) => value ?? ''))]
   }
@@ -80,7 +80,7 @@ function isSecret(name: string, value: string): boolean {
   return secretName.test(words) || (keyName.test(words) && !publicKeyName.test(words) && looksRandom(value))
 }
 
-/** The password in a URL, as it stands there and decoded, and the one in a list of parameters. */
+/** The passwords in a URL and in a list of parameters, each encoded and decoded. */
 function passwordsIn(value: string): string[] {
   const [, inUrl] = /^[a-z][a-z\d+.-]*:\/\/[^:@/\s]*:([^@\s]+)@/i.exec(value) ?? []
   const [, inParameters] = /(?:^|[;?&\s])(?:password|pwd)=([^;&\s]+)/i.exec(value) ?? []
@@ -95,7 +95,7 @@ function decoded(text: string): string {
   }
 }
 
-/** True for a value that files may contain by chance, or that anybody may know. */
+/** True for a value that is public, or that files may contain by chance. */
 function isOrdinary(value: string): boolean {
   if (value.length < shortest.secret || placeholder.test(value) || alphabet.includes(value.toLowerCase())) return true
   if (value.length < shortest.words && /^[a-z]+([-_. ][a-z]+)*$/i.test(value)) return true
@@ -121,7 +121,7 @@ function looksRandom(value: string): boolean {
   return value.length >= shortest.key && runs.join('').length / runs.length < 3
 }
 
-/** Files write the line ends of a key differently, so only its longest line is searched for. */
+/** Files encode the line breaks of a key differently, so only its longest line is searched for. */
 function longestLine(value: string): string {
   return value
     .split(/\r?\n|\\n/)

@@ -67,7 +67,7 @@ export class SettingReader {
     return value !== '' && !(value === 'None' && name.startsWith('AWS_'))
   }
 
-  /** A setting may reach a page, a header or the record. */
+  /** Rejects secrets, because a setting may reach a page, a header or the record. */
   #unlessSecret<T>(found: Named<T>): Named<T> | undefined {
     const { name, value } = found
     const text = typeof value === 'string' ? value : typeof value === 'object' ? show(value) : ''
@@ -162,7 +162,7 @@ export class SettingReader {
     const problems = [...new Set(this.problems)]
     if (problems.length === 0) return
     const count = problems.length === 1 ? 'a setting is' : `${problems.length} settings are`
-    // A warning may tell why: the setting has another name.
+    // A warning may give the cause: the setting has another name.
     const lines = [...problems, ...this.warnings.map((warning) => `${warning}.`)]
     throw new StaticS3Error(`static-s3: ${count} wrong\n${lines.map((line) => `  - ${line}`).join('\n')}`)
   }
@@ -175,14 +175,14 @@ export function asBoolean(value: unknown): boolean | undefined {
   return ['0', 'false', 'no', 'off', ''].includes(word) ? false : undefined
 }
 
-/** Characters. Picomatch takes little more. */
+/** Characters. Picomatch accepts few more. */
 const longestGlob = 65_000
 
 export const globRemedy = 'use a glob or a list of globs, with / between folders and no ! in front'
 
 export function asGlobs(value: unknown): string[] | undefined {
   const globs = typeof value === 'string' ? [value] : value
-  // A negated glob in a list would match nearly everything. `!(a|b)` is no negation. On Windows, users may mean a slash by `\`.
+  // A negated glob in a list would match nearly everything. `!(a|b)` is no negation. Windows users may write `\` for a slash.
   const isGlob = (glob: unknown) =>
     typeof glob === 'string' && !/^[./]*$|^!(?!\()|\\/.test(glob) && glob.length <= longestGlob
   return Array.isArray(globs) && globs.every(isGlob) ? globs : undefined

@@ -68,13 +68,13 @@ export interface SettingsInput {
   exposed?: readonly string[]
   /** An option's name as the user writes it. */
   nameOption?: ((option: string) => string) | undefined
-  /** Asks the AWS SDK's configuration for the region, if no setting names one. */
+  /** Reads the region in the AWS SDK's configuration, if no setting names one. */
   findRegion: (profile: string | undefined) => Promise<string>
   /** Reads the endpoint in the AWS SDK's configuration files. */
   findEndpoint: (profile: string | undefined) => Promise<ConfiguredEndpoint>
 }
 
-/** What settings come from, without the AWS SDK's configuration. */
+/** The sources of settings, without the AWS SDK's configuration. */
 export type SettingSources = Omit<SettingsInput, 'findRegion' | 'findEndpoint'>
 
 /** A build's settings, or the reason why it stays on disk. */
@@ -128,8 +128,8 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
 }
 
 /**
- * The URL to which a build's URLs will point, without waiting for anything. Undefined if they point nowhere else, if a setting is wrong, or if
- * only the AWS SDK knows the bucket's domain.
+ * The public URL, synchronously. Undefined if the build's URLs do not change, if a setting is wrong, or if only the AWS SDK knows the bucket's
+ * domain.
  */
 export function builtUrlAtOnce(input: SettingSources): string | undefined {
   const { options, environment, nameOption } = input
@@ -143,7 +143,7 @@ export function builtUrlAtOnce(input: SettingSources): string | undefined {
   return readRewrite(read) && isKnown && read.problems.length === 0 ? publicUrlOf({ ...address, region }) : undefined
 }
 
-/** An address as the settings name it: they may leave the region to the AWS SDK. */
+/** The address in the settings, which may leave the region to the AWS SDK. */
 type NamedAddress = Omit<BucketAddress, 'region'> & { region: string | undefined }
 
 function readAddress(read: SettingReader, endpoint: string | undefined): NamedAddress {

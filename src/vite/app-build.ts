@@ -2,7 +2,7 @@ import type { Deploy } from '../deploy/deploy.js'
 import type { Output } from '../files/collect.js'
 import type { PublishContext } from './publish.js'
 
-/** The parts that are to go live, and the hook's `this` for it. */
+/** The parts to publish, and the hook's `this` for that. */
 export interface FinishedApp {
   deploy: Deploy
   outputs: readonly Output[]
@@ -23,7 +23,7 @@ export class AppBuild {
   #context: PublishContext | undefined
   #failed = false
 
-  /** Notes an environment that was built. `outputs` is empty for one whose files are not uploaded. */
+  /** Notes a built environment. `outputs` is empty if its files are not uploaded. */
   add(environment: string, outputs: readonly Output[], context: PublishContext): void {
     this.#done.add(environment)
     this.#outputs.push(...outputs)
@@ -34,7 +34,7 @@ export class AppBuild {
     this.#failed = true
   }
 
-  /** Called when all `buildApp` hooks are done. If they have built nothing, Vite now builds all environments. */
+  /** Called when all `buildApp` hooks are done. If the hooks built nothing, Vite now builds all environments. */
   endHooks(environments: readonly string[]): void {
     this.#awaited = new Set(this.#done.size > 0 ? this.#done : environments)
   }

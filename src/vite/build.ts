@@ -99,7 +99,7 @@ export class ViteBuild {
     this.#app ??= new AppBuild()
   }
 
-  /** All plugins have built the environments that they build themselves. */
+  /** All `buildApp` hooks are done. */
   async endApp(environments: readonly string[]): Promise<void> {
     this.#app?.endHooks(environments)
     await this.#publishCompleteApp()
@@ -113,12 +113,12 @@ export class ViteBuild {
     await run?.deploy?.snapshot(outputFolders(this.#config.root, environment.build))
   }
 
-  /** @throws StaticS3Error if the store has refused the deploy: the build need not go on */
+  /** @throws StaticS3Error if the store has refused the deploy, to end the build */
   check(context: { meta: object }): void {
     const deploy = this.#runs.of(this.#environment(context))?.deploy
     const reason = deploy?.whyEnd()
     if (!deploy || !reason || this.#ended.has(deploy)) return
-    // Once, though many modules are at work; and without its causes, which the bundler would print.
+    // Thrown once, not for each module, and without its causes, which the bundler would print.
     this.#ended.add(deploy)
     const error = new StaticS3Error(reason.message)
     // Rolldown prints the message, and then the stack without these words.
@@ -145,7 +145,7 @@ export class ViteBuild {
     this.#runs.of(this.#environment(context))?.beginOutput()
   }
 
-  /** Completes the URLs in pages, when all other plugins are done with them. */
+  /** Completes the URLs in pages after all other plugins. */
   async completePages(context: object, bundle: Record<string, BundleFile>): Promise<void> {
     const { serverSide, build } = this.#environment(context)
     if (!this.#settings?.rewrite || serverSide) return
@@ -153,7 +153,7 @@ export class ViteBuild {
     const { publicUrl } = this.#settings
     const files = byPath(bundle)
     const emittedUrl = (path: string) => {
-      // A plugin may emit a service worker and its registration. Among chunks, such a name says nothing.
+      // A plugin may emit a service worker and its registration. A chunk's name decides nothing.
       const stays = files[path]?.type !== 'chunk' && staysOnPageOrigin(path)
       return path in files && !stays ? this.#urls.emittedUrl(path) : undefined
     }
@@ -222,8 +222,8 @@ export class ViteBuild {
   }
 
   /**
-   * With several environments, Vite evaluates the configuration once for each, and then keeps the first one's plugins. The configuration's
-   * functions are those of plugin objects that see no build.
+   * With several environments, Vite evaluates the configuration once for each, and keeps the plugins of the first. The resolved configuration then
+   * contains functions of plugin objects that never build.
    */
   #replaceOtherInstance(config: ResolvedConfig): void {
     const other = BuiltUrls.of(config.experimental.renderBuiltUrl)

@@ -1,18 +1,18 @@
 import { Parser } from 'htmlparser2'
 import type { BundleFile } from './fingerprints.js'
 
-/** Where a page's URLs lead. */
+/** The targets of a page's URLs. */
 export interface PageUrls {
   /** The page's path in the output folder. */
   page: string
   /** Vite's `base`: the output folder on the page's origin. */
   base: string
   publicUrl: string
-  /** The bucket's URL of a file that the bundler emitted; undefined for any other path, and for a file that pages get from their own origin. */
+  /** The bucket's URL of a file that the bundler emitted; undefined for any other path, and for a file that stays on the page's origin. */
   emittedUrl: (path: string) => string | undefined
 }
 
-/** A part of a text, and the text in its place. */
+/** A part of a text, and its replacement. */
 export interface Edit {
   start: number
   end: number
@@ -20,7 +20,7 @@ export interface Edit {
 }
 
 export function edited(text: string, edits: readonly Edit[]): string {
-  // From the end: the positions before an edit then stay right.
+  // From the end, so that earlier positions stay valid.
   return [...edits]
     .sort((a, b) => b.start - a.start)
     .reduce((result, edit) => result.slice(0, edit.start) + edit.text + result.slice(edit.end), text)
@@ -56,8 +56,8 @@ interface Element {
  * Completes a page that Vite and all plugins have written.
  *
  * - Links, scripts and import maps that still name a file of the bundle on the page's origin point to the bucket.
- * - Links that load ahead get `crossorigin`, if the later request has it: otherwise browsers refuse the response in their cache.
- * - `<use>` gets its file from the page's origin.
+ * - Preload and prefetch links get `crossorigin` if the later request has it: otherwise browsers refuse the cached response.
+ * - `<use>` keeps the page's origin.
  */
 export function completePage(html: string, urls: PageUrls): string {
   const { elements, importMaps } = readPage(html)
@@ -169,7 +169,7 @@ function onPageOrigin(url: string, { publicUrl, base, page }: PageUrls): string 
   return (isRelative ? '../'.repeat(page.split('/').length - 1) || './' : base) + url.slice(publicUrl.length)
 }
 
-/** True for a link that loads ahead without CORS what is requested with CORS later. */
+/** True for a preload or prefetch link without CORS whose file is later requested with CORS. */
 function lacksCors({ name, attributes: { rel = '', as, crossorigin } }: Element, url: string): boolean {
   if (name !== 'link' || crossorigin !== undefined) return false
   if (/\bmodulepreload\b/i.test(rel)) return true

@@ -44,7 +44,7 @@ export async function publishOutputs(
   })
 }
 
-/** Frameworks such as VitePress lower the level, so that `info` is not heard. The summary then goes out on a level that is. */
+/** Frameworks such as VitePress lower the log level, which hides `info`. The summary then uses a level that is shown. */
 function loggerOf({ logger, logLevel = 'info' }: ResolvedConfig): Logger {
   const info = logLevel === 'silent' ? 'info' : logLevel
   const warn = logLevel === 'error' ? 'error' : 'warn'

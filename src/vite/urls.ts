@@ -19,7 +19,7 @@ export interface UrlSources {
   config: Pick<ResolvedConfig, 'base' | 'publicDir'>
   /** False if Vite does not copy `public/`. */
   copiesPublicDir: boolean
-  /** True if a plugin looks up scripts and stylesheets by their URLs in pages, to hash them: those then get their URLs at the end. */
+  /** True if a plugin hashes scripts and stylesheets by their URLs in pages: pages then get the bucket's URLs last. */
   hashesPages: boolean
   /** Undefined for a file that is uploaded. */
   whyLeftOut: (path: string) => string | undefined
@@ -35,7 +35,7 @@ export class BuiltUrls {
     assetSources: (path) => this.names.sourcesOf(path),
   }))
   readonly #withPlus = new Set<string>()
-  /** Public files that nobody copies, though a stylesheet in the bucket refers to them. */
+  /** Public files that Vite does not copy, though a stylesheet in the bucket refers to them. */
   readonly #notCopied = new Set<string>()
   #sources: UrlSources | undefined
 
@@ -57,7 +57,7 @@ export class BuiltUrls {
     return (render as { [owner]?: BuiltUrls } | undefined)?.[owner]
   }
 
-  /** Vite's configuration shows by this function whether somebody else decides about URLs. */
+  /** Another function in its place in Vite's configuration means that another plugin decides about URLs. */
   readonly render: RenderBuiltUrl = Object.assign(
     (...[file, context]: Parameters<RenderBuiltUrl>) => {
       const isHashed = context.hostType === 'html' && context.type === 'asset' && /\.(m?js|css)$/.test(file)
@@ -66,7 +66,7 @@ export class BuiltUrls {
     { [owner]: this },
   )
 
-  /** The bucket's URL of a file that the bundler emitted, for a page; undefined if pages get it from their own origin. */
+  /** The bucket's URL of a file that the bundler emitted, for a page; undefined if it stays on the page's origin. */
   emittedUrl(path: string): string | undefined {
     const isInBucket = this.#urlOf(path, { type: 'asset', hostType: 'html', hostId: '', ssr: false }) !== undefined
     return isInBucket ? this.#sources?.settings.publicUrl + encodeURI(path) : undefined
@@ -101,7 +101,7 @@ export class BuiltUrls {
     if (this.#sources?.whyLeftOut(path) === 'dotfile') this.namedDotfiles.add(path)
   }
 
-  /** @throws StaticS3Error if a URL in the bucket leads to a public file that nobody has copied */
+  /** @throws StaticS3Error if a URL in the bucket leads to a public file that was not copied */
   checkCopied(files: readonly { path: string }[]): void {
     const built = new Set(files.map(({ path }) => path))
     const missing = [...this.#notCopied].filter((path) => !built.has(path))

@@ -69,20 +69,20 @@ export class WebpackBuild {
     this.#urls.restore()
   }
 
-  /** Undefined if pages have no URLs to the bucket, or workers run from the page's own origin. */
+  /** Undefined if pages have no URLs to the bucket, or if a server runs the bundle. */
   urlsOfPages(): PageUrls | undefined {
     if (!this.#settings?.rewrite || isServerSide(this.#compiler)) return undefined
     return { publicUrl: this.#settings.publicUrl, base: this.#urls.base }
   }
 
-  /** Undefined if the precache list stays as it is. */
+  /** Undefined if the precache list does not change. */
   urlsToPrecache(): PrecacheUrls | undefined {
     const urls = this.urlsOfPages()
     const publicUrl = this.#deploy?.urlInBucket([])
     return urls && publicUrl && { ...urls, isLeftOut: (path) => publicUrl(path) === undefined }
   }
 
-  /** The reason to end a build that the store has refused already. */
+  /** The reason to end the build: the store's refusal. */
   whyEnd(): Error | undefined {
     return this.#deploy?.whyEnd()
   }
@@ -100,8 +100,7 @@ export class WebpackBuild {
   /**
    * Ends the compiler's part of its run, which publishes the files of all compilers after the last one.
    *
-   * @throws StaticS3Error, because the bundler then fails. Frameworks read an error that is added to the compilation before this hook, or not
-   * at all
+   * @throws StaticS3Error, because the bundler then fails. Frameworks ignore an error that this hook adds to the compilation
    */
   async finish(stats: Stats): Promise<void> {
     const deploy = this.#deploy

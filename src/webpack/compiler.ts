@@ -4,7 +4,7 @@ import type { Asset } from './fingerprints.js'
 /** The name under which the plugin taps into hooks. */
 export const pluginName = 'static-s3'
 
-/** Late, so that the files which other plugins write in the same hook are on disk. */
+/** After other plugins, so that the files that they write in the same hook are on disk. */
 export const lastStage = 10_000
 
 /** The part of webpack's and Rspack's `Compiler` that is used here. Neither type fits the other; this one fits both. */
@@ -73,8 +73,8 @@ export function isOneOfSeveral({ hooks }: Compiler): boolean {
 }
 
 /**
- * The bundler's log for static-s3, with the summary and warnings even if the log's level hides them: Rsbuild sets a level that does, and users
- * need to know what was published.
+ * The bundler's log for static-s3. It shows the summary and warnings at any log level: Rsbuild's level would hide them, and users need the
+ * summary.
  */
 export function loggerOf(compiler: Compiler): Logger {
   const log = compiler.getInfrastructureLogger(pluginName)

@@ -17,7 +17,7 @@ export interface Asset {
 /**
  * The asset's path on disk.
  *
- * @param separator the system's
+ * @param separator the system's path separator
  */
 export function pathOf({ name }: Pick<Asset, 'name'>, separator?: string): string {
   const query = name.indexOf('?')
@@ -29,7 +29,7 @@ export function pathOf({ name }: Pick<Asset, 'name'>, separator?: string): strin
 /**
  * Whether the bundler named the file by its content: the bundler says so (`immutable`), and the hash is in the path. A hash in the
  * query (`[name].js?v=[contenthash]`) does not count, because a query is no part of a key. The hash of the whole build counts only for a chunk's
- * files: it says nothing about a file that a plugin copied. Rspack also calls an asset's own hash `fullhash`.
+ * files: it is no hash of a file that a plugin copied. Rspack also calls an asset's own hash `fullhash`.
  *
  * @param isOfChunk whether a chunk names this file
  * @param buildHash the hash of the whole build

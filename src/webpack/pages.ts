@@ -6,7 +6,7 @@ import { pathOf } from './fingerprints.js'
 export interface PageUrls {
   /** Absolute, with a slash at its end. */
   publicUrl: string
-  /** On the page's own origin: the configuration's `output.publicPath`. */
+  /** On the page's origin: the configuration's `output.publicPath`. */
   base: string
 }
 
@@ -34,10 +34,10 @@ export function preparePages(compiler: Compiler, urls: () => PageUrls | undefine
 }
 
 /**
- * Makes a page request scripts, stylesheets and fonts of the bucket with CORS. Without it, errors in scripts have no message, and a browser's
- * cache gives responses without CORS headers to later requests that need them. A web app manifest has to be on the page's own origin.
+ * Makes a page request scripts, stylesheets and fonts of the bucket with CORS. Otherwise, errors in scripts have no message, and a browser's
+ * cache serves responses without CORS headers to later requests that need them. A web app manifest must be on the page's origin.
  *
- * It works on the text, because some plugins add tags to the finished page, and others have their pages made by native code.
+ * It edits the text, because some plugins add tags to the finished page, and native code makes the pages of others.
  *
  * @see https://html.spec.whatwg.org/multipage/urls-and-fetching.html#cors-settings-attributes
  */
@@ -47,7 +47,7 @@ export function preparePage(html: string, { publicUrl, base }: PageUrls): string
     const url = attribute(tag, isScript ? 'src' : 'href')
     if (!url?.startsWith(publicUrl)) return tag
     const rel = attribute(tag, 'rel')?.toLowerCase()
-    // As a function: `$` has a meaning in a replacement.
+    // A function, because `$` has a meaning in a replacement string.
     if (rel === 'manifest') return tag.replace(publicUrl, () => base)
     const needsCors = isScript || linkNeedsCors(rel, attribute(tag, 'as'), url)
     if (!needsCors || attribute(tag, 'crossorigin') !== undefined) return tag
@@ -55,7 +55,7 @@ export function preparePage(html: string, { publicUrl, base }: PageUrls): string
   })
 }
 
-/** Only pictures, sounds and films are requested without CORS. */
+/** Browsers request only images, audio and video without CORS. */
 function linkNeedsCors(rel = '', as: string | undefined, url: string): boolean {
   if (rel === 'stylesheet' || rel === 'modulepreload') return true
   if (rel !== 'preload' && rel !== 'prefetch') return false

@@ -2,7 +2,7 @@ import { isWebAppManifest } from '../urls/same-origin.js'
 import { type Compiler, pluginName } from './compiler.js'
 import type { PageUrls } from './pages.js'
 
-/** The URLs of a build whose files go to the bucket. */
+/** The URLs of a build that goes to the bucket. */
 export interface PrecacheUrls extends PageUrls {
   isLeftOut(path: string): boolean
 }
@@ -20,15 +20,15 @@ interface Entry {
 type Transform = (entries: readonly Entry[]) => { manifest: Entry[] }
 
 /**
- * Makes the service workers of workbox-webpack-plugin precache assets from the bucket, and pages from the page's own origin. Workbox would look
- * for all of them in the bucket. A page from there does not answer a request to the page's origin.
+ * Makes the service workers of workbox-webpack-plugin precache assets from the bucket, and pages from the page's origin. Workbox would request
+ * all of them from the bucket. A page from the bucket does not answer a request to the page's origin.
  *
  * @param urls called for each compilation; undefined if no URL points to the bucket
  * @see https://developer.chrome.com/docs/workbox/modules/workbox-webpack-plugin
  */
 export function preparePrecache(compiler: Compiler, urls: () => PrecacheUrls | undefined): void {
   const ownConfigs = new Map<WorkboxPlugin, WorkboxPlugin['config']>()
-  // Not in `apply`: the plugins complete their configurations there.
+  // Not in `apply`, where the plugins complete their configurations.
   compiler.hooks.thisCompilation.tap(pluginName, () => {
     const precacheUrls = urls()
     for (const plugin of (compiler.options.plugins ?? []).filter(isWorkbox)) {
@@ -49,7 +49,7 @@ function pointToBucket(config: WorkboxPlugin['config'], kind: string, urls: Prec
   return {
     ...config,
     manifestTransforms: [...(config.manifestTransforms ?? []), transform],
-    // A service worker loads Workbox from its own origin, which may have no other script.
+    // A service worker loads Workbox from the page's origin, which may have no other script.
     ...(kind === 'GenerateSW' ? { inlineWorkboxRuntime: config.inlineWorkboxRuntime ?? true } : {}),
   }
 }
@@ -59,7 +59,7 @@ export function precacheEntry(entry: Entry, { publicUrl, base, isLeftOut }: Prec
   if (!entry.url.startsWith(publicUrl)) return entry
   const path = entry.url.slice(publicUrl.length)
   if (/\.html?$/i.test(path) || isWebAppManifest(path) || isLeftOut(path)) return { ...entry, url: base + path }
-  // An `<img>` may have left a response without CORS headers in the browser's cache. With a revision, Workbox fetches the file anew.
+  // An `<img>` may have left a response without CORS headers in the browser's cache. With a revision, Workbox fetches the file again.
   const isRequestedWithCors = /\.(m?js|css|woff2?|ttf|otf|wasm|json)$/.test(path)
   return entry.revision === null && !isRequestedWithCors ? { ...entry, revision: entry.url } : entry
 }

@@ -4,8 +4,8 @@ export interface Copy {
 }
 
 /**
- * The copies of a configuration's public path, which do not follow when it changes: vue-cli gives one to the loader of stylesheets, and Symfony
- * Encore gives one to the plugin that writes `entrypoints.json`.
+ * The copies of a configuration's public path, which keep the old value when it changes: vue-cli gives a copy to the loader of stylesheets, and
+ * Symfony Encore gives one to the plugin that writes `entrypoints.json`.
  */
 export function publicPathCopies(publicPath: unknown, { module, plugins = [] }: Configuration): Copy[] {
   if (typeof publicPath !== 'string' || publicPath === '' || publicPath === 'auto') return []

@@ -1,6 +1,6 @@
 import { type Compiler, lastStage, pluginName, type Stats } from './compiler.js'
 
-/** A configuration whose files go to the bucket. */
+/** A configuration that goes to the bucket. */
 export interface Part {
   publish(): Promise<void>
   stop(): void
@@ -26,7 +26,7 @@ export class Run {
     for (const part of this.#parts.splice(0)) part.stop()
   }
 
-  /** @throws StaticS3Error if a part cannot be published; the parts after it are not */
+  /** @throws StaticS3Error if a part cannot be published; later parts are then not published either */
   async finish(compiler: Compiler, stats: Stats): Promise<void> {
     this.#unfinished.delete(compiler)
     if (stats.hasErrors()) this.fail()
@@ -48,15 +48,15 @@ const runsOfArrays = new WeakMap<Compiler, Run>()
 const telling = new WeakSet<Compiler>()
 const wrapped = new WeakSet<object>()
 
-/** The run that a compiler now begins. */
+/** The run that this compiler begins. */
 export function runOf(compiler: Compiler): Run {
   return runsOfArrays.get(compiler) ?? new Run([compiler])
 }
 
 /**
- * Makes the configurations of an array share their run, also those without this plugin. Call it in `apply`.
+ * Makes all configurations of an array share a run, even configurations without this plugin. Call it in `apply`.
  *
- * A compiler does not know its array, and no hook tells a plugin. So this function wraps `MultiCompiler.run`, once for each bundler.
+ * Neither a compiler nor a hook shows a plugin the array. So this function wraps `MultiCompiler.run`, once for each bundler.
  */
 export function shareRuns(compiler: Compiler): void {
   telling.add(compiler)

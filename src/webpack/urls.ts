@@ -10,7 +10,7 @@ export class BuiltUrls {
   /** The user's own options, with the bundler's defaults. */
   #configured: { publicPath?: unknown; hashSalt?: unknown; crossOriginLoading?: unknown } | undefined
   #copies: { copy: Copy; own: string }[] | undefined
-  /** The user's own public path, while `announce` stands in its place. */
+  /** The user's own public path, while `announce` replaces it. */
   #replaced: { publicPath: unknown } | undefined
   readonly #hasCrossOrigin: boolean
   #firstStaticUrl: string | undefined
@@ -26,7 +26,7 @@ export class BuiltUrls {
     return ordinaryBase(this.#configured?.publicPath)
   }
 
-  /** Points the URLs to the bucket before the bundler fills in its defaults. The build itself decides anew. */
+  /** Points the URLs to the bucket before the bundler fills in its defaults. The build itself decides again. */
   announce(publicUrl: string): void {
     const { output } = this.#compiler.options
     this.#replaced = { publicPath: output.publicPath }

@@ -1,12 +1,12 @@
 /**
- * Keeps what a `credential_process` reports. The SDK's chain goes on to the next source of credentials, and ends with an error that does not say
- * why the profile failed.
+ * Keeps the error of a `credential_process`. The SDK's chain continues with the next source of credentials, and its last error does not give
+ * the reason.
  */
 export function keepReason(): { debug(text: unknown): void; explain(error: unknown): never } {
   let reason: string | undefined
   return {
     debug(text) {
-      // The command line may contain a password: only the command's own words are kept.
+      // The command line may contain a password: only the command's own output is kept.
       const [, failed, words = ''] =
         /-> (Command failed: [^\n]*|(?=Profile \S+ credential_process (?:returned|did not return)))(.*)/s.exec(
           String(text),

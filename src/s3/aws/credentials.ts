@@ -12,7 +12,7 @@ export type RequestHandler = Extract<
 
 export type Identity = Awaited<ReturnType<ReturnType<typeof defaultProvider>>>
 
-/** By default, the SDK prints failed requests to the console, past the bundler's output. */
+/** By default, the SDK prints failed requests to the console, outside the bundler's log. */
 const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
 
 /** The keys of the settings, or the SDK's credential chain, which assumes roles in the bucket's region. */

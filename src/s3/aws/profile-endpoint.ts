@@ -6,10 +6,10 @@ import { loadConfigReader } from './sdk.js'
 type Section = Record<string, string | undefined>
 
 /**
- * The endpoint in the AWS SDK's configuration files: the profile's `services` section has it for S3, or the profile for all services. Without it,
- * another store's keys would go to AWS.
+ * The endpoint in the AWS SDK's configuration files: in the profile's `services` section for S3, or in the profile for all services. Without it,
+ * requests with another store's keys would go to AWS.
  *
- * @param profile otherwise `AWS_PROFILE`, then `default`
+ * @param profile by default `AWS_PROFILE`, then `default`
  * @throws StaticS3Error if the `services` section does not exist: the SDK would then use AWS
  * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
  */

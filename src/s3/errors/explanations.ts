@@ -24,9 +24,9 @@ const unreachable = "{store} can't be reached: {whyUnreachable}{code}. {checkHos
 const silent = `{store} did not answer in time{attempts}{code}. Check the network, and a firewall or proxy on the way. ${forSlowLine}`
 
 const chain = 'CredentialsProviderError ProviderError TokenProviderError'
-/** The SDK's sentences, and the one with which the SSO portal refuses a token. */
+/** The SDK's messages about a missing SSO session, and the SSO portal's refusal of a token. */
 const noSession = /SSO session (token )?associated with|Token is expired|Session token not found or invalid/
-/** True for one of these codes with such a sentence, of the store or of the SDK's credential chain. */
+/** True for an error of the store or of the SDK's credential chain with one of these codes and a matching message. */
 const code =
   (codes: string, sentence = /^/): Test =>
   (error) =>
@@ -39,7 +39,7 @@ const isOfCredentials: Test = ({ field }, { request }) =>
 const isRedirect: Test = ({ status = 0 }) => [301, 302, 303, 307, 308].includes(status)
 const hasRegion: Test = (error, { region }) => ![undefined, region].includes(regionOf(error))
 
-/** Cases that a code alone does not tell. The first one that applies counts. */
+/** Cases that a code alone does not identify. The first match wins. */
 const CASES: [applies: Test, message: string][] = [
   [code('AccessDenied', /\bsts:/), roleRefused],
   [
@@ -89,7 +89,7 @@ const CASES: [applies: Test, message: string][] = [
     (error, context) => error.field('proxy') !== '' && failsToConnect(error, context),
     `the proxy {proxy} can't be reached{code}. ${checkProxy}`,
   ],
-  // A listing has no key: the store reads the address as an object's.
+  // A listing has no key: this server takes its URL for an object's.
   [(error, { request }) => error.code === 'NoSuchKey' && request.verb === 'LIST', notS3],
   [({ code }) => code.startsWith('KMS.'), `the KMS key can't be used{said}{code}. ${checkKey}`],
 ]
@@ -165,7 +165,7 @@ const KINDS: Partial<Record<Kind, string>> = {
   silent,
 }
 
-/** Less certain than a code. The first one that applies counts. */
+/** Less certain than a code. The first match wins. */
 const OTHERS: [applies: Test, message: string][] = [
   [
     ({ code, status }) => /CERT|SIGNATURE/.test(code) && status === undefined,

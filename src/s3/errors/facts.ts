@@ -7,7 +7,7 @@ type Fact = (error: S3Error, context: ExplainContext) => string
 /** Codes of our own, which mean nothing to the user. */
 const HIDDEN = ['', 'NoS3Response', 'InvalidRegion']
 
-/** The template with its facts. A fact may be empty; it brings its own space or comma. */
+/** Fills the facts into the template. A fact may be empty; otherwise it includes its own leading space or comma. */
 export function fill(template: string, error: S3Error, context: ExplainContext): string {
   return template.replace(/\{(\w+)\}/g, (_, name: string) => (FACTS[name] as Fact)(error, context))
 }
@@ -20,7 +20,7 @@ const FACTS: Record<string, Fact> = {
   said,
   statusOrSaid: (error, context) => {
     if (error.status !== undefined) return ` (status ${error.status})`
-    // OpenSSL's messages help nobody.
+    // OpenSSL's messages do not help users.
     return /^E/.test(error.code) ? '' : said(error, context)
   },
   requestId: ({ requestId }) => (requestId === '' ? '' : ` S3's request id: ${requestId}.`),
@@ -46,7 +46,7 @@ const FACTS: Record<string, Fact> = {
     if (!action) return permissionsOf(context)
     return `${action} on ${resource && redact(resource, []) === resource ? resource : resourceOf(context)}`
   },
-  /** AWS repeats the request; other stores may give a reason. */
+  /** AWS's message only repeats the request. Other stores may give a reason. */
   sentence: (error, context) =>
     /^(access denied|forbidden)?\.?$|not authorized to perform/i.test(error.message) ? '' : said(error, context),
   howToAllow: (error, context) =>
@@ -90,7 +90,7 @@ const FACTS: Record<string, Fact> = {
   },
 }
 
-/** How to get a permission: every hint that applies. */
+/** Hints about permissions. The message gets every hint that applies. */
 const HINTS: [applies: (error: S3Error, context: ExplainContext) => boolean, hint: Fact][] = [
   [
     ({ message }) => denyIn(message) !== undefined,
@@ -131,7 +131,7 @@ function denyIn(message: string): string | undefined {
   return /with an explicit deny in an? [\w -]+ policy/.exec(message)?.[0]
 }
 
-/** The store's own sentence, redacted and short. The SDK writes "UnknownError" if there is none. */
+/** The store's message, redacted and shortened. The SDK writes "UnknownError" if the store sends none. */
 function said({ message }: S3Error, { secrets }: ExplainContext): string {
   const sentence = redact(message, secrets)
     .replace(/[\s\p{Cc}]+/gu, ' ')
@@ -160,7 +160,7 @@ function redirectOf({ header }: S3Error, { endpoint }: ExplainContext): URL | un
   return target !== '' && URL.canParse(target, endpoint) ? new URL(target, endpoint) : undefined
 }
 
-/** S3 returns the request's time as signed, in the compact form that Date can't read, and its own. */
+/** S3 returns the signed time of the request, in a compact form that Date can't parse, and its own time. */
 function clockOffset({ field }: S3Error): string | undefined {
   const compact = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/
   const ours = Date.parse(field('RequestTime').replace(compact, '$1-$2-$3T$4:$5:$6Z'))

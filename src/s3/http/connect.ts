@@ -130,8 +130,8 @@ export function nameOf({ host, port }: Origin): string {
 }
 
 /**
- * The proxy for an origin by the rules of curl: HTTPS_PROXY or HTTP_PROXY, otherwise ALL_PROXY, and NO_PROXY. Lower-case names take precedence. HTTP_PROXY
- * also counts in upper case, as in Node, npm and AWS's tools: a build is no CGI script, whose client could set it.
+ * The proxy for an origin by curl's rules: HTTPS_PROXY or HTTP_PROXY, otherwise ALL_PROXY, and NO_PROXY. Lower-case names take precedence. Unlike
+ * curl, HTTP_PROXY is also read in upper case, as in Node, npm and AWS's tools: a build is no CGI script, so no client sets it.
  *
  * @throws Error with the code `BadProxy`
  * @see https://everything.curl.dev/usingcurl/proxies/env.html
@@ -147,12 +147,12 @@ export function proxyFor(origin: Origin, env: Environment): ProxyServer | undefi
     throw Object.assign(new Error(name.toUpperCase()), { code: 'BadProxy' })
   }
   const { username, password } = url
-  // A stray % is no error.
+  // An invalid % escape is no error.
   const user = Buffer.from(`${decode(username)}:${decode(password)}`).toString('base64')
   return { origin: originOf(url), authorization: username === '' && password === '' ? undefined : `Basic ${user}` }
 }
 
-/** NO_PROXY lists hosts, domains, addresses, networks (`10.0.0.0/8`), each of which may have a port, or everything (`*`). */
+/** NO_PROXY lists hosts, domains, addresses and networks (`10.0.0.0/8`), each with an optional port, or everything (`*`). */
 function isExcepted({ host, port }: Origin, list: string): boolean {
   return list.split(/[\s,]+/).some((entry) => {
     if (entry === '*' || entry === '') return entry === '*'
@@ -167,7 +167,7 @@ function isInDomain(host: string, name: string): boolean {
   return domain !== '' && `.${host.toLowerCase().replace(/\.$/, '')}`.endsWith(`.${domain}`)
 }
 
-/** An address without bits is a network of one. */
+/** An address without a prefix length is a network of one host. */
 function isInNetwork(host: string, name: string): boolean {
   const [network = '', bits = isIPv6(network) ? '128' : '32'] = name.split('/')
   const list = new BlockList()

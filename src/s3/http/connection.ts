@@ -22,14 +22,14 @@ export interface HttpRequest {
 /** Milliseconds from the first byte to the last. A response that trickles is never idle. */
 const LONGEST_RESPONSE = 600_000
 
-/** Milliseconds for the head, and for the body that a GET asks for, to which each 8 kB add a second. */
+/** Milliseconds for the head, and for the body of a response to GET. Each 8 kB of the body add a second. */
 const USUAL_RESPONSE = 30_000
 const BYTES_PER_MS = 8
 
 /** Bytes. A page of a listing has up to 4 MB. */
 const MOST_BYTES = 8 * 1024 ** 2
 
-/** Bytes that leave in one write, after a check. The head goes along with the first ones, in one system call. */
+/** Bytes of one write, after a check. The head and the first bytes share a system call. */
 const PIECE = 64 * 1024
 
 /** A request that waits for a connection, or for its response on one. */
@@ -38,7 +38,7 @@ export interface Job {
   head: string
   resolve(response: HttpResponse): void
   reject(error: unknown): void
-  /** Ends the wait, and rejects. */
+  /** Stops waiting, and rejects. */
   abort(reason: unknown): void
 }
 
@@ -89,7 +89,7 @@ export class Connection {
     }
     this.#job = job
     job.abort = (reason) => {
-      // Its response may be there, and the next request under way.
+      // This job may be done, and the connection may serve the next one.
       if (this.#job === job) this.#break(reason)
     }
     this.#reader = new ResponseReader(request.method, request.mostBytes ?? MOST_BYTES)
@@ -147,7 +147,7 @@ export class Connection {
     }
   }
 
-  /** S3 sends blanks for minutes while it copies an object or joins its parts. */
+  /** S3 sends spaces for minutes while it copies an object or joins its parts. */
   #longest({ hasHead, received }: ResponseReader): number {
     if (hasHead && this.#job?.request.method !== 'GET') return LONGEST_RESPONSE
     return Math.min(LONGEST_RESPONSE, USUAL_RESPONSE + received / BYTES_PER_MS)

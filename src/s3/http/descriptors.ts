@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** How many more files and sockets this process may open (`ulimit -n`). Infinite on Windows, and where the system does not tell. */
+/** The number of files and sockets that this process may still open (`ulimit -n`). Infinite on Windows, and if the system shows no limit. */
 export function freeDescriptors(): number {
   if (process.platform === 'win32') return Number.POSITIVE_INFINITY
   try {

@@ -45,6 +45,6 @@ export function requestHandlerOf(send: Connections['send']): RequestHandler {
 
 function bodyOf(body: string | Uint8Array | undefined): Buffer | undefined {
   if (typeof body === 'string') return Buffer.from(body)
-  // The SDK warns where a body is used as if it were a string, as `Buffer.from(body)` does.
+  // `Buffer.from(body)` would use the body like a string, and the SDK warns about that.
   return body && Buffer.from(body.buffer, body.byteOffset, body.byteLength)
 }

@@ -8,13 +8,13 @@ export interface HttpResponse {
 /** Bytes of a head or another line. Node's limit is 16 kB. */
 const MOST_IN_HEAD = 64 * 1024
 
-/** Bytes of the body of an error, which may be a web page. */
+/** Bytes of an error's body, which may be a web page. */
 const MOST_IN_ERROR = 1024 ** 2
 
 const nothing = Buffer.alloc(0)
 const start = 'HTTP/1.'
 
-/** Each `yield` waits for the next piece, or for the end of the connection: then it returns true. */
+/** Each `yield` waits for the next chunk. It returns true at the end of the connection. */
 type Steps<T> = Generator<undefined, T, boolean>
 
 /**
@@ -26,7 +26,7 @@ export class ResponseReader {
   readonly #method: string
   #mostBytes: number
   readonly #steps = this.#read()
-  /** Bytes that are not read yet. */
+  /** Bytes not parsed yet. */
   #input: Buffer = nothing
   /** Doubles when it is full, so that few pieces cost a copy. */
   #body: Buffer = nothing
@@ -67,7 +67,7 @@ export class ResponseReader {
 
   *#read(): Steps<HttpResponse> {
     let head = yield* this.#until('\r\n\r\n', start)
-    // After 100 Continue, the response follows.
+    // The response follows 100 Continue.
     while (/^HTTP\/1\.[01] 1(?!01)\d\d[ \r]/.test(head)) head = yield* this.#until('\r\n\r\n', start)
     const { status, headers, minor } = readHead(head)
     this.hasHead = true
@@ -123,7 +123,7 @@ export class ResponseReader {
     }
   }
 
-  /** Appends that many bytes to the body. */
+  /** Appends a number of bytes to the body. */
   *#take(bytes: number): Steps<void> {
     if (this.#length + bytes > this.#mostBytes) throw tooLarge('a body', this.#mostBytes)
     for (let left = bytes; ; ) {

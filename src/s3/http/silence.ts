@@ -3,15 +3,15 @@ import { performance } from 'node:perf_hooks'
 /** Milliseconds. */
 const PATIENCE = 15_000
 
-/** Notices that calls wait and nobody answers. */
+/** Detects calls that wait while no byte arrives or leaves. */
 export interface Silence {
   /** Counts a call, with its retries and its credentials, as waiting until it settles. */
   during<T>(call: Promise<T>): Promise<T>
-  /** A request goes to this host. */
+  /** Notes the host of a request. */
   asked(host: string): void
-  /** A byte has arrived, or left. */
+  /** Notes that a byte arrived or left. */
   heard(): void
-  /** Calls back once, after the first 15 seconds in which calls waited and nothing was heard. */
+  /** Calls back once, after the first 15 seconds in which calls waited and no byte moved. */
   watch(tell: (whom: string) => void): void
   close(): void
 }

@@ -42,8 +42,8 @@ export interface Transport {
   /** Signs and sends a request to the bucket. Rejects with the same errors as the SDK. */
   send(call: HttpCall, signal: AbortSignal | undefined): Promise<HttpResponse>
   /**
-   * The same for a request that S3 answers with a document, which it returns. S3 sends the status before it copies an object or joins its parts: then
-   * the error comes under status 200.
+   * Like `send`, and returns the document in the response. S3 sends the status before it copies an object or joins its parts, so an error may
+   * have status 200.
    */
   sendForXml(call: HttpCall, signal: AbortSignal | undefined): Promise<string>
   /** Sends a request without credentials, to any host. */
@@ -133,7 +133,7 @@ export function openTransport(
   return transport
 }
 
-/** The credential chain. If a service behind it was not reached, it rejects with the network's error, and the service's host. */
+/** The credential chain. If its service was unreachable, it rejects with the network's error and the service's host. */
 function chainOf(settings: S3Settings, { send }: Connections): () => Promise<Identity> {
   let unreached: Error | undefined
   const find = credentialsOf(
@@ -151,7 +151,7 @@ function chainOf(settings: S3Settings, { send }: Connections): () => Promise<Ide
   )
   return () =>
     find().catch((error: unknown) => {
-      // The chain hides it, or says that the SSO session has ended.
+      // The chain hides the network's error, or blames an expired SSO session.
       throw unreached ?? error
     })
 }

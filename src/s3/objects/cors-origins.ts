@@ -3,7 +3,7 @@ import type { Transport } from '../http/transport.js'
 import { elements, plainXml, rootOf } from '../http/xml.js'
 
 /**
- * The origins whose pages the bucket's CORS rules let read objects. Undefined if the rules can't be read: they need the right `s3:GetBucketCORS`.
+ * The origins whose pages may read objects, by the bucket's CORS rules. Undefined if the rules can't be read: that needs `s3:GetBucketCORS`.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketCors.html
  */

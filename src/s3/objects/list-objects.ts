@@ -115,9 +115,9 @@ async function listRange({ start, after, end }: Range, getPage: GetPage, signal:
   return pages
 }
 
-/** Many deleted versions in one place make S3 send a few pages without a key. */
+/** After many deleted versions in a row, S3 sends a few pages without a key. */
 const mostPagesInVain = 100
-/** More would not fit into memory. */
+/** More keys would not fit into memory. */
 const mostKeys = 5_000_000
 
 async function* pagesFrom(start: PageStart, getPage: GetPage, signal: AbortSignal | undefined): AsyncGenerator<Page> {
@@ -147,7 +147,7 @@ function sorted(objects: Objects): Objects {
   return [...byKey.values()].sort((one, other) => compareKeys(one.key, other.key))
 }
 
-/** False if a key is there twice, too. */
+/** Also false if a key occurs twice. */
 function areInOrder(objects: readonly { key: string }[]): boolean {
   return objects.every(
     ({ key }, index) => index === 0 || compareKeys((objects[index - 1] as { key: string }).key, key) < 0,

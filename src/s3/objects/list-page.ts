@@ -11,7 +11,7 @@ export interface PageStart {
 
 /** One response to ListObjectsV2: up to 1,000 keys. */
 export interface Page {
-  /** Also objects of other prefixes, if the store ignores the prefix. */
+  /** Includes objects of other prefixes if the store ignores the prefix. */
   objects: readonly ListedObject[]
   /** The token for the next page; undefined at the end. */
   next: string | undefined

@@ -87,7 +87,7 @@ async function abortOldUploads(object: LargeObject): Promise<void> {
 }
 
 async function create({ transport, key, parameters, signal, check, call }: LargeObject): Promise<string> {
-  // CompleteMultipartUpload takes the condition.
+  // CompleteMultipartUpload sends the condition.
   const { IfNoneMatch: _, ...kept } = parameters
   const request: HttpCall = { method: 'POST', key, query: { uploads: '' }, headers: headersOf(kept), check }
   const uploadId = textOf(await call(signal, () => transport.sendForXml(request, signal)), 'UploadId')
@@ -181,7 +181,7 @@ async function complete(object: LargeObject, uploadId: string, parts: readonly P
     if (!etag) throw notS3('no ETag')
     return etag
   } catch (error) {
-    // The parts are there: they need not be sent again without the condition.
+    // The store has the parts already, so only the completion is repeated, without the condition.
     if (IfNoneMatch !== undefined && refusedCondition(error) === 'unsupported') {
       return complete({ ...object, parameters: {} }, uploadId, parts)
     }

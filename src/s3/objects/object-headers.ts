@@ -30,7 +30,7 @@ export const headerNames: Readonly<Record<string, string>> = {
   WebsiteRedirectLocation: 'x-amz-website-redirect-location',
 }
 
-/** Many objects share their parameters. */
+/** A cache, because many objects share their parameters. */
 const known = new WeakMap<ObjectParameters, Readonly<Record<string, string>>>()
 
 export function headersOf(parameters: ObjectParameters): Readonly<Record<string, string>> {
@@ -54,7 +54,7 @@ function headersOfOne([parameter, value]: [string, unknown]): [name: string, val
 }
 
 /**
- * The parameters that the headers of a response show: the reverse of `headersOf`.
+ * The parameters in the headers of a response: the reverse of `headersOf`.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
  */

@@ -26,13 +26,13 @@ export interface S3Connection {
   lockChannel: Bucket
   /** The credentials in use: no published file may contain them. Resolved once. */
   credentials(): Promise<Credentials>
-  /** The origins whose pages may use objects, by the bucket's CORS rules. Undefined if the rules can't be read. */
+  /** The origins whose pages may read objects, by the bucket's CORS rules. Undefined if the rules can't be read. */
   corsOrigins(signal: AbortSignal): Promise<readonly string[] | undefined>
   /** Sends a request without credentials, to any host, over the same connections and proxies. */
   sendUnsigned: Transport['sendUnsigned']
   /** Opens connections for requests that will follow. */
   warm(requests: number): void
-  /** Calls back once, with the host that the deploy waits for, if nothing is heard for 15 seconds. */
+  /** Calls back once with the silent host, if no byte moves for 15 seconds. */
   onSilence(tell: (whom: string) => void): void
   /** Closes the sockets. Requests under way fail. */
   close(): void
@@ -47,7 +47,7 @@ export interface S3Connection {
 export async function openBucket(settings: S3Settings, clock: Clock = systemClock): Promise<S3Connection> {
   const { objectParameters = {} } = settings
   const ofEveryRequest = Object.fromEntries(requestParameters.map((name) => [name, objectParameters[name]]))
-  // A request may hold a socket and a file.
+  // A request may need two descriptors: a socket and a file.
   const bearable = Math.max(1, Math.floor(freeDescriptors() / 2) - lockSockets)
   const concurrency = Math.min(settings.concurrency, bearable)
   const transport = openTransport({ ...settings, concurrency, headers: headersOf(ofEveryRequest) }, clock)
@@ -155,7 +155,7 @@ async function undefinedIf<T>(isIt: (error: S3Error) => boolean, work: Promise<T
 }
 
 /**
- * A Date header has no milliseconds. The clocks of a store's machines may differ by more: then a HEAD request shows that the object is unchanged.
+ * A Date header has no milliseconds. If the clocks of a store's machines differ by more, a HEAD request shows that the object is unchanged.
  */
 function latestTime(time: number): number {
   return Math.floor(time / 1000) * 1000 + 999
