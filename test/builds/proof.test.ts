@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import {
   bundlerConfig,
@@ -53,7 +54,7 @@ describe('Vite', () => {
     const dir = await makeApp(files)
     return outcomeOf((log) => {
       const write = (message: string): void => {
-        log.push(message)
+        log.push(stripVTControlCharacters(message))
       }
       const customLogger = {
         info: write,

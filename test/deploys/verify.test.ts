@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { stripVTControlCharacters } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import {
   DeletePublicAccessBlockCommand,
@@ -139,7 +140,7 @@ describe('a deploy', () => {
   /** What it prints. A failed build rejects. */
   async function deploy(dir: string, options: Options = {}): Promise<string> {
     const lines: string[] = []
-    const log = (line: string) => void lines.push(line)
+    const log = (line: string) => void lines.push(stripVTControlCharacters(line))
     const customLogger = Object.assign(createLogger('silent'), { info: log, warn: log })
     const config: InlineConfig = { customLogger, logLevel: 'info', plugins: [staticS3(options)] }
     target.s3.server.reset()
