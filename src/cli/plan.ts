@@ -9,8 +9,8 @@ import { readWords, Usage } from './usage.js'
 
 const help = `static-s3 plan DIR [LOCATION]
 
-What a deploy of this folder would do, and why; nothing is written. Which names are made from the content only a bundler knows: those that
-the last release had count as such, new ones don't. What stands in the bundler's configuration is not read.
+Prints each change in a deploy of the folder, and its reason. Writes nothing. Only a bundler knows the fingerprinted names: a name counts as
+fingerprinted if it was so in the last release. The bundler's configuration is not read.
 
   --json              for scripts
   --force             as if everything were uploaded

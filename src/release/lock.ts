@@ -216,12 +216,12 @@ async function readHolder(bucket: Bucket, key: string): Promise<Partial<Holder> 
 function describe({ by, start }: Partial<Holder>): string {
   // Anybody with write access to the folder may have written these printed texts.
   const whom = typeof by === 'string' ? by.slice(0, 200) : 'another deploy'
-  return printableLine(`${whom}${typeof start === 'string' ? `, at work since ${start.slice(0, 40)}` : ''}`)
+  return printableLine(`${whom}${typeof start === 'string' ? `, running since ${start.slice(0, 40)}` : ''}`)
 }
 
 function tooLong(whom: string, location: string, patience: number): StaticS3Error {
   const where = location === '' ? "the bucket's root" : location
   return new StaticS3Error(
-    `static-s3: ${where} is locked by ${whom}. This deploy waited ${patience / 1000} seconds (lockTimeout): run it again later, or raise lockTimeout. The lock of a deploy that has died ends by itself after ${term / 1000} seconds.`,
+    `static-s3: ${where} is locked by ${whom}. This deploy waited ${patience / 1000} seconds (lockTimeout): run it again later, or raise lockTimeout. The lock of a killed deploy expires ${term / 1000} seconds after its last renewal.`,
   )
 }

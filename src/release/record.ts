@@ -5,7 +5,7 @@ import { constants, gunzip, gzip } from 'node:zlib'
 export interface Deployer {
   /** Of this deploy alone. */
   id: string
-  /** The person or job, and the machine. */
+  /** The CI job, as far as it may be public. */
   by: string
   commit: string | undefined
   /** With its version: `vite 8.3.8`. */

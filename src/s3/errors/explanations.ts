@@ -99,7 +99,7 @@ const CODES: Record<string, string> = {
   'AccessDenied Forbidden': 'access denied{sentence}; it needs {needs}{code}. {howToAllow}',
   KMSAccessDeniedException: `the KMS key can't be used{said}{code}. ${checkKey}`,
   NoSuchBucket: 'there is no bucket "{bucket}" at {store}{code}. Check AWS_STORAGE_BUCKET_NAME, or create it.',
-  NoSuchKey: 'there is no such object{code}. It was deleted meanwhile: run it again.',
+  NoSuchKey: 'the object does not exist{code}. Something deleted it during the deploy: run the deploy again.',
   InvalidBucketName:
     '"{bucket}" is no bucket name{code}. Set AWS_STORAGE_BUCKET_NAME to 3 to 63 lower-case letters, digits, hyphens and dots, without s3:// and path (AWS_LOCATION).',
   'PermanentRedirect TemporaryRedirect IllegalLocationConstraintException': otherRegion,
@@ -125,7 +125,8 @@ const CODES: Record<string, string> = {
     "the object's metadata is larger than 2 KB{code}. Shorten Metadata in AWS_S3_OBJECT_PARAMETERS or the rules.",
   ERR_INVALID_CHAR:
     'a header has a character that HTTP does not allow{header}{code}. Check AWS_S3_OBJECT_PARAMETERS, cacheControl and the rules: printable ASCII only.',
-  PreconditionFailed: 'the object is there already, or has changed{code}. Another deploy may be at work: run it again.',
+  PreconditionFailed:
+    'the object already exists, or has changed{code}. Another deploy may be running: run this one again.',
   QuotaExceeded:
     'the quota of the bucket or account is used up{code}. Delete unused objects, or have the quota raised.',
   'AllAccessDisabled AccountProblem NotEntitled NotSignedUp UserSuspended InvalidPayer': `the account does not allow it{said}{code}. Billing or a suspension may be the reason. ${checkAccount}`,
