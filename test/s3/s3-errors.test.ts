@@ -242,7 +242,7 @@ const table: [name: string, error: Error, Partial<ExplainContext>, parts: string
   ['EntityTooLarge', s3Error('EntityTooLarge'), {}, ['5 GiB', 'exclude']],
   ['KeyTooLongError', s3Error('KeyTooLongError'), {}, ['1,024 bytes', 'AWS_LOCATION', '20 bytes']],
   ['MetadataTooLarge', s3Error('MetadataTooLarge'), {}, ['2 KB', 'AWS_S3_OBJECT_PARAMETERS']],
-  ['PreconditionFailed', s3Error('PreconditionFailed', { status: 412 }), {}, ['there already']],
+  ['PreconditionFailed', s3Error('PreconditionFailed', { status: 412 }), {}, ['already exists']],
   ['QuotaExceeded', s3Error('QuotaExceeded', { status: 403 }), {}, ['quota of the bucket', 'have the quota raised']],
   [
     'AllAccessDisabled',
