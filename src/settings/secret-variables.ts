@@ -105,6 +105,14 @@ function isOrdinary(value: string): boolean {
   return isPath(value) || isPlainUrl(value) || value.startsWith('-----')
 }
 
+/**
+ * True for a user's name that serves as an access key id, such as `frontend` on MinIO: any file may contain it. Ids that a store makes have
+ * digits in other places, or capitals and digits only.
+ */
+export function isUserName(accessKeyId: string): boolean {
+  return !/^[A-Z\d]{16,}$/.test(accessKeyId) && isWords(accessKeyId) && !looksRandom(accessKeyId)
+}
+
 /** True for words of code, such as `accessToken1`: up to three digits may follow. Random letters change between capitals and small ones. */
 function isWords(value: string): boolean {
   const [, letters, digits] = /^([a-z]+(?:[-_. ][a-z]+)*)[-_. ]?(\d{0,3})$/i.exec(value) ?? []
