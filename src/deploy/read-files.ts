@@ -8,6 +8,7 @@ import { type Conclusion, startProof } from '../prove/prove.js'
 import { needsMd5 } from '../release/plan.js'
 import type { Survey } from '../release/survey.js'
 import { StaticS3Error } from '../runtime/error.js'
+import { secretParts } from '../settings/credentials.js'
 import type { Settings } from '../settings/settings.js'
 import type { EarlySurvey } from './early-survey.js'
 
@@ -69,13 +70,8 @@ export async function hashFound(
 
 async function secretsOf({ secrets }: Settings, earlySurvey: EarlySurvey): Promise<Secret[]> {
   const { credentials } = await earlySurvey.connection
-  const { accessKeyId, secretAccessKey, sessionToken } = await credentials()
   const remedy = 'take it out of the build, and replace the key'
-  const inUse = [
-    { name: 'the secret access key in use', value: secretAccessKey, remedy },
-    { name: 'the access key id in use', value: accessKeyId, remedy },
-    { name: 'the session token in use', value: sessionToken ?? '', remedy },
-  ]
+  const inUse = secretParts(await credentials()).map((part) => ({ ...part, remedy }))
   return [
     ...inUse,
     ...secrets

@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs'
 import { smallBytes } from '../bucket/bucket.js'
+import { isPublicDer } from './public-der.js'
 import { readSmall } from './read-file.js'
 
-/** A kind of file that only the content proves. */
+/** A kind of file that the name suggests and the content decides. */
 export type ContentKind = 'private key' | 'source map'
 
 /**
@@ -14,9 +16,31 @@ export function contentKind(file: string, names: readonly string[]): ContentKind
   const mayBeMap = names.some((name) => name.endsWith('.map') && !isSourceMapByName(name))
   if (!mayBeKey && !mayBeMap) return undefined
   const memory = Buffer.allocUnsafe(smallBytes)
-  const text = (readSmall(file, memory) ?? memory).toString('latin1')
-  if (mayBeKey && privateKeys.some((pattern) => pattern.test(text))) return 'private key'
-  return mayBeMap && sourceMap.test(text.slice(0, 1000)) ? 'source map' : undefined
+  const whole = readSmall(file, memory)
+  const head = whole ?? memory
+  if (mayBeKey && !isPublic(head, names)) return 'private key'
+  // A private key may follow many certificates.
+  if (mayBeKey && !whole && isPublicText(head) && !isPublicText(readFileSync(file))) return 'private key'
+  return mayBeMap && sourceMap.test(head.toString('latin1', 0, 1000)) ? 'source map' : undefined
+}
+
+/** Private keys have too many formats to list, some without any mark. So a file counts as public only if its format is. */
+function isPublic(content: Buffer, names: readonly string[]): boolean {
+  if (isPublicText(content) || isPublicDer(content)) return true
+  if (content.toString('latin1').trim() === '') return true
+  // Keynote's presentations are ZIP archives.
+  if (names.every((name) => /\.key$/i.test(name)) && content.indexOf('PK\x03\x04', 0, 'latin1') === 0) return true
+  return names.every((name) => !keyName.test(name) || webFile.test(name)) && !content.includes(privateBlock)
+}
+
+/** True for text with public blocks only, or with SSH's public keys only. */
+function isPublicText(content: Buffer): boolean {
+  const text = content.toString('latin1')
+  if (text.includes('\0') || privateText.test(text)) return false
+  const blocks = [...text.matchAll(/-{4,5} ?BEGIN ([^-\r\n]*)/g)].map(([, type = '']) => type.trim())
+  if (blocks.length > 0) return blocks.every((type) => publicBlock.test(type))
+  const lines = text.split('\n').filter((line) => !/^\s*(#|$)/.test(line))
+  return (lines.length > 0 && lines.every((line) => sshPublicKey.test(line))) || elevations.test(text)
 }
 
 /** True for the source map of a script or stylesheet, compressed or not. */
@@ -27,18 +51,17 @@ export function isSourceMapByName(name: string): boolean {
 const keyName =
   /\.(pem|key|pk8|p8|p12|pfx|der|jks|keystore|ppk|asc)(\.(old|bak|orig)|~)?$|^id_(rsa|dsa|ecdsa|ed25519)|^ssh_host_\w+_key$/i
 
-const privateKeys = [
-  // PKCS#1, PKCS#8, SEC 1, OpenSSH, PGP, SSH2
-  /^[ \t]*-{4,5} ?BEGIN [\w ]*PRIVATE KEY/m,
-  /^PuTTY-User-Key-File-/,
-  // Java's keystores: JKS and JCEKS
-  /^(\xfe\xed\xfe\xed|\xce\xce\xce\xce)/,
-  // DER: a sequence that begins with a key's version (0, 1), PKCS#12's (3) or the name of an encryption. A certificate begins with none of these.
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: bytes of a binary file
-  /^0(?:[\0-\x80]|\x81.|\x82.{2}|\x83.{3})(?:\x02\x01[\0\x01\x03]|0.\x06.\*\x86H\x86\xf7\r\x01[\x05\x0c])/s,
-  // A bare key of an application, a VPN or age: one line of base64 or hex.
-  /^\s*[\w+/-]{16,200}={0,2}\s*$/,
-]
+/** Files such as `id_rsaurus.png`. */
+const webFile =
+  /^id_.*\.(html?|[cm]?js|css|svg|png|jpe?g|gif|webp|avif|ico|mp[34]|webm|woff2?)(\.map)?(\.(gz|br|zst))?$/i
+
+const privateBlock = 'PRIVATE KEY'
+const privateText = /PRIVATE KEY|SECRET-KEY|privateExponent|^priv:/m
+const publicBlock =
+  /^([\w ]*CERTIFICATE( REQUEST)?|[\w ]*PUBLIC KEY( BLOCK)?|(X509 )?CRL|PKCS7|PGP SIGNATURE|PGP SIGNED MESSAGE|[\w. ]*PARAMETERS)$/
+const sshPublicKey = /^(ssh|ecdsa|sk)-[\w.@-]+ AAAA/
+/** Esri's grids of elevations end in `.asc` as well. */
+const elevations = /^\s*ncols\s+\d+\s+nrows\s+\d/i
 
 /** Source maps begin with their version. */
 const sourceMap = /^(\)\]\}'.*\n)?\s*\{\s*"version"\s*:\s*3\b/

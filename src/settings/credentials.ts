@@ -1,4 +1,5 @@
 import type { Environment, Variables } from './environment.js'
+import { isUserName } from './secret-variables.js'
 import type { SettingReader } from './setting-reader.js'
 import type { CredentialSource, Credentials } from './settings.js'
 
@@ -60,4 +61,13 @@ export function secretKeys({ shell, files }: Environment): string[] {
   return [shell, files]
     .flatMap((source) => Object.keys(source).map((name) => (isSecret(name) ? (source[name] ?? '').trim() : '')))
     .filter((value) => value.length >= 8)
+}
+
+/** The parts of the credentials in use that no file may contain. */
+export function secretParts({ accessKeyId, secretAccessKey, sessionToken = '' }: Credentials) {
+  return [
+    { name: 'the secret access key in use', value: secretAccessKey },
+    ...(isUserName(accessKeyId) ? [] : [{ name: 'the access key id in use', value: accessKeyId }]),
+    { name: 'the session token in use', value: sessionToken },
+  ]
 }

@@ -22,6 +22,8 @@ const exposedName = /^(VITE_|([A-Z]+_)?PUBLIC_|REACT_APP_|VUE_APP_|GATSBY_|MIX_)
 const publicValue = /^(pk|phc|pub|public|sb_publishable)[._-]/
 const placeholder =
   /change[-_ ]?(?:me|this|it)|(?:your|replace|insert)[-_ ]|placeholder|^example|EXAMPLE(?:KEY)?$|x{6}|\*{4}|\.{3}|<.+>|[{$]\{|^(.)\1*$/i
+const date = /^\d{4}([-/.]?)\d\d\1\d\d$|^\d{8}$/
+const mediaType = /^(application|audio|font|image|message|model|multipart|text|video)\/[a-z][a-z\d.+-]*$/
 /** Code contains parts of these alphabets. */
 const alphabet = '0123456789abcdefghijklmnopqrstuvwxyz01234567890'
 
@@ -98,8 +100,23 @@ function decoded(text: string): string {
 /** True for a value that is public, or that files may contain by chance. */
 function isOrdinary(value: string): boolean {
   if (value.length < shortest.secret || placeholder.test(value) || alphabet.includes(value.toLowerCase())) return true
-  if (value.length < shortest.words && /^[a-z]+([-_. ][a-z]+)*$/i.test(value)) return true
+  if (value.length < shortest.words && (isWords(value) || date.test(value))) return true
+  if (mediaType.test(value) && !looksRandom(value)) return true
   return isPath(value) || isPlainUrl(value) || value.startsWith('-----')
+}
+
+/**
+ * True for a user's name that serves as an access key id, such as `frontend` on MinIO: any file may contain it. Ids that a store makes have
+ * digits in other places, or capitals and digits only.
+ */
+export function isUserName(accessKeyId: string): boolean {
+  return !/^[A-Z\d]{16,}$/.test(accessKeyId) && isWords(accessKeyId) && !looksRandom(accessKeyId)
+}
+
+/** True for words of code, such as `accessToken1`: up to three digits may follow. Random letters change between capitals and small ones. */
+function isWords(value: string): boolean {
+  const [, letters, digits] = /^([a-z]+(?:[-_. ][a-z]+)*)[-_. ]?(\d{0,3})$/i.exec(value) ?? []
+  return letters !== undefined && (digits === '' || !changesOften(letters.replace(/[^a-z]/gi, '')))
 }
 
 function isPath(value: string): boolean {
@@ -117,8 +134,12 @@ function isPlainUrl(value: string): boolean {
 
 /** A random value changes between capitals, small letters and digits every two characters or so. Names change every word. */
 function looksRandom(value: string): boolean {
+  return value.length >= shortest.key && changesOften(value)
+}
+
+function changesOften(value: string): boolean {
   const runs = value.match(/[A-Z]?[a-z]+|[A-Z]+|\d+/g) ?? []
-  return value.length >= shortest.key && runs.join('').length / runs.length < 3
+  return runs.join('').length / runs.length < 3
 }
 
 /** Files encode the line breaks of a key differently, so only its longest line is searched for. */

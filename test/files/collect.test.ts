@@ -304,6 +304,14 @@ const pem = (type: string) => `-----BEGIN ${type}-----\nMIIEvQIBADANBgkqhkiG9w0B
 
 describe('a file that looks like a private key or a source map', () => {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  // Of OpenSSL: `req -x509`, `req` and `ca -gencrl`.
+  const certificate =
+    'MIIBbjCCAROgAwIBAgIUJgkz1K3lCVyEkWQGCS/deDIl3pIwCgYIKoZIzj0EAwIwDDEKMAgGA1UEAwwBYTAeFw0yNjExMjgyMDQwMTFaFw0yNjEyMDcyMDQwMTFaMAwxCjAIBgNVBAMMAWEwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASM4c2WppZuwUMlCCFbGQG4ftN2eHddLk+8yg8A5XZ1geZrdpLmGkZ/uQBAJslbk/Cen3YJceP6gzOKgFA0I5oHo1MwUTAdBgNVHQ4EFgQUTHRNTXnqHv0/I3rWu00vV14CMg0wHwYDVR0jBBgwFoAUTHRNTXnqHv0/I3rWu00vV14CMg0wDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNJADBGAiEApXJ9Kw8Q5q595z+X7iZsN0k33yC9SRyFDnFPcQx0usACIQDuMhv7CRrPt/97L5ZrH+olX55obj9efst0JX2VP7uPBQ=='
+  const request =
+    'MIHHMG4CAQAwDDEKMAgGA1UEAwwBYTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABIzhzZamlm7BQyUIIVsZAbh+03Z4d10uT7zKDwDldnWB5mt2kuYaRn+5AEAmyVuT8J6fdglx4/qDM4qAUDQjmgegADAKBggqhkjOPQQDAgNJADBGAiEAu83LFg2yD3QelAt43JVkRQS4ZWwuQcrK5VEz+0johKACIQC62rZwnJ4nTTjyNpiPH3Fl1Yd5+KY0IyvNX1hFK4DRVw=='
+  const revocations =
+    'MIGjMEsCAQEwCgYIKoZIzj0EAwIwDDEKMAgGA1UEAwwBYRcNMjYxMTI4MjA0MDExWhcNMjYxMjA3MjA0MDExWqAOMAwwCgYDVR0UBAMCAQEwCgYIKoZIzj0EAwIDSAAwRQIhAJkTBieWRWx6YWYY/nlrUCaiQ2m83Zlfervpo+qBjs6DAiBSit0UEFg8KhM4nlIfcXN5Xy5YPVoEVgckSH3KPHfrYA=='
   const der = (type: 'pkcs8' | 'sec1', more: object = {}) => privateKey.export({ format: 'der', type, ...more })
 
   it.each<[path: string, content: string | Buffer, kind: BuiltFile['kind']]>([
@@ -328,22 +336,75 @@ describe('a file that looks like a private key or a source map', () => {
     ['master.key', '9f86d081884c7d659a2feaa0c55ad015\n', 'private key'],
     ['wg.key', 'yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=', 'private key'],
     ['age.key', 'AGE-SECRET-KEY-1QJEPWPNY7Q7E5SYZRLS9QJAKQ9JMZ5E9X', 'private key'],
+    [
+      'keys.key',
+      `# created: 2026-01-01\n# public key: age1ql3z7hjy\nAGE-SECRET-KEY-1QJEPWPNY7Q7E5SYZRLS9QJAKQ9JMZ5E9X\n`,
+      'private key',
+    ],
+    ['minisign.key', 'untrusted comment: minisign encrypted secret key\nRWRTY0IyqF1aVYzvJr4DZ\n', 'private key'],
+    ['tauri.key', Buffer.alloc(261, 'tauri').toString('base64'), 'private key'],
+    [
+      'vpn.key',
+      '-----BEGIN OpenVPN Static key V1-----\n6acef03f62675b4b\n-----END OpenVPN Static key V1-----\n',
+      'private key',
+    ],
+    ['vpn.pem', `${pem('CERTIFICATE')}-----BEGIN OpenVPN Static key V1-----\n6acef03f\n`, 'private key'],
+    ['raw.key', Buffer.from('9f86d081884c7d659a2feaa0c55ad0159f86d081884c7d659a2feaa0c55ad015', 'hex'), 'private key'],
+    ['wrapped.key', 'yAnz5TF+lXXJte14tji3zlMNq+hd2rYU\nIgJBgB3fBmk=\n', 'private key'],
+    ['laravel.key', 'base64:yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=', 'private key'],
+    ['bc.keystore', Buffer.from('000000020000001400', 'hex'), 'private key'],
+    ['jwk.key', '{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}', 'private key'],
+    ['key.p8', Buffer.from(pem('CERTIFICATE'), 'utf16le'), 'private key'],
+    ['text.pem', `Private-Key: (256 bit)\npriv:\n    00:11\n${pem('PUBLIC KEY')}`, 'private key'],
+    ['backup.asc', pem('PGP MESSAGE'), 'private key'],
+    ['id_rsa.txt', 'secret', 'private key'],
+    ['id_rsa.png', pem('RSA PRIVATE KEY'), 'private key'],
+    ['archive.p12', Buffer.from('504b03041400000008000000', 'hex'), 'private key'],
+    ['bundle.pem', `${pem('CERTIFICATE').repeat(5000)}${pem('PRIVATE KEY')}`, 'private key'],
+    ['large.key', Buffer.alloc(600_000, 'PK'), 'private key'],
+    // The outlines of RFC 5958's list of keys and of an encrypted keystore.
+    ['list.der', Buffer.from('30163014020100300506032b65700408aabbccddeeff0011', 'hex'), 'private key'],
+    ['bcfks.der', Buffer.from('3011300b300706052a864886f7040030023000', 'hex'), 'private key'],
     ['main.map', '{"version":3,"sources":["a.ts"],"mappings":"AAAA"}', 'source map'],
     ['b.map', ')]}\'\n{ "version" : 3 }', 'source map'],
     // Public, or something else.
     ['ca/root.pem', pem('CERTIFICATE'), undefined],
     ['public.pem', publicKey.export({ format: 'pem', type: 'spki' }), undefined],
     ['public.der', publicKey.export({ format: 'der', type: 'spki' }), undefined],
-    // The beginning of a certificate and of a revocation list.
-    ['cert.der', Buffer.from('308203753082025da003020102020b', 'hex'), undefined],
-    ['crl.der', Buffer.from('308201fe3081e7020101300d', 'hex'), undefined],
+    ['pkcs1.der', rsa.publicKey.export({ format: 'der', type: 'pkcs1' }), undefined],
+    ['cert.der', Buffer.from(certificate, 'base64'), undefined],
+    ['request.der', Buffer.from(request, 'base64'), undefined],
+    ['crl.der', Buffer.from(revocations, 'base64'), undefined],
+    // The outlines of a certificate without a version, and of a long revocation list.
+    ['v1.der', Buffer.from('3011300b020105300030003000300030000300', 'hex'), undefined],
+    [
+      'long.der',
+      Buffer.concat([Buffer.from('30830fffff30830fff00020101300030001700', 'hex'), Buffer.alloc(300_000)]),
+      undefined,
+    ],
+    ['chain.pem', `# Root\r\n${pem('CERTIFICATE').replaceAll('\n', '\r\n')}${pem('TRUSTED CERTIFICATE')}`, undefined],
+    ['ca-bundle.pem', pem('CERTIFICATE').repeat(5000), undefined],
+    ['request.pem', pem('CERTIFICATE REQUEST'), undefined],
+    ['new.pem', pem('NEW CERTIFICATE REQUEST'), undefined],
+    ['crl.pem', pem('X509 CRL'), undefined],
+    ['rsa.pem', pem('RSA PUBLIC KEY'), undefined],
+    ['dh.pem', pem('DH PARAMETERS'), undefined],
+    ['ssh2.key', '---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n---- END SSH2 PUBLIC KEY ----\n', undefined],
+    ['id_ed25519.pub', '# mine\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI user@host\n', undefined],
+    ['id_ecdsa-cert.pub', 'ecdsa-sha2-nistp256-cert-v01@openssh.com AAAAKGVjZHNh\n', undefined],
+    [
+      'checksums.asc',
+      `-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\nab  a.zip\n${pem('PGP SIGNATURE')}`,
+      undefined,
+    ],
+    ['terrain.asc', 'ncols 4\nnrows 6\nxllcorner 0.0\n', undefined],
     ['id_rsa.pub', 'ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQ user@host', undefined],
     ['id_rsaurus.png', 'png', undefined],
     ['mail.asc', pem('PGP PUBLIC KEY BLOCK'), undefined],
     ['release.asc', pem('PGP SIGNATURE'), undefined],
     // A presentation is a ZIP archive.
     ['slides.key', Buffer.from('504b03041400000008000000', 'hex'), undefined],
-    ['big.key', Buffer.alloc(600_000, 'PK'), undefined],
+    ['big.key', Buffer.concat([Buffer.from('504b0304', 'hex'), Buffer.alloc(600_000)]), undefined],
     ['empty.key', '', undefined],
     ['level1.map', '{"width":10,"version":3}', undefined],
     ['level2.map', Buffer.from([0, 1, 2]), undefined],

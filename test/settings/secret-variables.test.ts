@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { secretParts } from '../../src/settings/credentials.js'
 import { readEnvironment, type Variables } from '../../src/settings/environment.js'
 import { secretVariables } from '../../src/settings/secret-variables.js'
 
@@ -95,13 +96,29 @@ describe('secrets of .env files', () => {
   })
 
   it.each<[value: string | undefined, counts: boolean]>([
-    ['83920174', true],
+    ['83920174', false],
+    ['839201745', true],
+    ['2024-01-01', false],
+    ['2024/01/01', false],
+    ['2024-01-01-x', true],
+    ['application/json', false],
+    ['text/html', false],
+    ['image/svg+xml', false],
+    ['secrets/d8f1', true],
+    ['text/Zk3v9QxT7mWb2LpR8sYd', true],
+    ['accessToken1', false],
+    ['api-key-v1', false],
+    ['session_7', false],
+    ['correcthorse1234', true],
+    ['correcthorse12345', true],
+    ['hGtRwQzx7', true],
+    ['s3cr3tpass', true],
     ['12345678', false],
     ['1234567', false],
     ['  1234567  ', false],
     ['', false],
     [undefined, false],
-    ['correcthorse1', true],
+    ['correcthorse1', false],
     ['correct-horse-battery', true],
     // A word of code.
     ['correcthorse', false],
@@ -131,7 +148,7 @@ describe('secrets of .env files', () => {
     ['xxxxxxxxxxxx', false],
     ['********', false],
     ['password', false],
-    ['password1', true],
+    ['password1', false],
     ['postgres', false],
     ['https://auth.example.com/oauth/token', false],
     ['https://user:pass@auth.example.com/', true],
@@ -338,4 +355,31 @@ describe('a .env file in the style of', () => {
         .sort(),
     ).toEqual(sought.toSorted())
   })
+})
+
+it.each<[id: string, isName: boolean]>([
+  ['frontend', true],
+  ['minioadmin', true],
+  ['static-deploy', true],
+  ['my-company-frontend-deployer', true],
+  ['UploadUser', true],
+  ['app_frontend_2', true],
+  ['ci.uploader01', true],
+  ['AKIAIOSFODNN7EXAMPLE', false],
+  ['AKIAIOSFODNNABCDEFGH', false],
+  ['ASIAIOSFODNNABCDE234', false],
+  ['0555B35654AD1656D804', false],
+  ['DO00ABCDEFGHIJKLMNOP', false],
+  ['GOOG1EABCDEFGHIJKLMNOPQRSTUVWXYZ234567ABCDEFGHIJKLMNOPQRSTUVW', false],
+  ['d41d8cd98f00b204e9800998ecf8427e', false],
+  ['zKvQxTmWbLpRsYdHj', false],
+])('the access key id %s is the name of a user: %s', (id, isName) => {
+  const secrets = [
+    { name: 'the secret access key in use', value: 'secret' },
+    { name: 'the access key id in use', value: id },
+    { name: 'the session token in use', value: '' },
+  ]
+  expect(secretParts({ accessKeyId: id, secretAccessKey: 'secret' })).toEqual(
+    isName ? secrets.filter(({ value }) => value !== id) : secrets,
+  )
 })
