@@ -6,7 +6,8 @@ const filledIn = /[{}*$<>[\]|^\\…\ufffd]|%(?![\da-f]{2})|\/:|\.\.\.+/i
 
 /** True if a URL certainly names one file. A URL without an extension may be a page, or the beginning of a name. */
 export function namesFile(url: string): boolean {
-  return !isTemplate(url) && lookup(extname(pathOf(url))) !== false
+  const path = pathOf(url)
+  return !isTemplate(url) && !path.endsWith('/') && lookup(extname(path)) !== false
 }
 
 export function isTemplate(url: string): boolean {

@@ -95,6 +95,19 @@ describe('a URL that names no file', () => {
     ).toEqual([])
   })
 
+  it.each<[what: string, path: string, there: string]>([
+    ['a folder', 'vendor/pdf.js', 'vendor/pdf.js/build/pdf.js'],
+    ['a folder with a slash', 'vendor/pdf.js/', 'vendor/pdf.js/build/pdf.js'],
+    ['a page without its ending', 'guide/package.json', 'guide/package.json.html'],
+    ["a folder's page", 'c/booking.com', 'c/booking.com/index.html'],
+  ])('is none if it names %s', async (_what, path, there) => {
+    expect((await prove({ 'index.html': img(path), [there]: '' })).problems).toEqual([])
+    expect((await prove({ 'index.html': img(path) }, { listed: [there] })).problems).toEqual([])
+    const { problems } = await prove({ 'index.html': img('vendor/pdf.js/gone.js'), [there]: '' })
+    expect(problems[0]).toContain('gone.js names no file')
+    expect((await prove({ 'index.html': img('x.png') }, { allowMissing: ['*.html'] })).problems).toHaveLength(2)
+  })
+
   it('is none in a comment, nor in a file that is no text for browsers', async () => {
     const url = `"${publicUrl}gone.png"`
     const { problems } = await prove({

@@ -100,6 +100,8 @@ describe('no URL of a file', () => {
     ['script', 'x = `${"https://cdn.example.com/static/a.png"}?${query}`'],
     ['script', 'x = "https://cdn.example.com/static/icons/"'],
     ['script', 'x = "https://cdn.example.com/static/icons"'],
+    ['script', 'x = "https://cdn.example.com/static/tags/node.js/"'],
+    ['script', 'x = "https://cdn.example.com/static/tags/node.js/?page=2"'],
     ['script', 'x = "https://cdn.example.com/static/pdf.worker.min"'],
     ['script', 'x = "https://cdn.example.com/static/{lang}.json"'],
     ['script', 'x = "https://cdn.example.com/static/%s.json"'],
