@@ -199,6 +199,20 @@ describe('integrity', () => {
   })
 })
 
+describe('integrity of another file', () => {
+  it.each(['app.js', './app.js', '/static/app.js', '/app.js'])(
+    'beside %s is not compared with the file at the public root',
+    async (url) => {
+      const site = {
+        'demo/index.html': `<script src="${url}" integrity="sha256-AAAA"></script>`,
+        'demo/app.js': '1',
+        'app.js': '2',
+      }
+      expect((await prove(site)).problems).toEqual([])
+    },
+  )
+})
+
 describe("the bundler's files that are left out", () => {
   const names = ['ca-1234.png', 'app.js.map', '.vite/manifest.json', '.hidden.png']
 
