@@ -76,7 +76,7 @@ export function startProof({ found, settings, listing, base }: ProofInput): Proo
       if (type === undefined) return undefined
       return (bytes) => {
         if (hasSuspectUrl(bytes) || (type === 'page' && hasOwnRules(bytes))) suspects.set(file, type)
-        if (type !== 'json') withheld.look(file.path, bytes)
+        if (type !== 'json') withheld.look(file, bytes)
         if (type === 'page' || type === 'script') plain.look(file.path, bytes)
       }
     },

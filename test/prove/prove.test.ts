@@ -232,6 +232,14 @@ describe("the bundler's files that are left out", () => {
     })
   })
 
+  it('are a warning if a service worker precaches them from its own origin', async () => {
+    const site = { 'sw.js': 'precache([{url:"assets/big-1234.wasm",revision:null}])', 'assets/big-1234.wasm': 'x' }
+    expect(await prove(site, { exclude: ['**/*.wasm'], fingerprinted: ['assets/big-1234.wasm'] })).toMatchObject({
+      problems: [],
+      warnings: ['assets/big-1234.wasm is left out (excluded): your own server has to serve it for sw.js'],
+    })
+  })
+
   it('are a warning if nobody expects it', async () => {
     const site = Object.fromEntries([
       ['app.js', '//# sourceMappingURL=app.js.map'],
