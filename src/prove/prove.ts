@@ -56,8 +56,15 @@ export function startProof({ found, settings, listing, base }: ProofInput): Proo
   const prefix = settings.location === '' ? '' : `${settings.location}/`
   const ours = new Set(found.files.map(({ path }) => path))
   const isAllowed = matcher(settings.allowMissing)
-  const isThere = (path: string) => ours.has(path) || listing.has(prefix + path) || isAllowed(path)
-  const withheld = withheldFiles(found.withheld.filter(({ path }) => !isThere(path)))
+  const isFile = (path: string) => ours.has(path) || listing.has(prefix + path)
+  let folders: Set<string> | undefined
+  const isFolder = (path: string) => {
+    folders ??= foldersOf(ours, prefix, listing.keys())
+    return folders.has(path)
+  }
+  // A folder or a page may end like a file: vendor/pdf.js/, tags/node.js.html.
+  const isThere = (path: string) => isFile(path) || isAllowed(path) || isFile(`${path}.html`) || isFolder(path)
+  const withheld = withheldFiles(found.withheld.filter(({ path }) => !isFile(path) && !isAllowed(path)))
   const plain = plainStrings(settings.rewrite ? found.files : [], base)
   const suspects = new Map<ClassifiedFile, TextType>()
 
@@ -69,7 +76,7 @@ export function startProof({ found, settings, listing, base }: ProofInput): Proo
       if (type === undefined) return undefined
       return (bytes) => {
         if (hasSuspectUrl(bytes) || (type === 'page' && hasOwnRules(bytes))) suspects.set(file, type)
-        if (type !== 'json') withheld.look(file.path, bytes)
+        if (type !== 'json') withheld.look(file, bytes)
         if (type === 'page' || type === 'script') plain.look(file.path, bytes)
       }
     },
@@ -90,6 +97,21 @@ export function startProof({ found, settings, listing, base }: ProofInput): Proo
       }
     },
   }
+}
+
+/** All folders of the release and of the location, without a slash at their end. */
+function foldersOf(paths: Iterable<string>, prefix: string, keys: Iterable<string>): Set<string> {
+  const folders = new Set<string>()
+  const addFoldersOf = (path: string) => {
+    for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
+      const folder = path.slice(0, end)
+      if (folders.has(folder)) return
+      folders.add(folder)
+    }
+  }
+  for (const path of paths) addFoldersOf(path)
+  for (const key of keys) if (key.startsWith(prefix)) addFoldersOf(key.slice(prefix.length))
+  return folders
 }
 
 async function parseAll(suspects: Suspects, place: PublicPlace): Promise<Map<ClassifiedFile, References>> {
@@ -133,6 +155,8 @@ async function integrityProblems(
   const problems: string[] = []
   for (const [file, { integrity }] of references) {
     for (const { url, value } of integrity) {
+      // The page's own place decides about other URLs, and the proof does not know it.
+      if (!/^(https?:)?\/\//i.test(url)) continue
       const target = byPath.get(pathOf(url) ?? '')
       const real = target && (await realIntegrity(target, value))
       if (real === undefined) continue

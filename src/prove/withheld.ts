@@ -1,10 +1,10 @@
-import type { WithheldFile } from '../files/classify.js'
+import type { ClassifiedFile, WithheldFile } from '../files/classify.js'
 import { fileName, isChoice } from '../files/why-left-out.js'
 import { several } from './missing-url.js'
 
 /** The bundler's files that are left out: an error if a file in the bucket refers to one, otherwise a warning, unless it is expected. */
 export interface WithheldFiles {
-  look(path: string, bytes: Buffer): void
+  look(file: Pick<ClassifiedFile, 'path' | 'group'>, bytes: Buffer): void
   problems(): string[]
   warnings(): string[]
 }
@@ -17,10 +17,11 @@ export function withheldFiles(files: readonly WithheldFile[]): WithheldFiles {
     return { path, reason, bare, name: fileName(path), inBucket: [] as string[], elsewhere: [] as string[] }
   })
   return {
-    look(path, bytes) {
+    look({ path, group }, bytes) {
       for (const { name, bare, inBucket, elsewhere } of sought) {
         if (!bytes.includes(name)) continue
-        const isBare = bare.some((text) => bytes.includes(text))
+        // A service worker resolves the bare paths of its precache against its own URL, on the page's origin.
+        const isBare = group !== 'service worker' && bare.some((text) => bytes.includes(text))
         if (isBare) inBucket.push(path)
         else elsewhere.push(path)
       }

@@ -1,12 +1,13 @@
 import { extname } from 'node:path/posix'
 import { lookup } from 'mime-types'
 
-/** Placeholders that code or a server fills in: `{lang}`, `${x}`, `%s`, `*`, `[hash]`, `<name>`, `:id`, `...`; and invalid UTF-8. */
-const filledIn = /[{}*$<>[\]|^\\…\ufffd]|%(?![\da-f]{2})|\/:|\.\.\.+/i
+/** Placeholders that code fills in: `{lang}`, `${x}`, `%s`, `*`, `[hash]`, `__lng__`, `<name>`, `:id`, `...`; and invalid UTF-8. */
+const filledIn = /[{}*$<>[\]|^\\…\ufffd]|%(?![\da-f]{2})|\/:|\.\.\.+|__\w+__/i
 
 /** True if a URL certainly names one file. A URL without an extension may be a page, or the beginning of a name. */
 export function namesFile(url: string): boolean {
-  return !isTemplate(url) && lookup(extname(pathOf(url))) !== false
+  const path = pathOf(url)
+  return !isTemplate(url) && !path.endsWith('/') && lookup(extname(path)) !== false
 }
 
 export function isTemplate(url: string): boolean {

@@ -10,6 +10,9 @@ export type FindUrls = (text: string, isComplete: boolean) => string[]
 /** Characters. Limits the time for a text without spaces. */
 const longest = 2000
 
+/** Stands between the URLs of a list, such as `data-images="https://…/a.jpg,https://…/b.jpg"`. */
+const between = /(?:[,;]|%20){1,9}(?=(?:https?:)?\\*\/\\*\/)/i
+
 /**
  * A URL counts only if its end is certain: it is the whole text, or delimiters stand on both sides. Prose, prefixes and templates do not name
  * files.
@@ -32,10 +35,10 @@ export function urlFinder({ host, start }: PublicPlace): FindUrls {
   return (text, isComplete) => {
     if (!text.includes(host)) return []
     const whole = isComplete ? only.exec(text)?.[1] : undefined
-    if (whole !== undefined) return [whole]
-    return [...text.matchAll(delimited)].map(({ groups: { quoted, css, candidate, parameter } = {} }) => {
-      if (parameter !== undefined) return decoded(parameter)
-      return ((quoted ?? css ?? candidate) as string).replace(/\\+(.)/g, '$1')
+    if (whole !== undefined) return whole.split(between)
+    return [...text.matchAll(delimited)].flatMap(({ groups: { quoted, css, candidate, parameter } = {} }) => {
+      if (parameter !== undefined) return decoded(parameter).split(between)
+      return ((quoted ?? css ?? candidate) as string).replace(/\\+(.)/g, '$1').split(between)
     })
   }
 }

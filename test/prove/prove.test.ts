@@ -95,6 +95,19 @@ describe('a URL that names no file', () => {
     ).toEqual([])
   })
 
+  it.each<[what: string, path: string, there: string]>([
+    ['a folder', 'vendor/pdf.js', 'vendor/pdf.js/build/pdf.js'],
+    ['a folder with a slash', 'vendor/pdf.js/', 'vendor/pdf.js/build/pdf.js'],
+    ['a page without its ending', 'guide/package.json', 'guide/package.json.html'],
+    ["a folder's page", 'c/booking.com', 'c/booking.com/index.html'],
+  ])('is none if it names %s', async (_what, path, there) => {
+    expect((await prove({ 'index.html': img(path), [there]: '' })).problems).toEqual([])
+    expect((await prove({ 'index.html': img(path) }, { listed: [there] })).problems).toEqual([])
+    const { problems } = await prove({ 'index.html': img('vendor/pdf.js/gone.js'), [there]: '' })
+    expect(problems[0]).toContain('gone.js names no file')
+    expect((await prove({ 'index.html': img('x.png') }, { allowMissing: ['*.html'] })).problems).toHaveLength(2)
+  })
+
   it('is none in a comment, nor in a file that is no text for browsers', async () => {
     const url = `"${publicUrl}gone.png"`
     const { problems } = await prove({
@@ -186,6 +199,20 @@ describe('integrity', () => {
   })
 })
 
+describe('integrity of another file', () => {
+  it.each(['app.js', './app.js', '/static/app.js', '/app.js'])(
+    'beside %s is not compared with the file at the public root',
+    async (url) => {
+      const site = {
+        'demo/index.html': `<script src="${url}" integrity="sha256-AAAA"></script>`,
+        'demo/app.js': '1',
+        'app.js': '2',
+      }
+      expect((await prove(site)).problems).toEqual([])
+    },
+  )
+})
+
 describe("the bundler's files that are left out", () => {
   const names = ['ca-1234.png', 'app.js.map', '.vite/manifest.json', '.hidden.png']
 
@@ -202,6 +229,14 @@ describe("the bundler's files that are left out", () => {
     expect(await prove(site, { exclude: ['*.png'], fingerprinted: ['ca-1234.png'] })).toMatchObject({
       problems: [],
       warnings: ['ca-1234.png is left out (excluded): your own server has to serve it for app.js'],
+    })
+  })
+
+  it('are a warning if a service worker precaches them from its own origin', async () => {
+    const site = { 'sw.js': 'precache([{url:"assets/big-1234.wasm",revision:null}])', 'assets/big-1234.wasm': 'x' }
+    expect(await prove(site, { exclude: ['**/*.wasm'], fingerprinted: ['assets/big-1234.wasm'] })).toMatchObject({
+      problems: [],
+      warnings: ['assets/big-1234.wasm is left out (excluded): your own server has to serve it for sw.js'],
     })
   })
 

@@ -90,6 +90,27 @@ describe('a URL', () => {
   })
 })
 
+describe('a list of URLs', () => {
+  const one = 'https://cdn.example.com/static/a.png'
+  const two = '//cdn.example.com/static/b.png?x=1'
+
+  it.each<[type: TextType, text: string, paths?: string[]]>([
+    ['page', `<div data-images="${one},${two}">`],
+    ['page', `<div data-images="${one};https:${two}">`],
+    ['page', `<a href="${one}, ${two}">`],
+    ['script', `x = '${one},https:${two}'`],
+    ['script', `x = '["${one},https:${two}"]'`],
+    ['script', `x = '{"a":"${one},https:${two}"}'.replaceAll("\n", "")`],
+    ['json', `{"images":"${one.replaceAll('/', '\\/')},https:${two}"}`],
+    ['page', `<div data-images="${one},https://other.example.com/b.png">`, ['a.png']],
+    ['page', `<img src="${one}?next=https://other.example.com/b.png">`, ['a.png']],
+    ['page', `<img src="https://cdn.example.com/static/a,b.png">`, ['a,b.png']],
+    ['page', `<img src="https://cdn.example.com/static/${one}">`, [one]],
+  ])('in a %s: %s', (type, text, paths = ['a.png', 'b.png']) => {
+    expect(pathsIn(type, text)).toEqual({ parsed: paths, glanced: true })
+  })
+})
+
 describe('no URL of a file', () => {
   it.each<[type: TextType, text: string]>([
     ['script', 'x = "https://cdn.example.com/static/" + name'],
@@ -100,11 +121,14 @@ describe('no URL of a file', () => {
     ['script', 'x = `${"https://cdn.example.com/static/a.png"}?${query}`'],
     ['script', 'x = "https://cdn.example.com/static/icons/"'],
     ['script', 'x = "https://cdn.example.com/static/icons"'],
+    ['script', 'x = "https://cdn.example.com/static/tags/node.js/"'],
+    ['script', 'x = "https://cdn.example.com/static/tags/node.js/?page=2"'],
     ['script', 'x = "https://cdn.example.com/static/pdf.worker.min"'],
     ['script', 'x = "https://cdn.example.com/static/{lang}.json"'],
     ['script', 'x = "https://cdn.example.com/static/%s.json"'],
     ['script', 'x = "https://cdn.example.com/static/*.json"'],
     ['script', 'x = "https://cdn.example.com/static/:lang.json"'],
+    ['script', 'x = "https://cdn.example.com/static/locales/__lng__/__ns__.json"'],
     ['script', 'x = "https://cdn.example.com/static/[name].json"'],
     ['script', 'x = "<img src=https://cdn.example.com/static/photo-" + n'],
     ['script', 'x = /"https:\\/\\/cdn.example.com\\/static\\/a.png"/'],
