@@ -1,5 +1,6 @@
 import type { PublicFile } from '../check/problems.js'
 import { type View, visit } from '../check/visit.js'
+import { secondsWithoutRevalidation } from '../files/cache-control.js'
 import type { Decision } from '../release/plan.js'
 import { StaticS3Error } from '../runtime/error.js'
 import type { S3Connection } from '../s3/objects/s3-bucket.js'
@@ -67,6 +68,6 @@ export function filesToVisit(decisions: readonly Decision[], publicUrl: string):
     url: publicUrl + encodePath(path),
     sha256,
     contentType: String(ContentType),
-    isKept: !/\bno-(cache|store)\b|\bmax-age=0\b/i.test(String(CacheControl)),
+    isKept: secondsWithoutRevalidation(String(CacheControl)) > 0,
   }))
 }

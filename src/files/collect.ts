@@ -127,17 +127,23 @@ function foldCase(path: string): string {
 
 /**
  * Whether an earlier build wrote to the folder. If no file has a name like the bundler's, the user copied the files for this build:
- * `rm -rf dist && cp -r public dist`.
+ * `rm -rf dist && cp -r public dist`. Pages decide only where a build emits nothing else: `public/index.html` may be a page's template.
  */
 function isOfEarlierBuild(
   snapshot: Snapshot,
   emitted: ReadonlySet<string>,
   fingerprinted: ReadonlySet<string>,
 ): boolean {
-  const withoutHash = (path: string) => path.replace(/[\w-]{8,}/g, '*')
-  const patterns = new Set([...fingerprinted].map(withoutHash))
-  const isBuilt = (path: string) => emitted.has(path) || patterns.has(withoutHash(path))
-  return emitted.size === 0 || [...snapshot.keys()].some(isBuilt)
+  if (emitted.size === 0) return true
+  const before = [...snapshot.keys()]
+  if (fingerprinted.size > 0) {
+    const withoutHash = (path: string) => path.replace(/[\w-]{8,}/g, '*')
+    const patterns = new Set([...fingerprinted].map(withoutHash))
+    return before.some((path) => patterns.has(withoutHash(path)))
+  }
+  const isPage = (path: string) => /\.html?$/i.test(path)
+  const emitsOnlyPages = [...emitted].every(isPage)
+  return before.some((path) => emitted.has(path) && (emitsOnlyPages || !isPage(path)))
 }
 
 function byPath(a: { path: string }, b: { path: string }): number {

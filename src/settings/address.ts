@@ -29,6 +29,9 @@ const otherHosts: [host: RegExp, remedy: string][] = [
   [/\.(r2\.dev|cloudfront\.net)$/, 'make it AWS_S3_CUSTOM_DOMAIN, because it serves visitors and accepts no uploads'],
 ]
 
+/** Hosts of an API. A label before one of them is a bucket. The first label of any other host may be the store's own name. */
+const storeHost = /^(s3[.-].*|[\w-]+\.(digitaloceanspaces|linodeobjects|your-objectstorage)\.com)$/
+
 const firstMatch = (table: [pattern: RegExp, remedy: string][], text: string) =>
   table.find(([pattern]) => pattern.test(text))?.[1]
 
@@ -167,14 +170,17 @@ export function checkEndpoint(
   const url = found && asUrl(found.value)
   if (!url) return
   const other = firstMatch(otherHosts, url.hostname)
+  const store = bucket && url.hostname.startsWith(`${bucket}.`) ? url.hostname.slice(bucket.length + 1) : undefined
   if (other) {
     read.problem(found, other)
-  } else if (bucket && (url.hostname.startsWith(`${bucket}.`) || url.pathname.split('/').includes(bucket))) {
+  } else if (bucket && ((store && storeHost.test(store)) || url.pathname.replace(/\/+$/, '').endsWith(`/${bucket}`))) {
     read.problem(found, "remove the bucket's name from it")
   } else if (customDomain === undefined && isR2Api(url)) {
     read.problem(found, noVisitors)
   } else if (customDomain === undefined && isPrivateName(url.hostname)) {
     read.warn(found, `no browser outside of that network knows ${url.hostname}; set AWS_S3_CUSTOM_DOMAIN`)
+  } else if (store) {
+    read.warn(found, `remove "${bucket}." if it stands for the bucket`)
   }
 }
 

@@ -72,7 +72,7 @@ export class WebpackBuild {
   /** Undefined if pages have no URLs to the bucket, or if a server runs the bundle. */
   urlsOfPages(): PageUrls | undefined {
     if (!this.#settings?.rewrite || isServerSide(this.#compiler)) return undefined
-    return { publicUrl: this.#settings.publicUrl, base: this.#urls.base }
+    return { publicUrl: this.#settings.publicUrl, base: this.#urls.base, isRelative: this.#urls.isRelative }
   }
 
   /** Undefined if the precache list does not change. */

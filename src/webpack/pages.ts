@@ -8,6 +8,8 @@ export interface PageUrls {
   publicUrl: string
   /** On the page's origin: the configuration's `output.publicPath`. */
   base: string
+  /** True if pages and service workers need relative URLs in place of `base`. */
+  isRelative: boolean
 }
 
 /**
@@ -24,9 +26,10 @@ export function preparePages(compiler: Compiler, urls: () => PageUrls | undefine
     if (!pageUrls) return
     compilation.hooks.processAssets.tap({ name: pluginName, stage }, () => {
       for (const asset of compilation.getAssets()) {
-        if (!/\.html?$/i.test(pathOf(asset))) continue
+        const page = pathOf(asset)
+        if (!/\.html?$/i.test(page)) continue
         const html = asset.source.source().toString()
-        const prepared = preparePage(html, pageUrls)
+        const prepared = preparePage(html, page, pageUrls)
         if (prepared !== html) compilation.updateAsset(asset.name, new sources.RawSource(prepared))
       }
     })
@@ -39,16 +42,18 @@ export function preparePages(compiler: Compiler, urls: () => PageUrls | undefine
  *
  * It edits the text, because some plugins add tags to the finished page, and native code makes the pages of others.
  *
+ * @param page the page's path in the output folder
  * @see https://html.spec.whatwg.org/multipage/urls-and-fetching.html#cors-settings-attributes
  */
-export function preparePage(html: string, { publicUrl, base }: PageUrls): string {
+export function preparePage(html: string, page: string, { publicUrl, base, isRelative }: PageUrls): string {
+  const toRoot = isRelative && !page.startsWith('../') ? '../'.repeat(page.split('/').length - 1) || './' : base
   return html.replace(/<(script|link)(?=\s)(?:"[^"]*"|'[^']*'|[^"'>])*>/gi, (tag, name: string) => {
     const isScript = name.toLowerCase() === 'script'
     const url = attribute(tag, isScript ? 'src' : 'href')
     if (!url?.startsWith(publicUrl)) return tag
     const rel = attribute(tag, 'rel')?.toLowerCase()
     // A function, because `$` has a meaning in a replacement string.
-    if (rel === 'manifest') return tag.replace(publicUrl, () => base)
+    if (rel === 'manifest') return tag.replace(publicUrl, () => toRoot)
     const needsCors = isScript || linkNeedsCors(rel, attribute(tag, 'as'), url)
     if (!needsCors || attribute(tag, 'crossorigin') !== undefined) return tag
     return `<${name} crossorigin${tag.slice(name.length + 1)}`

@@ -55,10 +55,13 @@ function pointToBucket(config: WorkboxPlugin['config'], kind: string, urls: Prec
 }
 
 /** An entry of the precache list, for a URL that may point to the bucket. */
-export function precacheEntry(entry: Entry, { publicUrl, base, isLeftOut }: PrecacheUrls): Entry {
+export function precacheEntry(entry: Entry, { publicUrl, base, isRelative, isLeftOut }: PrecacheUrls): Entry {
   if (!entry.url.startsWith(publicUrl)) return entry
   const path = entry.url.slice(publicUrl.length)
-  if (/\.html?$/i.test(path) || isWebAppManifest(path) || isLeftOut(path)) return { ...entry, url: base + path }
+  if (/\.html?$/i.test(path) || isWebAppManifest(path) || isLeftOut(path)) {
+    // Workbox resolves it against the service worker's URL. Without `./`, the proof takes it for a path below the public URL.
+    return { ...entry, url: (isRelative ? './' : base) + path }
+  }
   // An `<img>` may have left a response without CORS headers in the browser's cache. With a revision, Workbox fetches the file again.
   const isRequestedWithCors = /\.(m?js|css|woff2?|ttf|otf|wasm|json)$/.test(path)
   return entry.revision === null && !isRequestedWithCors ? { ...entry, revision: entry.url } : entry

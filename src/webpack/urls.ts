@@ -26,6 +26,11 @@ export class BuiltUrls {
     return ordinaryBase(this.#configured?.publicPath)
   }
 
+  /** True if the output folder's place on the page's origin is known only to a running page or script. */
+  get isRelative(): boolean {
+    return ['', './', 'auto'].includes(this.#configured?.publicPath as string)
+  }
+
   /** Points the URLs to the bucket before the bundler fills in its defaults. The build itself decides again. */
   announce(publicUrl: string): void {
     const { output } = this.#compiler.options

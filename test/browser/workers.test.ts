@@ -150,7 +150,11 @@ describe.each([
         optimization: { realContentHash: false },
       })
       if (withWorkers)
-        runWorkersFrom(compiler as unknown as WorkerCompiler, () => ({ publicUrl: publicPath, base: '/' }))
+        runWorkersFrom(compiler as unknown as WorkerCompiler, () => ({
+          publicUrl: publicPath,
+          base: '/',
+          isRelative: false,
+        }))
       compiler.run((error) => compiler.close(() => (error ? reject(error) : resolve(read('dist')))))
     })
 

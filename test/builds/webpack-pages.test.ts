@@ -6,7 +6,7 @@ import { precacheEntry } from '../../src/webpack/precache.js'
 import { publicPathCopies } from '../../src/webpack/public-path-copies.js'
 
 const publicUrl = 'https://cdn.example/s/'
-const urls = { publicUrl, base: '/app/' }
+const urls = { publicUrl, base: '/app/', isRelative: false }
 
 describe('a tag of a page', () => {
   test.each<[tag: string, prepared: string]>([
@@ -34,7 +34,7 @@ describe('a tag of a page', () => {
       '<link crossorigin rel=manifest href=/app/m.json>',
     ],
   ])('%s', (tag, prepared) => {
-    expect(preparePage(`<p>${tag}<p>`, urls)).toBe(`<p>${prepared}<p>`)
+    expect(preparePage(`<p>${tag}<p>`, 'index.html', urls)).toBe(`<p>${prepared}<p>`)
   })
 
   test.each([
@@ -50,7 +50,18 @@ describe('a tag of a page', () => {
     '<img src="https://cdn.example/s/a.png">',
     '<script data-src="https://cdn.example/s/a.js">',
   ])('stays as it is: %s', (tag) => {
-    expect(preparePage(tag, urls)).toBe(tag)
+    expect(preparePage(tag, 'index.html', urls)).toBe(tag)
+  })
+
+  test.each<[page: string, base: string, href: string]>([
+    ['index.html', '/', './m.json'],
+    ['docs/x.html', '', '../m.json'],
+    ['docs/a/x.html', './', '../../m.json'],
+    ['../index.html', '/', '/m.json'],
+  ])('in %s, with a relative public path: the manifest', (page, base, href) => {
+    const link = (url: string) => `<link rel="manifest" href="${url}">`
+    const prepared = preparePage(link(`${publicUrl}m.json`), page, { publicUrl, base, isRelative: true })
+    expect(prepared).toBe(link(href))
   })
 })
 
@@ -86,6 +97,15 @@ test.each<[url: string, revision: string | null, there: string, thereRevision: s
     revision,
   })
 })
+
+test.each(['index.html', 'site.webmanifest', 'left-out.js'])(
+  'a precached %s is relative to the service worker, as the public path is',
+  (path) => {
+    const isLeftOut = (each: string) => each === 'left-out.js'
+    const relative = { publicUrl, base: '/', isRelative: true, isLeftOut }
+    expect(precacheEntry({ url: publicUrl + path, revision: '1' }, relative).url).toBe(`./${path}`)
+  },
+)
 
 test('copies of the public path are in the options of loaders and in plugins', () => {
   const copies = [1, 2, 3, 4].map(() => ({ publicPath: '/app/' }))

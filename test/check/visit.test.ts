@@ -4,6 +4,8 @@ import { describe, expect, it, test } from 'vitest'
 import type { PublicRequest, PublicResponse } from '../../src/check/page-fetch.js'
 import { pageOrigin } from '../../src/check/page-origin.js'
 import { visit } from '../../src/check/visit.js'
+import { filesToVisit } from '../../src/deploy/visitor.js'
+import type { Decision } from '../../src/release/plan.js'
 import type { BucketAddress } from '../../src/urls/public-url.js'
 
 // What a deploy says about its public URL, for each way in which that URL can respond.
@@ -309,4 +311,20 @@ describe('a CDN gets no request whose response would harm visitors if it kept it
     })
     expect(requests.map(({ url }) => url.pathname)).toEqual(['/static/app.js'])
   })
+})
+
+test.each<[cacheControl: string | undefined, isKept: boolean]>([
+  ['public, max-age=31536000, immutable', true],
+  ['public, max-age=0, s-maxage=31536000', true],
+  ['max-age=0, stale-while-revalidate=60', true],
+  [undefined, true],
+  ['public, max-age=0', false],
+  ['public, max-age=0, s-maxage=0, must-revalidate', false],
+  ['no-cache', false],
+  ['no-store, max-age=60', false],
+])('a CDN may keep a file with Cache-Control %s: %s', (CacheControl, isKept) => {
+  const parameters = { ContentType: 'text/javascript', CacheControl }
+  const file = { path: 'app.js', group: 'asset', size: 1, sha256: '', parameters }
+  const decisions = [{ action: 'upload', reason: 'new', file }] as unknown as Decision[]
+  expect(filesToVisit(decisions, root).map((each) => each.isKept)).toEqual([isKept])
 })

@@ -183,7 +183,7 @@ describe('a folder that was not emptied', () => {
 
   it.each([
     ['main.0123456789abcdef.js', []],
-    ['index.html', []],
+    ['index.html', ['assets/old.png', 'old.js']],
     ['other.0123456789abcdef.js', ['assets/old.png', 'old.js', 'other.0123456789abcdef.js']],
   ])('has files that were put there for the build, if no earlier build wrote there: %s', async (path, collected) => {
     await write(path)
@@ -191,6 +191,16 @@ describe('a folder that was not emptied', () => {
     const work = async () => void (await Promise.all(emitted.map((each) => write(each, 'new'))))
     const found = await build(work, { emitted, fingerprinted: emitted.slice(1) })
     expect(paths(found)).toEqual([...emitted, ...collected].sort())
+  })
+
+  it.each([
+    ['main.js', ['index.html', 'main.js'], []],
+    ['index.html', ['index.html', 'main.js'], ['assets/old.png', 'old.js']],
+    ['index.html', ['index.html', 'about.html'], []],
+  ])('and without fingerprints: %s, for a build that emits %j', async (path, emitted, collected) => {
+    await write(path)
+    const work = async () => void (await Promise.all(emitted.map((each) => write(each, 'new'))))
+    expect(paths(await build(work, { emitted }))).toEqual([...emitted, ...collected].sort())
   })
 
   it('a file that the bundler names is collected, even if it was not written again', async () => {

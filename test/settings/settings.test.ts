@@ -1214,14 +1214,27 @@ describe('values from Django projects', () => {
 describe('an endpoint', () => {
   const bucket = { AWS_STORAGE_BUCKET_NAME: 'my-bucket' }
 
-  it.each(['https://my-bucket.nyc3.digitaloceanspaces.com', 'https://store.example.com/my-bucket'])(
-    'with the bucket in it is refused: %s',
-    async (AWS_S3_ENDPOINT_URL) => {
-      expect(await messageOf(resolveEnv({ ...bucket, AWS_S3_ENDPOINT_URL }))).toContain(
-        ": remove the bucket's name from it",
-      )
-    },
-  )
+  it.each([
+    'https://my-bucket.nyc3.digitaloceanspaces.com',
+    'https://my-bucket.s3.eu-central-1.amazonaws.com',
+    'https://store.example.com/my-bucket',
+    'https://store.example.com/s3/my-bucket/',
+  ])('with the bucket in it is refused: %s', async (AWS_S3_ENDPOINT_URL) => {
+    expect(await messageOf(resolveEnv({ ...bucket, AWS_S3_ENDPOINT_URL }))).toContain(
+      ": remove the bucket's name from it",
+    )
+  })
+
+  it.each<[bucket: string, endpoint: string, warnings: string[]]>([
+    ['storage', 'https://abc.supabase.co/storage/v1/s3', []],
+    ['media', 'https://store.example.com/media/s3', []],
+    ['nyc3', 'https://nyc3.digitaloceanspaces.com', ['remove "nyc3." if it stands for the bucket']],
+    ['media', 'https://media.example.com', ['remove "media." if it stands for the bucket']],
+    ['media', 'https://media-2.example.com', []],
+  ])("whose own name has the bucket's: %s at %s", async (name, endpoint, remedies) => {
+    const { warnings } = await resolve({ options: { bucket: name, endpoint } })
+    expect(warnings).toEqual(remedies.map((remedy) => `option \`endpoint\` is "${endpoint}": ${remedy}`))
+  })
 
   it.each<[endpoint: string, problem: string]>([
     ['https://my-bucket.s3-website-us-east-1.amazonaws.com', 'because website endpoints have no HTTPS'],
