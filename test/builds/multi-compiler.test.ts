@@ -33,6 +33,7 @@ import('./lazy.js')`,
 document.body.append('admin', photo)`,
   'src/server.js': `import photo from './photo.png'
 export const page = () => '<img src="' + photo + '">'`,
+  'src/worker.js': `self.onmessage = () => {}`,
   'src/lazy.js': `document.body.append('lazy')`,
   'src/style.css': 'body { color: green }',
   'src/photo.png': Buffer.alloc(6000, 7),
@@ -149,6 +150,15 @@ describe.each(bundlers)('several configurations: %s', (_name, bundler) => {
         .map((key) => key.slice(4))
         .sort(),
     ).toEqual(await tree(dir, 'dist-two'))
+  })
+
+  test('a plugin object in both leaves out the only file of one', async () => {
+    const plugins = [new StaticS3Plugin({ exclude: ['sw.js'] })]
+    const worker = { ...common, target: 'webworker', output: { ...common.output, filename: 'sw.js' }, plugins }
+    await build(bundler, [web({ plugins }), { ...worker, name: 'worker', entry: './src/worker.js' }])
+    const files = await tree(dir)
+    expect(files).toContain('sw.js')
+    expect(uploaded()).toEqual(files.filter((path) => path !== 'sw.js'))
   })
 
   const broken = (config: Configuration = {}): Configuration => ({
