@@ -26,6 +26,8 @@ export interface Deploy {
    * @throws StaticS3Error when anything fails, unless `onError` is `warn`
    */
   publish(build: FinishedBuild): Promise<void>
+  /** The same in three steps, for builds that are published together: finds the files, checks them, releases them. */
+  publishInSteps(build: FinishedBuild): AsyncGenerator<void, void>
   /** The reason to end the build at once: the store has refused the deploy. Undefined if the build may continue. */
   whyEnd(): StaticS3Error | undefined
   /** Ends the deploy of a build that failed. */
@@ -47,6 +49,10 @@ export function startDeploy(settings: Settings): Deploy {
     async publish(build) {
       const { publish } = await import('./publish.js')
       await publish({ ...build, settings, earlySurvey, before })
+    },
+    async *publishInSteps(build) {
+      const { publishInSteps } = await import('./publish.js')
+      yield* publishInSteps({ ...build, settings, earlySurvey, before })
     },
     whyEnd() {
       const { refusal } = earlySurvey

@@ -1,5 +1,6 @@
 import type { WriteStream } from 'node:tty'
 import type { Bucket } from '../bucket/bucket.js'
+import type { Classified } from '../files/classify.js'
 import { makePlan } from '../release/make-plan.js'
 import { release } from '../release/release.js'
 import { type Logger, type Printer, printerOf } from '../report/printer.js'
@@ -19,19 +20,35 @@ export interface PublishInput extends FolderInput {
   logger: Logger
   /** For a progress bar; undefined if the bundler is to be silent. */
   terminal: WriteStream | undefined
+  /** Builds that are published together share this map. */
+  found?: FoundKeys | undefined
 }
+
+/** The keys of all found files, by bucket. */
+export type FoundKeys = Map<string, Set<string>>
 
 /**
  * Brings a finished build into the bucket.
  *
  * @throws StaticS3Error when anything fails, unless `onError` is `warn`
  */
-export async function publish(given: PublishInput): Promise<void> {
+export async function publish(input: PublishInput): Promise<void> {
+  for await (const _step of publishInSteps(input));
+}
+
+/**
+ * Brings a finished build into the bucket in three steps: it finds the files, checks them, and releases them. Nothing is written before the
+ * third step. A caller that does not finish the steps calls `return`.
+ *
+ * @throws StaticS3Error when anything fails, unless `onError` is `warn`
+ */
+export async function* publishInSteps(given: PublishInput): AsyncGenerator<void, void> {
   const input = { ...given, logger: printerOf(given.logger) }
   input.earlySurvey.keepAlive()
   const stop = stopBySignal()
   try {
-    await stop.within(deploy(input, stop))
+    const steps = deploy(input, stop)
+    while (!(await stop.within(steps.next())).done) yield
   } catch (thrown) {
     const error = readable(thrown)
     if (!(error instanceof StaticS3Error)) throw error
@@ -41,7 +58,9 @@ export async function publish(given: PublishInput): Promise<void> {
       await stop.end()
     }
     // Without its causes, which Node would print: they help only those who debug static-s3.
-    if (input.settings.onError === 'fail') throw debugging() ? error : new StaticS3Error(error.message)
+    // After a signal, builds that are published together stop together.
+    const stopsOthers = stop.begun.aborted && input.found !== undefined
+    if (input.settings.onError === 'fail' || stopsOthers) throw debugging() ? error : new StaticS3Error(error.message)
     input.logger.warn([plain(error), ...afterWarning(input.settings)].join('\n'))
   } finally {
     input.earlySurvey.stop()
@@ -64,9 +83,9 @@ function nothingDone(cause: unknown): never {
   throw new StaticS3Error(`${cause.message}\nThe site stands as it was.`, { cause })
 }
 
-async function deploy(input: PublishInput & { logger: Printer }, stop: Stop): Promise<void> {
+async function* deploy(input: PublishInput & { logger: Printer }, stop: Stop): AsyncGenerator<void, void> {
   const { settings, earlySurvey, outputs, logger, terminal } = input
-  const begun = performance.now()
+  let begun = performance.now()
   const progress = showProgress(terminalOf(terminal))
   stop.begun.addEventListener('abort', progress.clear)
   const warn = (message: string) => {
@@ -82,14 +101,21 @@ async function deploy(input: PublishInput & { logger: Printer }, stop: Stop): Pr
     logger.warn(`there is nothing to upload in ${outputs.map(({ dir }) => dir).join(', ')}`)
     return
   }
+  const coming = input.found && addKeys(input.found, found, settings)
+  let paused = performance.now()
+  yield
+  begun += performance.now() - paused
   const survey = await unlessAborted(stop.begun, earlySurvey.result()).catch(nothingDone)
   for (const warning of survey.warnings) logger.warn(warning)
-  const hashing = hashFound(found, input, survey, stop.begun)
+  const hashing = hashFound(found, input, survey, stop.begun, coming)
   const { files, warnings, hints } = await unlessAborted(stop.begun, hashing).catch((error) => {
     throw stop.begun.aborted ? nothingDone(error) : error
   })
   for (const warning of warnings) logger.warn(warning)
   for (const hint of hints) logger.info(hint)
+  paused = performance.now()
+  yield
+  begun += performance.now() - paused
 
   const visitor = openVisitor(settings, connection, stop.begun)
   const { decisions, release: number } = settings.dryRun
@@ -120,6 +146,15 @@ async function deploy(input: PublishInput & { logger: Printer }, stop: Stop): Pr
   const milliseconds = performance.now() - begun
   const isBroken = problem !== undefined
   logger.report({ ...settings, decisions, release: number, leftOut: found.leftOut, isBroken, milliseconds })
+}
+
+/** @returns the keys of all builds in this bucket */
+function addKeys(all: FoundKeys, { files }: Classified, { endpoint, bucket }: Settings): ReadonlySet<string> {
+  const name = `${endpoint} ${bucket}`
+  const keys = all.get(name) ?? new Set()
+  all.set(name, keys)
+  for (const { key } of files) keys.add(key)
+  return keys
 }
 
 /** The bucket during a deploy that can be stopped: the stop ends reads at once and writes a moment later. */

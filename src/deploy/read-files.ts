@@ -51,6 +51,7 @@ export interface Proved extends Pick<Conclusion, 'warnings' | 'hints'> {
  * Hashes the files, searches them for secrets, and proves that the release is whole.
  *
  * @param signal ends it, with its reason
+ * @param coming keys that other builds of the same run bring into the bucket
  * @throws StaticS3Error with every problem that stops the deploy, such as a secret in a file
  */
 export async function hashFound(
@@ -58,8 +59,9 @@ export async function hashFound(
   { settings, earlySurvey, base }: Pick<FolderInput, 'settings' | 'earlySurvey' | 'base'>,
   survey: Survey,
   signal?: AbortSignal,
+  coming?: ReadonlySet<string>,
 ): Promise<Proved> {
-  const { lookFor, conclude } = startProof({ found, settings, listing: survey.listing, base })
+  const { lookFor, conclude } = startProof({ found, settings, listing: survey.listing, coming, base })
   const secrets = await secretsOf(settings, earlySurvey)
   const hashed = await hashFiles(found.files, secrets, needsMd5(survey), { lookFor, signal })
   throwProblems(hashed.problems)

@@ -38,7 +38,7 @@ type Policy = Pick<
 export function classify(
   collected: Collected,
   policy: Policy,
-  outputs: readonly Pick<Output, 'namedDotfiles'>[] = [],
+  outputs: readonly Pick<Output, 'namedDotfiles' | 'emittedOnly'>[] = [],
 ): Classified {
   const reasonFor = whyLeftOut(policy, outputs)
   const allPaths = [...collected.files, ...collected.leftOut].map(({ path }) => path)
@@ -66,8 +66,10 @@ export function classify(
     problems.push(...problemsOf(path, key))
     files.push({ path, dir, key, group, parameters })
   }
-  const unmatched = unmatchedGlobs(globsOf(policy), allPaths)
-  if (files.length === 0 && leftOut.some(({ reason }) => isChoice(reason))) {
+  // Several builds may share the settings: a glob can be meant for another build's files.
+  const isPart = outputs.some(({ emittedOnly }) => emittedOnly)
+  const unmatched = isPart ? [] : unmatchedGlobs(globsOf(policy), allPaths)
+  if (!isPart && files.length === 0 && leftOut.some(({ reason }) => isChoice(reason))) {
     return { files, leftOut, withheld, problems: [nothingLeft(policy, unmatched)], warnings: [] }
   }
   const warnings: string[] = []

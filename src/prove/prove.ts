@@ -21,6 +21,8 @@ export interface ProofInput {
   settings: Pick<Settings, 'publicUrl' | 'location' | 'rewrite' | 'allowMissing'>
   /** The objects in the location, by key. */
   listing: ReadonlyMap<string, unknown>
+  /** Keys that other builds of the same run bring into the bucket. */
+  coming?: ReadonlySet<string>
   /** The output folder on the page's origin: a URL or a path with a slash at its end. */
   base: string
 }
@@ -51,12 +53,13 @@ const yieldBytes = 1024 * 1024
  *
  * A scan of each file's bytes finds its URLs. Only a file with a URL of an unknown name, or with an `integrity`, is parsed.
  */
-export function startProof({ found, settings, listing, base }: ProofInput): Proof {
+export function startProof({ found, settings, listing, coming, base }: ProofInput): Proof {
   const place = publicPlace(settings.publicUrl)
   const prefix = settings.location === '' ? '' : `${settings.location}/`
   const ours = new Set(found.files.map(({ path }) => path))
   const isAllowed = matcher(settings.allowMissing)
-  const isFile = (path: string) => ours.has(path) || listing.has(prefix + path)
+  const isInBucket = (key: string) => listing.has(key) || coming?.has(key) === true
+  const isFile = (path: string) => ours.has(path) || isInBucket(prefix + path)
   let folders: Set<string> | undefined
   const isFolder = (path: string) => {
     folders ??= foldersOf(ours, prefix, listing.keys())

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { Deploy } from '../deploy/deploy.js'
 import { loadSettings, urlBeforeBuild } from '../deploy/load-settings.js'
+import type { FoundKeys } from '../deploy/publish.js'
 import type { Output } from '../files/collect.js'
 import type { Options } from '../settings/options.js'
 import type { Settings } from '../settings/settings.js'
@@ -89,7 +90,7 @@ export class WebpackBuild {
 
   fail(): void {
     this.#deploy?.stop()
-    this.#run?.fail()
+    void this.#run?.fail()
   }
 
   /** Waits for the deploy: with a cache on disk, webpack-cli closes the compiler on Ctrl-C and then ends the process. */
@@ -104,22 +105,20 @@ export class WebpackBuild {
    */
   async finish(stats: Stats): Promise<void> {
     const deploy = this.#deploy
+    const run = this.#run
+    if (!run) return
     if (deploy) {
       const output = outputOf(this.#compiler, stats.compilation)
-      this.#run?.add({
-        stop: deploy.stop,
-        publish: () => {
-          this.#publishing = this.#publish(deploy, output)
-          return this.#publishing
-        },
-      })
+      run.add({ stop: deploy.stop, steps: this.#publishInSteps(deploy, output, run.found) })
     }
-    await this.#run?.finish(this.#compiler, stats)
+    this.#publishing = run.finish(this.#compiler, stats)
+    await this.#publishing
   }
 
-  #publish(deploy: Deploy, output: Output): Promise<void> {
+  async *#publishInSteps(deploy: Deploy, output: Output, found: FoundKeys | undefined): AsyncGenerator<void, void> {
     deploy.settings.warnings.push(...warningsAbout(deploy.settings, output))
-    return deploy.publish({
+    yield* deploy.publishInSteps({
+      found,
       outputs: [output],
       notOurs: [],
       base: this.#urls.base,

@@ -1,8 +1,10 @@
+import type { FoundKeys } from '../deploy/publish.js'
 import { type Compiler, lastStage, pluginName, type Stats } from './compiler.js'
 
 /** A configuration that goes to the bucket. */
 export interface Part {
-  publish(): Promise<void>
+  /** Finds the part's files, then checks them, then releases them. */
+  steps: AsyncGenerator<void, void>
   stop(): void
 }
 
@@ -11,33 +13,38 @@ export class Run {
   readonly #unfinished: Set<Compiler>
   readonly #parts: Part[] = []
   #failed = false
+  /** Shared by all parts, because a part may refer to another part's files. Undefined for a configuration alone. */
+  readonly found: FoundKeys | undefined
 
   constructor(compilers: readonly Compiler[]) {
     this.#unfinished = new Set(compilers)
+    this.found = compilers.length > 1 ? new Map() : undefined
   }
 
   add(part: Part): void {
     this.#parts.push(part)
-    if (this.#failed) this.fail()
+    if (this.#failed) void this.fail()
   }
 
-  fail(): void {
+  async fail(): Promise<void> {
     this.#failed = true
-    for (const part of this.#parts.splice(0)) part.stop()
+    const parts = this.#parts.splice(0)
+    for (const part of parts) part.stop()
+    for (const { steps } of parts) await steps.return()
   }
 
   /** @throws StaticS3Error if a part cannot be published; later parts are then not published either */
   async finish(compiler: Compiler, stats: Stats): Promise<void> {
     this.#unfinished.delete(compiler)
-    if (stats.hasErrors()) this.fail()
+    if (stats.hasErrors()) void this.fail()
     if (this.#unfinished.size > 0) return
     try {
-      for (let part = this.#parts[0]; part; part = this.#parts[0]) {
-        await part.publish()
-        this.#parts.shift()
+      // The checks of all parts come before the first release.
+      for (const _step of ['find', 'check', 'release']) {
+        for (const { steps } of this.#parts) await steps.next()
       }
     } catch (error) {
-      this.fail()
+      await this.fail()
       throw error
     }
   }
@@ -78,7 +85,7 @@ export function shareRuns(compiler: Compiler): void {
 function tellEnd(compiler: Compiler): void {
   telling.add(compiler)
   const { failed, done } = compiler.hooks
-  failed.tap(pluginName, () => runsOfArrays.get(compiler)?.fail())
+  failed.tap(pluginName, () => void runsOfArrays.get(compiler)?.fail())
   done.tapPromise({ name: pluginName, stage: lastStage }, (stats: Stats) =>
     runsOfArrays.get(compiler)?.finish(compiler, stats),
   )

@@ -9,6 +9,7 @@ import {
   makeApp,
   runOnce,
   withDeployTarget,
+  writeFiles,
 } from '../../fixtures/build/in-process.js'
 import { readTree } from '../../fixtures/build/index.js'
 import { siteObjects, sitePuts, uploadedPaths, writes } from '../../fixtures/build/site.js'
@@ -33,6 +34,7 @@ import('./lazy.js')`,
 document.body.append('admin', photo)`,
   'src/server.js': `import photo from './photo.png'
 export const page = () => '<img src="' + photo + '">'`,
+  'src/worker.js': `self.onmessage = () => {}`,
   'src/lazy.js': `document.body.append('lazy')`,
   'src/style.css': 'body { color: green }',
   'src/photo.png': Buffer.alloc(6000, 7),
@@ -149,6 +151,37 @@ describe.each(bundlers)('several configurations: %s', (_name, bundler) => {
         .map((key) => key.slice(4))
         .sort(),
     ).toEqual(await tree(dir, 'dist-two'))
+  })
+
+  test('a plugin object in both leaves out the only file of one', async () => {
+    const plugins = [new StaticS3Plugin({ exclude: ['sw.js'] })]
+    const worker = { ...common, target: 'webworker', output: { ...common.output, filename: 'sw.js' }, plugins }
+    await build(bundler, [web({ plugins }), { ...worker, name: 'worker', entry: './src/worker.js' }])
+    const files = await tree(dir)
+    expect(files).toContain('sw.js')
+    expect(uploaded()).toEqual(files.filter((path) => path !== 'sw.js'))
+  })
+
+  test('one may refer to a file of another', async () => {
+    await writeFiles(dir, { 'src/index.js': `new Worker(process.env.STATIC_URL + 'worker.js')` })
+    const plugins = [new StaticS3Plugin()]
+    const worker = { ...common, target: 'webworker', output: { ...common.output, filename: 'worker.js' }, plugins }
+    await build(bundler, [web({ plugins }), { ...worker, name: 'worker', entry: './src/worker.js' }])
+    expect(uploaded()).toEqual(await tree(dir))
+    expect(uploaded()).toContain('worker.js')
+  })
+
+  test.each(['first', 'last'])('nothing goes live if the files of the %s one fail a check', async (position) => {
+    const plugins = [new StaticS3Plugin()]
+    const leaking = { ...common, plugins: [...(common.plugins ?? []), ...plugins], name: 'leaking' }
+    await writeFiles(dir, { 'src/leak.js': `document.title = '${process.env.AWS_SECRET_ACCESS_KEY}'` })
+    const configs = [web({ plugins }), { ...leaking, entry: { leak: './src/leak.js' } }]
+    const listeners = process.listenerCount('SIGINT')
+    await expect(build(bundler, position === 'last' ? configs : configs.reverse())).rejects.toThrow(
+      /nothing was uploaded\n.*the secret access key in use/,
+    )
+    expect(writes(s3)).toEqual([])
+    expect(process.listenerCount('SIGINT')).toBe(listeners)
   })
 
   const broken = (config: Configuration = {}): Configuration => ({

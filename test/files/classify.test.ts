@@ -310,6 +310,16 @@ describe('globs', () => {
     expect(classifyPaths(all, settings)).toMatchObject({ files: [], problems: [problem], warnings: [] })
   })
 
+  it.each<Partial<Settings>>([
+    { exclude: ['**'] },
+    { include: ['other.js'] },
+    { exclude: ['other.js'], rules: [{ match: ['*.pdf'], parameters: {} }] },
+  ])('%j in one of several builds may be meant for the files of another', (settings) => {
+    const files = { files: [file('a.js')], leftOut: [] }
+    const { problems, warnings } = classify(files, { ...policy, ...settings }, [{ emittedOnly: true }])
+    expect([...problems, ...warnings]).toEqual([])
+  })
+
   it('exclude beats include, and each gives its reason', () => {
     const { files, leftOut } = classifyPaths(['a.js', 'b.js', 'c.css'], { include: ['*.js'], exclude: ['b.*'] })
     expect(files.map(({ path }) => path)).toEqual(['a.js'])
