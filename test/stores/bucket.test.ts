@@ -478,7 +478,9 @@ function bucketContract(open: () => Promise<Opened>): void {
     })
 
     it('tells that the source of a copy is missing', async () => {
-      await expect(bucket.copy('static/nothing', 'static/x', {})).rejects.toThrow(/the object does not exist \(NoSuchKey\)/)
+      await expect(bucket.copy('static/nothing', 'static/x', {})).rejects.toThrow(
+        /the object does not exist \(NoSuchKey\)/,
+      )
     })
   })
 }
