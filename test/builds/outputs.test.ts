@@ -179,8 +179,8 @@ export default { plugins: [staticS3()] }
     })
     expect(output).toMatch(/nothing was uploaded\n.*%2e%2e\/settings\.json: its name leads out of the location/)
     expect(code).toBe(1)
-    // Waiting for an answer would bring further attempts.
+    // Some attempts come while the bundler works. Waiting for an answer would bring all five.
     expect(new Set(s3.server.requests.map(({ operation }) => operation))).toEqual(new Set(['ListObjectsV2']))
-    expect(s3.server.requests.length).toBeLessThan(3)
+    expect(s3.server.requests.length).toBeLessThan(5)
   })
 })
