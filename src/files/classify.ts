@@ -2,6 +2,7 @@ import { extname } from 'node:path/posix'
 // Takes milliseconds to load, because it ranks the types of 1,200 endings. Adapters load this file while the bundler works.
 import { contentType as registeredType } from 'mime-types'
 import type { ObjectParameters } from '../bucket/bucket.js'
+import { several } from '../runtime/printable.js'
 import type { Settings } from '../settings/settings.js'
 import { isServiceWorker, staysOnPageOrigin } from '../urls/same-origin.js'
 import type { BuiltFile, Group } from './built-file.js'
@@ -184,10 +185,6 @@ export function contentType(path: string): string {
 /** True if the path leaves the location for a server or browser that reads `%2e` as a dot, or a backslash as a slash. */
 function leadsOut(path: string): boolean {
   return /(^|[\\/])(\.|%2e){1,2}([\\/]|$)/i.test(path) || /^[\\/]|[\\/]{2}/.test(path)
-}
-
-function several([first = '', ...more]: readonly string[]): string {
-  return more.length === 0 ? first : `${first} and ${more.length} more`
 }
 
 function groupOf({ path, fingerprinted }: BuiltFile): Group {

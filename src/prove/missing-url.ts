@@ -1,5 +1,6 @@
 import { closest, distance } from 'fastest-levenshtein'
 import type { LeftOut } from '../files/collect.js'
+import { several } from '../runtime/printable.js'
 
 /** A URL that names no file, and the files that contain it. */
 export interface MissingUrl {
@@ -53,8 +54,4 @@ function remedyFor(path: string, reason: string): string {
   if (reason === 'not included') return ': add it to `include`'
   const isByDefault = /^(dotfile|private key|source map|bundle statistics)$/.test(reason)
   return isByDefault ? `: include: ['**', '${path}'] uploads it` : ''
-}
-
-export function several([first = '', ...more]: readonly string[]): string {
-  return more.length === 0 ? first : `${first} and ${more.length} more`
 }

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { fileOf } from '../files/built-file.js'
 import type { ClassifiedFile } from '../files/classify.js'
 import { rootPathGlance } from '../references/root-paths.js'
+import { several } from '../runtime/printable.js'
 import { isSvgSprite } from '../urls/svg-sprite.js'
-import { several } from './missing-url.js'
 
 /** Plain strings with the path of a public file from the page's root: no bundler points them to the bucket. */
 export interface PlainStrings {

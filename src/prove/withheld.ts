@@ -1,6 +1,6 @@
 import type { ClassifiedFile, WithheldFile } from '../files/classify.js'
 import { fileName, isChoice } from '../files/why-left-out.js'
-import { several } from './missing-url.js'
+import { several } from '../runtime/printable.js'
 
 /** The bundler's files that are left out: an error if a file in the bucket refers to one, otherwise a warning, unless it is expected. */
 export interface WithheldFiles {
