@@ -74,7 +74,7 @@ function deploy(
   return { child, end: end.then(([code, stdout, stderr]) => ({ code, output: stdout + stderr })) }
 }
 
-it(`a deploy that wakes up after another one took over sends nothing more (${cases.length} moments of freezing)`, async () => {
+it(`a deploy that wakes up after another one took over sends nothing more, but for a request frozen within its write (${cases.length} moments of freezing)`, async () => {
   const buckets = await Promise.all(cases.map(() => s3.createBucket()))
   const frozen = cases.map((each, i) => {
     const bucket = buckets[i] as string
@@ -102,6 +102,7 @@ it(`a deploy that wakes up after another one took over sends nothing more (${cas
   await sleep(frozenAt + lockIsLost - Date.now())
   const requests = s3.server.requests.length
   for (const { child } of frozen) child.kill('SIGCONT')
+  const all: (string | undefined)[] = []
   for (const [i, { each, bucket, end }] of frozen.entries()) {
     const { code, output } = await end
     // If all pages were sent before, only the record is missing.
@@ -110,12 +111,15 @@ it(`a deploy that wakes up after another one took over sends nothing more (${cas
       output: expect.stringMatching(code === 0 ? /its record could not be written/ : /could not be renewed/),
     })
     const pages = [...s3.server.objects(bucket)].filter(([key]) => isPage(key))
+    expect(pages.length).toBe(each.pages)
     const stale = pages.filter(([, { body }]) => !body.toString('latin1', 0, 20).startsWith(`<p>next-${i}`))
-    expect({ pages: pages.length, stale: stale.map(([key]) => key) }, JSON.stringify(each)).toEqual({
-      pages: each.pages,
-      stale: [],
-    })
+    const sent = s3.server.requests
+      .slice(requests)
+      .filter((request) => request.bucket === bucket && isPage(request.key))
+    const keys = [...new Set([...stale.map(([key]) => key), ...sent.map(({ key }) => key)])]
+    // Between the check and the write are some microseconds, in which a process may be frozen as well.
+    expect(keys.length, `${JSON.stringify(each)} ${keys}`).toBeLessThanOrEqual(1)
+    all.push(...keys)
   }
-  const sent = s3.server.requests.slice(requests).filter(({ key }) => isPage(key))
-  expect(sent.map(({ bucket, key }) => `${bucket} ${key}`)).toEqual([])
+  expect(all.length, `${all}`).toBeLessThanOrEqual(1)
 }, 300_000)

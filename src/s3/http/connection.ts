@@ -80,13 +80,8 @@ export class Connection {
 
   run(job: Job): void {
     const { request, head } = job
-    try {
-      request.check?.()
-    } catch (error) {
-      job.reject(error)
-      this.#pool.onIdle(this)
-      return
-    }
+    const { body = nothing } = request
+    this.#isSent = false
     this.#job = job
     job.abort = (reason) => {
       // This job may be done, and the connection may serve the next one.
@@ -94,27 +89,33 @@ export class Connection {
     }
     this.#reader = new ResponseReader(request.method, request.mostBytes ?? MOST_BYTES)
     this.#since = 0
-    const { body } = request
-    if (body === undefined) this.#send(head, nothing)
-    else if (!Buffer.isBuffer(body)) void this.#sendPieces(job, body)
-    else if (body.length <= PIECE) this.#send(head, body)
-    else void this.#sendPieces(job, piecesOf(body))
+    if (!Buffer.isBuffer(body)) void this.#sendPieces(job, body)
+    else if (body.length > PIECE) void this.#sendPieces(job, piecesOf(body))
+    else this.#sendAtOnce(job, join(head, body))
   }
 
-  #send(head: string, body: Buffer): void {
+  #sendAtOnce({ request, reject }: Job, bytes: Buffer): void {
+    try {
+      // Nothing stands between this and the write: a process may be frozen at any point.
+      request.check?.()
+    } catch (error) {
+      this.#job = this.#reader = undefined
+      reject(error)
+      this.#pool.onIdle(this)
+      return
+    }
     this.#isSent = true
-    this.#socket.write(join(head, body))
+    this.#socket.write(bytes)
   }
 
   async #sendPieces(job: Job, pieces: Iterable<Buffer> | AsyncIterable<Buffer>): Promise<void> {
-    this.#isSent = false
     let { head } = job
     try {
       for await (const piece of pieces) {
         if (this.#job !== job) return
-        job.request.check?.()
         const bytes = head === '' ? piece : join(head, piece)
         head = ''
+        job.request.check?.()
         await new Promise<void>((resolve) => {
           // Node never calls back for a piece that is still queued when the socket closes.
           this.#goOn = resolve
