@@ -130,7 +130,7 @@ async function* deploy(input: PublishInput & { logger: Printer }, stop: Stop): A
           connection.warm(requests)
           visitor?.prepare()
         },
-        beforePages: visitor?.look,
+        beforeManifests: visitor?.look,
         deployer: () => whoDeploys(input.bundler, process.env),
         settings,
         warn,

@@ -1,8 +1,8 @@
-import type { Bucket, WrittenObject } from '../bucket/bucket.js'
+import type { Bucket, StoredObject, WrittenObject } from '../bucket/bucket.js'
 import type { HashedFile } from '../files/hash.js'
-import { StaticS3Error } from '../runtime/error.js'
+import { isForbidden, responseOf, StaticS3Error } from '../runtime/error.js'
+import { eachInParallel } from '../runtime/parallel.js'
 import type { Settings } from '../settings/settings.js'
-import { currentHeaders } from './current-headers.js'
 import { type Plan, plan, undescribed } from './plan.js'
 import type { Survey } from './survey.js'
 
@@ -30,6 +30,30 @@ export async function makePlan(
   const made = plan(files, { ...known, heads }, settings.force)
   guardFingerprints(made, settings, warn)
   return made
+}
+
+/**
+ * Asks for the headers of objects that no record describes, as many at the same time as uploads. An object that can't be asked for is left out: then
+ * its headers are written anew.
+ */
+export async function currentHeaders(
+  bucket: Bucket,
+  keys: readonly string[],
+  concurrency: number,
+): Promise<Map<string, StoredObject>> {
+  const heads = new Map<string, StoredObject>()
+  let hasFailed = false
+  await eachInParallel(concurrency, keys, async (key) => {
+    if (hasFailed) return
+    try {
+      const shown = await bucket.head(key)
+      if (shown) heads.set(key, shown)
+    } catch (error) {
+      hasFailed = true
+      if (!isForbidden(error) && responseOf(error).status !== 501) throw error
+    }
+  })
+  return heads
 }
 
 function guardFingerprints(

@@ -11,7 +11,8 @@ import type { Decision, Plan } from './plan.js'
 import type { Deployer } from './record.js'
 import { latestRelease, lockKey, releasesFolder } from './releases-folder.js'
 import { isCurrent, readReleases, type Survey, takeSurvey } from './survey.js'
-import { type Done, startUpload, type Upload } from './upload.js'
+import { startUpload, type Upload } from './upload.js'
+import type { Done } from './what-visitors-see.js'
 import { recordParameters, writeRecord } from './write-record.js'
 
 export interface ReleaseInput {
@@ -29,9 +30,9 @@ export interface ReleaseInput {
   warn: (message: string) => void
   onProgress: (done: Done, all: Done) => void
   /**
-   * Called with the lock's key when all files that pages refer to are uploaded. If it rejects, the deploy ends before a page changes.
+   * Called with the lock's key when all fingerprinted files and other assets are uploaded. If it rejects, the deploy ends before a manifest or page changes.
    */
-  beforePages?: (decisions: readonly Decision[], lockKey: string | undefined) => Promise<void>
+  beforeManifests?: (decisions: readonly Decision[], lockKey: string | undefined) => Promise<void>
   /** Called when another deploy has the lock. */
   onWait: (whom: string) => void
 }
@@ -54,7 +55,7 @@ interface Planned {
  * @throws StaticS3Error with what visitors see now
  */
 export async function release(input: ReleaseInput): Promise<Released> {
-  const { bucket, settings, onProgress, warm, stop, beforePages } = input
+  const { bucket, settings, onProgress, warm, stop, beforeManifests } = input
   const upload = startUpload(bucket, settings.concurrency, onProgress, stop)
   const first = await orFail(upload, planFirst(input))
   if (isUnchanged(first)) return { decisions: first.plan.decisions, release: undefined }
@@ -72,7 +73,7 @@ export async function release(input: ReleaseInput): Promise<Released> {
     const last = await orFail(upload, planUnder(lock, input, first, upload))
     // Group by group, HTML last: no page refers to a missing file.
     await upload.run(last.plan, last === first ? 'all but creations' : 'all', lock, () =>
-      beforePages?.(last.plan.decisions, lock && lockKey(releasesFolder(settings.location), lock.release)),
+      beforeManifests?.(last.plan.decisions, lock && lockKey(releasesFolder(settings.location), lock.release)),
     )
     // The record describes only objects that are there.
     const isRecorded = lock && (await keepRecord(input, lock, last, deployer, upload))

@@ -1,20 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Bucket, ObjectParameters, WrittenObject } from '../bucket/bucket.js'
-import { smallBytes } from '../bucket/bucket.js'
-import { type Group, groups } from '../files/built-file.js'
-import { bodyOfFile } from '../files/file-body.js'
-import { refusedCondition, responseOf, StaticS3Error } from '../runtime/error.js'
+import type { Bucket, WrittenObject } from '../bucket/bucket.js'
+import { groups } from '../files/built-file.js'
+import { responseOf, StaticS3Error } from '../runtime/error.js'
 import { eachInParallel } from '../runtime/parallel.js'
 import { type Stop, unstoppable } from '../runtime/stop.js'
 import type { Permit } from './hold-lock.js'
 import type { Decision, Plan } from './plan.js'
-import { whatVisitorsSee } from './standing.js'
-
-/** How much is written. */
-export interface Done {
-  files: number
-  bytes: number
-}
+import { type Part, wavesOf } from './waves.js'
+import { type Done, WriteCounts } from './what-visitors-see.js'
+import { objectWriter } from './write-object.js'
 
 export interface Upload {
   /** What was written, by key. */
@@ -29,14 +23,11 @@ export interface Upload {
    * Carries out a part of a plan, one group after the other. Each group waits until the one before is complete. The first failure stops everything,
    * so that no page changes while a file that it may refer to is missing.
    *
-   * @param beforePages called when all files that pages refer to are uploaded; if it rejects, no page changes
+   * @param beforeManifests called when all fingerprinted files and other assets are uploaded; if it rejects, no manifest or page changes
    * @throws StaticS3Error with what failed and what visitors see now
    */
-  run(plan: Plan, part: Part, permit?: Permit, beforePages?: () => Promise<void> | undefined): Promise<void>
+  run(plan: Plan, part: Part, permit?: Permit, beforeManifests?: () => Promise<void> | undefined): Promise<void>
 }
-
-/** Creations are the new fingerprinted files: no page refers to them yet, and their writes replace nothing (`If-None-Match: *`). */
-export type Part = 'creations' | 'all but creations' | 'all'
 
 /** How many large files go up at the same time: they fill a line, and each has a piece of memory of its own. */
 const largeAtOnce = 16
@@ -47,103 +38,87 @@ export function startUpload(
   onProgress: (done: Done, all: Done) => void,
   asked: Stop = unstoppable,
 ): Upload {
+  const writer = objectWriter(bucket)
+  const counts = new WriteCounts()
   const written = new Map<string, WrittenObject>()
-  const done: Done = { files: 0, bytes: 0 }
-  const known = Object.fromEntries(groups.map((group) => [group, 0])) as Record<Group, number>
-  const unknown = { ...known }
-  let copies = true
-  let conditions = true
   let forestalled = false
-  let planned = 0
   let leftUnanswered = false
   const failure = (reason: unknown) =>
-    new StaticS3Error(`${(reason as Error).message}\n${whatVisitorsSee(known, unknown, planned)}`, { cause: reason })
+    new StaticS3Error(`${(reason as Error).message}\n${counts.whatVisitorsSee()}`, { cause: reason })
 
-  const write = async (decision: Decision, signal: AbortSignal, isStopped: () => boolean, check: () => void) => {
-    const { file, action, etag } = decision
-    if (action === 'copy' && copies) {
-      try {
-        const parameters = { ...file.parameters, CopySourceIfMatch: `"${etag}"` }
-        return await bucket.copy(file.key, file.key, parameters, signal, check)
-      } catch (error) {
-        if (isStopped() || !isRefusal(error)) throw error
-        // 404 and 412: somebody has deleted or changed this object. Any other refusal comes again for each copy.
-        const { status } = responseOf(error)
-        copies = status === 404 || status === 412
-      }
+  const carryOut = async (decision: Decision, { part, permit, stop, signal, fail }: PartInWork): Promise<void> => {
+    if (stop.aborted) return
+    let isSent = false
+    const check = () => {
+      permit?.check()
+      isSent = true
     }
-    return bucket.put(file.key, bodyOfFile(file), file.parameters, signal, check)
-  }
-
-  /** Undefined if another deploy was first, or if the answer to our own first attempt was lost. */
-  const create = async ({ file }: Decision, signal: AbortSignal, check: () => void) => {
-    const put = (more: ObjectParameters) =>
-      bucket.put(file.key, bodyOfFile(file), { ...file.parameters, ...more }, signal, check)
-    if (!conditions) return put({})
     try {
-      return await put({ IfNoneMatch: '*' })
-    } catch (error) {
-      const refused = refusedCondition(error)
-      if (refused === 'exists') return undefined
-      if (refused === undefined || signal.aborted) throw error
-      conditions = false
-      return put({})
-    }
-  }
-
-  const run: Upload['run'] = async (plan, part, permit, beforePages) => {
-    const failed = new AbortController()
-    const stop = AbortSignal.any([failed.signal, asked.begun, ...(permit ? [permit.signal] : [])])
-    // The store may still carry out a request that is aborted, over an object of the next deploy: under a permit its answer is waited for.
-    const signal = permit ? AbortSignal.any([permit.signal, asked.cut]) : stop
-    const { waves, files, bytes } = wavesOf(plan, part)
-    await laterThan(plan.notBefore, bucket)
-    const all = { files: done.files + files, bytes: done.bytes + bytes }
-    planned = all.files
-
-    const carryOut = async (decision: Decision): Promise<void> => {
-      if (stop.aborted) return
-      const { key, group, size } = decision.file
-      let isSent = false
-      const check = () => {
-        permit?.check()
-        isSent = true
-      }
-      try {
-        const object = await (part === 'creations'
-          ? create(decision, signal, check)
-          : write(decision, signal, () => stop.aborted, check))
-        if (!object) {
-          forestalled = true
-          return
-        }
-        written.set(key, object)
-      } catch (error) {
-        if (isSent && (signal.aborted || responseOf(error).unanswered)) {
-          unknown[group]++
-          leftUnanswered ||= permit !== undefined
-        }
-        // Only the first failure counts: the others follow from it.
-        if (!stop.aborted) failed.abort(error)
+      const write = part === 'creations' ? writer.create : writer.write
+      const object = await write(decision, { signal, stop, check })
+      if (!object) {
+        forestalled = true
         return
       }
-      known[group]++
-      done.files++
-      done.bytes += size
-      onProgress(done, all)
-    }
-
-    for (const group of groups) {
-      if (group === 'manifest') await beforePages?.()?.catch((error) => Promise.reject(failure(error)))
-      for (const { small, large } of waves[group]) {
-        // Large files start at once, beside small ones, so that none is left over for the end.
-        await Promise.all([eachInParallel(largeAtOnce, large, carryOut), eachInParallel(concurrency, small, carryOut)])
+      written.set(decision.file.key, object)
+    } catch (error) {
+      if (isSent && (signal.aborted || responseOf(error).unanswered)) {
+        counts.unanswered(decision.file)
+        leftUnanswered ||= permit !== undefined
       }
-      if (stop.aborted) throw failure(stop.reason)
+      fail(error)
+      return
     }
+    counts.written(decision.file)
+    onProgress(counts.done, counts.all)
   }
 
-  return { written, wasForestalled: () => forestalled, leftUnanswered: () => leftUnanswered, failure, run }
+  return {
+    written,
+    wasForestalled: () => forestalled,
+    leftUnanswered: () => leftUnanswered,
+    failure,
+    async run(plan, part, permit, beforeManifests) {
+      const inWork = startPart(part, permit, asked)
+      const { stop } = inWork
+      const { waves, total } = wavesOf(plan, part)
+      await laterThan(plan.notBefore, bucket)
+      counts.plan(total)
+      const carryOutAll = (atOnce: number, decisions: readonly Decision[]) =>
+        eachInParallel(atOnce, decisions, (decision) => carryOut(decision, inWork))
+      for (const group of groups) {
+        if (group === 'manifest') await beforeManifests?.()?.catch((error) => Promise.reject(failure(error)))
+        for (const { small, large } of waves[group]) {
+          // Large files start at once, beside small ones, so that none is left over for the end.
+          await Promise.all([carryOutAll(largeAtOnce, large), carryOutAll(concurrency, small)])
+        }
+        if (stop.aborted) throw failure(stop.reason)
+      }
+    },
+  }
+}
+
+/** A part of a plan that is being carried out. */
+interface PartInWork {
+  part: Part
+  permit: Permit | undefined
+  /** Aborted if no more requests are to begin. */
+  stop: AbortSignal
+  /** Cuts off requests that have begun. */
+  signal: AbortSignal
+  /** Stops the part. Only the first failure counts: the others follow from it. */
+  fail(error: unknown): void
+}
+
+function startPart(part: Part, permit: Permit | undefined, asked: Stop): PartInWork {
+  const failed = new AbortController()
+  const stop = AbortSignal.any([failed.signal, asked.begun, ...(permit ? [permit.signal] : [])])
+  // The store may still carry out a request that is aborted, over an object of the next deploy: under a permit its answer is waited for.
+  const signal = permit ? AbortSignal.any([permit.signal, asked.cut]) : stop
+  const fail = (error: unknown) => {
+    if (!stop.aborted) failed.abort(error)
+  }
+  return { part, permit, stop, signal, fail }
 }
 
 /**
@@ -153,42 +128,4 @@ export function startUpload(
 async function laterThan(time: number, bucket: Bucket): Promise<void> {
   const left = time - bucket.now()
   if (left >= 0 && left < 2000) await wait(left + 1)
-}
-
-/** What goes up together; large files with the largest first. */
-interface Wave {
-  small: Decision[]
-  large: Decision[]
-}
-
-/** The writes of a part, in their order, and the total of this part and the parts after it. */
-function wavesOf({ decisions }: Plan, part: Part) {
-  const wave = (): Wave => ({ small: [], large: [] })
-  // Nobody refers to a new object yet. A changed one may refer to it.
-  const waves = Object.fromEntries(groups.map((group) => [group, [wave(), wave()]])) as Record<Group, [Wave, Wave]>
-  const all: Done = { files: 0, bytes: 0 }
-  for (const decision of decisions) {
-    const { file, action, reason } = decision
-    const isCreation = file.group === 'fingerprinted' && reason === 'new'
-    if (action === 'skip' || (isCreation && part === 'all but creations')) continue
-    all.files++
-    all.bytes += file.size
-    if (!isCreation && part === 'creations') continue
-    const { small, large } = waves[placeOf(decision)][reason === 'new' ? 0 : 1]
-    if (file.size <= smallBytes) small.push(decision)
-    else large.push(decision)
-  }
-  for (const { large } of Object.values(waves).flat()) large.sort((a, b) => b.file.size - a.file.size)
-  return { waves, ...all }
-}
-
-/** A new service worker comes before the page that registers it. */
-function placeOf({ file: { group }, reason }: Decision): Group {
-  return group === 'service worker' && reason === 'new' ? 'manifest' : group
-}
-
-/** Whether S3 would say the same again, and an upload may get round it. */
-function isRefusal(error: unknown): boolean {
-  const { status = 0 } = responseOf(error)
-  return status === 501 || (status >= 400 && status < 500)
 }

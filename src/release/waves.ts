@@ -1,0 +1,39 @@
+import { smallBytes } from '../bucket/bucket.js'
+import { type Group, groups } from '../files/built-file.js'
+import type { Decision, Plan } from './plan.js'
+import type { Done } from './what-visitors-see.js'
+
+/** Creations are the new fingerprinted files: no page refers to them yet, and their writes replace nothing (`If-None-Match: *`). */
+export type Part = 'creations' | 'all but creations' | 'all'
+
+/** Files that go up together; large files with the largest first. */
+export interface Wave {
+  small: Decision[]
+  large: Decision[]
+}
+
+/** The waves of each group in a part of a plan, and the total of this part and the parts after it. */
+export function wavesOf({ decisions }: Plan, part: Part): { waves: Record<Group, Wave[]>; total: Done } {
+  const wave = (): Wave => ({ small: [], large: [] })
+  // Nobody refers to a new object yet. A changed one may refer to it.
+  const waves = Object.fromEntries(groups.map((group) => [group, [wave(), wave()]])) as Record<Group, [Wave, Wave]>
+  const total: Done = { files: 0, bytes: 0 }
+  for (const decision of decisions) {
+    const { file, action, reason } = decision
+    const isCreation = file.group === 'fingerprinted' && reason === 'new'
+    if (action === 'skip' || (isCreation && part === 'all but creations')) continue
+    total.files++
+    total.bytes += file.size
+    if (!isCreation && part === 'creations') continue
+    const { small, large } = waves[groupFor(decision)][reason === 'new' ? 0 : 1]
+    if (file.size <= smallBytes) small.push(decision)
+    else large.push(decision)
+  }
+  for (const { large } of Object.values(waves).flat()) large.sort((a, b) => b.file.size - a.file.size)
+  return { waves, total }
+}
+
+/** A new service worker comes before the page that registers it. */
+function groupFor({ file: { group }, reason }: Decision): Group {
+  return group === 'service worker' && reason === 'new' ? 'manifest' : group
+}
