@@ -24,7 +24,7 @@ export function loadSettings(input: LoadInput): Promise<Resolved> {
     ...sourcesOf(input),
     // The SDK's reader is loaded only if no setting names the region, or if there is a file to read.
     findRegion: async (profile) => (await import('../s3/aws/region.js')).findRegion(profile),
-    findEndpoint: async (profile) => (await import('../s3/aws/profile-endpoint.js')).findEndpoint(profile),
+    findEndpoint: async (profile) => (await import('../s3/aws/sdk-config.js')).findEndpoint(profile),
   })
 }
 

@@ -1,4 +1,4 @@
-import type { LeftOut } from '../files/collect.js'
+import type { LeftOut } from '../files/built-file.js'
 import { makePlan } from '../release/make-plan.js'
 import type { Decision } from '../release/plan.js'
 import type { ReleaseRecord } from '../release/record.js'

@@ -1,6 +1,6 @@
 import type { PublicFile } from '../check/problems.js'
 import { type View, visit } from '../check/visit.js'
-import { secondsWithoutRevalidation } from '../files/cache-control.js'
+import { secondsWithoutRevalidation } from '../files/cache-lifetime.js'
 import type { Decision } from '../release/plan.js'
 import { StaticS3Error } from '../runtime/error.js'
 import type { S3Connection } from '../s3/objects/s3-bucket.js'

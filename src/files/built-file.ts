@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { ContentKind } from './content-kind.js'
+import type { SensitiveKind } from './sensitive-file.js'
 
 /** A file of the build. */
 export interface BuiltFile {
@@ -13,12 +13,39 @@ export interface BuiltFile {
   /** For a link: the path of the file that it leads to. */
   target?: string
   /** Undefined for most files. */
-  kind?: ContentKind
+  kind?: SensitiveKind
 }
 
 /** The file's path on the disk. */
 export function fileOf({ dir, path }: Pick<BuiltFile, 'dir' | 'path'>): string {
   return join(dir, path)
+}
+
+/** A file's name without its folders. */
+export function fileName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
+/** Why a file is left out: a noun for the summary. */
+export type LeftOutReason =
+  // The user's choice
+  | 'not included'
+  | 'excluded'
+  // By default
+  | SensitiveKind
+  | 'dotfile'
+  | 'bundle statistics'
+  // By the output folder
+  | 'left over from an earlier build'
+  | 'link that is not followed'
+  | 'name taken by another output'
+  | 'outside of the output folder'
+
+export interface LeftOut {
+  path: string
+  reason: LeftOutReason
+  /** True if the summary names the file, because the user may miss it. */
+  byName?: true
 }
 
 /**

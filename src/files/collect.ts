@@ -1,10 +1,10 @@
 import { type Dirent, existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { compareKeys } from '../bucket/bucket.js'
+import { orUndefined } from '../runtime/error.js'
 import { yieldEvery } from '../runtime/parallel.js'
-import type { BuiltFile } from './built-file.js'
-import { contentKind } from './content-kind.js'
-import { fileName } from './why-left-out.js'
+import { type BuiltFile, fileName, type LeftOut, type LeftOutReason } from './built-file.js'
+import { sensitiveKind } from './sensitive-file.js'
 
 /** An output folder, and the bundler's knowledge of it. Paths in the sets are relative to it, with `/`. */
 export interface Output {
@@ -21,14 +21,6 @@ export interface Output {
 
 /** The files in an output folder before the build: path → a mark that changes with every write. */
 export type Snapshot = ReadonlyMap<string, string>
-
-export interface LeftOut {
-  path: string
-  /** A noun for the summary: `source map`. */
-  reason: string
-  /** True if the summary names the file, because the user may miss it. */
-  byName?: true
-}
 
 export interface Collected {
   files: readonly BuiltFile[]
@@ -61,7 +53,7 @@ export async function collect(
     before.delete(dir)
     const old = snapshot && isOfEarlierBuild(snapshot, emitted, fingerprinted) ? snapshot : undefined
     const taken = new Set(files.map(({ path }) => path))
-    const leaveOut = (path: string, reason: string) => leftOut.push({ path, reason, byName: true })
+    const leaveOut = (path: string, reason: LeftOutReason) => leftOut.push({ path, reason, byName: true })
     // Some bundlers write a server's page this way.
     for (const path of emitted) if (/^\.\.[\\/]/.test(path)) leaveOut(path, 'outside of the output folder')
     const entries: Entry[] = []
@@ -89,7 +81,7 @@ export async function collect(
 function builtFile(dir: string, path: string, target: string, emitted: boolean, fingerprinted: boolean): BuiltFile {
   const file: BuiltFile = { path, dir, emitted, fingerprinted }
   if (target !== path) file.target = target
-  const kind = orUndefined(() => contentKind(join(dir, path), [fileName(path), fileName(target)]))
+  const kind = orUndefined(() => sensitiveKind(join(dir, path), [fileName(path), fileName(target)]))
   if (kind !== undefined) file.kind = kind
   return file
 }
@@ -232,12 +224,4 @@ function targetOf(link: string, base: string, foreign: readonly string[]): strin
 function markOf(file: string): string | undefined {
   const status = orUndefined(() => statSync(file))
   return status && `${status.ctimeMs} ${status.size} ${status.ino}`
-}
-
-function orUndefined<T>(look: () => T): T | undefined {
-  try {
-    return look()
-  } catch {
-    return undefined
-  }
 }

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { posix } from 'node:path'
-import { isWebAppManifest } from '../urls/same-origin.js'
+import { builtPath, isWebAppManifest } from '../urls/same-origin.js'
 import { type BuiltFile, fileOf } from './built-file.js'
 import { rewriteFile } from './rewrite-file.js'
 
@@ -25,7 +24,7 @@ export async function pointManifestPictures(
     const manifest = await readJson(fileOf(file))
     let changed = false
     for (const picture of picturesOf(manifest)) {
-      const target = builtFile(picture.src, posix.dirname(file.path), base)
+      const target = typeof picture.src === 'string' ? builtPath(picture.src, file.path, base) : undefined
       const url = target !== undefined && built.has(target) ? publicUrl(target) : undefined
       if (url === undefined) continue
       picture.src = url
@@ -55,16 +54,4 @@ function picturesOf(manifest: Fields): Fields[] {
 
 function listOf(value: unknown): Fields[] {
   return Array.isArray(value) ? value.filter((entry) => typeof entry === 'object' && entry !== null) : []
-}
-
-/** The built file that a URL leads to; undefined for a URL elsewhere. */
-function builtFile(src: unknown, folder: string, base: string): string | undefined {
-  if (typeof src !== 'string' || /^([a-z][a-z\d+.-]*:|\/\/)/i.test(src)) return undefined
-  try {
-    const root = new URL(base || './', 'http://page/')
-    const { pathname } = new URL(src, new URL(`${encodeURI(folder)}/`, root))
-    return pathname.startsWith(root.pathname) ? decodeURI(pathname.slice(root.pathname.length)) : undefined
-  } catch {
-    return undefined
-  }
 }

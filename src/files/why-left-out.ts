@@ -1,9 +1,9 @@
 import type { Settings } from '../settings/settings.js'
 import { encodePath } from '../urls/public-url.js'
-import type { BuiltFile } from './built-file.js'
+import { type BuiltFile, fileName, type LeftOutReason } from './built-file.js'
 import type { Output } from './collect.js'
-import { isSourceMapByName } from './content-kind.js'
 import { globMatcher, matcher } from './globs.js'
+import { isSourceMapByName } from './sensitive-file.js'
 
 type Selection = Pick<Settings, 'include' | 'exclude' | 'sourceMaps'>
 type NamedDotfiles = readonly Pick<Output, 'namedDotfiles'>[]
@@ -14,7 +14,7 @@ type Facts = Partial<Pick<BuiltFile, 'target' | 'kind' | 'emitted'>>
 export function whyLeftOut(
   { include, exclude, sourceMaps }: Selection,
   outputs: NamedDotfiles = [],
-): (path: string, facts?: Facts) => string | undefined {
+): (path: string, facts?: Facts) => LeftOutReason | undefined {
   const isNamed = (path: string) => outputs.some(({ namedDotfiles }) => namedDotfiles?.has(path))
   const included = include.map(globMatcher)
   const isExcluded = matcher(exclude)
@@ -38,12 +38,12 @@ export function urlInBucket(settings: Settings, outputs: NamedDotfiles): (path: 
 }
 
 /** True if the reason is the user's own `include` or `exclude`. */
-export function isChoice(reason: string): boolean {
+export function isChoice(reason: LeftOutReason): boolean {
   return reason === 'not included' || reason === 'excluded'
 }
 
 interface DefaultReason {
-  reason: string
+  reason: LeftOutReason
   /** A similar path without the reason. A glob of `include` that matches it too, such as `**`, does not bring the file back. */
   unless: string
 }
@@ -70,7 +70,3 @@ function defaultReason(
 }
 
 const hiddenPart = /(^|\/)\.(?!well-known(?:\/|$))/
-
-export function fileName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1)
-}

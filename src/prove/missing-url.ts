@@ -1,5 +1,5 @@
 import { closest, distance } from 'fastest-levenshtein'
-import type { LeftOut } from '../files/collect.js'
+import type { LeftOut } from '../files/built-file.js'
 import { several } from '../runtime/printable.js'
 
 /** A URL that names no file, and the files that contain it. */
@@ -49,9 +49,10 @@ function nearest(path: string, known: readonly string[]): string {
     : `names no file: the file is ${twin}, and upper and lower case differ in S3`
 }
 
-function remedyFor(path: string, reason: string): string {
+const byDefault: readonly LeftOut['reason'][] = ['dotfile', 'private key', 'source map', 'bundle statistics']
+
+function remedyFor(path: string, reason: LeftOut['reason']): string {
   if (reason === 'excluded') return ': take it out of `exclude`'
   if (reason === 'not included') return ': add it to `include`'
-  const isByDefault = /^(dotfile|private key|source map|bundle statistics)$/.test(reason)
-  return isByDefault ? `: include: ['**', '${path}'] uploads it` : ''
+  return byDefault.includes(reason) ? `: include: ['**', '${path}'] uploads it` : ''
 }

@@ -1,5 +1,5 @@
+import { fileName, type LeftOutReason } from '../files/built-file.js'
 import type { ClassifiedFile, WithheldFile } from '../files/classify.js'
-import { fileName, isChoice } from '../files/why-left-out.js'
 import { several } from '../runtime/printable.js'
 
 /** The bundler's files that are left out: an error if a file in the bucket refers to one, otherwise a warning, unless it is expected. */
@@ -56,7 +56,9 @@ function isSought({ reason, fingerprinted }: WithheldFile): boolean {
   return fingerprinted && reason !== 'source map'
 }
 
-/** True if no visitor needs the file, or if the user left it out. */
+/** No visitor needs these files, or the user left them out. */
+const expected: readonly LeftOutReason[] = ['not included', 'excluded', 'source map', 'bundle statistics']
+
 function isExpected({ path, reason }: WithheldFile): boolean {
-  return isChoice(reason) || /^(source map|bundle statistics)$/.test(reason) || /^\.vite\//.test(path)
+  return expected.includes(reason) || /^\.vite\//.test(path)
 }

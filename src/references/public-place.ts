@@ -1,3 +1,5 @@
+import { orUndefined } from '../runtime/error.js'
+
 /** A slash in a URL: plain, escaped for JSON or a regular expression, or percent-encoded. */
 const slash = '(?:\\\\*/|%2F)'
 
@@ -34,12 +36,4 @@ export function publicPlace(publicUrl: string): PublicPlace {
 
 function literally(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-}
-
-function orUndefined<T>(work: () => T): T | undefined {
-  try {
-    return work()
-  } catch {
-    return undefined
-  }
 }

@@ -1,3 +1,4 @@
+import { orUndefined } from '../runtime/error.js'
 import { longestUrl } from './glance.js'
 
 /**
@@ -25,9 +26,5 @@ export function rootPathGlance(
 }
 
 function decoded(path: string): string {
-  try {
-    return decodeURI(path)
-  } catch {
-    return path
-  }
+  return orUndefined(() => decodeURI(path)) ?? path
 }

@@ -1,3 +1,4 @@
+import { orUndefined } from '../runtime/error.js'
 import type { PublicPlace } from './public-place.js'
 
 /**
@@ -37,16 +38,8 @@ export function urlFinder({ host, start }: PublicPlace): FindUrls {
     const whole = isComplete ? only.exec(text)?.[1] : undefined
     if (whole !== undefined) return whole.split(between)
     return [...text.matchAll(delimited)].flatMap(({ groups: { quoted, css, candidate, parameter } = {} }) => {
-      if (parameter !== undefined) return decoded(parameter).split(between)
+      if (parameter !== undefined) return (orUndefined(() => decodeURIComponent(parameter)) ?? parameter).split(between)
       return ((quoted ?? css ?? candidate) as string).replace(/\\+(.)/g, '$1').split(between)
     })
-  }
-}
-
-function decoded(parameter: string): string {
-  try {
-    return decodeURIComponent(parameter)
-  } catch {
-    return parameter
   }
 }

@@ -1,4 +1,5 @@
 import type { ObjectParameters } from '../bucket/bucket.js'
+import { orUndefined } from '../runtime/error.js'
 import { suggestion } from '../runtime/suggestion.js'
 import type { Rule } from './options.js'
 import { asGlobs, globRemedy, type Named, type SettingReader } from './setting-reader.js'
@@ -92,7 +93,8 @@ const ruleFields: Record<keyof Omit<Rule, 'match'>, Parameter> = {
 export function readObjectParameters(read: SettingReader): ObjectParameters {
   const parameters: ObjectParameters = {}
   const found = read.find('objectParameters', ['AWS_S3_OBJECT_PARAMETERS'])
-  const given = found && (typeof found.value === 'string' ? asJson(found.value) : found.value)
+  const text = found?.value
+  const given = typeof text === 'string' ? orUndefined(() => JSON.parse(text)) : text
   if (isObject(given)) {
     for (const [name, value] of Object.entries(given)) {
       if (value === undefined) continue
@@ -176,12 +178,4 @@ function isParameter(name: string): name is Parameter {
 /** The name of a setting's field: `rules[0].acl`, in the option's own quotes. */
 function inside(name = '', field: string): string {
   return name.endsWith('`') ? `${name.slice(0, -1)}.${field}\`` : `${name}.${field}`
-}
-
-function asJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -1,6 +1,6 @@
 import type { Deploy } from '../deploy/deploy.js'
 import type { Output } from '../files/collect.js'
-import type { PublishContext } from './publish.js'
+import type { PublishContext } from './publish-outputs.js'
 
 /** The parts to publish, and the hook's `this` for that. */
 export interface FinishedApp {

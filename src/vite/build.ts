@@ -20,7 +20,7 @@ import { type BuildEnvironment, environmentOf } from './environment.js'
 import type { BundleFile } from './fingerprints.js'
 import { frameworkOwning } from './frameworks.js'
 import { BundlerNames } from './names.js'
-import type { PublishContext } from './publish.js'
+import type { PublishContext } from './publish-outputs.js'
 import { Runs } from './runs.js'
 import { BuiltUrls } from './urls.js'
 
@@ -206,7 +206,7 @@ export class ViteBuild {
   }
 
   async #publish({ deploy, outputs, context }: FinishedApp): Promise<void> {
-    const { publishOutputs } = await import('./publish.js')
+    const { publishOutputs } = await import('./publish-outputs.js')
     await publishOutputs({ deploy, outputs, config: this.#config, urls: this.#urls }, context)
   }
 

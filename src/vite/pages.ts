@@ -1,4 +1,5 @@
 import { Parser } from 'htmlparser2'
+import { builtPath } from '../urls/same-origin.js'
 import type { BundleFile } from './fingerprints.js'
 
 /** The targets of a page's URLs. */
@@ -98,7 +99,7 @@ export function completeImportMap(json: string, urls: PageUrls): string {
   const imports = Object.entries(map.imports ?? {}).map(([specifier, url]) => {
     const target = inBucket(url, root)
     // A specifier may also be a plain name, such as `vue`.
-    const path = target !== undefined && /^\.{0,2}\//.test(specifier) ? builtPath(specifier, root) : undefined
+    const path = target !== undefined && /^\.{0,2}\//.test(specifier) ? builtPath(specifier, '', urls.base) : undefined
     return [path === undefined ? specifier : urls.publicUrl + encodeURI(path), target ?? url]
   })
   const integrity = Object.entries(map.integrity ?? {}).map(([url, hash]) => [inBucket(url, root) ?? url, hash])
@@ -145,22 +146,9 @@ function readPage(html: string) {
 
 /** The bucket's URL for one that leads to a file of the bundle on the page's origin. */
 function inBucket(url: string, urls: PageUrls): string | undefined {
-  const path = builtPath(url, urls)
+  const path = builtPath(url, urls.page, urls.base)
   const there = path === undefined ? undefined : urls.emittedUrl(path)
   return there && there + (/[?#].*$/s.exec(url)?.[0] ?? '')
-}
-
-/** The path in the output folder of a URL on the page's origin. */
-function builtPath(url: string, { page, base }: PageUrls): string | undefined {
-  if (/^[a-z][a-z\d+.-]*:|^\/\//i.test(url)) return undefined
-  try {
-    const root = new URL(base || './', 'http://page/')
-    const { origin, pathname } = new URL(url, new URL(encodeURI(page), root))
-    if (origin !== root.origin || !pathname.startsWith(root.pathname)) return undefined
-    return decodeURI(pathname.slice(root.pathname.length))
-  } catch {
-    return undefined
-  }
 }
 
 function onPageOrigin(url: string, { publicUrl, base, page }: PageUrls): string {

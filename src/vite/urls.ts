@@ -1,4 +1,5 @@
 import type { ResolvedConfig, UserConfig } from 'vite'
+import type { LeftOutReason } from '../files/built-file.js'
 import { StaticS3Error } from '../runtime/error.js'
 import type { Settings } from '../settings/settings.js'
 import { encodePath } from '../urls/public-url.js'
@@ -22,7 +23,7 @@ export interface UrlSources {
   /** True if a plugin hashes scripts and stylesheets by their URLs in pages: pages then get the bucket's URLs last. */
   hashesPages: boolean
   /** Undefined for a file that is uploaded. */
-  whyLeftOut: (path: string) => string | undefined
+  whyLeftOut: (path: string) => LeftOutReason | undefined
 }
 
 /** Decides the URL of each built file, and keeps what the deploy has to know of these files. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { LeftOut } from '../../src/files/built-file.js'
 import { type BuiltFile, type Group, groups } from '../../src/files/built-file.js'
 import { classify } from '../../src/files/classify.js'
 import type { Settings } from '../../src/settings/settings.js'
@@ -218,7 +219,7 @@ describe('files that are left out', () => {
   })
 
   it('files that collect left out come first in the list', () => {
-    const leftOut = [{ path: 'old.js', reason: 'left over from an earlier build' }]
+    const leftOut: LeftOut[] = [{ path: 'old.js', reason: 'left over from an earlier build' }]
     expect(classify({ files: [file('.env')], leftOut }, policy).leftOut).toEqual([
       ...leftOut,
       { path: '.env', reason: 'dotfile' },
@@ -287,7 +288,7 @@ describe('globs', () => {
   })
 
   it('match files that were left out already', () => {
-    const leftOut = [{ path: 'old/a.js', reason: 'left over from an earlier build' }]
+    const leftOut: LeftOut[] = [{ path: 'old/a.js', reason: 'left over from an earlier build' }]
     const { warnings } = classify(
       { files: [file('a.js'), file('.env')], leftOut },
       { ...policy, exclude: ['old', '.env'] },

@@ -1,6 +1,6 @@
 import mime from 'mime-types'
 import { expect, it } from 'vitest'
-import { contentType } from '../../src/files/classify.js'
+import { contentType } from '../../src/files/headers.js'
 
 it.each([
   ['index.html', 'text/html; charset=utf-8'],

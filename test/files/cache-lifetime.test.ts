@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { secondsWithoutRevalidation } from '../../src/files/cache-control.js'
+import { secondsWithoutRevalidation } from '../../src/files/cache-lifetime.js'
 
 const year = 31_536_000
 const byGuess = Number.POSITIVE_INFINITY
