@@ -6,7 +6,7 @@ export const requestParameters: readonly string[] = ['ExpectedBucketOwner', 'Req
 const written = new WeakMap<ObjectParameters, string>()
 
 /** What an object keeps of its parameters, in one form for all that mean the same: sorted, with dates as text. */
-export function headersOf(parameters: Readonly<ObjectParameters>): string {
+export function canonicalHeaders(parameters: Readonly<ObjectParameters>): string {
   const text = written.get(parameters) ?? JSON.stringify(sorted(parameters))
   written.set(parameters, text)
   return text

@@ -8,7 +8,7 @@ import type { PublishInput } from './publish.js'
 // Adapters import this file only for a build that is on: a build that is off should load next to nothing.
 
 export { whyLeftOut } from '../files/why-left-out.js'
-export { notProduction } from '../settings/switch.js'
+export { notProduction } from '../settings/settings.js'
 
 /** A build whose files are all written. */
 export type FinishedBuild = Omit<PublishInput, 'settings' | 'earlySurvey' | 'before'>

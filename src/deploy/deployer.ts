@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Deployer } from '../release/record.js'
 import type { Variables } from '../settings/environment.js'
-import { projectOf } from './project.js'
 
 /**
  * The CI job that deploys, and its commit. Readers of the records and waiting deploys see them, so they name no person and no machine.
@@ -42,5 +43,16 @@ async function commitOf(shell: Variables): Promise<string | undefined> {
     // Not a repository, or git is not installed.
     const names = ['GITHUB_SHA', 'CI_COMMIT_SHA', 'GIT_COMMIT', 'CIRCLE_SHA1']
     return names.map((name) => shell[name] ?? '').find((value) => /^[0-9a-f]{7,64}$/i.test(value))
+  }
+}
+
+/** The `name` in the nearest `package.json`, from this folder upwards; undefined if the file has no name. */
+export async function projectOf(folder: string): Promise<string | undefined> {
+  try {
+    const { name } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
+    return typeof name === 'string' && name !== '' ? name : undefined
+  } catch {
+    const above = dirname(folder)
+    return above === folder ? undefined : projectOf(above)
   }
 }

@@ -1,7 +1,12 @@
+import { readEnvironment } from '../settings/environment.js'
 import type { Options } from '../settings/options.js'
-import { builtUrlAtOnce, type Resolved, resolveSettings, type SettingSources } from '../settings/settings.js'
-import type { Build } from '../settings/switch.js'
-import { environmentFor } from './environment.js'
+import {
+  type Build,
+  builtUrlAtOnce,
+  type Resolved,
+  resolveSettings,
+  type SettingSources,
+} from '../settings/settings.js'
 
 export interface LoadInput {
   options: Options
@@ -23,7 +28,7 @@ export function loadSettings(input: LoadInput): Promise<Resolved> {
   return resolveSettings({
     ...sourcesOf(input),
     // The SDK's reader is loaded only if no setting names the region, or if there is a file to read.
-    findRegion: async (profile) => (await import('../s3/aws/region.js')).findRegion(profile),
+    findRegion: async (profile) => (await import('../s3/aws/sdk-config.js')).findRegion(profile),
     findEndpoint: async (profile) => (await import('../s3/aws/sdk-config.js')).findEndpoint(profile),
   })
 }
@@ -39,5 +44,19 @@ export function urlBeforeBuild(input: LoadInput): string | undefined {
 }
 
 function sourcesOf({ options, build, envDir, envPrefix = [], nameOption }: LoadInput): SettingSources {
-  return { options, build, exposed: [envPrefix].flat(), nameOption, environment: environmentFor(build.mode, envDir) }
+  return {
+    options,
+    build,
+    exposed: [envPrefix].flat(),
+    nameOption,
+    environment: readEnvironment(build.mode, envDir, process.env),
+  }
+}
+
+/** Everything that settings come from, as JSON values and without credentials: two builds with equal values have the same URLs. */
+export function decisiveValues(options: Options, mode: string, dir: string): unknown[] {
+  const variables = readEnvironment(mode, dir, process.env).all
+  const names = Object.keys(variables).filter((name) => /^(USE_S3|AWS_(?!.*(KEY|TOKEN)).*)$/.test(name))
+  const enabled = typeof options.enabled === 'function' ? options.enabled(variables, mode) : options.enabled
+  return [{ ...options, enabled }, names.sort().map((name) => [name, variables[name]])]
 }

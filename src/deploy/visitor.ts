@@ -5,7 +5,7 @@ import type { Decision } from '../release/plan.js'
 import { StaticS3Error } from '../runtime/error.js'
 import type { S3Connection } from '../s3/objects/s3-bucket.js'
 import type { Settings } from '../settings/settings.js'
-import { encodePath } from '../urls/public-url.js'
+import { encodePath } from '../urls/paths.js'
 
 /** Looks at a release as a visitor does, while its pages go up. */
 export interface Visitor {

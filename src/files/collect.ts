@@ -1,7 +1,7 @@
 import { type Dirent, existsSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { compareKeys } from '../bucket/bucket.js'
-import { orUndefined } from '../runtime/error.js'
+import { orUndefined } from '../runtime/or-undefined.js'
 import { yieldEvery } from '../runtime/parallel.js'
 import { type BuiltFile, fileName, type LeftOut, type LeftOutReason } from './built-file.js'
 import { sensitiveKind } from './sensitive-file.js'

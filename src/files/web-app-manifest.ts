@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { builtPath, isWebAppManifest } from '../urls/same-origin.js'
+import { builtPath } from '../urls/paths.js'
+import { isWebAppManifest } from '../urls/same-origin.js'
 import { type BuiltFile, fileOf } from './built-file.js'
 import { rewriteFile } from './rewrite-file.js'
 

@@ -1,5 +1,5 @@
 import type { Settings } from '../settings/settings.js'
-import { encodePath } from '../urls/public-url.js'
+import { encodePath } from '../urls/paths.js'
 import { type BuiltFile, fileName, type LeftOutReason } from './built-file.js'
 import type { Output } from './collect.js'
 import { globMatcher, matcher } from './globs.js'

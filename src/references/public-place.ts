@@ -1,4 +1,4 @@
-import { orUndefined } from '../runtime/error.js'
+import { orUndefined } from '../runtime/or-undefined.js'
 
 /** A slash in a URL: plain, escaped for JSON or a regular expression, or percent-encoded. */
 const slash = '(?:\\\\*/|%2F)'

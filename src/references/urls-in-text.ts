@@ -1,4 +1,4 @@
-import { orUndefined } from '../runtime/error.js'
+import { orUndefined } from '../runtime/or-undefined.js'
 import type { PublicPlace } from './public-place.js'
 
 /**

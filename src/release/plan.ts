@@ -1,6 +1,6 @@
 import type { ListedObject, StoredObject, WrittenObject } from '../bucket/bucket.js'
 import { smallBytes } from '../bucket/bucket.js'
-import { headersOf, showsHeaders } from '../bucket/headers.js'
+import { canonicalHeaders, showsHeaders } from '../bucket/headers.js'
 import type { HashedFile } from '../files/hash.js'
 import type { RecordedObject } from './record.js'
 import type { Survey } from './survey.js'
@@ -100,14 +100,14 @@ function decide(file: HashedFile, known: Known, force: boolean): Decision {
 
   const recorded = describedBy(known.record, file.path, there)
   if (recorded && !isOurs(there, known)) {
-    if (recorded.headers === headersOf(file.parameters)) return { file, action: 'skip', reason: 'unchanged' }
+    if (recorded.headers === canonicalHeaders(file.parameters)) return { file, action: 'skip', reason: 'unchanged' }
     return replaceHeaders(file, there, 'headers', recorded.headers.includes('"Tagging"'))
   }
   const shown = known.heads.get(file.key)
   if (shown?.etag !== there.etag) return replaceHeaders(file, there, 'headers unknown', hadTags(file, known))
   if (!showsHeaders(shown.parameters, file.parameters))
     return replaceHeaders(file, there, 'headers', hadTags(file, known))
-  const isAsRecorded = withBytesOf(known.record, file.path, there)?.headers === headersOf(file.parameters)
+  const isAsRecorded = withBytesOf(known.record, file.path, there)?.headers === canonicalHeaders(file.parameters)
   return { file, action: 'skip', reason: isAsRecorded && !isOurs(there, known) ? 'unchanged' : 'already there' }
 }
 

@@ -27,7 +27,7 @@ export interface RecordedObject {
    * written by somebody else, and may have other headers.
    */
   writtenAt: number
-  /** As `headersOf` writes them. */
+  /** As `canonicalHeaders` writes them. */
   headers: string
   fingerprinted: boolean
   /** The last release that the object was a part of. */
@@ -176,7 +176,7 @@ function parsed(line: string): object {
   return expect(value as object, isObject)
 }
 
-/** As `headersOf` writes them. */
+/** As `canonicalHeaders` writes them. */
 function rewritten(headers: unknown): string {
   try {
     return JSON.stringify(expect(headers, isObject))

@@ -1,6 +1,6 @@
 import type { Bucket, ListedObject, ObjectParameters, WrittenObject } from '../bucket/bucket.js'
 import { bodyOfBytes, compareKeys } from '../bucket/bucket.js'
-import { headersOf } from '../bucket/headers.js'
+import { canonicalHeaders } from '../bucket/headers.js'
 import type { Settings } from '../settings/settings.js'
 import type { Lock } from './lock.js'
 import { describedBy, type Plan } from './plan.js'
@@ -89,7 +89,7 @@ function* ownObjects(
     const there = survey.listing.get(key)
     // Of an object that is left alone, the listing tells the exact time.
     const { etag, writtenAt } = (action === 'skip' && there ? listedAs(there) : written.get(key)) as WrittenObject
-    const headers = headersOf(parameters)
+    const headers = canonicalHeaders(parameters)
     yield [path, { sha256, size, etag, writtenAt, headers, fingerprinted: group === 'fingerprinted', release }]
   }
 }

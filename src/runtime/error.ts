@@ -71,12 +71,3 @@ export function readable(thrown: unknown): unknown {
     ? thrown
     : new StaticS3Error(`static-s3: ${path}: ${code}`)
 }
-
-/** The work's result; undefined if it throws. */
-export function orUndefined<T>(work: () => T): T | undefined {
-  try {
-    return work()
-  } catch {
-    return undefined
-  }
-}

@@ -1,5 +1,5 @@
 import type { ObjectParameters } from '../bucket/bucket.js'
-import { orUndefined } from '../runtime/error.js'
+import { orUndefined } from '../runtime/or-undefined.js'
 import { suggestion } from '../runtime/suggestion.js'
 import type { Rule } from './options.js'
 import { asGlobs, globRemedy, type Named, type SettingReader } from './setting-reader.js'

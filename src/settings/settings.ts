@@ -17,7 +17,6 @@ import { readCacheControl, readObjectParameters, readRules } from './headers.js'
 import type { Options } from './options.js'
 import { type SecretVariable, secretVariables } from './secret-variables.js'
 import { asBoolean, SettingReader, show } from './setting-reader.js'
-import { type Build, notProduction } from './switch.js'
 
 /** Keys from the environment or a `.env` file, a profile, or undefined for the SDK's own chain. */
 export type CredentialSource = Credentials | { profile: string } | undefined
@@ -58,6 +57,14 @@ export interface Settings extends BucketAddress {
   secrets: SecretVariable[]
   /** Sentences for the user. */
   warnings: string[]
+}
+
+/** Facts about a build that its adapter knows before it begins. */
+export interface Build {
+  watch: boolean
+  /** The bundler's own reason: `NODE_ENV is development`. Undefined for a production build. */
+  whyNotProduction: string | undefined
+  mode: string
 }
 
 export interface SettingsInput {
@@ -168,6 +175,10 @@ function whyOff(read: SettingReader, input: SettingSources): string | undefined 
   if (!enabled.on) return enabled.because
   if (build.watch) return 'a watch build stays on disk; build without --watch'
   return build.whyNotProduction ? notProduction(build.whyNotProduction) : undefined
+}
+
+export function notProduction(why: string): string {
+  return `this is not a production build: ${why}`
 }
 
 function readEnabled(

@@ -1,3 +1,5 @@
+import { encodePath } from './paths.js'
+
 /** The bucket's place in a store, and its domain for browsers. */
 export interface BucketAddress {
   bucket: string
@@ -65,9 +67,4 @@ const partitions = {
 /** @see https://docs.aws.amazon.com/general/latest/gr/s3.html */
 export function awsDomain(region: string): string {
   return Object.entries(partitions).find(([prefix]) => region.startsWith(prefix))?.[1] ?? 'amazonaws.com'
-}
-
-/** Percent-encodes a key for a URL. `encodeURI` would keep `+`, which S3 reads as a space, and `#` and `?`, which end the path. */
-export function encodePath(path: string): string {
-  return path.split('/').map(encodeURIComponent).join('/')
 }

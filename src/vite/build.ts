@@ -3,8 +3,8 @@ import type { ConfigEnv, Plugin, ResolvedConfig, UserConfig } from 'vite'
 import { StaticS3Error } from '../runtime/error.js'
 import type { Options } from '../settings/options.js'
 import type { Settings } from '../settings/settings.js'
+import { withSlashes } from '../urls/paths.js'
 import { staysOnPageOrigin } from '../urls/same-origin.js'
-import { withSlashes } from '../urls/with-slashes.js'
 import { AppBuild, type FinishedApp } from './app-build.js'
 import {
   chunkImportMapOf,

@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { withSlashes } from '../urls/with-slashes.js'
+import { withSlashes } from '../urls/paths.js'
 
 /** The part of Rollup's and Rolldown's description of a written file that is used here. */
 export type BundleFile =

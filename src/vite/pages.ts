@@ -1,5 +1,5 @@
 import { Parser } from 'htmlparser2'
-import { builtPath } from '../urls/same-origin.js'
+import { builtPath } from '../urls/paths.js'
 import type { BundleFile } from './fingerprints.js'
 
 /** The targets of a page's URLs. */

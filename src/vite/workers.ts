@@ -1,5 +1,5 @@
 import type { Plugin } from 'vite'
-import { withSlashes } from '../urls/with-slashes.js'
+import { withSlashes } from '../urls/paths.js'
 import { watchFingerprints } from './fingerprints.js'
 
 /** Knowledge from the builds that Vite runs for workers. */

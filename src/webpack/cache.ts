@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { settingSources } from '../deploy/environment.js'
+import { decisiveValues } from '../deploy/load-settings.js'
 import type { Options } from '../settings/options.js'
 
 interface CachingOptions {
@@ -22,7 +22,7 @@ export function separateCaches(
 ): void {
   const persistent = [cache, experiments?.cache].filter(isPersistent)
   if (persistent.length === 0) return
-  const decisive = [watch, ...settingSources(options, mode, process.cwd())]
+  const decisive = [watch, ...decisiveValues(options, mode, process.cwd())]
   const version = createHash('sha256').update(JSON.stringify(decisive)).digest('hex')
   for (const each of persistent) each.version = `${each.version ?? ''}|static-s3 ${version}`
 }

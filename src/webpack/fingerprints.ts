@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { withSlashes } from '../urls/with-slashes.js'
+import { withSlashes } from '../urls/paths.js'
 
 /** The part of webpack's and Rspack's description of a written asset that is used here. */
 export interface Asset {

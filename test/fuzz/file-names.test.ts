@@ -15,7 +15,7 @@ import { preview } from '../../src/deploy/preview.js'
 import { type Classified, classify } from '../../src/files/classify.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
 import type { Settings } from '../../src/settings/settings.js'
-import { encodePath } from '../../src/urls/public-url.js'
+import { encodePath } from '../../src/urls/paths.js'
 
 let s3: EmbeddedS3
 let dir: string

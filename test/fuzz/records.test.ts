@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { errorOf } from '../../fixtures/error-of.js'
 import { anyText, cases } from '../../fixtures/fuzz/chance.js'
-import { headersOf } from '../../src/bucket/headers.js'
+import { canonicalHeaders } from '../../src/bucket/headers.js'
 import { decodeRecord, encodeRecord, type RecordedObject, type ReleaseRecord } from '../../src/release/record.js'
 
 describe('a record', () => {
@@ -17,7 +17,7 @@ describe('a record', () => {
   )
   const headers = fc
     .dictionary(fc.string(), fc.oneof(anyText, fc.boolean(), fc.dictionary(anyPath, anyText)))
-    .map((each) => headersOf(Object.fromEntries(Object.entries(each))))
+    .map((each) => canonicalHeaders(Object.fromEntries(Object.entries(each))))
   const recorded = (release: number): fc.Arbitrary<RecordedObject> =>
     fc
       .record({

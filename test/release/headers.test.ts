@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ObjectParameters } from '../../src/bucket/bucket.js'
-import { headersOf, showsHeaders } from '../../src/bucket/headers.js'
+import { canonicalHeaders, showsHeaders } from '../../src/bucket/headers.js'
 
 describe('headers are compared by what they mean', () => {
   it.each<[one: ObjectParameters, other: ObjectParameters, same: boolean]>([
@@ -15,7 +15,7 @@ describe('headers are compared by what they mean', () => {
     [{ Metadata: { a: '1' } }, { Metadata: { a: '2' } }, false],
     [{ Metadata: { a: '1' } }, { Metadata: {} }, false],
   ])('%j and %j: %s', (left, right, same) => {
-    expect(headersOf(left) === headersOf(right)).toBe(same)
+    expect(canonicalHeaders(left) === canonicalHeaders(right)).toBe(same)
   })
 })
 

@@ -18,7 +18,7 @@ import {
   year,
 } from '../../fixtures/release/plan-scene.js'
 import { smallBytes } from '../../src/bucket/bucket.js'
-import { headersOf } from '../../src/bucket/headers.js'
+import { canonicalHeaders } from '../../src/bucket/headers.js'
 import type { HashedFile } from '../../src/files/hash.js'
 import { describedBy, type Known, needsMd5, plan, undescribed } from '../../src/release/plan.js'
 
@@ -76,7 +76,10 @@ describe('HEAD is asked for', () => {
   it.each<[what: string, known: Partial<Known>]>([
     ['not there', {}],
     ['described', { listing, record: said }],
-    ['described, to get other headers', { listing, record: record(recorded('a.js', { headers: headersOf(hour) })) }],
+    [
+      'described, to get other headers',
+      { listing, record: record(recorded('a.js', { headers: canonicalHeaders(hour) })) },
+    ],
     ['another size', { listing: holding(listed('a.js', { size: 11 })) }],
     ['another MD5', { listing: holding(listed('a.js', { etag: two })) }],
     ['other bytes by the record, written later', { listing: newer, record: record(recorded('a.js', { sha256: '0' })) }],
@@ -170,7 +173,7 @@ describe('whatever a bucket holds', () => {
           etag,
           size,
           sha256: fc.constantFrom(`sha of ${one}`, 'other'),
-          headers: parameters.map(headersOf),
+          headers: parameters.map(canonicalHeaders),
         }),
       ),
     ),

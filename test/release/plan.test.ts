@@ -16,7 +16,7 @@ import {
   written,
   year,
 } from '../../fixtures/release/plan-scene.js'
-import { headersOf } from '../../src/bucket/headers.js'
+import { canonicalHeaders } from '../../src/bucket/headers.js'
 import type { HashedFile } from '../../src/files/hash.js'
 import { type Known, type Plan, plan } from '../../src/release/plan.js'
 
@@ -107,7 +107,7 @@ const rows: [row: string, force: boolean, decision: string, cases: Case[]][] = [
       ['an ETag that looks like an MD5 and is none (SSE-KMS)', { listing: otherBytes, record: withEtag(two) }],
       ['written before', { listing: holding(listed('a.js', { lastModified: recordedAt - 1 })), record: said }],
       ['a store that tells no time', { listing: holding(listed('a.js', { lastModified: undefined })), record: said }],
-      ['with tags', { listing, record: withEtag(one, { headers: headersOf(tagged) }) }, { parameters: tagged }],
+      ['with tags', { listing, record: withEtag(one, { headers: canonicalHeaders(tagged) }) }, { parameters: tagged }],
       ['written a millisecond later, and shown by HEAD', { listing: newer, record: said, heads: shown('a.js', year) }],
       [
         'by the record, of several parts, written later',
@@ -125,8 +125,11 @@ const rows: [row: string, force: boolean, decision: string, cases: Case[]][] = [
     false,
     'copy headers',
     [
-      ['as it is', { listing, record: withEtag(one, { headers: headersOf(hour) }) }],
-      ['an ETag of several parts', { listing: ofParts, record: withEtag(multipart, { headers: headersOf(hour) }) }],
+      ['as it is', { listing, record: withEtag(one, { headers: canonicalHeaders(hour) }) }],
+      [
+        'an ETag of several parts',
+        { listing: ofParts, record: withEtag(multipart, { headers: canonicalHeaders(hour) }) },
+      ],
       ['whatever a HEAD says', { listing, record: withEtag(one, { headers: '{}' }), heads: shown('a.js', year) }],
     ],
   ],
@@ -143,7 +146,7 @@ const rows: [row: string, force: boolean, decision: string, cases: Case[]][] = [
       ],
       [
         'by the record with other headers, written a millisecond later',
-        { listing: newer, record: withEtag(one, { headers: headersOf(hour) }), heads: shown('a.js', year) },
+        { listing: newer, record: withEtag(one, { headers: canonicalHeaders(hour) }), heads: shown('a.js', year) },
       ],
       ['written by this deploy', { listing, written: written('a.js'), heads: shown('a.js', year) }],
       [
@@ -155,7 +158,7 @@ const rows: [row: string, force: boolean, decision: string, cases: Case[]][] = [
         {
           listing,
           written: written('a.js'),
-          record: withEtag(one, { headers: headersOf(hour) }),
+          record: withEtag(one, { headers: canonicalHeaders(hour) }),
           heads: shown('a.js', year),
         },
       ],
@@ -221,7 +224,7 @@ describe('an object that can’t be copied is uploaded with its new headers', ()
     return decided(plan([file('a.js', { size })], all, false))
   }
   it('5 GiB can be copied, one byte more can’t', () => {
-    const other = (size: number) => ({ record: withEtag(one, { size, headers: headersOf(hour) }) })
+    const other = (size: number) => ({ record: withEtag(one, { size, headers: canonicalHeaders(hour) }) })
     expect(large(most, other(most))).toEqual(['a.js copy headers'])
     expect(large(most + 1, other(most + 1))).toEqual(['a.js upload headers'])
     expect(large(most + 1, { heads: shown('a.js', hour) })).toEqual(['a.js upload headers'])
@@ -249,7 +252,7 @@ describe('an object that can’t be copied is uploaded with its new headers', ()
   })
 
   function withTags() {
-    return withEtag(one, { headers: headersOf(tagged) })
+    return withEtag(one, { headers: canonicalHeaders(tagged) })
   }
 })
 

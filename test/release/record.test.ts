@@ -1,14 +1,14 @@
 import { hash } from 'node:crypto'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { headersOf } from '../../src/bucket/headers.js'
+import { canonicalHeaders } from '../../src/bucket/headers.js'
 import { decodeRecord, encodeRecord, type RecordedObject, type ReleaseRecord } from '../../src/release/record.js'
 
 const deployer = { id: 'id-1', by: 'ada@laptop', commit: 'c0ffee', bundler: 'vite 8.3.8' }
 const at = new Date('2026-01-02T03:04:05.678Z')
 const sha256 = 'ab'.repeat(32)
-const year = headersOf({ CacheControl: 'max-age=31536000', ContentType: 'text/javascript' })
-const rich = headersOf({
+const year = canonicalHeaders({ CacheControl: 'max-age=31536000', ContentType: 'text/javascript' })
+const rich = canonicalHeaders({
   CacheControl: 'no-cache',
   Expires: new Date('2030-12-31T00:00:00Z'),
   BucketKeyEnabled: true,
@@ -75,7 +75,7 @@ describe('a release that was written is read back as it was', () => {
         ['of a store with odd ETags', recorded({ etag: '"W/\u00e9"' })],
         ['without an ETag', recorded({ etag: '' })],
         ['with rich headers', recorded({ headers: rich })],
-        ['without headers', recorded({ headers: headersOf({}) })],
+        ['without headers', recorded({ headers: canonicalHeaders({}) })],
       ]),
     ],
     ['by nobody, without a commit', recordOf([], { by: '', commit: undefined, bundler: '' })],

@@ -5,7 +5,7 @@ import { patience } from '../../fixtures/patience.js'
 import { type EmbeddedS3, type LoggedRequest, startEmbedded } from '../../fixtures/s3/index.js'
 import type { Bucket } from '../../src/bucket/bucket.js'
 import { bodyOfBytes } from '../../src/bucket/bucket.js'
-import { headersOf } from '../../src/bucket/headers.js'
+import { canonicalHeaders } from '../../src/bucket/headers.js'
 import { encodeRecord, type RecordedObject } from '../../src/release/record.js'
 import { lockKey, readFolder, recordKey, releasesFolder } from '../../src/release/releases-folder.js'
 import { isCurrent, readReleases, takeSurvey } from '../../src/release/survey.js'
@@ -17,7 +17,7 @@ const recorded: RecordedObject = {
   size: 1,
   etag: '0cc175b9c0f1b6a831c399e269772661',
   writtenAt: 0,
-  headers: headersOf({ CacheControl: 'no-cache' }),
+  headers: canonicalHeaders({ CacheControl: 'no-cache' }),
   fingerprinted: false,
   release: 1,
 }

@@ -16,7 +16,7 @@ import {
   year,
 } from '../../fixtures/release/plan-scene.js'
 import type { WrittenObject } from '../../src/bucket/bucket.js'
-import { headersOf } from '../../src/bucket/headers.js'
+import { canonicalHeaders } from '../../src/bucket/headers.js'
 import type { HashedFile } from '../../src/files/hash.js'
 import type { Lock } from '../../src/release/lock.js'
 import { plan } from '../../src/release/plan.js'
@@ -73,15 +73,15 @@ describe('the record of a release', () => {
     expect(objectsOf({ files, listing })).toEqual({
       'new.js': {
         ...{ sha256: `sha of ${two}`, size: 11, etag: 'etag of static/new.js', writtenAt: deployedAt },
-        ...{ headers: headersOf(hour), fingerprinted: true, release: 7 },
+        ...{ headers: canonicalHeaders(hour), fingerprinted: true, release: 7 },
       },
       'changed.js': {
         ...{ sha256: `sha of ${two}`, size: 10, etag: 'etag of static/changed.js', writtenAt: deployedAt + 1 },
-        ...{ headers: headersOf(year), fingerprinted: false, release: 7 },
+        ...{ headers: canonicalHeaders(year), fingerprinted: false, release: 7 },
       },
       'other-headers.js': {
         ...{ sha256: `sha of ${one}`, size: 10, etag: 'etag of static/other-headers.js', writtenAt: deployedAt + 2 },
-        ...{ headers: headersOf(hour), fingerprinted: false, release: 7 },
+        ...{ headers: canonicalHeaders(hour), fingerprinted: false, release: 7 },
       },
     })
   })
@@ -191,7 +191,14 @@ it('a record has what it has to have, whatever the bucket holds', () => {
       for (const { path, key, size, sha256, parameters } of all) {
         const { etag, lastModified } = listed(path, there[path])
         const object = done.written.get(key) ?? { etag, writtenAt: lastModified as number }
-        expected[path] = { ...object, sha256, size, headers: headersOf(parameters), fingerprinted: false, release: 7 }
+        expected[path] = {
+          ...object,
+          sha256,
+          size,
+          headers: canonicalHeaders(parameters),
+          fingerprinted: false,
+          release: 7,
+        }
       }
       for (const [path, object] of last.objects) {
         const now = there[path]

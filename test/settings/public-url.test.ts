@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type BucketAddress, encodePath, publicUrlOf, usesPathStyle } from '../../src/urls/public-url.js'
+import { encodePath } from '../../src/urls/paths.js'
+import { type BucketAddress, publicUrlOf, usesPathStyle } from '../../src/urls/public-url.js'
 
 const aws: BucketAddress = {
   bucket: 'my-bucket',

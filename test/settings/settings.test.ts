@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { ConfiguredEndpoint } from '../../src/settings/address.js'
 import type { Variables } from '../../src/settings/environment.js'
 import type { Options } from '../../src/settings/options.js'
+import type { Build } from '../../src/settings/settings.js'
 import { type Resolved, resolveSettings, type Settings, type SettingsInput } from '../../src/settings/settings.js'
-import type { Build } from '../../src/settings/switch.js'
 
 /** Options as people write them, typos and wrong types included. */
 type LooseOptions = { [name in keyof Options]?: unknown } & Record<string, unknown>

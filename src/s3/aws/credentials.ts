@@ -1,7 +1,9 @@
+import { createRequire } from 'node:module'
 import type { defaultProvider } from '@aws-sdk/credential-provider-node'
 import type { Settings } from '../../settings/settings.js'
-import { keepReason } from './chain-reason.js'
-import { loadCredentialChain } from './sdk.js'
+
+// Not `import()`: Node parses CommonJS twice for it, which takes half as long again.
+const require = createRequire(import.meta.url)
 
 type ChainOptions = NonNullable<Parameters<typeof defaultProvider>[0]>
 
@@ -26,7 +28,8 @@ export function credentialsOf(
   }
   const { debug, explain } = keepReason()
   const config = { ...credentials, region: async () => region, logger: SILENT, requestHandler }
-  const provider = loadCredentialChain().defaultProvider({
+  const chain = require('@aws-sdk/credential-provider-node') as typeof import('@aws-sdk/credential-provider-node')
+  const provider = chain.defaultProvider({
     ...credentials,
     logger: { ...SILENT, debug },
     // SSO reads the first, STS the second.
@@ -34,4 +37,27 @@ export function credentialsOf(
     parentClientConfig: config,
   })
   return () => provider({ callerClientConfig: config }).catch(explain)
+}
+
+/**
+ * Keeps the error of a `credential_process`. The SDK's chain continues with the next source of credentials, and its last error does not give
+ * the reason.
+ */
+function keepReason(): { debug(text: unknown): void; explain(error: unknown): never } {
+  let reason: string | undefined
+  return {
+    debug(text) {
+      // The command line may contain a password: only the command's own output is kept.
+      const [, failed, words = ''] =
+        /-> (Command failed: [^\n]*|(?=Profile \S+ credential_process (?:returned|did not return)))(.*)/s.exec(
+          String(text),
+        ) ?? []
+      if (failed !== undefined)
+        reason ??= words.replace(/^Profile \S+ credential_process /, 'it ').trim() || 'it failed'
+    },
+    explain(error) {
+      const message = `credential_process: ${reason}`
+      throw reason !== undefined && error instanceof Error ? Object.assign(error, { message }) : error
+    },
+  }
 }

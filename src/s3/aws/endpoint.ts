@@ -1,9 +1,6 @@
-import { existsSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { join } from 'node:path'
 import type { Settings } from '../../settings/settings.js'
 import { awsDomain, bucketUrlAt } from '../../urls/public-url.js'
-import { loadConfigReader } from './sdk.js'
+import { isConfigured, loadConfigReader } from './sdk-config.js'
 
 type Endpoint = Pick<Settings, 'bucket' | 'region' | 'endpoint' | 'addressingStyle' | 'credentials'>
 
@@ -31,10 +28,4 @@ async function awsHost(region: string, credentials: Endpoint['credentials']): Pr
     loadConfig(NODE_USE_DUALSTACK_ENDPOINT_CONFIG_OPTIONS, source)(),
   ])
   return `s3${fips ? '-fips' : ''}.${dualStack ? 'dualstack.' : ''}${region}.${awsDomain(region)}`
-}
-
-/** False if the SDK's reader, which takes 15 ms to load, would find nothing. */
-export function isConfigured(): boolean {
-  const names = ['USE_FIPS_ENDPOINT', 'USE_DUALSTACK_ENDPOINT', 'CONFIG_FILE', 'SHARED_CREDENTIALS_FILE']
-  return names.some((name) => process.env[`AWS_${name}`]) || existsSync(join(homedir(), '.aws'))
 }

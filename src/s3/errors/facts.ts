@@ -1,5 +1,5 @@
 import { redact } from '../../runtime/redact.js'
-import { type ExplainContext, hasAcl, listPolicy, parametersOf, permissionsOf, resourceOf } from './request.js'
+import { type ExplainContext, hasAcl, listPolicy, permissionsOf, resourceOf, sentParameters } from './request.js'
 import type { S3Error } from './s3-error.js'
 
 type Fact = (error: S3Error, context: ExplainContext) => string
@@ -53,7 +53,7 @@ const FACTS: Record<string, Fact> = {
     HINTS.flatMap(([applies, hint]) => (applies(error, context) ? [hint(error, context)] : [])).join(' '),
   refuses: ({ status }) => (status === 501 || status === 405 ? 'does not support' : 'refuses'),
   checkRequest: (_error, context) => {
-    const sent = Object.keys(parametersOf(context)).join(', ')
+    const sent = Object.keys(sentParameters(context)).join(', ')
     return sent === ''
       ? 'Check the settings, above all AWS_S3_ENDPOINT_URL.'
       : `The request had ${sent}: check AWS_S3_OBJECT_PARAMETERS and the rules.`
@@ -103,7 +103,7 @@ const HINTS: [applies: (error: S3Error, context: ExplainContext) => boolean, hin
     (_error, context) => `If a condition on s3:prefix limits it, allow both prefixes: ${listPolicy(context)}.`,
   ],
   [
-    ({ message }, context) => hasAcl(parametersOf(context)) || /block ?public/i.test(message),
+    ({ message }, context) => hasAcl(sentParameters(context)) || /block ?public/i.test(message),
     () =>
       'The bucket may also block public ACLs: remove AWS_DEFAULT_ACL, and make the files public by a bucket policy.',
   ],
@@ -114,7 +114,8 @@ const HINTS: [applies: (error: S3Error, context: ExplainContext) => boolean, hin
   ],
   [
     ({ message }, context) =>
-      String(parametersOf(context).ServerSideEncryption ?? '').startsWith('aws:kms') && !/authorized to/.test(message),
+      String(sentParameters(context).ServerSideEncryption ?? '').startsWith('aws:kms') &&
+      !/authorized to/.test(message),
     () => 'KMS also needs kms:GenerateDataKey and kms:Decrypt on the key.',
   ],
   [

@@ -43,7 +43,7 @@ const ACTIONS = {
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html */
 export function permissionsOf(context: ExplainContext): string {
-  const parameters = parametersOf(context)
+  const parameters = sentParameters(context)
   const acl = hasAcl(parameters) ? ' and s3:PutObjectAcl' : ''
   const tagging = parameters.Tagging === undefined ? '' : ' and s3:PutObjectTagging'
   return `${ACTIONS[context.request.verb]}${acl}${tagging} on ${resourceOf(context)}`
@@ -70,7 +70,7 @@ export function listPolicy(context: ExplainContext): string {
   })
 }
 
-export function parametersOf({ request }: ExplainContext): ObjectParameters {
+export function sentParameters({ request }: ExplainContext): ObjectParameters {
   return 'parameters' in request ? request.parameters : {}
 }
 

@@ -67,7 +67,7 @@ export function encode(text: string): string {
 }
 
 /** Slashes stay. */
-export function encodePath(path: string): string {
+export function encodeKey(path: string): string {
   return path.split('/').map(encode).join('/')
 }
 

@@ -4,7 +4,7 @@ import type { ExplainContext, Request } from '../errors/request.js'
 import { readError } from '../errors/s3-error.js'
 import type { Concurrency } from '../http/concurrency.js'
 import { type Clock, classifyFailure, type Failure, retry } from '../http/retry.js'
-import type { S3Settings, Transport } from '../http/transport.js'
+import type { Transport, TransportSettings } from '../http/transport.js'
 
 /**
  * Sends a request in its turn, with retries.
@@ -30,7 +30,7 @@ export interface Caller {
 const mayHaveArrived: readonly Failure[] = ['passing', 'stalled']
 
 export function createCaller(
-  settings: S3Settings,
+  settings: TransportSettings,
   { credentials, silence }: Pick<Transport, 'credentials' | 'silence'>,
   clock: Clock,
 ): Caller {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Body, ObjectParameters } from '../../bucket/bucket.js'
-import { encodePath } from '../http/sign.js'
+import { encodeKey } from '../http/sign.js'
 import type { Transport } from '../http/transport.js'
 import { textOf } from '../http/xml.js'
 import { headersOf } from './object-headers.js'
@@ -39,7 +39,7 @@ export async function copyObject(
   { signal, check }: RequestOptions,
 ): Promise<string | undefined> {
   const headers: Record<string, string> = Object.assign({}, headersOf(parameters), {
-    'x-amz-copy-source': `${bucket}/${encodePath(from)}`,
+    'x-amz-copy-source': `${bucket}/${encodeKey(from)}`,
     'x-amz-metadata-directive': 'REPLACE',
   })
   // R2 and others refuse this header.
