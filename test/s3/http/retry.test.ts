@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { readError } from '../../src/s3/errors/s3-error.js'
-import { asksForLess, type Clock, classifyFailure, retry } from '../../src/s3/http/retry.js'
+import { readError } from '../../../src/s3/errors/s3-error.js'
+import { asksForLess, type Clock, classifyFailure, retry } from '../../../src/s3/http/retry.js'
 
 /** A clock that only remembers how long it would have slept. */
 function testClock({ random = 1 } = {}): Clock & { slept: number[] } {

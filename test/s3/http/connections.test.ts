@@ -4,11 +4,11 @@ import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect as connectTcp, createServer as createTcpServer, type Socket } from 'node:net'
 import { createServer as createRawTlsServer } from 'node:tls'
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { patience } from '../../fixtures/patience.js'
-import { selfSigned } from '../../fixtures/s3/self-signed.js'
-import { type Origin, proxyFor } from '../../src/s3/http/connect.js'
-import type { HttpRequest } from '../../src/s3/http/connection.js'
-import { type Connections, openConnections } from '../../src/s3/http/connections.js'
+import { patience } from '../../../fixtures/patience.js'
+import { selfSigned } from '../../../fixtures/s3/self-signed.js'
+import { type Origin, proxyFor } from '../../../src/s3/http/connect.js'
+import type { HttpRequest } from '../../../src/s3/http/connection.js'
+import { type Connections, openConnections } from '../../../src/s3/http/connections.js'
 
 const { key, cert } = selfSigned()
 vi.hoisted(() => {

@@ -2,8 +2,8 @@ import { createHash, createHmac, hash } from 'node:crypto'
 import { SignatureV4 } from '@smithy/signature-v4'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { cases, patience } from '../../fixtures/fuzz/chance.js'
-import { encode, queryString, sign } from '../../src/s3/http/sign.js'
+import { cases, patience } from '../../../fixtures/fuzz/chance.js'
+import { encode, queryString, sign } from '../../../src/s3/http/sign.js'
 
 /** The hash in the form that the SDK's signer takes. */
 class Sha256 {

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { createConcurrency } from '../../src/s3/http/concurrency.js'
+import { createConcurrency } from '../../../src/s3/http/concurrency.js'
 
 afterEach(() => {
   vi.restoreAllMocks()

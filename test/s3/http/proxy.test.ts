@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { patience } from '../../fixtures/patience.js'
-import { patient } from '../../fixtures/s3/connection.js'
-import { openBucket, type S3Connection } from '../../src/s3/objects/s3-bucket.js'
+import { patience } from '../../../fixtures/patience.js'
+import { patient } from '../../../fixtures/s3/connection.js'
+import { openBucket, type S3Connection } from '../../../src/s3/objects/s3-bucket.js'
 
 // Names that nobody resolves: whoever is asked there was asked through the proxy.
 const store = 'http://store.test:9000'

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { afterEach, expect, it, vi } from 'vitest'
-import { patient } from '../../fixtures/s3/connection.js'
-import { openBucket } from '../../src/s3/objects/s3-bucket.js'
+import { patient } from '../../../fixtures/s3/connection.js'
+import { openBucket } from '../../../src/s3/objects/s3-bucket.js'
 
 afterEach(() => {
   vi.useRealTimers()
