@@ -6,7 +6,7 @@ import { endEarly } from './webpack/end-early.js'
 import { preparePages } from './webpack/pages.js'
 import { preparePrecache } from './webpack/precache.js'
 import { shareRuns } from './webpack/run.js'
-import { runWorkersFrom, type WorkerCompiler } from './webpack/workers.js'
+import { runWorkersFrom } from './webpack/workers.js'
 
 export type { Options, Rule } from './settings/options.js'
 export type { Compiler } from './webpack/compiler.js'
@@ -33,7 +33,7 @@ export class StaticS3Plugin {
     build.announceUrl()
     shareRuns(compiler)
     endEarly(compiler, () => build.whyEnd())
-    runWorkersFrom(compiler as unknown as WorkerCompiler, () => build.urlsOfPages())
+    runWorkersFrom(compiler, () => build.urlsOfPages())
     preparePages(compiler, () => build.urlsOfPages())
     preparePrecache(compiler, () => build.urlsToPrecache())
 

@@ -1,4 +1,5 @@
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib'
+import { orUndefined } from '../runtime/or-undefined.js'
 
 export interface PublicRequest {
   method: 'GET' | 'HEAD'
@@ -63,11 +64,9 @@ const decoders: Record<string, (bytes: Buffer) => Buffer> = {
 /** The body without its Content-Encoding; undefined if it can't be decoded. */
 export function decoded({ headers, body }: PublicResponse): Buffer | undefined {
   const encodings = (headers['content-encoding'] ?? '').toLowerCase().split(/[\s,]+/)
-  try {
-    return encodings
+  return orUndefined(() =>
+    encodings
       .filter((name) => name !== '' && name !== 'identity')
-      .reduceRight((bytes, name) => (decoders[name] as (bytes: Buffer) => Buffer)(bytes), body)
-  } catch {
-    return undefined
-  }
+      .reduceRight((bytes, name) => (decoders[name] as (bytes: Buffer) => Buffer)(bytes), body),
+  )
 }

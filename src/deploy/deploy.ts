@@ -39,6 +39,10 @@ export function startDeploy(settings: Settings): Deploy {
   const earlySurvey = startEarlySurvey(settings)
   void import('./publish.js')
   let before = new Map<string, Snapshot>()
+  async function* publishInSteps(build: FinishedBuild) {
+    const publishing = await import('./publish.js')
+    yield* publishing.publishInSteps({ ...build, settings, earlySurvey, before })
+  }
   return {
     settings,
     async snapshot(folders) {
@@ -47,13 +51,9 @@ export function startDeploy(settings: Settings): Deploy {
     },
     urlInBucket: (outputs) => urlInBucket(settings, outputs),
     async publish(build) {
-      const { publish } = await import('./publish.js')
-      await publish({ ...build, settings, earlySurvey, before })
+      for await (const _step of publishInSteps(build));
     },
-    async *publishInSteps(build) {
-      const { publishInSteps } = await import('./publish.js')
-      yield* publishInSteps({ ...build, settings, earlySurvey, before })
-    },
+    publishInSteps,
     whyEnd() {
       const { refusal } = earlySurvey
       if (refusal === undefined || settings.onError === 'warn') return undefined

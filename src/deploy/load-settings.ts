@@ -1,3 +1,4 @@
+import { orUndefined } from '../runtime/or-undefined.js'
 import { readEnvironment } from '../settings/environment.js'
 import type { Options } from '../settings/options.js'
 import {
@@ -35,12 +36,8 @@ export function loadSettings(input: LoadInput): Promise<Resolved> {
 
 /** The public URL, for plugins that read it before the build begins; undefined if it is not known yet. */
 export function urlBeforeBuild(input: LoadInput): string | undefined {
-  try {
-    return builtUrlAtOnce(sourcesOf(input))
-  } catch {
-    // A build then reports the error.
-    return undefined
-  }
+  // A build reports the error.
+  return orUndefined(() => builtUrlAtOnce(sourcesOf(input)))
 }
 
 function sourcesOf({ options, build, envDir, envPrefix = [], nameOption }: LoadInput): SettingSources {

@@ -28,15 +28,6 @@ export interface PublishInput extends FolderInput {
 export type FoundKeys = Map<string, Set<string>>
 
 /**
- * Brings a finished build into the bucket.
- *
- * @throws StaticS3Error when anything fails, unless `onError` is `warn`
- */
-export async function publish(input: PublishInput): Promise<void> {
-  for await (const _step of publishInSteps(input));
-}
-
-/**
  * Brings a finished build into the bucket in three steps: it finds the files, checks them, and releases them. Nothing is written before the
  * third step. A caller that does not finish the steps calls `return`.
  *

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Body, Bucket, ObjectParameters } from '../bucket/bucket.js'
 import { refusedCondition, StaticS3Error } from '../runtime/error.js'
+import { orUndefined } from '../runtime/or-undefined.js'
 import { printableLine } from '../runtime/printable.js'
 import { unlessAborted } from '../runtime/stop.js'
 import { type HeldLock, type Holder, holderBody, holdLock, term, type WriteLock } from './hold-lock.js'
@@ -118,13 +119,13 @@ interface Taken extends HeldLock {
 
 /** Takes the lock of a number; undefined if it is taken already. */
 async function takeNumber(input: LockInput, release: number, conditionalWrites: boolean): Promise<Taken | undefined> {
-  const { bucket, location, deployer } = input
+  const { location, deployer } = input
   const key = lockKey(releasesFolder(location), release)
   const start = new Date()
   const write = writerOf(input, key)
   const content = () => holderBody(deployer, start)
   const sentAt = Date.now()
-  const created = await create({ bucket, key, deployer, write, content, conditionalWrites })
+  const created = await create(input, key, write, content, conditionalWrites)
   if (created === 'no') return undefined
   const isAlone = created === 'yes'
   return { ...holdLock(key, sentAt, write, content), release, conditionalWrites: isAlone, isAlone }
@@ -148,18 +149,14 @@ function adopt(input: LockInput, { key, release }: NumberedObject, holder: Parti
   return { ...holdLock(key, sentAt, writerOf(input, key), content), release, conditionalWrites: true, isAlone: true }
 }
 
-interface Creation {
-  bucket: Bucket
-  key: string
-  deployer: Deployer
-  write: WriteLock
-  content: () => Body
-  conditionalWrites: boolean
-}
-
 /** Whether the lock was made: `yes`; `no`, since it is there already; or `unknown`, because the store ignores conditions. */
-async function create(input: Creation): Promise<'yes' | 'no' | 'unknown'> {
-  const { bucket, key, deployer, write, content, conditionalWrites } = input
+async function create(
+  { bucket, deployer }: LockInput,
+  key: string,
+  write: WriteLock,
+  content: () => Body,
+  conditionalWrites: boolean,
+): Promise<'yes' | 'no' | 'unknown'> {
   const once = () =>
     write(content(), { IfNoneMatch: '*' }).then(
       () => 'written' as const,
@@ -206,11 +203,7 @@ async function lookAround(bucket: Bucket, location: string, lock: Taken): Promis
 async function readHolder(bucket: Bucket, key: string): Promise<Partial<Holder> | undefined> {
   const bytes = await bucket.get(key)
   if (!bytes || bytes.length === 0) return undefined
-  try {
-    return Object(JSON.parse(Buffer.from(bytes).toString())) as Partial<Holder>
-  } catch {
-    return {}
-  }
+  return orUndefined(() => Object(JSON.parse(Buffer.from(bytes).toString()))) ?? {}
 }
 
 function describe({ by, start }: Partial<Holder>): string {

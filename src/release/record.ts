@@ -59,18 +59,10 @@ const longest = 256 * 1024 ** 2
 /** Bytes. A key has 1,024 bytes, and the first line has 250 of them. */
 const longestLine = 1024 ** 2
 
-interface Preamble {
+interface Preamble extends Omit<ReleaseRecord, 'at' | 'objects'> {
   format: number
   location: string
-  id: string
   at: string
-  by: string
-  commit?: string | undefined
-  bundler: string
-  project?: string | undefined
-  release: number
-  conditionalWrites: boolean
-  splitAt: readonly string[]
 }
 
 /** `headers` is the number of a set. `release` is there if it is an earlier one. */

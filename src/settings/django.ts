@@ -1,4 +1,5 @@
 import { dirname, join, relative } from 'node:path'
+import { orUndefined } from '../runtime/or-undefined.js'
 import { type Environment, envFiles, readEnvFile } from './environment.js'
 import type { Options } from './options.js'
 import { asBoolean, type SettingReader } from './setting-reader.js'
@@ -110,17 +111,9 @@ export function whereSearched({ dir }: Environment, mode: string): string {
   const foldersAbove = ['..', '../..', '../../..'].map((up) => join(dir, up))
   const file = foldersAbove
     .flatMap((folder) => envFiles(mode).map((name) => join(folder, name)))
-    .find((path) => asBoolean(variablesIn(path).USE_S3) === true)
+    // A file above the project may have any content.
+    .find((path) => asBoolean(orUndefined(() => readEnvFile(path))?.USE_S3) === true)
   if (file === undefined) return searched
   const [shown, folder] = [file, dirname(file)].map((path) => relative(dir, path).replaceAll('\\', '/'))
   return `${searched}; ${shown} sets it: with Vite, set envDir: '${folder}', otherwise set USE_S3 in the shell`
-}
-
-/** A file above the project may have any content. */
-function variablesIn(path: string): Record<string, string> {
-  try {
-    return readEnvFile(path)
-  } catch {
-    return {}
-  }
 }

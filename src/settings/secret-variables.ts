@@ -1,3 +1,4 @@
+import { orUndefined } from '../runtime/or-undefined.js'
 import type { Environment } from './environment.js'
 
 /** A value of a `.env` file that no uploaded file may contain. */
@@ -90,11 +91,7 @@ function passwordsIn(value: string): string[] {
 }
 
 function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
+  return orUndefined(() => decodeURIComponent(text)) ?? text
 }
 
 /** True for a value that is public, or that files may contain by chance. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { decisiveValues } from '../deploy/load-settings.js'
 import type { Options } from '../settings/options.js'
+import { type Compilation, type Compiler, pluginName } from './compiler.js'
 
 interface CachingOptions {
   mode?: string
@@ -31,25 +32,16 @@ function isPersistent(cache: unknown): cache is { version?: string } {
   return typeof cache === 'object' && cache !== null && (cache as { type?: unknown }).type === 'persistent'
 }
 
-/** The part of webpack's `Compiler` with which a plugin says what modules depend on besides files. */
-export interface CachingCompiler {
-  // biome-ignore lint/suspicious/noExplicitAny: webpack's types aren't at hand where only Rspack is installed
-  webpack: { NormalModule: any }
-  // biome-ignore lint/suspicious/noExplicitAny: the same
-  hooks: { compilation: { tap(name: string, fn: (compilation: any) => void): void } }
-  options: { output: { publicPath?: unknown } }
-}
-
 /**
  * Makes webpack rebuild modules that were built for another public URL: its caches, in memory and on disk, store CSS with URLs in it.
  * DefinePlugin says what a module depends on in the same way.
  */
-export function dependOnPublicPath({ webpack, hooks, options }: CachingCompiler): void {
-  hooks.compilation.tap('static-s3', (compilation) => {
+export function dependOnPublicPath({ webpack, hooks, options }: Compiler): void {
+  hooks.compilation.tap(pluginName, (compilation: Compilation & { valueCacheVersions: Map<string, string> }) => {
     const version = String(options.output.publicPath)
     compilation.valueCacheVersions.set('static-s3', version)
     webpack.NormalModule.getCompilationHooks(compilation).loader.tap(
-      'static-s3',
+      pluginName,
       (_context: unknown, { buildInfo }: { buildInfo: { valueDependencies?: Map<string, string> } }) => {
         buildInfo.valueDependencies ??= new Map()
         buildInfo.valueDependencies.set('static-s3', version)

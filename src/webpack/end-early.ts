@@ -1,4 +1,4 @@
-import { type Compiler, isRspack, pluginName } from './compiler.js'
+import { type Compilation, type Compiler, isRspack, pluginName } from './compiler.js'
 
 /**
  * Ends a build as soon as there is a reason. No bundler lets a plugin cancel a build, but each of these hooks can fail it.
@@ -13,21 +13,13 @@ export function endEarly(compiler: Compiler, why: () => Error | undefined): void
   const { normalModuleFactory, thisCompilation, finishMake, emit } = compiler.hooks
   // `false` ignores a module, so webpack soon runs out of modules. In Rspack, the hook would cost a call from native code for each module.
   if (!isRspack(compiler)) {
-    normalModuleFactory.tap(pluginName, ({ hooks }: NormalModuleFactory) => {
+    normalModuleFactory.tap(pluginName, ({ hooks }: Pick<Compiler, 'hooks'>) => {
       hooks.beforeResolve.tap(pluginName, () => (why() ? false : undefined))
     })
   }
   finishMake.tapPromise(pluginName, endIfNeeded)
-  thisCompilation.tap(pluginName, ({ hooks }: { hooks: { processAssets: Hook } }) => {
+  thisCompilation.tap(pluginName, ({ hooks }: Compilation) => {
     hooks.processAssets.tapPromise(pluginName, endIfNeeded)
   })
   emit.tapPromise(pluginName, endIfNeeded)
-}
-
-interface Hook {
-  tapPromise(name: string, fn: () => Promise<void>): void
-}
-
-interface NormalModuleFactory {
-  hooks: { beforeResolve: { tap(name: string, fn: () => false | undefined): void } }
 }

@@ -1,5 +1,4 @@
-import type { Compilation, Compiler } from './compiler.js'
-import { pluginName } from './compiler.js'
+import { type Compilation, type Compiler, pluginName } from './compiler.js'
 import { pathOf } from './fingerprints.js'
 
 /** The two URLs of the output folder. */

@@ -1,13 +1,6 @@
 import { workerBlobUrl } from '../urls/worker-url.js'
+import { type Compiler, pluginName } from './compiler.js'
 import type { PageUrls } from './pages.js'
-
-/** The part of webpack's and Rspack's `Compiler` that is used here. */
-export interface WorkerCompiler {
-  // biome-ignore lint/suspicious/noExplicitAny: each bundler types its runtime modules in its own way
-  webpack: { RuntimeModule: new (name: string, stage?: number) => any }
-  // biome-ignore lint/suspicious/noExplicitAny: the same, for its hooks
-  hooks: { thisCompilation: { tap(name: string, fn: (compilation: any) => void): void } }
-}
 
 interface Chunk {
   hasRuntime(): boolean
@@ -32,7 +25,7 @@ interface Compilation {
  *
  * @param origins called after `beforeRun`; undefined if no URL is rewritten
  */
-export function runWorkersFrom(compiler: WorkerCompiler, origins: () => PageUrls | undefined): void {
+export function runWorkersFrom(compiler: Compiler, origins: () => PageUrls | undefined): void {
   const { RuntimeModule } = compiler.webpack
 
   class WorkerOriginRuntimeModule extends RuntimeModule {
@@ -45,10 +38,10 @@ export function runWorkersFrom(compiler: WorkerCompiler, origins: () => PageUrls
     }
   }
 
-  compiler.hooks.thisCompilation.tap('static-s3', (compilation: Compilation) => {
+  compiler.hooks.thisCompilation.tap(pluginName, (compilation: Compilation) => {
     const rewritten = origins()
     if (!rewritten) return
-    compilation.hooks.additionalTreeRuntimeRequirements.tap('static-s3', (chunk) => {
+    compilation.hooks.additionalTreeRuntimeRequirements.tap(pluginName, (chunk) => {
       if (hasWorkers(compilation)) compilation.addRuntimeModule(chunk, new WorkerOriginRuntimeModule(rewritten))
     })
   })

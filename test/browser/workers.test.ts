@@ -11,7 +11,8 @@ import { editable } from '../../src/files/rewrite-file.js'
 import { workerBlobUrl } from '../../src/urls/worker-url.js'
 import { precacheFrom } from '../../src/vite/pwa.js'
 import { watchWorkerBuilds } from '../../src/vite/workers.js'
-import { runWorkersFrom, type WorkerCompiler } from '../../src/webpack/workers.js'
+import type { Compiler } from '../../src/webpack/compiler.js'
+import { runWorkersFrom } from '../../src/webpack/workers.js'
 
 const cdn = 'https://cdn.example/static/'
 
@@ -150,7 +151,7 @@ describe.each([
         optimization: { realContentHash: false },
       })
       if (withWorkers)
-        runWorkersFrom(compiler as unknown as WorkerCompiler, () => ({
+        runWorkersFrom(compiler as unknown as Compiler, () => ({
           publicUrl: publicPath,
           base: '/',
           isRelative: false,

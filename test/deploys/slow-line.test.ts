@@ -7,7 +7,7 @@ import { deploySettings } from '../../fixtures/build/settings.js'
 import { startEmbedded } from '../../fixtures/s3/index.js'
 import { startSlowLine } from '../../fixtures/s3/slow-line.js'
 import { startEarlySurvey } from '../../src/deploy/early-survey.js'
-import { publish } from '../../src/deploy/publish.js'
+import { publishInSteps } from '../../src/deploy/publish.js'
 
 // Real time: a lock is lost 25 seconds after its last renewal was sent. All lines are tried at once.
 
@@ -24,7 +24,7 @@ async function deploy(bitsPerSecond: number, sizes: readonly number[]) {
     const shell = deployEnv({ ...s3, endpoint: `http://127.0.0.1:${line.port}` }, bucket)
     const settings = { ...(await deploySettings({}, shell)), credentials: s3.credentials }
     s3.server.reset()
-    await publish({
+    const steps = publishInSteps({
       settings,
       earlySurvey: startEarlySurvey(settings),
       outputs: [{ dir, emitted: new Set(sizes.map((_, i) => `${i}.bin`)), fingerprinted: new Set() }],
@@ -35,6 +35,7 @@ async function deploy(bitsPerSecond: number, sizes: readonly number[]) {
       logger: { info: () => {}, warn: () => {} },
       terminal: undefined,
     })
+    for await (const _step of steps);
     const puts = s3.server.requests.filter(({ method }) => method === 'PUT')
     return {
       uploaded: puts.filter(({ key, status }) => key?.endsWith('.bin') && status === 200).length,

@@ -22,7 +22,7 @@ import { patient, settingsFor } from '../../fixtures/s3/connection.js'
 import { presign } from '../../fixtures/s3/presign.js'
 import type { Credentials } from '../../fixtures/s3/server.js'
 import type { Body, Bucket } from '../../src/bucket/bucket.js'
-import { publish } from '../../src/deploy/publish.js'
+import { publishInSteps } from '../../src/deploy/publish.js'
 import { lockKey, recordKey, releasesFolder } from '../../src/release/releases-folder.js'
 import { takeSurvey } from '../../src/release/survey.js'
 import type { StaticS3Error } from '../../src/runtime/error.js'
@@ -104,7 +104,7 @@ async function deploy(number: number, options: DeployOptions = {}): Promise<Depl
   }
   const paths = Object.keys(site)
   const fingerprinted = new Set(paths.filter((path) => path.startsWith('assets/')))
-  await publish({
+  const steps = publishInSteps({
     settings,
     earlySurvey: {
       connection: Promise.resolve({ ...connection, bucket }),
@@ -120,9 +120,12 @@ async function deploy(number: number, options: DeployOptions = {}): Promise<Depl
     bundler: 'none 1.0.0',
     logger: { info: (message) => result.said.push(message), warn: (message) => result.warnings.push(message) },
     terminal: undefined,
-  }).catch((error: StaticS3Error) => {
-    result.error = error.message
   })
+  try {
+    for await (const _step of steps);
+  } catch (error) {
+    result.error = (error as StaticS3Error).message
+  }
   return result
 }
 

@@ -59,30 +59,16 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     withMd5: addMd5IfRequired(),
     buffers: new PartBuffers(),
   }
+  let credentials: Promise<Credentials> | undefined
   return {
     bucket: bucketOf(store, createConcurrency(concurrency, asksForLess)),
     lockChannel: bucketOf(store, createConcurrency(lockSockets)),
-    credentials: once(() =>
-      transport
-        .credentials()
-        .then(
-          ({ accessKeyId, secretAccessKey, sessionToken }) => ({ accessKeyId, secretAccessKey, sessionToken }),
-          caller.explainOnce({ verb: 'CREDENTIALS' }),
-        ),
-    ),
+    credentials: () => (credentials ??= transport.credentials().catch(caller.explainOnce({ verb: 'CREDENTIALS' }))),
     corsOrigins: (signal) => corsOrigins(transport, signal),
     sendUnsigned: transport.sendUnsigned,
     warm: (requests) => transport.warm(Math.min(requests, START, concurrency)),
     onSilence: transport.silence.watch,
     close: transport.close,
-  }
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { value: T } | undefined
-  return () => {
-    made ??= { value: make() }
-    return made.value
   }
 }
 
