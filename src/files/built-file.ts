@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { SensitiveKind } from './sensitive-file.js'
 
 /** A file of the build. */
@@ -18,7 +17,7 @@ export interface BuiltFile {
 
 /** The file's path on the disk. */
 export function fileOf({ dir, path }: Pick<BuiltFile, 'dir' | 'path'>): string {
-  return join(dir, path)
+  return `${dir}/${path}`
 }
 
 /** A file's name without its folders. */

@@ -3,7 +3,7 @@ import { join, relative, sep } from 'node:path'
 import { compareKeys } from '../bucket/bucket.js'
 import { orUndefined } from '../runtime/or-undefined.js'
 import { yieldEvery } from '../runtime/parallel.js'
-import { type BuiltFile, fileName, type LeftOut, type LeftOutReason } from './built-file.js'
+import { type BuiltFile, fileName, fileOf, type LeftOut, type LeftOutReason } from './built-file.js'
 import { sensitiveKind } from './sensitive-file.js'
 
 /** An output folder, and the bundler's knowledge of it. Paths in the sets are relative to it, with `/`. */
@@ -81,7 +81,8 @@ export async function collect(
 function builtFile(dir: string, path: string, target: string, emitted: boolean, fingerprinted: boolean): BuiltFile {
   const file: BuiltFile = { path, dir, emitted, fingerprinted }
   if (target !== path) file.target = target
-  const kind = orUndefined(() => sensitiveKind(join(dir, path), [fileName(path), fileName(target)]))
+  const names = target === path ? [fileName(path)] : [fileName(path), fileName(target)]
+  const kind = orUndefined(() => sensitiveKind(fileOf(file), names))
   if (kind !== undefined) file.kind = kind
   return file
 }
@@ -193,13 +194,13 @@ async function walk(root: string, skipped: readonly string[], found: (entry: Ent
     const entries = readdirSync(folder, { withFileTypes: true })
     for (const entry of entries.sort((a, b) => compareKeys(inPath(a), inPath(b)))) {
       const path = above + inPath(entry)
-      const file = join(folder, entry.name)
+      const file = () => join(folder, entry.name)
       if (entry.isDirectory()) {
-        if (!skipped.includes(file)) await walkFolder(file, path)
+        if (!skipped.includes(file())) await walkFolder(file(), path)
         continue
       }
       if (!entry.isSymbolicLink() && !entry.isFile()) continue
-      found({ path, target: entry.isFile() ? path : targetOf(file, base, foreign) })
+      found({ path, target: entry.isFile() ? path : targetOf(file(), base, foreign) })
       await pause(1)
     }
   }

@@ -79,5 +79,10 @@ export function contentType(path: string): string {
   const ending = extname(path).toLowerCase()
   // Browsers run no script of the registered type, application/node.
   if (ending === '.cjs') return 'text/javascript; charset=utf-8'
-  return registeredType(ending) || 'application/octet-stream'
+  const type = types.get(ending) ?? (registeredType(ending) || 'application/octet-stream')
+  types.set(ending, type)
+  return type
 }
+
+/** A cache, because a lookup takes longer than the rest of a file's classification. */
+const types = new Map<string, string>()

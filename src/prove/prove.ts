@@ -4,10 +4,10 @@ import type { Classified, ClassifiedFile } from '../files/classify.js'
 import { matcher } from '../files/globs.js'
 import type { HashedFile } from '../files/hash.js'
 import type { Look } from '../files/hash-content.js'
-import { namesFile } from '../references/file-name.js'
+import { namesFile, type TextType, textType } from '../references/file-name.js'
 import { glanceFor } from '../references/glance.js'
 import { type PublicPlace, publicPlace } from '../references/public-place.js'
-import { type References, referencesIn, type TextType, textType } from '../references/references.js'
+import type { References } from '../references/references.js'
 import { urlFinder } from '../references/urls-in-text.js'
 import { yieldEvery } from '../runtime/parallel.js'
 import type { Settings } from '../settings/settings.js'
@@ -118,9 +118,12 @@ function foldersOf(paths: Iterable<string>, prefix: string, keys: Iterable<strin
 }
 
 async function parseAll(suspects: Suspects, place: PublicPlace): Promise<Map<ClassifiedFile, References>> {
+  const references = new Map<ClassifiedFile, References>()
+  if (suspects.size === 0) return references
+  // The parsers take longer to load than the scan of 3,000 files.
+  const { referencesIn } = await import('../references/references.js')
   const find = urlFinder(place)
   const pause = yieldEvery(yieldBytes)
-  const references = new Map<ClassifiedFile, References>()
   for (const [file, type] of suspects) {
     const text = readFileSync(fileOf(file), 'utf8')
     references.set(file, referencesIn(type, text, find))

@@ -14,6 +14,17 @@ export function isTemplate(url: string): boolean {
   return filledIn.test(pathOf(url))
 }
 
+export type TextType = 'page' | 'svg' | 'stylesheet' | 'script' | 'json'
+
+/** The languages in which files refer to others; undefined for all other files. */
+export function textType(path: string): TextType | undefined {
+  if (/\.[cm]?js$/i.test(path)) return 'script'
+  if (/\.html?$/i.test(path)) return 'page'
+  if (/\.(svg|xhtml)$/i.test(path)) return 'svg'
+  if (/\.css$/i.test(path)) return 'stylesheet'
+  return /\.(json|webmanifest)$/i.test(path) ? 'json' : undefined
+}
+
 function pathOf(url: string): string {
   return url.replace(/^(https?:)?\/\/[^/]*|[?#].*$/gs, '')
 }

@@ -1,3 +1,4 @@
+import type { TextType } from './file-name.js'
 import { referencesInPage } from './page.js'
 import { urlsInScript } from './script.js'
 import { urlsInStylesheet } from './stylesheet.js'
@@ -10,17 +11,6 @@ export interface References {
   integrity: { url: string; value: string }[]
   /** URLs that an import map turns into others. */
   mapped: string[]
-}
-
-export type TextType = 'page' | 'svg' | 'stylesheet' | 'script' | 'json'
-
-/** The languages in which files refer to others; undefined for all other files. */
-export function textType(path: string): TextType | undefined {
-  if (/\.html?$/i.test(path)) return 'page'
-  if (/\.(svg|xhtml)$/i.test(path)) return 'svg'
-  if (/\.css$/i.test(path)) return 'stylesheet'
-  if (/\.[cm]?js$/i.test(path)) return 'script'
-  return /\.(json|webmanifest)$/i.test(path) ? 'json' : undefined
 }
 
 export function referencesIn(type: TextType, text: string, find: FindUrls): References {

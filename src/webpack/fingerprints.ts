@@ -23,7 +23,9 @@ export function pathOf({ name }: Pick<Asset, 'name'>, separator?: string): strin
   const query = name.indexOf('?')
   const path = withSlashes(query === -1 ? name : name.slice(0, query), separator)
   // Both bundlers write `/app.js` into the output folder.
-  return posix.normalize(path.replace(/^\/+/, ''))
+  const relative = path.startsWith('/') ? path.replace(/^\/+/, '') : path
+  // `normalize` looks at each character in JavaScript.
+  return /\/\/|(^|\/)\.\.?(\/|$)/.test(relative) ? posix.normalize(relative) : relative
 }
 
 /**
@@ -43,8 +45,10 @@ export function isFingerprinted(
   const { immutable, contenthash, chunkhash, modulehash, fullhash } = asset.info
   const path = pathOf(asset)
   if (!immutable || path.endsWith('.map')) return false
-  const ofContent = [fullhash].flat().filter((hash) => isOfChunk(asset.name) || !hash || !buildHash?.startsWith(hash))
-  return [contenthash, chunkhash, modulehash, ofContent]
+  const isInPath = (hash: string | readonly string[] | undefined): boolean =>
+    typeof hash === 'string' ? path.includes(hash) : hash?.some(isInPath) === true
+  if (isInPath(contenthash) || isInPath(chunkhash) || isInPath(modulehash)) return true
+  return [fullhash ?? []]
     .flat()
-    .some((hash) => hash !== undefined && path.includes(hash))
+    .some((hash) => isInPath(hash) && (isOfChunk(asset.name) || !buildHash?.startsWith(hash)))
 }

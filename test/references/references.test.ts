@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import type { TextType } from '../../src/references/file-name.js'
 import { namesFile } from '../../src/references/file-name.js'
 import { glanceFor } from '../../src/references/glance.js'
 import { publicPlace } from '../../src/references/public-place.js'
-import { referencesIn, type TextType } from '../../src/references/references.js'
+import { referencesIn } from '../../src/references/references.js'
 import { urlFinder } from '../../src/references/urls-in-text.js'
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: the texts are scripts

@@ -5,7 +5,8 @@ export interface SignedPart {
   method: string
   /** Encoded once, as sent. */
   path: string
-  query: Readonly<Record<string, string>>
+  /** As sent: encoded and sorted. */
+  query: string
   /** With lower-case names, including `host`. */
   headers: Readonly<Record<string, string>>
   /** SHA-256 of the body, hex. */
@@ -23,7 +24,7 @@ const UNSIGNED =
   /^(?:authorization|cache-control|connection|expect|from|keep-alive|max-forwards|pragma|referer|te|trailer|transfer-encoding|upgrade|user-agent|x-amzn-trace-id|proxy-.*|sec-.*)$/
 
 /**
- * The headers of an AWS Signature Version 4. They replace headers of the same name.
+ * Returns the request's headers, and those of an AWS Signature Version 4. The latter replace headers of the same name.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
  */
@@ -31,17 +32,18 @@ export function sign(request: SignedPart, { date, region, credentials }: Signing
   const { accessKeyId, sessionToken } = credentials
   const { method, path, query, payloadHash } = request
   const time = `${date.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`
-  const signing: Record<string, string> = { 'x-amz-date': time, 'x-amz-content-sha256': payloadHash }
-  if (sessionToken) signing['x-amz-security-token'] = sessionToken
+  const headers: Record<string, string> = Object.assign({}, request.headers)
+  headers['x-amz-date'] = time
+  headers['x-amz-content-sha256'] = payloadHash
+  if (sessionToken) headers['x-amz-security-token'] = sessionToken
 
-  const headers: Record<string, string> = Object.assign({}, request.headers, signing)
   const names = Object.keys(headers)
     .filter((name) => !UNSIGNED.test(name))
     .sort()
   let lines = ''
   for (const name of names) lines += `${name}:${oneLine(headers[name] as string)}\n`
   const signed = names.join(';')
-  const canonical = `${method}\n${path}\n${queryString(query)}\n${lines}\n${signed}\n${payloadHash}`
+  const canonical = `${method}\n${path}\n${query}\n${lines}\n${signed}\n${payloadHash}`
 
   const day = time.slice(0, 8)
   const scope = `${day}/${region}/s3/aws4_request`
@@ -49,8 +51,8 @@ export function sign(request: SignedPart, { date, region, credentials }: Signing
   const signature = createHmac('sha256', signingKey(credentials, day, region))
     .update(text)
     .digest('hex')
-  signing.authorization = `AWS4-HMAC-SHA256 Credential=${accessKeyId}/${scope}, SignedHeaders=${signed}, Signature=${signature}`
-  return signing
+  headers.authorization = `AWS4-HMAC-SHA256 Credential=${accessKeyId}/${scope}, SignedHeaders=${signed}, Signature=${signature}`
+  return headers
 }
 
 export function queryString(query: Readonly<Record<string, string>>): string {
@@ -72,7 +74,8 @@ export function encodeKey(path: string): string {
 }
 
 function oneLine(value: string): string {
-  return value.replace(/[ \t\r\n]+/g, ' ').replace(/^ | $/g, '')
+  // Most values are one line already.
+  return /^ | {2}| $|[\t\r\n]/.test(value) ? value.replace(/[ \t\r\n]+/g, ' ').replace(/^ | $/g, '') : value
 }
 
 let derived: { secret: string; day: string; region: string; key: Buffer } | undefined

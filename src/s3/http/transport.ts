@@ -82,24 +82,24 @@ export function openTransport(
 
   const transport: Transport = {
     credentials,
-    async send({ method, key = '', query = {}, headers, body, ...limits }, signal) {
+    async send({ method, key = '', query = {}, headers, body, check, mostBytes }, signal) {
       const [{ origin, host, root }, identity] = await Promise.all([findAddress(), credentials()])
       const path = `${root}/${encodeKey(key)}`
       // A literal that begins with a spread takes fifty times as long.
-      const all: Record<string, string> = Object.assign({ host, 'user-agent': 'static-s3' }, always, headers)
+      const unsigned: Record<string, string> = Object.assign({ host, 'user-agent': 'static-s3' }, always, headers)
       const payloadHash =
-        all['x-amz-content-sha256'] ?? (body === undefined ? hashOfNothing : hash('sha256', body as Buffer))
-      const scope = { date: new Date(now()), region, credentials: identity }
-      Object.assign(all, sign({ method, path, query, headers: all, payloadHash }, scope))
+        unsigned['x-amz-content-sha256'] ?? (body === undefined ? hashOfNothing : hash('sha256', body as Buffer))
       const search = queryString(query)
+      const scope = { date: new Date(now()), region, credentials: identity }
       const response = await connections.send({
         origin,
         method,
         path: search === '' ? path : `${path}?${search}`,
-        headers: all,
+        headers: sign({ method, path, query: search, headers: unsigned, payloadHash }, scope),
         body,
         signal,
-        ...limits,
+        check,
+        mostBytes,
       })
       const date = Date.parse(response.headers.date ?? '')
       if (!Number.isNaN(date)) ahead = date - performance.now()

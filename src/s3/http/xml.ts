@@ -33,24 +33,27 @@ export function rootOf(xml: string): string | undefined {
 
 /** The content of each element of that name. */
 export function* elements(xml: string, name: string): Generator<string> {
-  const [open, close] = [`<${name}`, `</${name}>`]
-  let end = 0
-  for (let start = xml.indexOf(open); start >= 0; start = xml.indexOf(open, end)) {
-    end = start + open.length
+  for (let found = nextElement(xml, name, 0); found; found = nextElement(xml, name, found.end)) yield found.content
+}
+
+function nextElement(xml: string, name: string, from: number): { content: string; end: number } | undefined {
+  const open = `<${name}`
+  for (let start = xml.indexOf(open, from); start >= 0; start = xml.indexOf(open, start + 1)) {
+    const after = start + open.length
     // Another name may begin alike.
-    const inner = xml[end] === '>' ? end + 1 : /\s/.test(xml[end] ?? '') ? xml.indexOf('>', end) + 1 : 0
+    const inner = xml[after] === '>' ? after + 1 : /\s/.test(xml[after] ?? '') ? xml.indexOf('>', after) + 1 : 0
     if (inner === 0) continue
-    const isEmpty = xml[inner - 2] === '/'
-    end = isEmpty ? inner : xml.indexOf(close, inner)
-    if (end < 0) return
-    yield isEmpty ? '' : xml.slice(inner, end)
+    if (xml[inner - 2] === '/') return { content: '', end: inner }
+    const end = xml.indexOf(`</${name}>`, inner)
+    return end < 0 ? undefined : { content: xml.slice(inner, end), end }
   }
+  return undefined
 }
 
 /** The text of the first element of that name. */
 export function textOf(xml: string, name: string): string | undefined {
-  for (const text of elements(xml, name)) return decode(text)
-  return undefined
+  const found = nextElement(xml, name, 0)
+  return found && decode(found.content)
 }
 
 /** Name and text of each element that contains only text. */
