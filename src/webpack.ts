@@ -35,7 +35,7 @@ export class StaticS3Plugin {
     endEarly(compiler, () => build.whyEnd())
     runWorkersFrom(compiler, () => build.urlsOfPages())
     preparePages(compiler, () => build.urlsOfPages())
-    preparePrecache(compiler, () => build.urlsToPrecache())
+    preparePrecache(compiler, (compilation) => build.urlsToPrecache(compilation))
 
     const { beforeRun, watchRun, failed, shutdown, done } = compiler.hooks
     // Not called for a watch build or a dev server.

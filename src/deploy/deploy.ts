@@ -7,6 +7,7 @@ import type { PublishInput } from './publish.js'
 
 // Adapters import this file only for a build that is on: a build that is off should load next to nothing.
 
+export { matcher } from '../files/globs.js'
 export { whyLeftOut } from '../files/why-left-out.js'
 export { notProduction } from '../settings/settings.js'
 

@@ -72,7 +72,7 @@ function unescaped(text: string): string {
       .replace(/&amp;/g, '&')
       // A parameter of another URL.
       .replace(/^([^/]*%2f[^&]*)&.*$/is, '$1')
-      .replace(/["'<>].*$/s, '')
+      .replace(/(["'<>]|&(quot|apos|lt|gt|#3[49]);).*$/s, '')
       .replace(/[\\,;]+$/, '')
       .replace(/\\+/g, '')
   )

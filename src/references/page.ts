@@ -1,14 +1,18 @@
 import { Parser } from 'htmlparser2'
 import type { References } from './references.js'
-import { urlsInScript } from './script.js'
+import { urlsInJson, urlsInScript } from './script.js'
 import { urlsInStylesheet } from './stylesheet.js'
 import type { FindUrls } from './urls-in-text.js'
 
 /** Attributes whose value is one URL, even with spaces in it. */
 const urlAttributes = new Set(['src', 'href', 'xlink:href', 'poster', 'data'])
 
-/** Types of `<script>` with a script or JSON in it. */
-const scripts = /^\s*($|module\b|importmap\b|speculationrules\b|.*(javascript|json)\b)/i
+/** Attributes with code in them: `onclick`, and those of Vue and Alpine. */
+const codeAttribute = /^(on|v-|x-|[:@])/
+
+/** Types of `<script>` with a script, or with JSON. */
+const script = /^\s*($|module\b|.*javascript\b)/i
+const json = /^\s*(importmap\b|speculationrules\b|.*json\b)/i
 
 /** The URLs in a page or in an SVG file: in attributes, styles and scripts. Text and comments don't count. */
 export function referencesInPage(markup: string, find: FindUrls, isXml: boolean): References {
@@ -35,7 +39,8 @@ export function referencesInPage(markup: string, find: FindUrls, isXml: boolean)
           return
         }
         if (/^importmap$/i.test(type.trim())) addImportMap(text, found)
-        if (scripts.test(type)) found.urls.push(...urlsInScript(text, find))
+        if (script.test(type)) found.urls.push(...urlsInScript(text, find))
+        else if (json.test(type)) found.urls.push(...urlsInJson(text, find))
       },
     },
     { xmlMode: isXml, recognizeCDATA: true },
@@ -48,9 +53,11 @@ function urlsInAttribute(name: string, value: string, find: FindUrls): string[] 
   if (name === 'style') return urlsInStylesheet(value, find)
   // https://html.spec.whatwg.org/multipage/images.html#parse-a-srcset-attribute
   if (/srcset$/.test(name)) {
-    return [...value.matchAll(/[\s,]*(\S*[^\s,])(?:\s[^,]*)?(?:,|$)/g)].flatMap(([, url = '']) => find(url, true))
+    return [...value.matchAll(/[\s,]*(\S*[^\s,])(?:\s[^,]*)?(?:,|$)/g)].flatMap(([, url = '']) => find(url, 'value'))
   }
-  return find(urlAttributes.has(name) ? value.trim().replaceAll(' ', '%20') : value, true)
+  if (codeAttribute.test(name)) return urlsInScript(value, find)
+  if (name === 'srcdoc') return referencesInPage(value, find, false).urls
+  return find(urlAttributes.has(name) ? value.trim().replaceAll(' ', '%20') : value, 'value')
 }
 
 /** Adds the names that an import map gives to files, and the files' integrity. */

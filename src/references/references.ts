@@ -1,6 +1,6 @@
 import type { TextType } from './file-name.js'
 import { referencesInPage } from './page.js'
-import { urlsInScript } from './script.js'
+import { urlsInJson, urlsInScript } from './script.js'
 import { urlsInStylesheet } from './stylesheet.js'
 import type { FindUrls } from './urls-in-text.js'
 
@@ -13,11 +13,12 @@ export interface References {
   mapped: string[]
 }
 
+const urlsIn = { stylesheet: urlsInStylesheet, script: urlsInScript, json: urlsInJson }
+
 export function referencesIn(type: TextType, text: string, find: FindUrls): References {
   try {
     if (type === 'page' || type === 'svg') return referencesInPage(text, find, type === 'svg')
-    const urls = type === 'stylesheet' ? urlsInStylesheet(text, find) : urlsInScript(text, find)
-    return { urls, integrity: [], mapped: [] }
+    return { urls: urlsIn[type](text, find), integrity: [], mapped: [] }
   } catch (error) {
     // A regular expression fails on a string with millions of escapes.
     if (error instanceof RangeError) return { urls: [], integrity: [], mapped: [] }

@@ -1,26 +1,35 @@
 import jsTokens from 'js-tokens'
+import { stringsInJson } from './json.js'
+import { shownTexts } from './shown-text.js'
 import type { FindUrls } from './urls-in-text.js'
 
 /** A string before one of these tokens is complete. Before any other, such as `+`, `.`, `[` or a template, code changes the string. */
 const after = /^([,;:)\]}?]|[=!]==?|&&|\|\||\?\?)$/
 const silent = /^(WhiteSpace|LineTerminatorSequence|SingleLineComment|MultiLineComment)$/
 
-/** The URLs in the strings of a script, or of JSON. Comments and regular expressions don't count. */
+/** The URLs in the strings of a script. Comments, regular expressions and texts that a page shows don't count. */
 export function urlsInScript(script: string, find: FindUrls): string[] {
   const urls: string[] = []
   let waiting: string | undefined
   const settle = (isComplete: boolean) => {
-    if (waiting !== undefined) urls.push(...find(waiting, isComplete))
+    if (waiting !== undefined) urls.push(...find(waiting, isComplete ? 'literal' : 'part'))
     waiting = undefined
   }
-  for (const token of jsTokens(script)) {
-    if (silent.test(token.type)) continue
-    settle(!/Punctuator|Template/.test(token.type) || after.test(token.value))
-    if (/^(StringLiteral|NoSubstitutionTemplate)$/.test(token.type)) waiting = unescaped(token.value.slice(1, -1))
-    else if (token.type.startsWith('Template')) urls.push(...find(unescaped(token.value), false))
+  const isShown = shownTexts()
+  for (const { type, value } of jsTokens(script)) {
+    if (silent.test(type)) continue
+    settle(!/Punctuator|Template/.test(type) || after.test(value))
+    if (isShown(type, value)) continue
+    if (/^(StringLiteral|NoSubstitutionTemplate)$/.test(type)) waiting = unescaped(value.slice(1, -1))
+    else if (type.startsWith('Template')) urls.push(...find(unescaped(value.replace(/^[`}]|`$|\$\{$/g, '')), 'part'))
   }
   settle(true)
   return urls
+}
+
+/** The URLs in a JSON file. Text with a syntax of its own, such as HTML, may be a sample, and does not count. */
+export function urlsInJson(json: string, find: FindUrls): string[] {
+  return stringsInJson(json)?.flatMap((text) => find(text, 'value')) ?? urlsInScript(json, find)
 }
 
 function unescaped(literal: string): string {

@@ -10,7 +10,7 @@ export function urlsInStylesheet(css: string, find: FindUrls): string[] {
   for (const [, double, single, url] of css.matchAll(tokens)) {
     const text = double ?? single ?? url
     // A name with spaces is one URL here, unlike in a script's strings.
-    if (text) urls.push(...find(unescaped(text).trim().replaceAll(' ', '%20'), true))
+    if (text) urls.push(...find(unescaped(text).trim().replaceAll(' ', '%20'), 'value'))
   }
   return urls
 }

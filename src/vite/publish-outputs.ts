@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import pc from 'picocolors'
 import type { ResolvedConfig } from 'vite'
-import type { Deploy } from '../deploy/deploy.js'
+import { type Deploy, matcher } from '../deploy/deploy.js'
 import type { Logger } from '../deploy/publish.js'
 import type { Output } from '../files/collect.js'
 import { precacheFrom } from './pwa.js'
@@ -36,7 +36,7 @@ export async function publishOutputs(
     base,
     bundler: bundlerOf(context),
     prepareFiles: async (files) => {
-      urls.checkCopied(files.files)
+      urls.checkCopied(files.files, matcher(deploy.settings.allowMissing))
       if (deploy.settings.rewrite) await precacheFrom({ ...files, plugins, base, publicUrl, parse })
     },
     logger: loggerOf(config),

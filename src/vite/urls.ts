@@ -101,14 +101,14 @@ export class BuiltUrls {
     if (this.#sources?.whyLeftOut(path) === 'dotfile') this.namedDotfiles.add(path)
   }
 
-  /** @throws StaticS3Error if a URL in the bucket leads to a public file that was not copied */
-  checkCopied(files: readonly { path: string }[]): void {
+  /** @throws StaticS3Error if a URL in the bucket leads to a public file that was not copied, and may not be missing */
+  checkCopied(files: readonly { path: string }[], mayBeMissing: (path: string) => boolean): void {
     const built = new Set(files.map(({ path }) => path))
-    const missing = [...this.#notCopied].filter((path) => !built.has(path))
+    const missing = [...this.#notCopied].filter((path) => !built.has(path) && !mayBeMissing(path))
     if (missing.length === 0) return
     throw new StaticS3Error(
       `static-s3: build.copyPublicDir is false, and the bucket's URL of ${missing.join(', ')} is in the build, because a ` +
-        'stylesheet cannot name the page’s origin: copy the file into the output folder, or import it from src',
+        `stylesheet cannot name the page’s origin: copy the file into the output folder, or import it from src; if something else puts it there: allowMissing: ['${missing[0]}']`,
     )
   }
 

@@ -7,6 +7,7 @@ import type { Options } from '../settings/options.js'
 import type { Settings } from '../settings/settings.js'
 import {
   bundlerOf,
+  type Compilation,
   type Compiler,
   isServerSide,
   isSilent,
@@ -77,10 +78,17 @@ export class WebpackBuild {
   }
 
   /** Undefined if the precache list does not change. */
-  urlsToPrecache(): PrecacheUrls | undefined {
+  urlsToPrecache(compilation: Compilation): PrecacheUrls | undefined {
     const urls = this.urlsOfPages()
-    const publicUrl = this.#deploy?.urlInBucket([])
-    return urls && publicUrl && { ...urls, isLeftOut: (path) => publicUrl(path) === undefined }
+    const deploy = this.#deploy
+    if (!urls || !deploy) return undefined
+    let publicUrl: ((path: string) => string | undefined) | undefined
+    const isLeftOut = (path: string) => {
+      // Not earlier: the compilation has no chunks yet.
+      publicUrl ??= deploy.urlInBucket([outputOf(this.#compiler, compilation)])
+      return publicUrl(path) === undefined
+    }
+    return { ...urls, isLeftOut }
   }
 
   /** The reason to end the build: the store's refusal. */

@@ -1,5 +1,5 @@
 import { isWebAppManifest } from '../urls/same-origin.js'
-import { type Compiler, pluginName } from './compiler.js'
+import { type Compilation, type Compiler, pluginName } from './compiler.js'
 import type { PageUrls } from './pages.js'
 
 /** The URLs of a build that goes to the bucket. */
@@ -26,11 +26,14 @@ type Transform = (entries: readonly Entry[]) => { manifest: Entry[] }
  * @param urls called for each compilation; undefined if no URL points to the bucket
  * @see https://developer.chrome.com/docs/workbox/modules/workbox-webpack-plugin
  */
-export function preparePrecache(compiler: Compiler, urls: () => PrecacheUrls | undefined): void {
+export function preparePrecache(
+  compiler: Compiler,
+  urls: (compilation: Compilation) => PrecacheUrls | undefined,
+): void {
   const ownConfigs = new Map<WorkboxPlugin, WorkboxPlugin['config']>()
   // Not in `apply`, where the plugins complete their configurations.
-  compiler.hooks.thisCompilation.tap(pluginName, () => {
-    const precacheUrls = urls()
+  compiler.hooks.thisCompilation.tap(pluginName, (compilation: Compilation) => {
+    const precacheUrls = urls(compilation)
     for (const plugin of (compiler.options.plugins ?? []).filter(isWorkbox)) {
       const own = ownConfigs.get(plugin) ?? plugin.config
       ownConfigs.set(plugin, own)

@@ -57,9 +57,11 @@ function hasWorkers({ chunks }: Compilation): boolean {
 }
 
 /** Wraps once per realm and URL, even if there are several runtimes. A Proxy keeps `instanceof`, static properties and subclasses working. */
-function wrapConstructors({ publicUrl, base }: PageUrls): string {
+function wrapConstructors({ publicUrl, base, isRelative }: PageUrls): string {
   // Escaped, as in the URL object that the page passes.
   const url = new URL(publicUrl).href
+  // The page resolves it.
+  const root = isRelative ? './' : base
   return `
 if (typeof self === 'object' && typeof Proxy === 'function') {
   var installed = Symbol.for(${JSON.stringify(`static-s3 ${url}`)});
@@ -81,7 +83,7 @@ if (typeof self === 'object' && typeof Proxy === 'function') {
       container.register = function (script, options) {
         var url = String(script);
         var ours = url.indexOf(${JSON.stringify(url)}) === 0;
-        return register.call(this, ours ? ${JSON.stringify(base)} + url.slice(${url.length}) : script, options);
+        return register.call(this, ours ? ${JSON.stringify(root)} + url.slice(${url.length}) : script, options);
       };
     }
   }

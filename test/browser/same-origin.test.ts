@@ -68,7 +68,7 @@ self.addEventListener('install', () => console.log(version))`,
       await runOnce(compiler)
       await closed(compiler)
 
-      const base = publicPath === 'auto' ? '/' : publicPath
+      const base = '/app/'
       const pages = await servePages(join(dir, 'dist'), { base, everything: true })
       const open = await browser.openPage(`${pages.origin}${base}`)
       opened.push(pages, open)

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { GenerateSW } from 'workbox-webpack-plugin'
 import {
   bundlerConfig,
   bundlers,
@@ -137,6 +138,7 @@ describe.each(bundlers)('%s', (_name, bundler) => {
       plugins: [
         new bundler.html(),
         new bundler.copy({ patterns: [{ from: 'public', globOptions: { dot: true } }] }),
+        new GenerateSW({ swDest: 'sw.js', mode: 'development' }),
         new StaticS3Plugin(),
       ],
       optimization: {
@@ -155,5 +157,10 @@ describe.each(bundlers)('%s', (_name, bundler) => {
     expect(hiddenOf(uploaded())).toEqual([`${made}.css`, `${made}.js`, '.well-known/security.txt'])
     expect(await readFile(join(dir, 'dist/index.html'), 'utf8')).toContain(`src="${publicUrl}.pnpm.`)
     expect(await readFile(join(dir, 'dist/.env.production'), 'utf8')).toContain('blue')
+    const precached = (await readFile(join(dir, 'dist/sw.js'), 'utf8'))
+      .match(/"[^"]*\/\.[^"]*"/g)
+      ?.map((url) => JSON.parse(url))
+    expect(precached).toEqual(expect.arrayContaining([expect.stringContaining(`${publicUrl}.pnpm.`), './.eslintrc.js']))
+    expect(precached?.filter((url: string) => url.startsWith('./.pnpm.'))).toEqual([])
   })
 })

@@ -95,6 +95,7 @@ describe('Vite', () => {
     expect(error).toContain('allowMissing: [')
     expect(uploaded()).toEqual([])
     expect((await build(plain, false, { allowMissing: '*.png' })).error).toBe('')
+    expect((await build(sources, false, { allowMissing: ['back.svg', '*.png'] })).error).toBe('')
   })
 
   test('a dry run tells of a name in another Unicode form', async () => {

@@ -77,6 +77,31 @@ describe('a URL', () => {
     expect(pathsIn(type, text)).toEqual({ parsed: [path], glanced: true })
   })
 
+  // VitePress, MDX, React, Vue.
+  it.each<[type: TextType, text: string]>([
+    [
+      'script',
+      `x = JSON.parse('{"frontmatter":{"head":[["meta",{"content":"https://cdn.example.com/static/a.png"}]]}}')`,
+    ],
+    ['script', 'n(\'<p>Use <code>src="x"</code>: <img src="https://cdn.example.com/static/a.png"></p>\',3)'],
+    ['script', 'n("img",{src:"https://cdn.example.com/static/a.png",title:"x"})'],
+    ['script', 'h("code",{style:{background:"url(https://cdn.example.com/static/a.png)"}},"a")'],
+    ['script', 'n("p",{children:[n("img",{src:"https://cdn.example.com/static/a.png"})," and"]})'],
+    ['script', 'n("p",{children:[load(["https://cdn.example.com/static/a.png"])]})'],
+    ['script', 'n("div",{__html:\'<a href="https://cdn.example.com/static/a.png">\'})'],
+    ['script', 'load("get", null, "https://cdn.example.com/static/a.png")'],
+    ['script', 'x = `<p ${a} style="background:url(https://cdn.example.com/static/a.png)">`'],
+    ['script', 'x = "<style>a{background:url(https://cdn.example.com/static/a.png)}</style>"'],
+    ['page', '<img onerror="this.src = \'https://cdn.example.com/static/a.png\'">'],
+    ['page', '<img :src="\'https://cdn.example.com/static/a.png\'">'],
+    ['page', '<div data-props="{&quot;a&quot;:&quot;https://cdn.example.com/static/a.png&quot;}"></div>'],
+    ['page', '<iframe srcdoc="<img src=\'https://cdn.example.com/static/a.png\'>"></iframe>'],
+    ['json', '\ufeff{"a":[{"b":"{\\"c\\":\\"https://cdn.example.com/static/a.png\\"}"}]}'],
+    ['json', '{"a":"https://cdn.example.com/static/a.png 1x, /b.png 2x"}'],
+  ])('among code samples in a %s: %s', (type, text) => {
+    expect(pathsIn(type, text)).toEqual({ parsed: ['a.png'], glanced: true })
+  })
+
   it.each([
     'https://cdn.example.com/static/app/',
     'https://cdn.example.com/',
@@ -109,6 +134,44 @@ describe('a list of URLs', () => {
     ['page', `<img src="https://cdn.example.com/static/${one}">`, [one]],
   ])('in a %s: %s', (type, text, paths = ['a.png', 'b.png']) => {
     expect(pathsIn(type, text)).toEqual({ parsed: paths, glanced: true })
+  })
+})
+
+// As VitePress 1, MDX 3 (Docusaurus) and Vue compile them.
+describe('a code sample names no file', () => {
+  const tag = '<img src="https://cdn.example.com/static/a.png" srcset="https://cdn.example.com/static/b.png 2x">'
+  const escaped = tag.replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+  const quotedToo = escaped.replaceAll('"', '&quot;')
+  const other = [
+    'background: url(https://cdn.example.com/static/a.png)',
+    '{ "icons": [{ "src": "https://cdn.example.com/static/a.png" }] }',
+    "load(['https://cdn.example.com/static/a.png'], { a: 'https://cdn.example.com/static/b.png' })",
+    'https://cdn.example.com/static/a.png',
+    'srcset="https://cdn.example.com/static/a.png 2x, https://cdn.example.com/static/b.png 1x"',
+  ]
+  const literal = (text: string) => JSON.stringify(text)
+
+  it.each([tag, escaped, quotedToo, ...other])('%s', (sample) => {
+    const html = `<div class="language-html"><pre class="shiki"><code><span class="line"><span>${sample === tag ? escaped : sample}</span></span></code></pre></div>`
+    const data = JSON.stringify({ title: `Use ${sample}`, headers: [{ title: `${sample} here` }], html })
+    const scripts = [
+      `n(${literal(html)},11)`,
+      `n(${literal(`<p>Use <code>${sample === tag ? escaped : sample}</code></p>`)},1)`,
+      `x = JSON.parse(${literal(data)})`,
+      `n(c.pre,{children:n(c.code,{className:"language-html",children:${literal(sample)}})})`,
+      `t(c.p,{children:["Use ",n(c.code,{children:"x"}),${literal(` ${sample}`)}]})`,
+      `t(c.p,{children:\`\n\${n(c.code)}${sample}\`})`,
+      `h("code",null,${literal(sample)},-1)`,
+      `h("p",{class:"a,b",id:f(1,2)},[i("Use "),h("code",{},${literal(sample)})])`,
+      `r.createElement(c.code,null,"Use ",${literal(sample)})`,
+      `o.textContent=${literal(sample)}`,
+      `Box({title:${literal(sample)}})`,
+    ]
+    for (const script of scripts) expect(pathsIn('script', script).parsed, script).toEqual([])
+    for (const text of [`[{"t":${literal(`Use ${sample} here`)}}]`, data])
+      expect(pathsIn('json', text).parsed).toEqual([])
+    const page = `<meta content='Use ${sample}'>${html}<button data-code='${sample}\nx'></button><script type="application/json">${data}</script>`
+    expect(pathsIn('page', page).parsed).toEqual([])
   })
 })
 
