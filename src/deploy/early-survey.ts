@@ -1,5 +1,5 @@
 import { type Survey, takeSurvey } from '../release/survey.js'
-import { responseOf, StaticS3Error } from '../runtime/error.js'
+import { type ErrorResponse, responseOf, StaticS3Error } from '../runtime/error.js'
 import type { S3Connection } from '../s3/objects/s3-bucket.js'
 import type { Settings } from '../settings/settings.js'
 
@@ -8,7 +8,7 @@ export interface EarlySurvey {
   connection: Promise<S3Connection>
   /** Keeps the process alive until `stop`, because the caller waits for the result. */
   keepAlive(): void
-  /** The store's refusal of the survey: the bucket, a key or the endpoint is wrong. Undefined without a refusal. */
+  /** The reason why no later survey can succeed: the bucket, a key or the endpoint is wrong. Undefined if a later one may. */
   readonly refusal: StaticS3Error | undefined
   /** Surveys once more if the first survey failed: credentials may have come since, or the network. */
   result(): Promise<Survey>
@@ -28,10 +28,7 @@ export function startEarlySurvey({ location, ...settings }: Settings): EarlySurv
   const first = survey()
   let refusal: StaticS3Error | undefined
   first.catch((error) => {
-    const { status = 500 } = responseOf(error)
-    // Without an answer, the network may recover. A store that is in trouble, or that asks to slow down, may answer differently later.
-    const isFinal = status < 500 && status !== 408 && status !== 429
-    if (error instanceof StaticS3Error && isFinal) refusal = error
+    if (error instanceof StaticS3Error && isFinal(responseOf(error))) refusal = error
   })
   // Until `keepAlive`, no request keeps the process alive: a build can end without telling its plugins.
   let timer: NodeJS.Timeout | undefined
@@ -53,4 +50,11 @@ export function startEarlySurvey({ location, ...settings }: Settings): EarlySurv
       )
     },
   }
+}
+
+function isFinal({ status, code }: ErrorResponse): boolean {
+  // A refused connection may be a store that starts. An unknown host is a wrong name.
+  if (status === undefined) return code === 'ENOTFOUND'
+  // A store that is in trouble, or that asks to slow down, may answer differently later.
+  return status < 500 && status !== 408 && status !== 429
 }

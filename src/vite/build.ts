@@ -31,6 +31,8 @@ export class ViteBuild {
   readonly #urls = new BuiltUrls(this.#names)
   readonly #runs = new Runs()
   readonly #ended = new WeakSet<object>()
+  /** Rolldown wraps an error of an early hook and adds its own stack. Thrown again in the last hook, this one replaces it. */
+  #refusal: StaticS3Error | undefined
   #settings: Settings | undefined
   #offBecause: string | undefined
   #config!: ResolvedConfig
@@ -48,6 +50,7 @@ export class ViteBuild {
     // One object may serve several builds: the decision about an earlier one does not count.
     this.#settings = undefined
     this.#offBecause = undefined
+    this.#refusal = undefined
     this.#app = undefined
     this.#urls.begin(undefined)
     // A dev server needs no decision, and reports no problem.
@@ -121,8 +124,9 @@ export class ViteBuild {
     // Thrown once, not for each module, and without its causes, which the bundler would print.
     this.#ended.add(deploy)
     const error = new StaticS3Error(reason.message)
-    // Rolldown prints the message, and then the stack without these words.
-    if ('rolldownVersion' in context.meta) error.stack = `${error.name}: ${error.message}`
+    // Rollup prints the message, and then the stack without this beginning.
+    error.stack = `${error.name}: ${error.message}\n`
+    if ('rolldownVersion' in context.meta) this.#refusal = new StaticS3Error(reason.message)
     throw error
   }
 
@@ -181,7 +185,9 @@ export class ViteBuild {
     const run = this.#runs.end(environment)
     if (!run?.isWritten) {
       this.#app?.fail()
-      return run?.deploy?.stop()
+      run?.deploy?.stop()
+      if (this.#refusal) throw this.#refusal
+      return
     }
     if (this.#settings && this.#app) {
       this.#app.add(environment.name, run.deploy ? run.outputs : [], context)

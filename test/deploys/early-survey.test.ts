@@ -17,6 +17,9 @@ import {
 import { operations, readsAlone } from '../../fixtures/build/site.js'
 import { patience } from '../../fixtures/patience.js'
 import { type EmbeddedS3, type Fault, type LoggedRequest, startEmbedded } from '../../fixtures/s3/index.js'
+import { startEarlySurvey } from '../../src/deploy/early-survey.js'
+import { loadSettings } from '../../src/deploy/load-settings.js'
+import type { Settings } from '../../src/settings/settings.js'
 
 // The bucket is asked what it holds while the bundler is at work. Whatever becomes of the build then, no request and no process is left.
 
@@ -312,7 +315,9 @@ describe.each(only(/^(vite5, by JavaScript|vite, by command)/))('%s', (_name, wa
     const { code, output } = await way.build(dir, env)
     expect(code, output).toBe(1)
     expect(output).toContain(fault.code)
-    expect(output).toContain('The build was ended, and the site stands as it was.')
+    // Once, and without the bundler's stack.
+    expect(output.split('The build was ended, and the site stands as it was.')).toHaveLength(2)
+    expect(output).not.toMatch(/^\s+at /m)
     expect(existsSync(join(dir, 'rendered'))).toBe(false)
   })
 
@@ -328,6 +333,34 @@ describe.each(only(/^(vite5, by JavaScript|vite, by command)/))('%s', (_name, wa
     expect(code, output).toBe(0)
     expect(output).toContain('NoSuchBucket')
     expect(existsSync(join(dir, way.written))).toBe(true)
+  })
+})
+
+describe('without an answer of the store', () => {
+  /** Without a wait between attempts. */
+  const survey = async (endpoint: string) => {
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
+    vi.spyOn(Math, 'random').mockReturnValue(0)
+    const build = { watch: false, whyNotProduction: undefined, mode: 'production' }
+    const loaded = await loadSettings({ options: { endpoint }, build, envDir: false })
+    const early = startEarlySurvey((loaded as { settings: Settings }).settings)
+    await expect(early.result()).rejects.toThrow()
+    early.stop()
+    return early.refusal
+  }
+  afterEach(() => {
+    vi.restoreAllMocks()
+    vi.unstubAllEnvs()
+  })
+
+  test('an unknown host ends the build', async () => {
+    // No name server has to be asked: a label may have 63 characters.
+    const refusal = await survey(`http://${'x'.repeat(64)}.example`)
+    expect(refusal?.message).toMatch(/ENOTFOUND.*AWS_S3_ENDPOINT_URL/)
+  })
+
+  test('a refused connection does not: the store may start before the upload', async () => {
+    expect(await survey('http://127.0.0.1:1')).toBeUndefined()
   })
 })
 
