@@ -5,7 +5,7 @@ import { preview } from '../deploy/preview.js'
 import { printable } from '../runtime/printable.js'
 import { print } from './print.js'
 import { settingFlags, settingHelp, settingsOf } from './settings.js'
-import { readWords, Usage } from './usage.js'
+import { type Command, readWords, Usage } from './usage.js'
 
 const help = `static-s3 plan DIR [LOCATION]
 
@@ -16,11 +16,13 @@ fingerprinted if it was so in the last release. The bundler's configuration is n
   --force             as if everything were uploaded
 ${settingHelp.slice(1)}`
 
-/**
- * @throws Usage on a command line that can't be understood
- * @throws StaticS3Error when something fails
- */
-export async function planCommand(words: readonly string[]): Promise<void> {
+export const planCommand: Command = {
+  words: 'DIR [LOCATION]',
+  summary: 'prints what a deploy of this folder would do, and why; writes nothing',
+  run,
+}
+
+async function run(words: readonly string[]): Promise<void> {
   const flags = {
     ...settingFlags,
     json: { type: 'boolean' },

@@ -1,6 +1,19 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { printable } from '../runtime/printable.js'
 
+/** A command, `static-s3 NAME …`. */
+export interface Command {
+  /** The words after its name: `DIR [LOCATION]`. */
+  words: string
+  /** One line for the list of commands. */
+  summary: string
+  /**
+   * @throws Usage on a command line that can't be understood
+   * @throws StaticS3Error when something fails
+   */
+  run(words: readonly string[]): Promise<void>
+}
+
 /** A command line that can't be understood. */
 export class Usage extends Error {
   override name = 'Usage'

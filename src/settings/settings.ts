@@ -94,8 +94,8 @@ export type Resolved = { on: true; settings: Settings } | { on: false; because: 
  * before CI does.
  */
 export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
-  const { options, environment, exposed, nameOption } = input
-  const read = new SettingReader({ options, variables: environment.all, secrets: secretKeys(environment), nameOption })
+  const { environment, exposed } = input
+  const read = readerOf(input)
   const because = whyOff(read, input)
   if (because !== undefined) {
     read.throwProblems()
@@ -139,8 +139,7 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
  * domain.
  */
 export function builtUrlAtOnce(input: SettingSources): string | undefined {
-  const { options, environment, nameOption } = input
-  const read = new SettingReader({ options, variables: environment.all, secrets: secretKeys(environment), nameOption })
+  const read = readerOf(input)
   if (whyOff(read, input) !== undefined) return undefined
   const named =
     read.string('endpoint', ['AWS_S3_ENDPOINT_URL']) ?? read.variable('AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL')
@@ -148,6 +147,10 @@ export function builtUrlAtOnce(input: SettingSources): string | undefined {
   const { region = '', customDomain, endpoint } = address
   const isKnown = region !== '' || customDomain !== undefined || endpoint !== undefined
   return readRewrite(read) && isKnown && read.problems.length === 0 ? publicUrlOf({ ...address, region }) : undefined
+}
+
+function readerOf({ options, environment, nameOption }: SettingSources): SettingReader {
+  return new SettingReader({ options, variables: environment.all, secrets: secretKeys(environment), nameOption })
 }
 
 /** The address in the settings, which may leave the region to the AWS SDK. */

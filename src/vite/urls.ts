@@ -1,12 +1,15 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { ResolvedConfig, UserConfig } from 'vite'
 import type { LeftOutReason } from '../files/built-file.js'
 import { StaticS3Error } from '../runtime/error.js'
+import { orUndefined } from '../runtime/or-undefined.js'
 import type { Settings } from '../settings/settings.js'
 import { encodePath, withSlashes } from '../urls/paths.js'
 import { isWebAppManifest, staysOnPageOrigin } from '../urls/same-origin.js'
+import { isSvgSprite } from '../urls/svg-sprite.js'
 import { workerBlobUrl } from '../urls/worker-url.js'
 import type { BundlerNames } from './names.js'
-import { findSprites } from './sprites.js'
 
 export type RenderBuiltUrl = NonNullable<NonNullable<UserConfig['experimental']>['renderBuiltUrl']>
 
@@ -30,10 +33,8 @@ export class BuiltUrls {
   /** Dotfiles that the bundler named. They belong to the application and are uploaded. */
   readonly namedDotfiles = new Set<string>()
   readonly names: BundlerNames
-  readonly #sprites = findSprites(() => ({
-    publicDir: this.#sources?.config.publicDir,
-    assetSources: (path) => this.names.sourcesOf(path),
-  }))
+  /** By type and path: an SVG file is read once. */
+  readonly #sprites = new Map<string, boolean>()
   readonly #withPlus = new Set<string>()
   /** Public files that Vite does not copy, though a stylesheet in the bucket refers to them. */
   readonly #notCopied = new Set<string>()
@@ -83,7 +84,7 @@ export class BuiltUrls {
     const isNotCopied = type === 'public' && !copiesPublicDir
     if (isNotCopied && (hostType === 'css' || settings.rewrite === 'base')) this.#notCopied.add(bare)
     // A stylesheet may draw a sprite from any origin.
-    if (hostType !== 'css' && (isNotCopied || this.#sprites.isSprite(bare, type))) {
+    if (hostType !== 'css' && (isNotCopied || this.#isSprite(bare, type))) {
       return hostType === 'js' && !ssr ? relativeToPage(path, config.base) : undefined
     }
     // A file that is not uploaded is on the page's origin. A stylesheet is in the bucket and cannot name that origin.
@@ -113,7 +114,22 @@ export class BuiltUrls {
   }
 
   isSprite(path: string): boolean {
-    return this.#sprites.isSprite(path, 'public') || this.#sprites.isSprite(path, 'asset')
+    return this.#isSprite(path, 'public') || this.#isSprite(path, 'asset')
+  }
+
+  #isSprite(path: string, type: 'asset' | 'public'): boolean {
+    if (!/\.svg$/i.test(path)) return false
+    const key = `${type} ${path}`
+    const sources = () => (type === 'asset' ? this.names.sourcesOf(path) : this.#publicFile(path))
+    const isSprite = this.#sprites.get(key) ?? sources().some((svg) => isSvgSprite(Buffer.from(svg).toString()))
+    this.#sprites.set(key, isSprite)
+    return isSprite
+  }
+
+  #publicFile(path: string): Buffer[] {
+    const dir = this.#sources?.config.publicDir
+    const content = dir ? orUndefined(() => readFileSync(join(dir, path))) : undefined
+    return content ? [content] : []
   }
 
   /**

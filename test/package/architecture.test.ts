@@ -81,6 +81,11 @@ describe('the rooms', () => {
     expect(long).toEqual([])
   })
 
+  it('have at most 6 files under 20 lines', () => {
+    const short = sources.filter(({ text }) => text.split('\n').length < 21).map(({ name }) => name)
+    expect(short.length, short.join(', ')).toBeLessThanOrEqual(6)
+  })
+
   it('have no file that imports itself through others', () => {
     const circles: string[] = []
     const done = new Set<string>()
