@@ -3,9 +3,9 @@ import { hash } from 'node:crypto'
 /** PutObject parameters beside bucket, key and body, under S3's own names (`CacheControl`, `ContentType`, `Metadata`, …). */
 export type ObjectParameters = Record<string, unknown>
 
-/** Content, piece by piece. Each may lie in the memory of the one before: it is there until the next one is asked for. A readable stream is one, too. */
+/** Content in pieces, such as a readable stream. A piece may reuse the memory of the previous one, so it is valid until the next one is requested. */
 export interface Pieces extends AsyncIterable<Buffer> {
-  /** Ends it, wherever it is. */
+  /** Stops reading, at any piece. */
   destroy(): void
 }
 
@@ -13,21 +13,21 @@ export interface Pieces extends AsyncIterable<Buffer> {
 export interface Body {
   /** Bytes. */
   size: number
-  /** MD5 of the content, hex, where it is known. Goes along as Content-MD5, so that S3 refuses what arrived damaged. */
+  /** MD5 of the content, hex, if it is known. It becomes Content-MD5, so that S3 refuses a damaged body. */
   md5?: string | undefined
   /** SHA-256 of the content, hex. The request's signature covers it, so that S3 refuses any other content. */
   sha256: string
-  /** Called once for each attempt: pieces that were read can't be sent again. */
+  /** Called once for each attempt, because pieces can be read only once. */
   open(): Promise<Uint8Array | Pieces>
 }
 
 /** Bytes up to which a body is kept in one piece of memory. */
 export const smallBytes = 256 * 1024
 
-/** Bytes. The largest object to read is a record: for 100,000 files, it has 10 MB. */
+/** Bytes. The largest object that is read is a record, which has 10 MB for 100,000 files. */
 export const largestToGet = 100 * 1024 ** 2
 
-/** A body that is in memory. */
+/** A body in memory. */
 export function bodyOfBytes(bytes: Buffer): Body {
   return { size: bytes.length, sha256: hash('sha256', bytes), open: async () => bytes }
 }
@@ -36,59 +36,55 @@ export interface ListedObject {
   key: string
   /** Bytes. */
   size: number
-  /** As S3 gave it, without the quotes. An MD5 for most objects, not for multipart ones nor under SSE-KMS. */
+  /** As S3 returned it, without the quotes. An MD5 for most objects, but not for multipart objects or under SSE-KMS. */
   etag: string
-  /** When it was last written, by the store's own clock: milliseconds since 1970. Undefined where the store doesn't say. */
+  /** The time of its last write, by the store's own clock: milliseconds since 1970. Undefined if the store does not tell. */
   lastModified: number | undefined
 }
 
-/** What a write returned. */
+/** The result of a write. */
 export interface WrittenObject {
-  /** As S3 gave it, without the quotes. */
+  /** As S3 returned it, without the quotes. */
   etag: string
   /**
-   * The latest time at which it can have been written, by the store's clock: milliseconds since 1970. A listing that shows a later time shows
-   * somebody else's write.
+   * The latest possible time of the write, by the store's clock: milliseconds since 1970. A later time in a listing belongs to somebody else's
+   * write.
    */
   writtenAt: number
 }
 
-/** An object as it stands, without its bytes. */
+/** An object without its bytes. */
 export interface StoredObject {
-  /** As S3 gave it, without the quotes. */
+  /** As S3 returned it, without the quotes. */
   etag: string
-  /** PutObject parameters that an object shows: no ACL, grants, tags or encryption context. */
+  /** The PutObject parameters that S3 returns. It returns no ACL, grants, tags or encryption context. */
   parameters: ObjectParameters
 }
 
 export interface ListOptions {
-  /** Not all of them, but this many at most, the first in S3's order (1 to 1,000): one request. */
+  /** The largest number of objects (1 to 1,000): the first ones in S3's order, in one request. */
   first?: number
   /**
-   * Keys in S3's order between which the listing is split into requests that run at the same time. A hint that costs at
-   * most time when it is out of date. The first page is asked for before they are known.
+   * Keys in S3's order that split the listing into parallel requests. Old keys cost only time. The first page is requested without waiting for
+   * them.
    */
   splitAt?: Promise<readonly string[]>
   signal?: AbortSignal | undefined
 }
 
-/**
- * What static-s3 asks of a bucket. S3 is one implementation, and one contract test runs on every one there is. Each call
- * rejects with a `StaticS3Error` that is ready to be shown.
- */
+/** The port to a bucket. One contract test runs on every implementation. Each call rejects with a `StaticS3Error` for the user. */
 export interface Bucket {
-  /** All objects whose key begins with `prefix`, in S3's order (UTF-8 bytes). An empty prefix is the whole bucket. */
+  /** All objects whose keys begin with `prefix`, in S3's order (UTF-8 bytes). An empty prefix lists the whole bucket. */
   list(prefix: string, options?: ListOptions): Promise<readonly ListedObject[]>
   /** The object's bytes, up to 100 MiB, or undefined if the key does not exist. */
   get(key: string, signal?: AbortSignal): Promise<Uint8Array | undefined>
   /** The object's ETag and headers, or undefined if the key does not exist. */
   head(key: string, signal?: AbortSignal): Promise<StoredObject | undefined>
   /**
-   * Writes the object, whole or not at all. With the parameter
-   * `IfNoneMatch: '*'` it rejects where the key is there already, with a `cause` named `PreconditionFailed`: also where
-   * an attempt of this very call wrote it, and the answer was lost.
+   * Writes the object, whole or not at all. With the parameter `IfNoneMatch: '*'`, it rejects if the key exists, with a `cause` named
+   * `PreconditionFailed`: even if an attempt of this call wrote the object and the reply was lost.
    *
-   * @param check called immediately before the first byte of each attempt: what it throws ends the call
+   * @param check called immediately before the first byte of each attempt; an error that it throws ends the call
    */
   put(
     key: string,
@@ -98,8 +94,8 @@ export interface Bucket {
     check?: () => void,
   ): Promise<WrittenObject>
   /**
-   * Copies inside the bucket, on the server, replacing all parameters. `from` and `to` may be the same. With the
-   * parameter `CopySourceIfMatch` it rejects where the source's ETag is another one, as `put` does.
+   * Copies inside the bucket, on the server, and replaces all parameters. `from` and `to` may be the same. With the parameter
+   * `CopySourceIfMatch`, it rejects like `put` if the source has another ETag.
    *
    * @param check as for `put`
    */
@@ -110,12 +106,12 @@ export interface Bucket {
     signal?: AbortSignal,
     check?: () => void,
   ): Promise<WrittenObject>
-  /** What time it is by the store's clock, as far as its last answer told: milliseconds since 1970. */
+  /** The time of the store's clock, by its last response: milliseconds since 1970. */
   now(): number
 }
 
 /**
- * Keys in S3's order, which is that of their UTF-8 bytes. JavaScript's own differs where a key has characters beyond the BMP.
+ * Compares keys in S3's order, by their UTF-8 bytes. JavaScript's order differs for characters beyond the BMP.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
  */

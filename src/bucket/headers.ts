@@ -5,7 +5,7 @@ export const requestParameters: readonly string[] = ['ExpectedBucketOwner', 'Req
 
 const written = new WeakMap<ObjectParameters, string>()
 
-/** What an object keeps of its parameters, in one form for all that mean the same: sorted, with dates as text. */
+/** The parameters that an object keeps, as text: sorted, with dates as text. Equal parameters have equal texts. */
 export function canonicalHeaders(parameters: Readonly<ObjectParameters>): string {
   const text = written.get(parameters) ?? JSON.stringify(sorted(parameters))
   written.set(parameters, text)
@@ -26,7 +26,7 @@ function isRecord(value: unknown): value is ObjectParameters {
   return typeof value === 'object' && value !== null && [Object.prototype, null].includes(Object.getPrototypeOf(value))
 }
 
-/** What the bucket decides by itself where a request doesn't ask for it. */
+/** The bucket decides about these parameters if a request has none of them. */
 const byDefault: readonly string[] = [
   'BucketKeyEnabled',
   'ObjectLockLegalHoldStatus',
@@ -35,21 +35,21 @@ const byDefault: readonly string[] = [
   'SSEKMSKeyId',
   'ServerSideEncryption',
 ]
-/** What an object has where its request said nothing else. */
+/** An object's parameters if its request had none. */
 const defaults: ObjectParameters = { Metadata: {}, StorageClass: 'STANDARD', BucketKeyEnabled: false }
 
-/** Whether an object shows exactly the headers that are wanted. Parameters that an object doesn't show, such as an ACL, are never the same. */
+/** True if an object has exactly the wanted headers. A wanted parameter that S3 does not return, such as an ACL, never matches. */
 export function showsHeaders(shown: Readonly<ObjectParameters>, wanted: Readonly<ObjectParameters>): boolean {
   const names = new Set([...Object.keys(shown), ...Object.keys(wanted)])
   return [...names].every((name) => {
     if (requestParameters.includes(name) || (wanted[name] === undefined && byDefault.includes(name))) return true
     const [there, ours] = [shown, wanted].map((each) => comparable(each[name] ?? defaults[name]))
-    // S3 answers with the key's ARN, whichever name it was given.
+    // S3 returns the key's ARN for any of its names.
     return name === 'SSEKMSKeyId' ? there === ours || there?.endsWith(`/${ours}`) : there === ours
   })
 }
 
-/** Names of metadata are headers, which S3 keeps in lower case. */
+/** S3 keeps names of metadata in lower case. */
 function comparable(value: unknown): string | undefined {
   if (value === undefined || typeof value === 'string') return value
   if (!isRecord(value)) return JSON.stringify(value)

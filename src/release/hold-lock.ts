@@ -3,37 +3,37 @@ import { bodyOfBytes } from '../bucket/bucket.js'
 import { forSlowLine, StaticS3Error } from '../runtime/error.js'
 import type { Deployer } from './record.js'
 
-/** Milliseconds that a lock holds after it was written. */
+/** Milliseconds from a lock's last write to its expiry. */
 export const term = 30_000
-/** Milliseconds after which it is written again. */
+/** Milliseconds between two writes. */
 const renewal = term / 3
-/** Milliseconds before its end at which its holder stops: clocks differ, and a request takes a while. */
+/** The holder stops this many milliseconds before the expiry, because clocks differ and requests take time. */
 const margin = 5000
 
-/** Something that has to be held while files are written, such as a lock. */
+/** A condition for writing files, such as a lock. */
 export interface Permit {
-  /** Aborted when it is lost, with the reason. */
+  /** Aborted with the reason when the permit is lost. */
   signal: AbortSignal
-  /** @throws StaticS3Error when it is lost */
+  /** @throws StaticS3Error if the permit is lost */
   check(): void
 }
 
 export interface HeldLock extends Permit {
   /** Ends its renewal. */
   letGo(): Promise<void>
-  /** Ends it if there will be no record of its release: the lock object becomes empty. */
+  /** Ends the lock of a release that gets no record: the lock object becomes empty. */
   giveUp(): Promise<void>
 }
 
 /** Writes the lock object. */
 export type WriteLock = (body: Body, more: ObjectParameters, signal?: AbortSignal) => Promise<unknown>
 
-/** What a lock object says of its holder. */
+/** The content of a lock object. */
 export interface Holder {
   id: string
   by: string
   start: string
-  /** When it was last written, and until when it then holds, by its owner's clock. */
+  /** The times of the last write and of the expiry, by the holder's clock. */
   renewed: string
   end: string
 }
@@ -51,9 +51,9 @@ export function holderBody({ id, by }: Deployer, start: Date): Body {
 }
 
 /**
- * Renews a lock until it is let go of, given up or lost.
+ * Renews a lock until `letGo`, `giveUp` or its loss.
  *
- * @param sentAt when the request that took it was sent, by this machine's clock
+ * @param sentAt the time of the request that took the lock, by this machine's clock
  */
 export function holdLock(key: string, sentAt: number, write: WriteLock, content: () => Body): HeldLock {
   const lost = new AbortController()
@@ -67,7 +67,7 @@ export function holdLock(key: string, sentAt: number, write: WriteLock, content:
         `static-s3: ${key} could not be renewed for ${(term - margin) / 1000} seconds: another deploy may begin. ${forSlowLine}`,
       ),
     )
-  // The timer alone isn't enough: after a machine has slept, requests may be sent before its timers run.
+  // After a machine has slept, requests may be sent before its timers run.
   const isHeld = () => {
     if (Date.now() > until) lose()
     return !lost.signal.aborted
@@ -84,10 +84,10 @@ export function holdLock(key: string, sentAt: number, write: WriteLock, content:
   }
   const renewAgain = () => {
     timer = setTimeout(renewAgain, renewal)
-    // A renewal that fails may be followed by one that succeeds.
+    // The next renewal may succeed.
     renewing = renewing.then(renew).catch(() => {})
   }
-  // On a slow line, the lock is seconds old when the answer comes.
+  // On a slow line, the lock is seconds old when the response arrives.
   let timer = setTimeout(renewAgain, Math.min(renewal, sentAt + renewal - Date.now()))
 
   const letGo = async () => {

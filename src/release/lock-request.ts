@@ -1,11 +1,11 @@
 import { isForbidden, plain } from '../runtime/error.js'
 import { type Lock, type LockInput, takeLock } from './lock.js'
 
-/** A lock that is requested early, and awaited when it is needed. */
+/** A lock that is requested early and awaited later. */
 export interface LockRequest {
-  /** The lock; undefined if none can be kept in this bucket. The deploy's patience begins with this call. */
+  /** The lock; undefined if this bucket can keep none. `lockTimeout` begins with the first call. */
   held(): Promise<Lock | undefined>
-  /** Ends the wait for the lock, or gives it up, so that others needn't wait. */
+  /** Ends the wait for the lock, or gives the lock up, so that others need not wait. */
   giveUp(): Promise<void>
   /** Ends the wait, or the lock's renewal: the lock then expires by itself. */
   letGo(): Promise<void>
@@ -18,7 +18,7 @@ export function requestLock(input: RequestInput): LockRequest {
   const { stop, warn } = input
   const over = new AbortController()
   let awaitedSince = Number.POSITIVE_INFINITY
-  // Below any patience until then, even one of 0.
+  // Negative until then, and so below any limit.
   const waited = () => performance.now() - awaitedSince
   const taking = takeLock({ ...input, waited, stop: AbortSignal.any([stop, over.signal]) }).catch((error) => {
     if (!isForbidden(error)) throw error

@@ -31,9 +31,9 @@ import { readReleases } from './survey.js'
  */
 
 export interface Lock extends HeldLock {
-  /** The number of the release that it is for. */
+  /** The number of its release. */
   release: number
-  /** The folder, as it was last read. */
+  /** The folder at its last reading. */
   folder: ReleasesFolder
   /** Whether the store respects `If-None-Match`. */
   conditionalWrites: boolean
@@ -49,24 +49,24 @@ export interface LockInput {
   conditionalWrites: boolean
   /** Parameters that the bucket requires for every object. */
   parameters: ObjectParameters
-  /** How long the deploy has waited for nothing but the lock, in milliseconds, and how long it may. */
+  /** The time for which the deploy has waited only for the lock, and its limit: milliseconds. */
   waited: () => number
   patience: number
   /** Ends the wait. */
   stop: AbortSignal
-  /** Called once for each deploy that has the lock meanwhile. */
+  /** Called once for each other deploy that has the lock. */
   onWait: (whom: string) => void
 }
 
 /**
- * Takes the lock of a location, and waits for other deploys if it has to.
+ * Takes the lock of a location. Waits while another deploy has it.
  *
  * @throws StaticS3Error if they take too long
  */
 export async function takeLock(input: LockInput): Promise<Lock> {
   const { bucket, location, patience, waited, stop, onWait } = input
   let { folder, conditionalWrites } = input
-  // By the store's clock. The survey tells nothing of now: a lock may have been renewed since.
+  // By the store's clock. A lock may have been renewed since the survey.
   let seenAt = Number.NEGATIVE_INFINITY
   let told: string | undefined
 
@@ -101,7 +101,7 @@ export async function takeLock(input: LockInput): Promise<Lock> {
         if (now) return { ...taken, folder: now }
       }
     }
-    // A store that answers differently each time would be asked for ever.
+    // A store may respond differently each time.
     if (isLate && attempt > 10) throw tooLong(told ?? 'another deploy', location, patience)
   }
 }
@@ -149,7 +149,7 @@ function adopt(input: LockInput, { key, release }: NumberedObject, holder: Parti
   return { ...holdLock(key, sentAt, writerOf(input, key), content), release, conditionalWrites: true, isAlone: true }
 }
 
-/** Whether the lock was made: `yes`; `no`, since it is there already; or `unknown`, because the store ignores conditions. */
+/** `yes` if this call made the lock, `no` if the lock existed, `unknown` if the store ignores conditions. */
 async function create(
   { bucket, deployer }: LockInput,
   key: string,
@@ -181,8 +181,7 @@ async function create(
 }
 
 /**
- * Where conditions are ignored, a deploy that saw an old state of the folder can take a number that was used before: then there is a newer record or
- * lock.
+ * A store that ignores conditions lets a deploy with an old state of the folder take a used number. The folder then has a newer record or lock.
  *
  * @returns the folder under the lock; undefined if the lock was let go of
  */

@@ -14,10 +14,10 @@ export interface PlanInput {
 }
 
 /**
- * The plan for the files, with a warning or an error about fingerprinted names that come with other bytes. HEAD requests tell the headers of
- * objects that no record describes.
+ * The plan for the files, with a warning or an error if a fingerprinted name has other bytes in the bucket. HEAD requests get the headers of objects
+ * that no record describes.
  *
- * @param written what this deploy has written already
+ * @param written the objects that this deploy has written, by key
  */
 export async function makePlan(
   { files, bucket, settings, warn }: PlanInput,
@@ -33,8 +33,8 @@ export async function makePlan(
 }
 
 /**
- * Asks for the headers of objects that no record describes, as many at the same time as uploads. An object that can't be asked for is left out: then
- * its headers are written anew.
+ * Requests the headers of objects that no record describes. The result has no entry for an object whose headers can't be read: its headers are
+ * then written again.
  */
 export async function currentHeaders(
   bucket: Bucket,

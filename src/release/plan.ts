@@ -5,7 +5,7 @@ import type { HashedFile } from '../files/hash.js'
 import type { RecordedObject } from './record.js'
 import type { Survey } from './survey.js'
 
-/** Why a file is uploaded, copied onto itself with new headers, or left as it is. */
+/** The reason to upload a file, to copy its object onto itself with new headers, or to skip it. */
 export type Reason =
   | 'new'
   | 'forced'
@@ -17,29 +17,29 @@ export type Reason =
   | 'already there'
   | 'unchanged'
 
-/** What a deploy does to a file, and why. */
+/** The action for a file, and its reason. */
 export interface Decision {
   file: HashedFile
   action: 'upload' | 'copy' | 'skip'
   reason: Reason
-  /** Of the object that is copied. */
+  /** The ETag of the object to copy. */
   etag?: string | undefined
 }
 
 export interface Plan {
   /** In the order of the files. */
   decisions: readonly Decision[]
-  /** Fingerprinted files whose names stand in the bucket with other bytes: somebody may have the old ones cached for a year. */
+  /** Fingerprinted files whose objects have other bytes: browsers may keep the old ones for a year. */
   overwritten: readonly HashedFile[]
-  /** When recorded bytes that are written again were last written, at the latest: milliseconds since 1970, by the store's clock. */
+  /** The latest recorded write of an object that is written again with the same bytes: milliseconds since 1970, by the store's clock. */
   notBefore: number
 }
 
-/** What a plan goes by. */
+/** The input of a plan, besides the files. */
 export interface Known extends Pick<Survey, 'listing' | 'record'> {
-  /** What this deploy has written already, by key. */
+  /** The objects that this deploy has written, by key. */
   written: ReadonlyMap<string, WrittenObject>
-  /** The objects as HEAD requests showed them, by key. */
+  /** The responses to HEAD requests, by key. */
   heads: ReadonlyMap<string, StoredObject>
 }
 
@@ -47,7 +47,7 @@ export interface Known extends Pick<Survey, 'listing' | 'record'> {
 const longestCopy = 5 * 1024 ** 3
 
 /**
- * What a deploy does to each file.
+ * Decides about each file.
  *
  * | in the bucket | force | size  | bytes by                | bytes | headers by | headers | action | reason          |
  * |---------------|-------|-------|-------------------------|-------|------------|---------|--------|-----------------|
@@ -71,8 +71,7 @@ const longestCopy = 5 * 1024 ** 3
  */
 export function plan(files: readonly HashedFile[], known: Known, force: boolean): Plan {
   const decisions = files.map((file) => decide(file, known, force))
-  // Under SSE-KMS an ETag looks like an MD5 and isn't. One match proves that this bucket's ETags are MD5s, so that another
-  // fingerprinted name's other ETag means other bytes.
+  // Under SSE-KMS, an ETag looks like an MD5 and is none. One match proves that this bucket's ETags are MD5s.
   const etagsAreMd5 = files.some(({ key, md5 }) => md5 !== undefined && known.listing.get(key)?.etag === md5)
   const overwritten = decisions.flatMap(({ file, action }) => {
     const there = known.listing.get(file.key)
@@ -136,19 +135,19 @@ function bytesOf(file: HashedFile, there: ListedObject, known: Known) {
   return there.etag === file.md5 ? 'same' : 'other by MD5'
 }
 
-/** What the record says of an object whose bytes are still the recorded ones. */
+/** The record of an object that still has the recorded bytes. */
 function withBytesOf(record: Survey['record'], path: string, there: ListedObject): RecordedObject | undefined {
   const recorded = record?.objects.get(path)
   return recorded?.etag === there.etag && recorded.size === there.size ? recorded : undefined
 }
 
-/** What the record says of an object that nobody has written since, bytes or headers. A store that tells no time is believed. */
+/** The record of an object that nobody has written since. If the store tells no time, nobody has. */
 export function describedBy(record: Survey['record'], path: string, there: ListedObject): RecordedObject | undefined {
   const recorded = withBytesOf(record, path, there)
   return recorded && (there.lastModified ?? 0) <= recorded.writtenAt ? recorded : undefined
 }
 
-/** The keys whose headers a plan can't know without a HEAD request: the bytes are the file's, and no record describes the object. */
+/** The keys that need a HEAD request: the object has the file's bytes, and no record describes its headers. */
 export function undescribed(files: readonly HashedFile[], known: Omit<Known, 'heads'>, force: boolean): string[] {
   const complete = { ...known, heads: new Map() }
   return files.flatMap((file) => {
@@ -159,7 +158,7 @@ export function undescribed(files: readonly HashedFile[], known: Omit<Known, 'he
   })
 }
 
-/** How many recorded files are compared as well, to prove that this bucket's ETags are MD5s. */
+/** Recorded files to compare too, which prove that this bucket's ETags are MD5s. */
 const mostProofs = 16
 
 /**

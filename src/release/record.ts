@@ -1,11 +1,11 @@
 import { promisify } from 'node:util'
 import { constants, gunzip, gzip } from 'node:zlib'
 
-/** Who deploys, and what. */
+/** The author of a deploy, and its origin. */
 export interface Deployer {
-  /** Of this deploy alone. */
+  /** Each deploy has another one. */
   id: string
-  /** The CI job, as far as it may be public. */
+  /** The CI job, without private parts. */
   by: string
   commit: string | undefined
   /** With its version: `vite 8.3.8`. */
@@ -14,42 +14,41 @@ export interface Deployer {
   project?: string | undefined
 }
 
-/** What a release knows of an object. */
+/** A release's knowledge of an object. */
 export interface RecordedObject {
-  /** Of the content, hex. */
+  /** Hex. */
   sha256: string
   /** Bytes. */
   size: number
-  /** As S3 returned it: however it is made, it changes when the content does. */
+  /** As S3 returned it. It changes with the content. */
   etag: string
   /**
-   * The latest time at which it can have been written, by the store's clock: milliseconds since 1970. An object that a listing shows as newer was
-   * written by somebody else, and may have other headers.
+   * The latest possible time of the write, by the store's clock: milliseconds since 1970. Somebody else wrote an object that a listing shows as
+   * newer, and it may have other headers.
    */
   writtenAt: number
   /** As `canonicalHeaders` writes them. */
   headers: string
   fingerprinted: boolean
-  /** The last release that the object was a part of. */
+  /** The last release with this object. */
   release: number
 }
 
-/** The record of one release, never changed once it is written. */
+/** The record of one release. It never changes. */
 export interface ReleaseRecord extends Deployer {
   release: number
-  /** When the record was made, by the clock of the machine that deployed. */
+  /** The record's time, by the clock of the deploying machine. */
   at: Date
   /** Whether the store respects `If-None-Match`. */
   conditionalWrites: boolean
-  /** The release's own objects, and those of earlier ones that were still there, by their path below the location. */
+  /** The objects of this release, and the remaining ones of earlier releases, by their path below the location. */
   objects: ReadonlyMap<string, RecordedObject>
   /** Keys of the location between which lie whole pages, where a listing can be split. */
   splitAt: readonly string[]
 }
 
 /*
- * In the bucket a record is gzipped lines of JSON: first what it says of itself, then each object, and each set of headers before the first
- * object that has it.
+ * In the bucket, a record consists of gzipped lines of JSON: a preamble, then each object, and each set of headers before its first object.
  */
 
 /** A reader leaves a record of another format alone. */
@@ -102,7 +101,7 @@ export async function encodeRecord(location: string, record: ReleaseRecord): Pro
   return promisify(gzip)(lines.join('\n'), { level: constants.Z_BEST_SPEED })
 }
 
-/** @throws Error that says what is wrong with it, in words that go on from "the record" */
+/** @throws Error whose message continues a sentence that begins with "the record" */
 export async function decodeRecord(location: string, bytes: Uint8Array): Promise<ReleaseRecord> {
   const lines = linesOf(await unpack(bytes))
   const preamble = checked(parsed(lines.next().value ?? ''), location)

@@ -19,12 +19,12 @@ export interface ReleaseInput {
   files: readonly HashedFile[]
   survey: Survey
   bucket: Bucket
-  /** The same bucket on a channel of its own, so that the lock is renewed in time. */
+  /** The same bucket with requests of its own, so that the lock is renewed in time. */
   lockChannel?: Bucket
-  /** Opens connections for so many requests that are about to come. */
+  /** Opens connections for this many requests. */
   warm?: (requests: number) => void
   deployer: () => Promise<Deployer>
-  /** Ends the deploy before it is done. */
+  /** Stops the deploy. */
   stop?: Stop
   settings: Settings
   warn: (message: string) => void
@@ -39,11 +39,11 @@ export interface ReleaseInput {
 
 export interface Released {
   decisions: readonly Decision[]
-  /** Its number; undefined if nothing had to be done, or no record can be kept. */
+  /** Its number; undefined if nothing has changed, or if no record can be kept. */
   release: number | undefined
 }
 
-/** A plan, and the survey that it was made by. */
+/** A plan, and its survey. */
 interface Planned {
   plan: Plan
   survey: Survey
@@ -52,7 +52,7 @@ interface Planned {
 /**
  * Brings the files into the bucket.
  *
- * @throws StaticS3Error with what visitors see now
+ * @throws StaticS3Error that describes the site as visitors see it now
  */
 export async function release(input: ReleaseInput): Promise<Released> {
   const { bucket, settings, onProgress, warm, stop, beforeManifests } = input
@@ -79,7 +79,7 @@ export async function release(input: ReleaseInput): Promise<Released> {
     const isRecorded = lock && (await keepRecord(input, lock, last, deployer, upload))
     return { decisions: carriedOut(first, last, upload), release: isRecorded ? lock.release : undefined }
   } catch (error) {
-    // The store may still carry out an unanswered request, which mustn't come after the next deploy has begun: then the lock is left to expire.
+    // The store may still carry out a request without a response. It must not do so after the next deploy has begun, so the lock expires.
     if (!upload.leftUnanswered()) await request?.giveUp()
     throw error
   } finally {
@@ -97,7 +97,7 @@ async function warnOfOthers(
   if (warning) warn(warning)
 }
 
-/** Adds to an error of this work what visitors see now. */
+/** Completes an error of this work with the site as visitors see it now. */
 function orFail<T>(upload: Upload, work: T | Promise<T>): Promise<T> {
   return Promise.resolve(work).catch((error: unknown) => {
     throw upload.failure(error)
@@ -175,7 +175,7 @@ async function keepRecord(
     return true
   } catch (error) {
     warn(`the site is live, but its record could not be written, so the next deploy takes longer: ${plain(error)}`)
-    // Without an answer, the record may still come: it mustn't come after the next deploy has begun.
+    // Without a response, the store may still write the record. It must not do so after the next deploy has begun.
     if (responseOf(error).status !== undefined) await lock.giveUp().catch(() => {})
     return false
   }

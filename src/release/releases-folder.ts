@@ -6,16 +6,16 @@ import type { ListedObject } from '../bucket/bucket.js'
  *     99999957.json.gz  the record of release 42
  *     99999957.lock     the lock of release 42, empty if its deploy gave up
  *
- * A lock stays when its release is done: so nobody who saw an old state of the folder can take its number again.
+ * A lock stays when its release is done, so that a deploy with an old state of the folder cannot take its number again.
  */
 
-/** Where the records of a location are: beside it, so that a policy that makes the location public doesn't make them so. */
+/** The folder of a location's records. It lies beside the location, so that a policy for a public location does not cover it. */
 export function releasesFolder(location: string): string {
   return `.static-s3/${location === '' ? '' : `${location}/`}releases/`
 }
 
 const highest = 99_999_999
-/** No location has more releases. An object with a higher number would leave no number for the next release. */
+/** No location has more. After an object with the highest number, no release could begin. */
 const mostReleases = 90_000_000
 
 export function recordKey(folder: string, release: number): string {
@@ -27,11 +27,11 @@ export function lockKey(folder: string, release: number): string {
 }
 
 export interface NumberedObject extends ListedObject {
-  /** The release that it belongs to. */
+  /** The number of its release. */
   release: number
 }
 
-/** What a listing of the folder shows; each list has the newest release first. */
+/** The content of the folder. Each list begins with the newest release. */
 export interface ReleasesFolder {
   records: NumberedObject[]
   locks: NumberedObject[]

@@ -3,7 +3,7 @@ import { isForbidden, plain, StaticS3Error } from '../runtime/error.js'
 import { decodeRecord, type ReleaseRecord } from './record.js'
 import { latestRelease, openLock, type ReleasesFolder, readFolder, releasesFolder } from './releases-folder.js'
 
-/** What the bucket holds of a location, and what the last release says of it. */
+/** The objects of a location, and the last release's record of them. */
 export interface Survey {
   /** All objects of the location by key, in S3's order. */
   listing: ReadonlyMap<string, ListedObject>
@@ -16,12 +16,12 @@ export interface Survey {
   warnings: string[]
 }
 
-/** Entries of the folder that one request brings: two for each release. */
+/** Entries of the folder in the first request. Each release has two. */
 const head = 20
 
 /**
- * Reads the folder of the releases, then the newest record and the listing at the same time. In this order, a deploy that ends
- * meanwhile shows: its number is above the folder's.
+ * Reads the folder of the releases, then the newest record and the listing at the same time. This order reveals a deploy that ends meanwhile: its
+ * number is higher than the folder's.
  *
  * @param folder the folder, if it has been read already
  */
@@ -47,7 +47,7 @@ export async function takeSurvey(
   const prefix = location === '' ? '' : `${location}/`
   const splitAt = record.then((known) => known?.splitAt ?? [])
   const listing = bucket.list(prefix, { splitAt, signal })
-  // Both are waited for, even if one fails: the other would end in an unhandled rejection.
+  // Waits for both, even if one fails: otherwise the other one could be an unhandled rejection.
   await Promise.allSettled([record, listing])
   const objects = new Map<string, ListedObject>()
   for (const object of await listing) objects.set(object.key, object)

@@ -11,25 +11,25 @@ import { type Done, WriteCounts } from './what-visitors-see.js'
 import { objectWriter } from './write-object.js'
 
 export interface Upload {
-  /** What was written, by key. */
+  /** The written objects, by key. */
   written: Map<string, WrittenObject>
   /** True if another deploy created one of our new files first: the plan is then out of date. */
   wasForestalled(): boolean
-  /** Whether a request under a permit was sent that nobody has answered: the store may still carry it out. */
+  /** True if a request under a permit got no response: the store may still carry it out. */
   leftUnanswered(): boolean
-  /** An error that ends the deploy, with what visitors see now. */
+  /** An error that ends the deploy. It describes the site as visitors see it now. */
   failure(reason: unknown): StaticS3Error
   /**
-   * Carries out a part of a plan, one group after the other. Each group waits until the one before is complete. The first failure stops everything,
-   * so that no page changes while a file that it may refer to is missing.
+   * Carries out a part of a plan, one group after the other. Each group waits for the previous one. The first failure stops everything, so that
+   * no page refers to a missing file.
    *
    * @param beforeManifests called when all fingerprinted files and other assets are uploaded; if it rejects, no manifest or page changes
-   * @throws StaticS3Error with what failed and what visitors see now
+   * @throws StaticS3Error of `failure`
    */
   run(plan: Plan, part: Part, permit?: Permit, beforeManifests?: () => Promise<void> | undefined): Promise<void>
 }
 
-/** How many large files go up at the same time: they fill a line, and each has a piece of memory of its own. */
+/** Large files to upload at the same time. They fill a line, and each takes memory of its own. */
 const largeAtOnce = 16
 
 export function startUpload(
@@ -122,8 +122,8 @@ function startPart(part: Part, permit: Permit | undefined, asked: Stop): PartInW
 }
 
 /**
- * Waits until the store's clock is past a time. Headers written in the same second as the recorded ones would pass for those, if this deploy
- * died before its record. It does not wait for a clock that was set back.
+ * Waits until the store's clock is past a time. If this deploy dies before its record, headers of the same second would look like the recorded
+ * ones. It does not wait for a clock that was set back.
  */
 async function laterThan(time: number, bucket: Bucket): Promise<void> {
   const left = time - bucket.now()

@@ -8,22 +8,22 @@ import { type Deployer, encodeRecord, type RecordedObject, type ReleaseRecord } 
 import { recordKey, releasesFolder } from './releases-folder.js'
 import type { Survey } from './survey.js'
 
-/** A release that has been carried out. */
+/** A finished release. */
 export interface CarriedOut {
   location: string
   deployer: Deployer
   plan: Plan
-  /** The survey that the plan was made by. */
+  /** The plan's survey. */
   survey: Survey
-  /** What the deploy wrote, by key. */
+  /** The written objects, by key. */
   written: ReadonlyMap<string, WrittenObject>
 }
 
-/** How many objects of earlier releases a record keeps at most, unless the release itself has more. */
+/** The most objects of earlier releases in a record, unless the release itself has more. */
 const earlierObjects = 20_000
 /** S3 lists that many keys at a time. */
 const page = 1000
-/** A listing needs no more parts than that. */
+/** The most parts of a listing. */
 const mostSplits = 250
 
 /**
@@ -44,7 +44,7 @@ export async function writeRecord(
   await bucket.put(key, body, parameters, AbortSignal.any([lock.signal, cut]), () => lock.check())
 }
 
-/** Parameters that the bucket may require for every object, and none that is meant for visitors. */
+/** Parameters that the bucket may require for every object, without those for visitors. */
 export function recordParameters({ objectParameters }: Pick<Settings, 'objectParameters'>): ObjectParameters {
   const { ACL } = objectParameters
   const required = [
@@ -87,7 +87,7 @@ function* ownObjects(
   for (const { file, action } of plan.decisions) {
     const { path, key, size, sha256, parameters, group } = file
     const there = survey.listing.get(key)
-    // Of an object that is left alone, the listing tells the exact time.
+    // For a skipped object, the listing has the exact time.
     const { etag, writtenAt } = (action === 'skip' && there ? listedAs(there) : written.get(key)) as WrittenObject
     const headers = canonicalHeaders(parameters)
     yield [path, { sha256, size, etag, writtenAt, headers, fingerprinted: group === 'fingerprinted', release }]

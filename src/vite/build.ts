@@ -45,7 +45,7 @@ export class ViteBuild {
     this.#options = options
   }
 
-  /** Decides whether the build goes to S3, and what Vite's configuration needs for that. */
+  /** Decides whether the build goes to S3, and completes Vite's configuration for it. */
   async configure(userConfig: UserConfig, { command, mode }: ConfigEnv): Promise<UserConfig> {
     // One object may serve several builds: the decision about an earlier one does not count.
     this.#settings = undefined
@@ -78,7 +78,7 @@ export class ViteBuild {
     }
   }
 
-  /** Settles who decides about URLs, now that all plugins have had their say. */
+  /** Finds out who decides about URLs, after the configuration hooks of all plugins. */
   resolve(config: ResolvedConfig): void {
     this.#config = config
     // NODE_ENV in a `.env` file, which Vite reads after the `config` hooks.
@@ -111,7 +111,7 @@ export class ViteBuild {
   /** Starts the deploy of an environment's build. */
   async start(context: object): Promise<void> {
     const environment = this.#environment(context)
-    // The run is noted before anything is awaited: the build may fail meanwhile, and another one begin.
+    // The run begins before the first `await`, because meanwhile the build may fail and another one may begin.
     const run = this.#runs.begin(environment, () => this.#startDeploy(environment))
     await run?.deploy?.snapshot(outputFolders(this.#config.root, environment.build))
   }

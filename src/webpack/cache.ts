@@ -12,8 +12,8 @@ interface CachingOptions {
 }
 
 /**
- * Keeps Rspack from reusing CSS that was built for another public URL: its persistent cache stores CSS with URLs in it, and lets no
- * plugin say what a module depends on. Call it in `apply`, before the bundler opens the cache.
+ * Keeps Rspack from reusing CSS of another public URL. Its persistent cache stores CSS with URLs, and plugins cannot add dependencies of modules.
+ * Call it in `apply`, before the bundler opens the cache.
  *
  * @see https://rspack.rs/config/cache#cacheversion
  */
@@ -33,8 +33,8 @@ function isPersistent(cache: unknown): cache is { version?: string } {
 }
 
 /**
- * Makes webpack rebuild modules that were built for another public URL: its caches, in memory and on disk, store CSS with URLs in it.
- * DefinePlugin says what a module depends on in the same way.
+ * Makes webpack rebuild modules of another public URL. Its caches, in memory and on disk, store CSS with URLs. DefinePlugin adds dependencies of
+ * modules in the same way.
  */
 export function dependOnPublicPath({ webpack, hooks, options }: Compiler): void {
   hooks.compilation.tap(pluginName, (compilation: Compilation & { valueCacheVersions: Map<string, string> }) => {

@@ -1,24 +1,23 @@
 import { performance } from 'node:perf_hooks'
 import { measureLine } from './line.js'
 
-/** How many requests are under way at first: that many connections are opened at once. */
+/** The first limit, and the number of connections to open at once. */
 export const START = 64
-/** By how much the mean time of a request may grow before more requests at once bring nothing. */
+/** The factor by which the mean time of a request may grow. Beyond it, more requests at once bring nothing. */
 const HOLDS = 1.5
-/** The share of time in which Node's thread is at work, above which fewer requests at once get as much done, in less memory. */
+/** The share of time in which Node's thread is busy. Above it, fewer requests at once do as much work in less memory. */
 const BUSY = 0.95
 
 export interface Concurrency {
   /**
-   * Runs a piece of work when it is its turn, first come first served.
+   * Runs work in its turn, first come first served.
    *
-   * The sockets' own limit isn't enough: the SDK's connection time-out runs while a request waits for a socket, and a
-   * body that is opened before its turn holds a file descriptor or memory.
+   * The limit of sockets is not enough: a body that is opened before its turn holds a file descriptor or memory.
    *
-   * @param bytes of the body that it sends
+   * @param bytes of the request's body
    */
   run<T>(work: () => Promise<T>, bytes?: number): Promise<T>
-  /** How many requests may be under way now. */
+  /** The current limit. */
   limit(): number
 }
 
@@ -28,14 +27,14 @@ interface Waiting {
 }
 
 /**
- * Finds out how many requests at once a store and the line to it bear: twice as many while answers take no longer by it, a few more after they once
- * did, and half as many when the store asks for it. A thread that is busy gets fewer, down to as many as at first.
+ * Finds the number of requests that a store and the line to it bear at once. The limit doubles while responses take no longer, grows slowly after
+ * they once did, and halves when the store asks for less. A busy thread lowers it, but not below the first limit.
  *
- * Bodies on a slow line wait here and not in its buffers, where the renewal of a lock would wait behind them. A body that is larger than the line
- * bears is sent alone.
+ * On a slow line, bodies wait here, because the renewal of a lock would wait behind them in the line's buffers. A body that is too large for the
+ * line is sent alone.
  *
- * @param most how many there may be
- * @param asksForLess whether a failure is the store's wish for fewer requests
+ * @param most the highest limit
+ * @param asksForLess true if an error asks for fewer requests
  */
 export function createConcurrency(most: number, asksForLess: (error: unknown) => boolean = () => false): Concurrency {
   const line = measureLine()
@@ -49,7 +48,7 @@ export function createConcurrency(most: number, asksForLess: (error: unknown) =>
   let measured = startMeasuring()
 
   const learn = (begun: number) => {
-    // With fewer under way, the limit isn't what holds them back. What began before it changed tells nothing of it.
+    // Below the limit, the limit has no effect. A request from before its last change does not measure it.
     if (underWay < limit || begun <= measured.since) return
     measured.count++
     measured.milliseconds += performance.now() - begun
@@ -71,7 +70,7 @@ export function createConcurrency(most: number, asksForLess: (error: unknown) =>
     measured = startMeasuring()
   }
   const reduce = (begun: number) => {
-    // All that were under way are refused together: that is one wish.
+    // The store refuses all simultaneous requests together: that counts once.
     if (begun <= measured.since) return
     limit = before = Math.max(1, Math.floor(limit / 2))
     doubles = false
