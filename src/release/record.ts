@@ -65,12 +65,8 @@ interface Preamble extends Omit<ReleaseRecord, 'at' | 'objects'> {
 }
 
 /** `headers` is the number of a set. `release` is there if it is an earlier one. */
-interface ObjectLine {
+interface ObjectLine extends Pick<RecordedObject, 'sha256' | 'size' | 'etag' | 'writtenAt'> {
   path: string
-  sha256: string
-  size: number
-  etag: string
-  writtenAt: number
   headers: number
   fingerprinted?: true
   release?: number

@@ -1,3 +1,5 @@
+import type { Compiler } from './compiler.js'
+
 /** An object of a configuration that has a copy of its public path. */
 export interface Copy {
   publicPath: string
@@ -7,16 +9,14 @@ export interface Copy {
  * The copies of a configuration's public path, which keep the old value when it changes: vue-cli gives a copy to the loader of stylesheets, and
  * Symfony Encore gives one to the plugin that writes `entrypoints.json`.
  */
-export function publicPathCopies(publicPath: unknown, { module, plugins = [] }: Configuration): Copy[] {
+export function publicPathCopies(
+  publicPath: unknown,
+  { module, plugins = [] }: Pick<Compiler['options'], 'module' | 'plugins'>,
+): Copy[] {
   if (typeof publicPath !== 'string' || publicPath === '' || publicPath === 'auto') return []
   const isCopy = (value: unknown): value is Copy =>
     isObject(value) && typeof value.publicPath === 'string' && withSlash(value.publicPath) === withSlash(publicPath)
   return [...plugins, ...(module?.rules ?? []).flatMap(loaderOptions)].filter(isCopy)
-}
-
-interface Configuration {
-  module?: { rules?: readonly unknown[] }
-  plugins?: readonly unknown[]
 }
 
 function loaderOptions(rule: unknown): unknown[] {
