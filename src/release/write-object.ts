@@ -23,8 +23,8 @@ export interface ObjectWriter {
 export function objectWriter(bucket: Bucket): ObjectWriter {
   let copies = true
   let conditions = true
-  const put = ({ file }: Decision, { signal, check }: WriteOptions, more?: ObjectParameters) =>
-    bucket.put(file.key, bodyOfFile(file), more ? { ...file.parameters, ...more } : file.parameters, signal, check)
+  const put = ({ file }: Decision, { signal, check }: WriteOptions, parameters = file.parameters) =>
+    bucket.put(file.key, bodyOfFile(file), parameters, signal, check)
   return {
     async write(decision, options) {
       const { file, action, etag } = decision
@@ -43,7 +43,7 @@ export function objectWriter(bucket: Bucket): ObjectWriter {
     async create(decision, options) {
       if (!conditions) return put(decision, options)
       try {
-        return await put(decision, options, { IfNoneMatch: '*' })
+        return await put(decision, options, ifFree(decision.file.parameters))
       } catch (error) {
         const refused = refusedCondition(error)
         if (refused === 'exists') return undefined
@@ -53,6 +53,15 @@ export function objectWriter(bucket: Bucket): ObjectWriter {
       }
     },
   }
+}
+
+/** A cache, because many objects share their parameters, and so their headers. */
+const conditional = new WeakMap<ObjectParameters, ObjectParameters>()
+
+function ifFree(parameters: ObjectParameters): ObjectParameters {
+  const made = conditional.get(parameters) ?? { ...parameters, IfNoneMatch: '*' }
+  conditional.set(parameters, made)
+  return made
 }
 
 /** True if S3 would say the same again. An upload may still succeed. */

@@ -70,7 +70,7 @@ export function encode(text: string): string {
 
 /** Slashes stay. */
 export function encodeKey(path: string): string {
-  return path.split('/').map(encode).join('/')
+  return encode(path).replaceAll('%2F', '/')
 }
 
 function oneLine(value: string): string {
