@@ -1,5 +1,6 @@
 import type { WriteStream } from 'node:tty'
 import type { Bucket } from '../bucket/bucket.js'
+import { fileOf } from '../files/built-file.js'
 import type { Classified } from '../files/classify.js'
 import { makePlan } from '../release/make-plan.js'
 import { release } from '../release/release.js'
@@ -21,11 +22,11 @@ export interface PublishInput extends FolderInput {
   /** For a progress bar; undefined if the bundler is to be silent. */
   terminal: WriteStream | undefined
   /** Builds that are published together share this map. */
-  found?: FoundKeys | undefined
+  found?: FoundFiles | undefined
 }
 
-/** The keys of all found files, by bucket. */
-export type FoundKeys = Map<string, Set<string>>
+/** All found files on the disk, by bucket and key. */
+export type FoundFiles = Map<string, Map<string, string>>
 
 /**
  * Brings a finished build into the bucket in three steps: it finds the files, checks them, and releases them. Nothing is written before the
@@ -92,7 +93,7 @@ async function* deploy(input: PublishInput & { logger: Printer }, stop: Stop): A
     logger.warn(`there is nothing to upload in ${outputs.map(({ dir }) => dir).join(', ')}`)
     return
   }
-  const coming = input.found && addKeys(input.found, found, settings)
+  const coming = input.found && addFiles(input.found, found, settings)
   let paused = performance.now()
   yield
   begun += performance.now() - paused
@@ -139,13 +140,13 @@ async function* deploy(input: PublishInput & { logger: Printer }, stop: Stop): A
   logger.report({ ...settings, decisions, release: number, leftOut: found.leftOut, isBroken, milliseconds })
 }
 
-/** @returns the keys of all builds in this bucket */
-function addKeys(all: FoundKeys, { files }: Classified, { endpoint, bucket }: Settings): ReadonlySet<string> {
+/** @returns the files of all builds in this bucket, by key */
+function addFiles(all: FoundFiles, { files }: Classified, { endpoint, bucket }: Settings): ReadonlyMap<string, string> {
   const name = `${endpoint} ${bucket}`
-  const keys = all.get(name) ?? new Set()
-  all.set(name, keys)
-  for (const { key } of files) keys.add(key)
-  return keys
+  const byKey = all.get(name) ?? new Map()
+  all.set(name, byKey)
+  for (const file of files) byKey.set(file.key, fileOf(file))
+  return byKey
 }
 
 /** The bucket during a deploy that can be stopped: the stop ends reads at once and writes a moment later. */

@@ -51,7 +51,7 @@ export interface Proved extends Pick<Conclusion, 'warnings' | 'hints'> {
  * Hashes the files, searches them for secrets, and proves that the release is whole.
  *
  * @param signal ends it, with its reason
- * @param coming keys that other builds of the same run bring into the bucket
+ * @param coming files on the disk that the builds of the same run bring into the bucket, by key
  * @throws StaticS3Error with every problem that stops the deploy, such as a secret in a file
  */
 export async function hashFound(
@@ -59,7 +59,7 @@ export async function hashFound(
   { settings, earlySurvey, base }: Pick<FolderInput, 'settings' | 'earlySurvey' | 'base'>,
   survey: Survey,
   signal?: AbortSignal,
-  coming?: ReadonlySet<string>,
+  coming?: ReadonlyMap<string, string>,
 ): Promise<Proved> {
   const { lookFor, conclude } = startProof({ found, settings, listing: survey.listing, coming, base })
   const secrets = await secretsOf(settings, earlySurvey)

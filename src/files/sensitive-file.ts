@@ -1,5 +1,7 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
+import * as zlib from 'node:zlib'
 import { smallBytes } from '../bucket/bucket.js'
+import { orUndefined } from '../runtime/or-undefined.js'
 import { readSmall } from './read-file.js'
 
 /** A kind of file that visitors need not see. The name suggests it, and the content decides. */
@@ -11,9 +13,12 @@ export type SensitiveKind = 'private key' | 'source map'
  * @param names the file's own name, and its link target's
  */
 export function sensitiveKind(file: string, names: readonly string[]): SensitiveKind | undefined {
-  const mayBeKey = names.some((name) => keyName.test(name))
+  const [ending] = names.flatMap((name) => compressedEnding.exec(name)?.[1]?.toLowerCase() ?? [])
+  const inner = names.map((name) => name.replace(compressedEnding, ''))
+  const mayBeKey = inner.some((name) => keyName.test(name))
   const mayBeMap = names.some((name) => name.endsWith('.map') && !isSourceMapByName(name))
   if (!mayBeKey && !mayBeMap) return undefined
+  if (mayBeKey && ending !== undefined) return isPublicCopy(file, ending, inner) ? undefined : 'private key'
   const memory = Buffer.allocUnsafe(smallBytes)
   const whole = readSmall(file, memory)
   const head = whole ?? memory
@@ -30,6 +35,23 @@ function isPublic(content: Buffer, names: readonly string[]): boolean {
   // Keynote's presentations are ZIP archives.
   if (names.every((name) => /\.key$/i.test(name)) && content.indexOf('PK\x03\x04', 0, 'latin1') === 0) return true
   return names.every((name) => !keyName.test(name) || webFile.test(name)) && !content.includes(privateBlock)
+}
+
+const compressedEnding = /\.(gz|br|zst)$/i
+/** Bytes. No private key is as large. */
+const largestCopy = 4 * 1024 * 1024
+const maxOutputLength = 32 * 1024 * 1024
+
+type Decompress = (bytes: Buffer, options: { maxOutputLength: number }) => Buffer
+const functions: Record<string, string> = { gz: 'gunzipSync', br: 'brotliDecompressSync', zst: 'zstdDecompressSync' }
+
+/** A copy that cannot be opened may contain a private key. */
+function isPublicCopy(file: string, ending: string, names: readonly string[]): boolean {
+  if (statSync(file).size > largestCopy) return true
+  // Node 20 has no zstd.
+  const decompress = (zlib as unknown as Record<string, Decompress | undefined>)[functions[ending] ?? '']
+  const content = orUndefined(() => decompress?.(readFileSync(file), { maxOutputLength }))
+  return content !== undefined && isPublic(content, names)
 }
 
 /** True for text with public blocks only, or with SSH's public keys only. */

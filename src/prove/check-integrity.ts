@@ -1,19 +1,14 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
-import { fileOf } from '../files/built-file.js'
-import type { HashedFile } from '../files/hash.js'
 import { type Algorithm, parseIntegrity } from '../references/integrity.js'
 
-/** Returns a function: a file's real integrity if an `integrity` attribute does not match it, otherwise undefined. */
-export function integrityCheck(): (file: HashedFile, attribute: string) => Promise<string | undefined> {
+/** Returns a function of a file on the disk: its real integrity if an `integrity` attribute does not match it, otherwise undefined. */
+export function integrityCheck(): (file: string, attribute: string) => Promise<string | undefined> {
   const digests = new Map<string, Promise<string>>()
-  const digestOf = (file: HashedFile, algorithm: Algorithm): Promise<string> => {
-    const id = `${algorithm} ${file.path}`
-    const known = digests.get(id)
-    if (known) return known
-    const made = algorithm === 'sha256' ? Promise.resolve(file.sha256) : hashFile(fileOf(file), algorithm)
-    const digest = made.then((hex) => Buffer.from(hex, 'hex').toString('base64'))
+  const digestOf = (file: string, algorithm: Algorithm): Promise<string> => {
+    const id = `${algorithm} ${file}`
+    const digest = digests.get(id) ?? hashFile(file, algorithm)
     digests.set(id, digest)
     return digest
   }
@@ -29,7 +24,7 @@ export function integrityCheck(): (file: HashedFile, attribute: string) => Promi
 async function hashFile(file: string, algorithm: Algorithm): Promise<string> {
   const hash = createHash(algorithm)
   await pipeline(createReadStream(file), hash)
-  return hash.digest('hex')
+  return hash.digest('base64')
 }
 
 function withoutPadding(base64: string): string {

@@ -11,6 +11,7 @@ import type { References } from '../references/references.js'
 import { urlFinder } from '../references/urls-in-text.js'
 import { yieldEvery } from '../runtime/parallel.js'
 import type { Settings } from '../settings/settings.js'
+import { encodePath } from '../urls/paths.js'
 import { integrityCheck } from './check-integrity.js'
 import { describeMissing, type MissingUrl } from './missing-url.js'
 import { plainStrings } from './plain-strings.js'
@@ -21,8 +22,8 @@ export interface ProofInput {
   settings: Pick<Settings, 'publicUrl' | 'location' | 'rewrite' | 'allowMissing'>
   /** The objects in the location, by key. */
   listing: ReadonlyMap<string, unknown>
-  /** Keys that other builds of the same run bring into the bucket. */
-  coming?: ReadonlySet<string>
+  /** Files on the disk that the builds of the same run bring into the bucket, by key. */
+  coming?: ReadonlyMap<string, string>
   /** The output folder on the page's origin: a URL or a path with a slash at its end. */
   base: string
 }
@@ -44,6 +45,9 @@ export interface Conclusion {
 
 /** A file that is parsed, and its language. */
 type Suspects = ReadonlyMap<ClassifiedFile, TextType>
+
+/** Bytes of the largest file that is parsed. Its text and its tokens take many times that memory. */
+const parsedBytes = 64 * 1024 * 1024
 
 /** Bytes of parsed text between two yields to the event loop. */
 const yieldBytes = 1024 * 1024
@@ -84,18 +88,32 @@ export function startProof({ found, settings, listing, coming, base }: ProofInpu
       }
     },
     async conclude(files) {
+      const byPath = new Map(files.map((file) => [file.path, file]))
+      const isTooLarge = ({ path }: ClassifiedFile) => (byPath.get(path)?.size ?? 0) > parsedBytes
+      const skipped = [...suspects.keys()].filter(isTooLarge)
+      for (const file of skipped) suspects.delete(file)
       const references = await parseAll(suspects, place)
       // A source map is for developers. A list of all files in the build also names left-out files.
       const isHarmless = (file: ClassifiedFile, path: string) =>
         path.endsWith('.map') || (suspects.get(file) === 'json' && found.withheld.some((each) => each.path === path))
+      const fileAt = (url: string, page: string) => {
+        // The root of the page's origin may be another server's.
+        const path = /^\/(?!\/)/.test(url) ? undefined : place.pathOf(url, encodePath(page))
+        if (path === undefined) return undefined
+        const file = byPath.get(path)
+        return file ? fileOf(file) : coming?.get(prefix + path)
+      }
       const missing = missingUrls(references, place, (file, path) => isThere(path) || isHarmless(file, path))
       return {
         problems: [
-          ...(await integrityProblems(references, files, place)),
+          ...(await integrityProblems(references, fileAt)),
           ...withheld.problems(),
           ...describeMissing(missing, [...ours], found.leftOut),
         ],
-        warnings: withheld.warnings(),
+        warnings: [
+          ...withheld.warnings(),
+          ...skipped.map(({ path }) => `${path}: its URLs are not checked, because it is larger than 64 MB`),
+        ],
         hints: plain.hints(),
       }
     },
@@ -137,7 +155,7 @@ function missingUrls(
   { pathOf }: PublicPlace,
   isFine: (file: ClassifiedFile, path: string) => boolean,
 ): MissingUrl[] {
-  const mapped = new Set([...references.values()].flatMap((each) => each.mapped.map(pathOf)))
+  const mapped = new Set([...references.values()].flatMap((each) => each.mapped.map((url) => pathOf(url))))
   const missing = new Map<string, MissingUrl>()
   for (const [file, { urls }] of references) {
     for (const url of new Set(urls)) {
@@ -151,23 +169,20 @@ function missingUrls(
   return [...missing.values()]
 }
 
+/** @param fileAt the file on the disk that a URL in a page leads to, if it is known */
 async function integrityProblems(
   references: ReadonlyMap<ClassifiedFile, References>,
-  files: readonly HashedFile[],
-  { pathOf }: PublicPlace,
+  fileAt: (url: string, page: string) => string | undefined,
 ): Promise<string[]> {
-  const byPath = new Map(files.map((file) => [file.path, file]))
   const realIntegrity = integrityCheck()
   const problems: string[] = []
-  for (const [file, { integrity }] of references) {
+  for (const [{ path }, { integrity }] of references) {
     for (const { url, value } of integrity) {
-      // The page's own place decides about other URLs, and the proof does not know it.
-      if (!/^(https?:)?\/\//i.test(url)) continue
-      const target = byPath.get(pathOf(url) ?? '')
+      const target = fileAt(url, path)
       const real = target && (await realIntegrity(target, value))
-      if (real === undefined) continue
+      if (!real) continue
       problems.push(
-        `${file.path}: the integrity of ${url} is ${value}, but the file has ${real}: browsers would refuse it. ` +
+        `${path}: the integrity of ${url} is ${value}, but the file has ${real}: browsers would refuse it. ` +
           'Compute it after the last change of the file, or take it out',
       )
     }

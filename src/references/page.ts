@@ -18,11 +18,13 @@ const json = /^\s*(importmap\b|speculationrules\b|.*json\b)/i
 export function referencesInPage(markup: string, find: FindUrls, isXml: boolean): References {
   const found: References = { urls: [], integrity: [], mapped: [] }
   const open: { text: string; type: string | undefined }[] = []
+  let hasBase = false
   const parser = new Parser(
     {
-      onopentag(_name, attributes) {
+      onopentag(name, attributes) {
         open.push({ text: '', type: attributes.type })
-        for (const [name, value] of Object.entries(attributes)) found.urls.push(...urlsInAttribute(name, value, find))
+        for (const [key, value] of Object.entries(attributes)) found.urls.push(...urlsInAttribute(key, value, find))
+        if (name === 'base' && attributes.href) hasBase = true
         const url = attributes.src ?? attributes.href
         if (attributes.integrity && url) found.integrity.push({ url: url.trim(), value: attributes.integrity })
       },
@@ -46,6 +48,8 @@ export function referencesInPage(markup: string, find: FindUrls, isXml: boolean)
     { xmlMode: isXml, recognizeCDATA: true },
   )
   parser.end(markup)
+  // The base may be another than the page.
+  if (hasBase) found.integrity = found.integrity.filter(({ url }) => /^([a-z][a-z\d+.-]*:|\/\/)/i.test(url))
   return found
 }
 

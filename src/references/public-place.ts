@@ -11,8 +11,12 @@ export interface PublicPlace {
   plain: string
   /** The source of a regular expression for a URL up to the location's slash, with or without its protocol. */
   start: string
-  /** The decoded path below the location; undefined for a URL elsewhere. */
-  pathOf(url: string): string | undefined
+  /**
+   * The decoded path below the location; undefined for a URL elsewhere.
+   *
+   * @param page the page that has the URL: its path below the location, encoded
+   */
+  pathOf(url: string, page?: string): string | undefined
 }
 
 /** @param publicUrl ends with a slash */
@@ -25,8 +29,8 @@ export function publicPlace(publicUrl: string): PublicPlace {
     host,
     plain,
     start,
-    pathOf(url) {
-      const target = orUndefined(() => new URL(url, place))
+    pathOf(url, page = '') {
+      const target = orUndefined(() => new URL(url, new URL(page, place)))
       if (target?.host !== place.host || !target.pathname.startsWith(place.pathname)) return undefined
       const path = target.pathname.slice(place.pathname.length)
       return orUndefined(() => decodeURIComponent(path)) ?? path

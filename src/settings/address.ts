@@ -9,9 +9,11 @@ export interface ConfiguredEndpoint {
   ignored: boolean
 }
 
+const noDirectoryBucket = 'use a general purpose bucket, because browsers cannot read a directory bucket (S3 Express)'
+
 /** Suffixes of bucket names that AWS reserves, with their remedies. */
 const reservedEnds: [end: RegExp, remedy: string][] = [
-  [/--(x|xa)-s3$/, 'use a general purpose bucket, because browsers cannot read a directory bucket (S3 Express)'],
+  [/--(x|xa)-s3$/, noDirectoryBucket],
   [/--(ol|table)-s3$/, 'use the bucket behind it, because it accepts no uploads'],
   [/\.mrap$/, 'use one of its buckets, because a Multi-Region Access Point needs another kind of signature'],
 ]
@@ -26,6 +28,7 @@ const otherHosts: [host: RegExp, remedy: string][] = [
     /\bs3-accelerate\./,
     "remove it, because visitors' requests would pass through Transfer Acceleration too, and cost extra",
   ],
+  [/\bs3express-[^.]+\./, noDirectoryBucket],
   [/\.(r2\.dev|cloudfront\.net)$/, 'make it AWS_S3_CUSTOM_DOMAIN, because it serves visitors and accepts no uploads'],
 ]
 
@@ -49,7 +52,7 @@ export function readBucket(read: SettingReader, endpoint: string | undefined): s
   if (value.startsWith('arn:')) {
     // An ARN does not always tell the access point's host name.
     read.problem(found, "use the bucket's name, or the access point's alias")
-  } else if (reserved && endpoint === undefined) {
+  } else if (reserved && (endpoint === undefined || /\.amazonaws\./.test(endpoint))) {
     read.problem(found, reserved)
   } else if (/[/:\\]/.test(value)) {
     read.problem(found, "use only the bucket's name (a folder in it goes into AWS_LOCATION)")

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { Deploy } from '../deploy/deploy.js'
 import { loadSettings, urlBeforeBuild } from '../deploy/load-settings.js'
-import type { FoundKeys } from '../deploy/publish.js'
+import type { FoundFiles } from '../deploy/publish.js'
 import type { Output } from '../files/collect.js'
 import type { Options } from '../settings/options.js'
 import type { Settings } from '../settings/settings.js'
@@ -123,7 +123,7 @@ export class WebpackBuild {
     await this.#publishing
   }
 
-  async *#publishInSteps(deploy: Deploy, output: Output, found: FoundKeys | undefined): AsyncGenerator<void, void> {
+  async *#publishInSteps(deploy: Deploy, output: Output, found: FoundFiles | undefined): AsyncGenerator<void, void> {
     deploy.settings.warnings.push(...warningsAbout(deploy.settings, output))
     yield* deploy.publishInSteps({
       found,

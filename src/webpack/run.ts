@@ -1,4 +1,4 @@
-import type { FoundKeys } from '../deploy/publish.js'
+import type { FoundFiles } from '../deploy/publish.js'
 import { type Compiler, lastStage, pluginName, type Stats } from './compiler.js'
 
 /** A configuration that goes to the bucket. */
@@ -14,7 +14,7 @@ export class Run {
   readonly #parts: Part[] = []
   #failed = false
   /** Shared by all parts, because a part may refer to another part's files. Undefined for a configuration alone. */
-  readonly found: FoundKeys | undefined
+  readonly found: FoundFiles | undefined
 
   constructor(compilers: readonly Compiler[]) {
     this.#unfinished = new Set(compilers)

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { copyFile, mkdir, mkdtemp, realpath, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type BuiltFile, fileOf } from '../../src/files/built-file.js'
 import { type Collected, collect, type Output, spellAsEmitted, takeSnapshots } from '../../src/files/collect.js'
@@ -377,7 +378,19 @@ describe('a file that looks like a private key or a source map', () => {
     ['bcfks.der', Buffer.from('3011300b300706052a864886f7040030023000', 'hex'), 'private key'],
     ['main.map', '{"version":3,"sources":["a.ts"],"mappings":"AAAA"}', 'source map'],
     ['b.map', ')]}\'\n{ "version" : 3 }', 'source map'],
+    ['server.key.gz', gzipSync(pem('PRIVATE KEY')), 'private key'],
+    ['server.KEY.BR', brotliCompressSync(pem('PRIVATE KEY')), 'private key'],
+    ['id_rsa.gz', gzipSync(pem('RSA PRIVATE KEY')), 'private key'],
+    ['cut.pem.gz', gzipSync(pem('CERTIFICATE')).subarray(0, 40), 'private key'],
+    ['bomb.pem.gz', gzipSync(Buffer.alloc(40_000_000)), 'private key'],
+    ['not-compressed.pem.br', pem('CERTIFICATE'), 'private key'],
     // Public, or something else.
+    ['cert.pem.gz', gzipSync(pem('CERTIFICATE')), undefined],
+    ['cert.pem.br', brotliCompressSync(pem('CERTIFICATE')), undefined],
+    ['id_rsaurus.png.gz', gzipSync('png'), undefined],
+    ['terrain.asc.gz', gzipSync('ncols 4\nnrows 6\nxllcorner 0.0\n'), undefined],
+    ['scan.asc.gz', Buffer.alloc(4_200_000), undefined],
+    ['keys.tar.gz', gzipSync(pem('PRIVATE KEY')), undefined],
     ['ca/root.pem', pem('CERTIFICATE'), undefined],
     ['public.pem', publicKey.export({ format: 'pem', type: 'spki' }), undefined],
     ['public.der', publicKey.export({ format: 'der', type: 'spki' }), undefined],

@@ -25,11 +25,13 @@ interface Case {
   base?: string
   emitted?: string[]
   fingerprinted?: string[]
+  /** Files of other builds. */
+  coming?: Record<string, string>
 }
 
 async function prove(contents: Record<string, string | Buffer>, given: Case = {}): Promise<Conclusion> {
   const { listed = [], allowMissing = [], exclude = [], rewrite = 'urls', base = '/' } = given
-  const { emitted = [], fingerprinted = [] } = given
+  const { emitted = [], fingerprinted = [], coming: others = {} } = given
   const files: BuiltFile[] = []
   for (const [path, content] of Object.entries(contents)) {
     await mkdir(dirname(join(dir, path)), { recursive: true })
@@ -44,7 +46,13 @@ async function prove(contents: Record<string, string | Buffer>, given: Case = {}
   }
   const found = classify({ files, leftOut: [] }, settings)
   const listing = new Map(listed.map((path) => [`static/${path}`, {}]))
-  const { lookFor, conclude } = startProof({ found, settings, listing, base })
+  const coming = new Map<string, string>()
+  for (const [path, content] of Object.entries(others)) {
+    const file = join(dir, `other-${coming.size}`)
+    await writeFile(file, content)
+    coming.set(`static/${path}`, file)
+  }
+  const { lookFor, conclude } = startProof({ found, settings, listing, coming, base })
   const hashed = await hashFiles(found.files, [], () => false, { lookFor })
   expect(hashed.problems).toEqual([])
   return conclude(hashed.files)
@@ -199,18 +207,55 @@ describe('integrity', () => {
   })
 })
 
-describe('integrity of another file', () => {
-  it.each(['app.js', './app.js', '/static/app.js', '/app.js'])(
-    'beside %s is not compared with the file at the public root',
-    async (url) => {
-      const site = {
-        'demo/index.html': `<script src="${url}" integrity="sha256-AAAA"></script>`,
-        'demo/app.js': '1',
-        'app.js': '2',
-      }
-      expect((await prove(site)).problems).toEqual([])
-    },
-  )
+describe('integrity beside a URL that does not begin with the public URL', () => {
+  const site = (url: string, integrity = 'sha256-AAAA', head = '') => ({
+    'demo/index.html': `${head}<script src="${url}" integrity="${integrity}"></script>`,
+    'demo/app one.js': '1',
+    'app one.js': '2',
+  })
+  const hashOf = (content: string) => `sha256-${createHash('sha256').update(content).digest('base64')}`
+
+  it.each([
+    ['app%20one.js', '1'],
+    ['./app one.js', '1'],
+    ['../app%20one.js?x#y', '2'],
+    ['//cdn.example.com/static/app%20one.js', '2'],
+  ])('is compared with the file that the page requests: %s', async (url, content) => {
+    expect((await prove(site(url, hashOf(content)))).problems).toEqual([])
+    const { problems } = await prove(site(url))
+    expect(problems).toEqual([expect.stringContaining(`but the file has ${hashOf(content)}`)])
+  })
+
+  it.each<[url: string, head?: string]>([
+    ['/static/app%20one.js'],
+    ['/app%20one.js'],
+    ['https://other.example.com/static/app%20one.js'],
+    ['gone.js'],
+    ['http://['],
+    ['app%20one.js', '<base href="/app/">'],
+  ])('is not compared if another server may have the file: %s %s', async (url, head) => {
+    expect((await prove(site(url, undefined, head))).problems).toEqual([])
+  })
+
+  it('is compared with a file of another build of the same run', async () => {
+    const page = (content: string) => ({
+      'index.html': `<script src="${publicUrl}other/app.js" integrity="${hashOf(content)}"></script>`,
+    })
+    const given = { coming: { 'other/app.js': '3' } }
+    expect((await prove(page('3'), given)).problems).toEqual([])
+    expect((await prove(page('4'), given)).problems).toEqual([
+      expect.stringContaining(`index.html: the integrity of ${publicUrl}other/app.js is`),
+    ])
+  })
+})
+
+it('a text of more than 64 MB is not parsed, and a warning says so', async () => {
+  const text = Buffer.alloc(64 * 1024 * 1024 + 1, ' ')
+  text.write(`["${publicUrl}gone.png"]`)
+  expect(await prove({ 'data.json': text, 'a.js': '' })).toMatchObject({
+    problems: [],
+    warnings: ['data.json: its URLs are not checked, because it is larger than 64 MB'],
+  })
 })
 
 describe("the bundler's files that are left out", () => {

@@ -626,6 +626,13 @@ describe('bucket', () => {
     )
   })
 
+  it('a directory bucket is refused at an endpoint of AWS too, with and without a custom domain', async () => {
+    for (const domain of [{}, { customDomain: 'cdn.example.com' }]) {
+      const options = { bucket: 'site--usw2-az1--x-s3', endpoint: 'https://s3.us-west-2.amazonaws.com', ...domain }
+      expect(await messageOf(resolve({ options }))).toContain('browsers cannot read a directory bucket (S3 Express)')
+    }
+  })
+
   describe('in another store than AWS', () => {
     const endpoint = 'https://s3.example.com'
     it.each(['My_Bucket', 'ab', 'UPPER.case'])('%s', async (bucket) => {
@@ -1241,6 +1248,8 @@ describe('an endpoint', () => {
     ['http://s3-website.eu-central-1.amazonaws.com', 'because website endpoints have no HTTPS'],
     ['https://s3-accelerate.amazonaws.com', 'would pass through Transfer Acceleration too'],
     ['https://my-bucket.s3-accelerate.dualstack.amazonaws.com', 'would pass through Transfer Acceleration too'],
+    ['https://s3express-usw2-az1.us-west-2.amazonaws.com', 'browsers cannot read a directory bucket (S3 Express)'],
+    ['https://site--usw2-az1--x-s3.s3express-usw2-az1.us-west-2.amazonaws.com', 'use a general purpose bucket'],
     ['https://pub-1.r2.dev', 'make it AWS_S3_CUSTOM_DOMAIN'],
     ['https://d111111abcdef8.cloudfront.net', 'make it AWS_S3_CUSTOM_DOMAIN'],
   ])('that is no API is refused: %s', async (endpoint, problem) => {
