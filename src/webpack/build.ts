@@ -117,7 +117,9 @@ export class WebpackBuild {
     if (!run) return
     if (deploy) {
       const output = outputOf(this.#compiler, stats.compilation)
-      run.add({ stop: deploy.stop, steps: this.#publishInSteps(deploy, output, run.found) })
+      const { bucket, location } = deploy.settings
+      const name = this.#compiler.options.name ?? `s3://${bucket}/${location}`
+      run.add({ name, stop: deploy.stop, steps: this.#publishInSteps(deploy, output, run.found) })
     }
     this.#publishing = run.finish(this.#compiler, stats)
     await this.#publishing

@@ -10,6 +10,7 @@ export const lastStage = 10_000
 /** The part of webpack's and Rspack's `Compiler` that is used here. Neither type fits the other; this one fits both. */
 export interface Compiler {
   options: {
+    name?: string
     mode?: string
     output: { publicPath?: unknown; hashSalt?: unknown; crossOriginLoading?: unknown }
     optimization?: { realContentHash?: boolean }

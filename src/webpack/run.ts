@@ -1,8 +1,11 @@
 import type { FoundFiles } from '../deploy/publish.js'
+import { StaticS3Error } from '../runtime/error.js'
 import { type Compiler, lastStage, pluginName, type Stats } from './compiler.js'
 
 /** A configuration that goes to the bucket. */
 export interface Part {
+  /** The configuration's, for the user. */
+  name: string
   /** Finds the part's files, then checks them, then releases them. */
   steps: AsyncGenerator<void, void>
   stop(): void
@@ -38,16 +41,32 @@ export class Run {
     this.#unfinished.delete(compiler)
     if (stats.hasErrors()) void this.fail()
     if (this.#unfinished.size > 0) return
+    const live: string[] = []
+    const names = this.#parts.map(({ name }) => name)
     try {
       // The checks of all parts come before the first release.
-      for (const _step of ['find', 'check', 'release']) {
-        for (const { steps } of this.#parts) await steps.next()
+      for (const step of ['find', 'check', 'release']) {
+        for (const { name, steps } of this.#parts) {
+          await steps.next()
+          if (step === 'release') live.push(name)
+        }
       }
     } catch (error) {
       await this.fail()
-      throw error
+      throw live.length > 0 ? withOthers(error, live, names) : error
     }
   }
+}
+
+/** The error of a part's release, with the state of the other parts. */
+function withOthers(error: unknown, live: readonly string[], names: readonly string[]): unknown {
+  if (!(error instanceof StaticS3Error)) return error
+  const [failed, ...rest] = names.slice(live.length)
+  const notBegun = rest.length > 0 ? ` Not begun: ${rest.join(', ')}.` : ''
+  return new StaticS3Error(
+    `${error.message}\nThis is the state of ${failed}. Live already: ${live.join(', ')}.${notBegun} Build again to bring up the missing files.`,
+    { cause: error.cause },
+  )
 }
 
 const runsOfArrays = new WeakMap<Compiler, Run>()

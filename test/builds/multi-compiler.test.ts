@@ -153,6 +153,23 @@ describe.each(bundlers)('several configurations: %s', (_name, bundler) => {
     ).toEqual(await tree(dir, 'dist-two'))
   })
 
+  test('if the second one’s upload fails, the message says that the first one is live', async () => {
+    const at = (location: string, name?: string) => ({
+      ...web({ plugins: [new StaticS3Plugin({ location })] }),
+      ...(name ? { name } : {}),
+      output: { ...common.output, path: join(dir, location) },
+    })
+    s3.server.intercept = ({ operation, key = '' }) =>
+      operation === 'PutObject' && key.startsWith('two/') ? { status: 403, code: 'AccessDenied' } : undefined
+    const configs = Object.assign([at('one', 'shop'), at('two', 'admin'), at('three', 'blog')], { parallelism: 1 })
+    await expect(build(bundler, configs)).rejects.toThrow(
+      /AccessDenied.*\nThe site stands as it was\..*\nThis is the state of admin\. Live already: shop\. Not begun: blog\. Build again/,
+    )
+    s3.server.intercept = undefined
+    const locations = new Set([...siteObjects(s3, bucket).keys()].map((key) => key.split('/')[0]))
+    expect(locations).toEqual(new Set(['one']))
+  })
+
   test('a plugin object in both leaves out the only file of one', async () => {
     const plugins = [new StaticS3Plugin({ exclude: ['sw.js'] })]
     const worker = { ...common, target: 'webworker', output: { ...common.output, filename: 'sw.js' }, plugins }
