@@ -25,7 +25,8 @@ export async function pointManifestPictures(
     const manifest = await readJson(fileOf(file))
     let changed = false
     for (const picture of picturesOf(manifest)) {
-      const target = typeof picture.src === 'string' ? builtPath(picture.src, file.path, base) : undefined
+      const target =
+        typeof picture.src === 'string' && picture.src !== '' ? builtPath(picture.src, file.path, base) : undefined
       const url = target !== undefined && built.has(target) ? publicUrl(target) : undefined
       if (url === undefined) continue
       picture.src = url
