@@ -15,6 +15,7 @@ import { encodePath } from '../urls/paths.js'
 import { integrityCheck } from './check-integrity.js'
 import { describeMissing, type MissingUrl } from './missing-url.js'
 import { plainStrings } from './plain-strings.js'
+import { rootUrls } from './root-urls.js'
 import { withheldFiles } from './withheld.js'
 
 export interface ProofInput {
@@ -73,6 +74,7 @@ export function startProof({ found, settings, listing, coming, base }: ProofInpu
   const isThere = (path: string) => isFile(path) || isAllowed(path) || isFile(`${path}.html`) || isFolder(path)
   const withheld = withheldFiles(found.withheld.filter(({ path }) => !isFile(path) && !isAllowed(path)))
   const plain = plainStrings(settings.rewrite ? found.files : [], base)
+  const fromRoot = rootUrls(settings.publicUrl)
   const suspects = new Map<ClassifiedFile, TextType>()
 
   const hasSuspectUrl = glanceFor(place, isThere)
@@ -85,6 +87,7 @@ export function startProof({ found, settings, listing, coming, base }: ProofInpu
         if (hasSuspectUrl(bytes) || (type === 'page' && hasOwnRules(bytes))) suspects.set(file, type)
         if (type !== 'json') withheld.look(file, bytes)
         if (type === 'page' || type === 'script') plain.look(file.path, bytes)
+        if (type === 'stylesheet' && settings.rewrite) fromRoot.look(file, bytes)
       }
     },
     async conclude(files) {
@@ -114,7 +117,7 @@ export function startProof({ found, settings, listing, coming, base }: ProofInpu
           ...withheld.warnings(),
           ...skipped.map(({ path }) => `${path}: its URLs are not checked, because it is larger than 64 MB`),
         ],
-        hints: plain.hints(),
+        hints: [...plain.hints(), ...(await fromRoot.hints((url) => isThere(place.pathOf(url) ?? '')))],
       }
     },
   }

@@ -325,3 +325,25 @@ describe("a plain string from the page's root", () => {
     },
   )
 })
+
+describe("a URL from the root in a stylesheet, which leads to the root of the bucket's host", () => {
+  const css = `/* url(/old.png) */ @import '/more.css'; a { background: url( "/img/b\\67 .png" ) } b::before { content: "/" }
+    i { background: url(/static/here.png), url(//x.example/y.png), url(./z.png), url(${publicUrl}here.png) }`
+  const site = { 'theme.css': css, 'here.png': '' }
+
+  it('gets one hint', async () => {
+    expect((await prove(site)).hints).toEqual([
+      "/more.css in theme.css and 1 more: a stylesheet's own place decides where such a URL leads, " +
+        'here to https://cdn.example.com/more.css. ' +
+        'To use another file of the build, name it relative to the stylesheet; otherwise write the whole URL',
+    ])
+  })
+
+  it.each<Case>([{ rewrite: false }, { exclude: ['*.css'] }])('gets none with %j', async (given) => {
+    expect((await prove(site, given)).hints).toEqual([])
+  })
+
+  it('gets none in a page, whose own origin it names', async () => {
+    expect((await prove({ 'a.html': `<style>${css}</style>`, 'here.png': '' })).hints).toEqual([])
+  })
+})
