@@ -9,12 +9,12 @@ import {
   bundlerConfig,
   bundlers,
   closed,
+  deployTarget,
   makeApp,
   runOnce,
   viteBuild,
   viteWatchOnce,
   watchOnce,
-  withDeployTarget,
 } from '../../fixtures/build/in-process.js'
 import { type App, type BuildResult, buildApp, readTree, type ViteOptions } from '../../fixtures/build/index.js'
 import { type EmbeddedS3, startEmbedded } from '../../fixtures/s3/index.js'
@@ -134,11 +134,8 @@ describe('USE_S3 set', () => {
 })
 
 describe('USE_S3 set, and a build that is for no visitor: nothing is uploaded', () => {
-  let s3: EmbeddedS3
-  withDeployTarget((target) => {
-    s3 = target.s3
-  })
-  afterEach(() => expect(s3.server.requests).toEqual([]))
+  const target = deployTarget()
+  afterEach(() => expect(target.s3.server.requests).toEqual([]))
 
   const app = {
     'index.html': '<!doctype html><script type="module" src="/src/index.js"></script>',
@@ -185,7 +182,7 @@ describe('USE_S3 set, and a build that is for no visitor: nothing is uploaded', 
 
   test('but the same build for visitors is', async () => {
     await build({})
-    expect(s3.server.requests).not.toEqual([])
-    s3.server.reset()
+    expect(target.s3.server.requests).not.toEqual([])
+    target.s3.server.reset()
   })
 })

@@ -15,6 +15,7 @@ import {
 } from '../../fixtures/build/in-process.js'
 import { buildVite, copyApp, readTree } from '../../fixtures/build/index.js'
 import { siteObjects, sitePuts, writes } from '../../fixtures/build/site.js'
+import { patience } from '../../fixtures/patience.js'
 import {
   type EmbeddedS3,
   type Fault,
@@ -601,7 +602,6 @@ describe('a deploy that stopped in the middle', () => {
   let before: Map<string, StoredObject>
 
   const vite = join(import.meta.dirname, '../../node_modules/vite/bin/vite.js')
-  const patience = { timeout: 30_000, interval: 5 }
   const children: ChildProcess[] = []
 
   beforeAll(async () => {
