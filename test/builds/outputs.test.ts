@@ -159,7 +159,7 @@ describe('a deploy that is refused while S3 doesn’t answer', () => {
     ['cuts the connection', { destroy: 'before' }],
   ] as const
 
-  test.each(trouble)('ends at once, and so does its process: the listing %s', async (_what, fault) => {
+  test.each(trouble)('ends at once, and so does its process: the listing %s', async (what, fault) => {
     target.s3.server.intercept = () => fault
     const { code, output } = await buildVite('legacy', {
       env: deployEnv(target.s3, target.bucket),
@@ -172,8 +172,8 @@ export default { plugins: [staticS3()] }
     })
     expect(output).toMatch(/nothing was uploaded\n.*%2e%2e\/settings\.json: its name leads out of the location/)
     expect(code).toBe(1)
-    // Some attempts come while the bundler works. Waiting for an answer would bring all five.
     expect(new Set(target.s3.server.requests.map(({ operation }) => operation))).toEqual(new Set(['ListObjectsV2']))
-    expect(target.s3.server.requests.length).toBeLessThan(5)
+    // A slow bundler leaves time for all five attempts, unless each of them hangs. Waiting for an answer would bring them all.
+    if (what === 'hangs') expect(target.s3.server.requests.length).toBeLessThan(5)
   })
 })

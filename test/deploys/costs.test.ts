@@ -723,13 +723,10 @@ describe('a deploy that stopped in the middle', () => {
   test.each<[phase: Phase, count: number, signal: NodeJS.Signals]>([
     // The first one ends the very first deploy.
     ['fingerprinted', 3, 'SIGKILL'],
-    ['fingerprinted', 0, 'SIGKILL'],
     ['fingerprinted', 7, 'SIGINT'],
-    ['asset', 1, 'SIGKILL'],
     ['asset', 4, 'SIGINT'],
     ['manifest', 1, 'SIGTERM'],
     ['html', 1, 'SIGKILL'],
-    ['html', 2, 'SIGINT'],
     ['record', 0, 'SIGKILL'],
   ])('when of the %s files %i were written, by %s: what is there is not sent again', async (...where) => {
     await change()

@@ -9,9 +9,9 @@ import { type EmbeddedS3, s3Servers, type TestS3 } from '../../fixtures/s3/index
 
 // One project for each bundler: its first deploy, the same again, an upload that fails, the run after it, and a build that fails.
 
-/** All of them send the same requests: two tell whether Ceph takes those. */
+/** All of them send the same requests: one tells whether Ceph takes those. */
 const bundlersOn = (server: TestS3['name']) =>
-  server === 'ceph' ? everyBundler.filter(([name]) => name === 'Vite 8' || name === 'webpack') : everyBundler
+  server === 'ceph' ? everyBundler.filter(([name]) => name === 'Vite 8') : everyBundler
 
 /**
  * Their first deploy and their failure are enough: by JavaScript, only the way out of the process differs from the command's, and Vite 6 and 7

@@ -26,7 +26,7 @@ export default { build: { emptyOutDir: false }, plugins: [${plugins}staticS3(${o
 
 test('onError: warn lets the build pass, with the same message as a warning, and says what the pages lack', async () => {
   const files = viteConfig("{ onError: 'warn' }")
-  const { code, output } = await buildVite('legacy', { files, env: deployEnv(s3, 'not-there') })
+  const { code, output } = await buildViteHere('legacy', { files, env: deployEnv(s3, 'not-there') })
   expect(output).toMatch(/static-s3: LIST .*\(NoSuchBucket\)/)
   expect(output).toMatch(
     /its pages point to http:.*not-there\/static\/, where files of this build are missing: do not publish them/,
@@ -36,7 +36,7 @@ test('onError: warn lets the build pass, with the same message as a warning, and
 
 test('a file with a credential in use stops the deploy before the first byte leaves', async () => {
   const { accessKeyId, secretAccessKey } = s3.credentials
-  const { code, output } = await buildVite('legacy', {
+  const { code, output } = await buildViteHere('legacy', {
     files: {
       ...viteConfig(),
       'public/settings.json': JSON.stringify({ secretAccessKey }),
@@ -125,7 +125,7 @@ test('a clock that is an hour off is made up for', async () => {
   try {
     const name = await later.createBucket()
     ahead = 3_600_000
-    const { code, output } = await buildVite('legacy', { files: viteConfig(), env: deployEnv(later, name) })
+    const { code, output } = await buildViteHere('legacy', { files: viteConfig(), env: deployEnv(later, name) })
     expect(code, output).toBe(0)
     expect(later.server.requests.some((request) => request.code === 'RequestTimeTooSkewed')).toBe(true)
     expect(siteObjects(later, name).size).toBeGreaterThan(4)
@@ -235,7 +235,7 @@ test('a file that vanishes, or is left over from an earlier build, is not taken 
   await mkdir(join(dir, 'dist/assets'), { recursive: true })
   await writeFile(join(dir, 'dist/assets/old-AbCdEfGh.js'), 'old')
   await writeFile(join(dir, 'dist/favicon.svg'), 'will be written anew')
-  const { code, output } = await buildVite(dir, { env: deployEnv(s3, bucket) })
+  const { code, output } = await buildViteHere(dir, { env: deployEnv(s3, bucket) })
   expect(code, output).toBe(0)
   expect(output).toMatch(/left over from an earlier build/)
   const up = [...siteObjects(s3, bucket).keys()]
