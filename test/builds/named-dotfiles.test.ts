@@ -157,7 +157,9 @@ describe.each(bundlers)('%s', (_name, bundler) => {
     const precached = (await readFile(join(dir, 'dist/sw.js'), 'utf8'))
       .match(/"[^"]*\/\.[^"]*"/g)
       ?.map((url) => JSON.parse(url))
-    expect(precached).toEqual(expect.arrayContaining([expect.stringContaining(`${target.publicUrl}.pnpm.`), './.eslintrc.js']))
+    expect(precached).toEqual(
+      expect.arrayContaining([expect.stringContaining(`${target.publicUrl}.pnpm.`), './.eslintrc.js']),
+    )
     expect(precached?.filter((url: string) => url.startsWith('./.pnpm.'))).toEqual([])
   })
 })
