@@ -10,15 +10,18 @@ const first = [
   'deploys/slow-line',
   'deploys/frozen',
   'stores/ceph',
-  'deploys/deploy',
-  'builds/fingerprints',
   'deploys/costs',
-  'deploys/failures',
-  'deploys/stop',
-  'browser/browser',
+  'deploys/early-survey',
+  'deploys/deploy',
   'package/package',
-  'builds/off',
-  'stores/multipart',
+  'browser/browser',
+  'deploys/stop',
+  'builds/fingerprints',
+  'builds/field',
+  'deploys/failures',
+  'stores/bucket',
+  'deploys/faults',
+  'stores/conformance',
 ]
 
 class LongestFirst extends BaseSequencer {
@@ -31,16 +34,36 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-export default defineConfig(({ mode }) => ({
-  test: {
-    include: mode === 'quick' ? quick.map((room) => `test/${room}/**/*.test.ts`) : ['test/**/*.test.ts'],
-    env: mode === 'quick' ? { CEPH: 'off', SCHEDULES: process.env.SCHEDULES ?? '20' } : {},
-    // Time limits end what hangs. They measure nothing: a machine may have twenty other things to do.
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
-    expect: { poll: { timeout: 60_000 } },
-    sequence: { sequencer: LongestFirst },
-    // Many tests wait for timers and other processes: on two cores, three files at once leave none of them idle.
-    maxWorkers: mode === 'quick' ? Math.max(2, availableParallelism()) : availableParallelism() + 1,
-  },
-}))
+/** Their modules are of their own: these files replace some, or measure the memory of their process. */
+const alone = ['stores/multipart', 'release/record', 'files/read-file'].map((name) => `test/${name}.test.ts`)
+
+export default defineConfig(({ mode }) => {
+  const all = mode === 'quick' ? quick.map((room) => `test/${room}/**/*.test.ts`) : ['test/**/*.test.ts']
+  return {
+    test: {
+      env: mode === 'quick' ? { CEPH: 'off', SCHEDULES: process.env.SCHEDULES ?? '20' } : {},
+      // Time limits end what hangs. They measure nothing: a machine may have twenty other things to do.
+      testTimeout: 300_000,
+      hookTimeout: 300_000,
+      expect: { poll: { timeout: 60_000 } },
+      sequence: { sequencer: LongestFirst },
+      // Many tests wait for timers and other processes: on two cores, three files at once leave none of them idle.
+      maxWorkers: mode === 'quick' ? Math.max(2, availableParallelism()) : availableParallelism() + 1,
+      projects: [
+        {
+          extends: true,
+          // Bundlers, the SDK and the browser's driver take a second to load, and are as quick as they get only after some builds.
+          test: { name: 'together', isolate: false, include: all, exclude: alone },
+        },
+        {
+          extends: true,
+          test: { name: 'alone', include: alone.filter((file) => mode !== 'quick' || isIn(quick, file)) },
+        },
+      ],
+    },
+  }
+})
+
+function isIn(rooms: readonly string[], file: string): boolean {
+  return rooms.some((room) => file.startsWith(`test/${room}/`))
+}

@@ -58,7 +58,7 @@ async function deploy({ app, vite, args, config }: Case): Promise<Deployed> {
   const files = config && {
     'vite.config.ts': config(await readFile(`fixtures/apps/${app}/vite.config.ts`, 'utf8')),
   }
-  const build = await buildApp(app, { vite, args, env: deployEnv(s3, bucket), files })
+  const build = await buildApp(app, { vite, args, env: deployEnv(s3, bucket), files, minify: true })
   return { ...build, publicUrl: `${s3.endpoint}/${bucket}/static/` }
 }
 

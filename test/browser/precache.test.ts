@@ -1,40 +1,26 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { GenerateSW, InjectManifest } from 'workbox-webpack-plugin'
-import { launchBrowser, type OpenPage, type TestBrowser } from '../../fixtures/browser/index.js'
+import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import {
   bundlerConfig,
   bundlers,
   closed,
+  deployTarget,
   makeApp,
   runOnce,
-  withDeployTarget,
   writeFiles,
 } from '../../fixtures/build/in-process.js'
 import { readTree } from '../../fixtures/build/index.js'
-import { type PageServer, servePages } from '../../fixtures/pages/index.js'
+import { servePages } from '../../fixtures/pages/index.js'
 import { StaticS3Plugin } from '../../src/webpack.js'
 
 // A site that workbox-webpack-plugin makes ready for offline use, with its assets in the bucket and its pages elsewhere.
 
-let publicUrl: string
-let browser: TestBrowser
-const opened: (OpenPage | PageServer)[] = []
+const browser = withBrowser()
 
-withDeployTarget(
-  (target) => {
-    ;({ publicUrl } = target)
-  },
-  { public: 'static', cors: '*' },
-)
-beforeAll(async () => {
-  browser = await launchBrowser()
-})
-afterAll(async () => {
-  for (const each of opened) await each.close()
-  await browser.close()
-})
+const target = deployTarget({ public: 'static', cors: '*' })
 
 const workboxPrecaching = createRequire(import.meta.url).resolve('workbox-precaching')
 
@@ -87,9 +73,8 @@ test.each([
   expect(html.match(/<(script|link) crossorigin/g)).toHaveLength(2)
   expect([...files.keys()].filter((path) => path.startsWith('workbox-'))).toEqual([])
 
-  const pages = await servePages(join(dir, 'dist'))
-  const open = await browser.openPage(`${pages.origin}/`)
-  opened.push(pages, open)
+  const pages = browser.keep(await servePages(join(dir, 'dist')))
+  const open = await browser.open(`${pages.origin}/`)
   const { page } = open
   const shown = () =>
     page.evaluate(() => {
@@ -128,6 +113,6 @@ test.each([
       .map(({ url }) => url.replace(pages.origin, ''))
       .filter((path) => !/^\/(index\.html.*|sw\.js)?$/.test(path)),
   ).toEqual([])
-  expect(open.requests.some(({ url }) => url.startsWith(publicUrl))).toBe(true)
+  expect(open.requests.some(({ url }) => url.startsWith(target.publicUrl))).toBe(true)
   expect(open.errors.filter((error) => !/told|favicon/.test(error))).toEqual([])
 })

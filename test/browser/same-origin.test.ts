@@ -1,50 +1,33 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { VitePWA } from 'vite-plugin-pwa'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchBrowser, type OpenPage, type TestBrowser } from '../../fixtures/browser/index.js'
+import { describe, expect, test } from 'vitest'
+import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import {
   bundlerConfig,
   bundlers,
   closed,
+  deployTarget,
   makeApp,
   runOnce,
   viteBuild,
-  withDeployTarget,
 } from '../../fixtures/build/in-process.js'
 import { readTree } from '../../fixtures/build/index.js'
-import { type PageServer, servePages } from '../../fixtures/pages/index.js'
-import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
+import { servePages } from '../../fixtures/pages/index.js'
 import { staticS3 } from '../../src/vite.js'
 import { StaticS3Plugin } from '../../src/webpack.js'
 
 // What browsers insist on having from the page's own origin, and what they needn't.
 
-let s3: EmbeddedS3
-let bucket: string
-let publicUrl: string
-
-withDeployTarget(
-  (target) => {
-    ;({ s3, bucket, publicUrl } = target)
-  },
-  { public: 'static', cors: '*' },
-)
+const target = deployTarget({ public: 'static', cors: '*' })
 
 const cachingOf = (ending: string) =>
-  s3.server.requests.find(({ method, key }) => method === 'PUT' && key?.endsWith(ending))?.headers['cache-control']
+  target.s3.server.requests.find(({ method, key }) => method === 'PUT' && key?.endsWith(ending))?.headers[
+    'cache-control'
+  ]
 
 describe('service workers', () => {
-  let browser: TestBrowser
-  const opened: (OpenPage | PageServer)[] = []
-
-  beforeAll(async () => {
-    browser = await launchBrowser()
-  })
-  afterAll(async () => {
-    for (const each of opened) await each.close()
-    await browser.close()
-  })
+  const browser = withBrowser()
 
   const cases = bundlers.flatMap(([name, bundler]) =>
     ['auto', '/app/'].map((publicPath) => ({ name, bundler, publicPath })),
@@ -69,9 +52,8 @@ self.addEventListener('install', () => console.log(version))`,
       await closed(compiler)
 
       const base = '/app/'
-      const pages = await servePages(join(dir, 'dist'), { base, everything: true })
-      const open = await browser.openPage(`${pages.origin}${base}`)
-      opened.push(pages, open)
+      const pages = browser.keep(await servePages(join(dir, 'dist'), { base, everything: true }))
+      const open = await browser.open(`${pages.origin}${base}`)
       const registered = () => open.page.evaluate(() => (window as unknown as { registered?: unknown }).registered)
       await expect.poll(registered).toBeDefined()
       expect(await registered()).toEqual({
@@ -101,16 +83,16 @@ self.addEventListener('install', () => console.log(version))`,
     const files = await readTree(join(dir, 'dist'))
     const chunk = [...files.keys()].find((path) => /^assets\/sw-/.test(path)) as string
     const serviceWorker = files.get('sw.js')?.toString() ?? ''
-    expect(serviceWorker).toContain(`"${publicUrl}${chunk}"`)
-    expect(serviceWorker).toContain(`"${publicUrl}icon.png"`)
+    expect(serviceWorker).toContain(`"${target.publicUrl}${chunk}"`)
+    expect(serviceWorker).toContain(`"${target.publicUrl}icon.png"`)
     expect(serviceWorker).toMatch(/["']?url["']?:\s*["']index\.html["']/)
     expect(cachingOf(chunk)).toContain('immutable')
     expect(cachingOf('/sw.js')).toBe('no-cache')
     const main = [...files].find(([path]) => /^assets\/index-/.test(path))?.[1].toString()
     // Relative to the chunk that has it, which is the bucket's.
     expect(main).toContain(`./${chunk.replace('assets/', '')}`)
-    expect(files.get('index.html')?.toString()).toContain(`src="${publicUrl}assets/index-`)
-    expect(files.get('index.html')?.toString()).not.toContain(`${publicUrl}registerSW.js`)
+    expect(files.get('index.html')?.toString()).toContain(`src="${target.publicUrl}assets/index-`)
+    expect(files.get('index.html')?.toString()).not.toContain(`${target.publicUrl}registerSW.js`)
   })
 })
 
@@ -127,14 +109,17 @@ describe.each(['vite5', 'vite'] as const)('web app manifests: %s', (version) => 
     })
     await viteBuild(version, dir, { base, plugins: [staticS3()] })
     const read = (path: string) => readFile(join(dir, 'dist', path), 'utf8')
-    return { read, uploaded: (path: string) => s3.server.objects(bucket).get(`static/${path}`)?.body.toString() }
+    return {
+      read,
+      uploaded: (path: string) => target.s3.server.objects(target.bucket).get(`static/${path}`)?.body.toString(),
+    }
   }
 
   test.each(['/', '/app/', './'])('are linked from the page’s origin, query and all: base %s', async (base) => {
     const { read, uploaded } = await build({ 'public/manifest.webmanifest': '{"name":"x"}' }, base)
     const html = await read('index.html')
     expect(html).toContain(`href="${base}manifest.webmanifest?v=2"`)
-    expect(html).toContain(`href="${publicUrl}icon.png?v=2"`)
+    expect(html).toContain(`href="${target.publicUrl}icon.png?v=2"`)
     expect(uploaded('manifest.webmanifest')).toBe('{"name":"x"}')
     expect(cachingOf('manifest.webmanifest')).toBe('no-cache')
   })
@@ -160,7 +145,7 @@ describe.each(['vite5', 'vite'] as const)('web app manifests: %s', (version) => 
       'public/img/site.webmanifest': JSON.stringify({ icons: icons('../icon.png', 'icon 2.png', '/icon.png') }),
     })
     const manifest = JSON.parse(await read('manifest.webmanifest'))
-    const srcs = (list: { src: string }[]) => list.map(({ src }) => src.replace(publicUrl, ''))
+    const srcs = (list: { src: string }[]) => list.map(({ src }) => src.replace(target.publicUrl, ''))
     expect(srcs(manifest.icons).map((src) => src.replace(/\?.*/, ''))).toEqual([
       'icon.png',
       'icon.png',
@@ -170,9 +155,9 @@ describe.each(['vite5', 'vite'] as const)('web app manifests: %s', (version) => 
       'img/icon%202.png',
       'img/%C3%B6.png',
     ])
-    for (const { src } of manifest.icons) expect(src).toMatch(publicUrl)
-    expect(manifest.screenshots[0].src).toMatch(`${publicUrl}img/%C3%B6.png`)
-    expect(manifest.shortcuts).toEqual([{ name: 'y', url: '/y', icons: [{ src: `${publicUrl}icon.png` }] }])
+    for (const { src } of manifest.icons) expect(src).toMatch(target.publicUrl)
+    expect(manifest.screenshots[0].src).toMatch(`${target.publicUrl}img/%C3%B6.png`)
+    expect(manifest.shortcuts).toEqual([{ name: 'y', url: '/y', icons: [{ src: `${target.publicUrl}icon.png` }] }])
     expect(manifest.start_url).toBe('/')
     const nested = JSON.parse(await read('img/site.webmanifest'))
     expect(srcs(nested.icons)).toEqual(['icon.png', 'img/icon%202.png', 'icon.png'])
@@ -202,7 +187,7 @@ describe.each(['vite5', 'vite'] as const)('web app manifests: %s', (version) => 
       'src/site.webmanifest': JSON.stringify({ name: 'x'.repeat(5000), icons: [{ src: '/icon.png' }] }),
     })
     const [, path] = /href="\/(assets\/site-[\w-]+\.webmanifest)"/.exec(await read('index.html')) ?? []
-    expect(JSON.parse(await read(path as string)).icons).toEqual([{ src: `${publicUrl}icon.png` }])
+    expect(JSON.parse(await read(path as string)).icons).toEqual([{ src: `${target.publicUrl}icon.png` }])
     expect(cachingOf(path as string)).toBe('no-cache')
   })
 
@@ -211,7 +196,7 @@ describe.each(['vite5', 'vite'] as const)('web app manifests: %s', (version) => 
       { 'public/manifest.webmanifest': '{"icons":[{"src":"/app/icon.png"},{"src":"icon.png"}]}' },
       '/app/',
     )
-    const src = `${publicUrl}icon.png`
+    const src = `${target.publicUrl}icon.png`
     expect(JSON.parse(await read('manifest.webmanifest'))).toEqual({ icons: [{ src }, { src }] })
   })
 

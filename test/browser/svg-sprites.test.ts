@@ -2,20 +2,19 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import vue from '@vitejs/plugin-vue'
 import { VitePWA } from 'vite-plugin-pwa'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchBrowser, type OpenPage, type TestBrowser } from '../../fixtures/browser/index.js'
+import { describe, expect, test } from 'vitest'
+import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import {
   bundlerConfig,
   bundlers,
   closed,
+  deployTarget,
   makeApp,
   runOnce,
   viteBuild,
-  withDeployTarget,
 } from '../../fixtures/build/in-process.js'
 import { readTree } from '../../fixtures/build/index.js'
-import { type PageServer, servePages } from '../../fixtures/pages/index.js'
-import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
+import { servePages } from '../../fixtures/pages/index.js'
 import { isSvgSprite } from '../../src/urls/svg-sprite.js'
 import { staticS3 } from '../../src/vite.js'
 import { StaticS3Plugin } from '../../src/webpack.js'
@@ -61,28 +60,10 @@ describe('an SVG file is a sprite', () => {
 
 const alias = { vue: createRequire(import.meta.url).resolve('vue/dist/vue.runtime.esm-bundler.js') }
 
-let s3: EmbeddedS3
-let bucket: string
-let publicUrl: string
-
-withDeployTarget(
-  (target) => {
-    ;({ s3, bucket, publicUrl } = target)
-  },
-  { public: 'static', cors: '*' },
-)
+const target = deployTarget({ public: 'static', cors: '*' })
+const browser = withBrowser()
 
 describe.each(['vite5', 'vite'] as const)('%s', (version) => {
-  let browser: TestBrowser
-  const opened: (OpenPage | PageServer)[] = []
-  beforeAll(async () => {
-    browser = await launchBrowser()
-  })
-  afterAll(async () => {
-    for (const each of opened) await each.close()
-    await browser.close()
-  })
-
   test.each(['/', '/app/', './'])('draws the icons of public and imported sprites: base %s', async (base) => {
     const dir = await makeApp({
       'index.html': `<!doctype html><link rel="icon" href="data:,">
@@ -116,9 +97,8 @@ import large from './large.svg?url'
     const files = await readTree(join(dir, 'dist'))
 
     const served = base === './' ? '/' : base
-    const pages = await servePages(join(dir, 'dist'), { base: served, everything: true })
-    const open = await browser.openPage(pages.origin + served)
-    opened.push(pages, open)
+    const pages = browser.keep(await servePages(join(dir, 'dist'), { base: served, everything: true }))
+    const open = await browser.open(pages.origin + served)
     const widths = () =>
       open.page.evaluate(() => Array.from(document.querySelectorAll('use'), (use) => use.getBBox().width > 0))
     await expect.poll(widths).toEqual([true, true, true, true])
@@ -129,11 +109,11 @@ import large from './large.svg?url'
       new Set(['', 'icons.svg', 'nested/more%20icons.svg', large].map((path) => served + path)),
     )
     for (const path of ['icons.svg', 'nested/more icons.svg', large]) {
-      expect(s3.server.objects(bucket).get(`static/${path}`)?.body, path).toEqual(files.get(path))
+      expect(target.s3.server.objects(target.bucket).get(`static/${path}`)?.body, path).toEqual(files.get(path))
     }
     const style = [...files].find(([path]) => path.endsWith('.css'))?.[1].toString()
-    expect(style).toContain(`${publicUrl}icons.svg#dot`)
-    expect(open.requests.map(({ url }) => url)).toContain(`${publicUrl}picture.svg`)
+    expect(style).toContain(`${target.publicUrl}icons.svg#dot`)
+    expect(open.requests.map(({ url }) => url)).toContain(`${target.publicUrl}picture.svg`)
   })
 })
 
@@ -146,7 +126,7 @@ test('vite-plugin-pwa precaches a sprite from where the page asks for it', async
   const pwa = VitePWA({ manifest: false, workbox: { globPatterns: ['**/*.{html,svg}'] } })
   await viteBuild('vite', dir, { plugins: [pwa, staticS3()] })
   const serviceWorker = (await readTree(join(dir, 'dist'))).get('sw.js')?.toString()
-  expect(serviceWorker).toContain(`"${publicUrl}picture.svg"`)
+  expect(serviceWorker).toContain(`"${target.publicUrl}picture.svg"`)
   expect(serviceWorker).toMatch(/["']icons\.svg["']/)
 })
 
@@ -164,15 +144,9 @@ document.body.innerHTML = '<svg><use href="' + icons + '#dot" /></svg>'`,
   const files = await readTree(join(dir, 'dist'))
   const icons = [...files.keys()].find((path) => path.endsWith('.svg')) as string
   const script = [...files].find(([path]) => path.endsWith('.js'))?.[1].toString()
-  expect(script).not.toContain(`${publicUrl}${icons}`)
-  expect(s3.server.objects(bucket).has(`static/${icons}`)).toBe(true)
-  const browser = await launchBrowser()
-  const pages = await servePages(join(dir, 'dist'), { everything: true })
-  try {
-    const { page } = await browser.openPage(pages.origin)
-    await expect.poll(() => page.evaluate(() => document.querySelector('use')?.getBBox().width)).toBeGreaterThan(0)
-  } finally {
-    await browser.close()
-    await pages.close()
-  }
+  expect(script).not.toContain(`${target.publicUrl}${icons}`)
+  expect(target.s3.server.objects(target.bucket).has(`static/${icons}`)).toBe(true)
+  const pages = browser.keep(await servePages(join(dir, 'dist'), { everything: true }))
+  const { page } = await browser.open(pages.origin)
+  await expect.poll(() => page.evaluate(() => document.querySelector('use')?.getBBox().width)).toBeGreaterThan(0)
 })

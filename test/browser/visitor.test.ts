@@ -2,9 +2,9 @@ import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { launchBrowser, type OpenPage, type TestBrowser } from '../../fixtures/browser/index.js'
-import { makeApp, viteBuild, withDeployTarget, writeFiles } from '../../fixtures/build/in-process.js'
+import { deployTarget, makeApp, viteBuild, writeFiles } from '../../fixtures/build/in-process.js'
 import { type PageServer, servePages } from '../../fixtures/pages/index.js'
-import type { EmbeddedS3, LoggedRequest } from '../../fixtures/s3/index.js'
+import type { LoggedRequest } from '../../fixtures/s3/index.js'
 import { staticS3 } from '../../src/vite.js'
 
 // Somebody clicks through a site with lazy routes while releases go out, with pages from the bucket itself and with pages from another origin.
@@ -81,14 +81,7 @@ document.body.dataset.release = ${release}`,
   }
 }
 
-let s3: EmbeddedS3
-let publicUrl: string
-withDeployTarget(
-  (target) => {
-    ;({ s3, publicUrl } = target)
-  },
-  { public: 'static', cors: '*' },
-)
+const target = deployTarget({ public: 'static', cors: '*' })
 
 let browser: TestBrowser
 let pages: PageServer | undefined
@@ -144,7 +137,7 @@ test('no click fails and no console has an error, in new tabs and in old ones, w
 
   await deploy(1)
   pages = await servePages(live)
-  const urls = [`${publicUrl}index.html`, `${pages.origin}/`, `${publicUrl}about.html`]
+  const urls = [`${target.publicUrl}index.html`, `${pages.origin}/`, `${target.publicUrl}about.html`]
   const tabs = await Promise.all(urls.map(openTab))
   const oldTabs = await Promise.all(urls.map(openTab))
 
@@ -166,7 +159,7 @@ test('no click fails and no console has an error, in new tabs and in old ones, w
   for (let release = 2; release <= releases; release++) {
     const failing = failures[release]
     const met = new Set<Phase>()
-    s3.server.intercept = async (request) => {
+    target.s3.server.intercept = async (request) => {
       const phase = phaseOf(request)
       if (!phase) return undefined
       if (!met.has(phase)) {
@@ -193,7 +186,7 @@ test('no click fails and no console has an error, in new tabs and in old ones, w
       expect(met).toEqual(new Set(phases))
     }
   }
-  s3.server.intercept = undefined
+  target.s3.server.intercept = undefined
 
   expect(await Promise.all(oldTabs.map(releaseIn))).toEqual([1, 1, 1])
   const clickAll = async (tab: OpenPage, release: number) => {

@@ -5,37 +5,19 @@ import type { InlineConfig, PluginOption } from 'vite'
 import cspGuard from 'vite-plugin-csp-guard'
 import sriGen from 'vite-plugin-sri-gen'
 import { sri } from 'vite-plugin-sri3'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launchBrowser, type OpenPage, type TestBrowser } from '../../fixtures/browser/index.js'
-import { makeApp, viteBuild, withDeployTarget, writeFiles } from '../../fixtures/build/in-process.js'
+import { describe, expect, test } from 'vitest'
+import { withBrowser } from '../../fixtures/browser/with-browser.js'
+import { deployTarget, makeApp, viteBuild, writeFiles } from '../../fixtures/build/in-process.js'
 import { readTree, type ViteVersion } from '../../fixtures/build/index.js'
 import { siteObjects, sitePuts } from '../../fixtures/build/site.js'
-import { type PageServer, servePages } from '../../fixtures/pages/index.js'
-import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
+import { servePages } from '../../fixtures/pages/index.js'
 import { staticS3 } from '../../src/vite.js'
 
 // Pages in which other plugins, or Vite itself, name files of the build.
 
-let s3: EmbeddedS3
-let bucket: string
-let publicUrl: string
+const target = deployTarget({ public: 'static', cors: '*' })
 
-withDeployTarget(
-  (target) => {
-    ;({ s3, bucket, publicUrl } = target)
-  },
-  { public: 'static', cors: '*' },
-)
-
-let browser: TestBrowser
-const opened: (OpenPage | PageServer)[] = []
-beforeAll(async () => {
-  browser = await launchBrowser()
-})
-afterAll(async () => {
-  for (const each of opened) await each.close()
-  await browser.close()
-})
+const browser = withBrowser()
 
 const svg = (content: string) => `<svg xmlns="http://www.w3.org/2000/svg">${content}</svg>`
 
@@ -76,13 +58,12 @@ async function buildAndOpen(
     plugins: [plugins, staticS3()],
     build: { target: 'esnext', assetsInlineLimit: 0, ...build },
   })
-  const asked = s3.server.requests.filter(
+  const asked = target.s3.server.requests.filter(
     ({ operation, key = '' }) => operation === 'GetObject' && !key.startsWith('.'),
   )
   const served = base === './' ? '/' : base
-  const pages = await servePages(join(dir, 'dist'), { base: served, everything: true })
-  const open = await browser.openPage(pages.origin + served)
-  opened.push(pages, open)
+  const pages = browser.keep(await servePages(join(dir, 'dist'), { base: served, everything: true }))
+  const open = await browser.open(pages.origin + served)
   return { files: await readTree(join(dir, 'dist')), asked, pages, open }
 }
 
@@ -133,7 +114,7 @@ export const text = 'a' + shared`,
     expect(tags.length).toBeGreaterThan(1)
     for (const { url, integrity } of tags) {
       const [algorithm = '', hash] = integrity.split('-')
-      const body = siteObjects(s3, bucket).get(url.replace(publicUrl, 'static/'))?.body as Buffer
+      const body = siteObjects(target.s3, target.bucket).get(url.replace(target.publicUrl, 'static/'))?.body as Buffer
       expect(hash, url).toBe(createHash(algorithm).update(body).digest('base64'))
     }
   })
@@ -155,7 +136,7 @@ describe('build.chunkImportMap', () => {
     await expectWhole(built)
     // Back ends put the map into their own pages.
     const { imports } = JSON.parse(built.files.get('importmap.json')?.toString() ?? '{}')
-    for (const url of Object.entries(imports).flat()) expect(url).toMatch(publicUrl)
+    for (const url of Object.entries(imports).flat()) expect(url).toMatch(target.publicUrl)
   })
 
   test('one module changes one chunk', async () => {
@@ -163,10 +144,10 @@ describe('build.chunkImportMap', () => {
     const config = { build: { chunkImportMap: true } }
     await buildAndOpen('vite', dir, [], config)
     await writeFiles(dir, { 'src/deep.js': `export const deep = '-deeper'` })
-    s3.server.reset()
+    target.s3.server.reset()
     const { open } = await buildAndOpen('vite', dir, [], config)
     await expect.poll(() => open.page.evaluate(() => document.body.innerText)).toContain('b-shared-deeper')
-    const written = sitePuts(s3).map(({ key }) => key.replace(/-[\w-]{8}\./, '.'))
+    const written = sitePuts(target.s3).map(({ key }) => key.replace(/-[\w-]{8}\./, '.'))
     expect(written.sort()).toEqual(['static/assets/deep.js', 'static/importmap.json', 'static/index.html'])
   })
 })

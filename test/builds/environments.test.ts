@@ -59,56 +59,64 @@ const swallowing = `{ async buildApp(builder) {
   await builder.build(builder.environments.ssr).catch(() => {})
 } }`
 
-// Vite 7 has the hooks of Vite 8.
+// Vite 7 has the hooks of Vite 8, and Vite 6 has the order of both.
 describe.each(['vite6', 'vite'] as const)('%s', (vite) => {
-  test.each([
+  const orders = [
     ['every environment', '{}', 'client ssr '],
     ['shared plugins', '{ sharedPlugins: true }', 'client ssr '],
     ['a shared configuration', '{ sharedConfigBuild: true }', 'client ssr '],
     ['an order of its own', serverFirst, 'ssr client '],
-  ])('goes live when the last part is written: %s', async (_what, builder, order) => {
-    const bucket = await s3.createBucket()
-    const env = deployEnv(s3, bucket)
-    const publicUrl = `${s3.endpoint}/${bucket}/static/`
-    const dir = await copyApp('vanilla', { files: files(builder) })
-    const early: string[] = []
-    s3.server.reset()
-    s3.server.intercept = async ({ method }) => {
-      const parts = existsSync(join(dir, 'parts.txt')) ? await readFile(join(dir, 'parts.txt'), 'utf8') : ''
-      if (method === 'PUT' && parts !== order) early.push(parts)
-      return undefined
-    }
-    const { code, output } = await buildVite(dir, { vite, env })
-    s3.server.intercept = undefined
-    expect(code, output).toBe(0)
-    expect(early).toEqual([])
-    expect(output.match(/release 1 live/g)).toHaveLength(1)
-    const client = await readTree(join(dir, 'dist/client'))
-    expect(uploadedPaths(s3, bucket)).toEqual([...client.keys()].sort())
-    const server = await readTree(join(dir, 'dist/server'))
-    for (const tree of [client, server]) {
-      const scripts = [...tree].filter(([path]) => path.endsWith('.js')).map(([, bytes]) => bytes.toString())
-      expect(scripts.join()).toContain(`${publicUrl}assets/photo-`)
-    }
-    // The worker's script is in the bucket, so a script on the page's origin starts it.
-    const script = [...client].find(([path]) => /index-.*\.js$/.test(path))?.[1].toString()
-    expect(script).toMatch(/__staticS3Workers/)
-  })
+  ] as const
+  test.each(vite === 'vite' ? orders : orders.slice(0, 2))(
+    'goes live when the last part is written: %s',
+    async (_what, builder, order) => {
+      const bucket = await s3.createBucket()
+      const env = deployEnv(s3, bucket)
+      const publicUrl = `${s3.endpoint}/${bucket}/static/`
+      const dir = await copyApp('vanilla', { files: files(builder) })
+      const early: string[] = []
+      s3.server.reset()
+      s3.server.intercept = async ({ method }) => {
+        const parts = existsSync(join(dir, 'parts.txt')) ? await readFile(join(dir, 'parts.txt'), 'utf8') : ''
+        if (method === 'PUT' && parts !== order) early.push(parts)
+        return undefined
+      }
+      const { code, output } = await buildVite(dir, { vite, env })
+      s3.server.intercept = undefined
+      expect(code, output).toBe(0)
+      expect(early).toEqual([])
+      expect(output.match(/release 1 live/g)).toHaveLength(1)
+      const client = await readTree(join(dir, 'dist/client'))
+      expect(uploadedPaths(s3, bucket)).toEqual([...client.keys()].sort())
+      const server = await readTree(join(dir, 'dist/server'))
+      for (const tree of [client, server]) {
+        const scripts = [...tree].filter(([path]) => path.endsWith('.js')).map(([, bytes]) => bytes.toString())
+        expect(scripts.join()).toContain(`${publicUrl}assets/photo-`)
+      }
+      // The worker's script is in the bucket, so a script on the page's origin starts it.
+      const script = [...client].find(([path]) => /index-.*\.js$/.test(path))?.[1].toString()
+      expect(script).toMatch(/__staticS3Workers/)
+    },
+  )
 
-  test.each([
+  const failures = [
+    ['ssr', swallowing],
     ['client', '{}'],
     ['ssr', '{ sharedPlugins: true }'],
-    ['ssr', swallowing],
-  ])('uploads nothing if one part fails: %s of %s', async (part, builder) => {
-    const bucket = await s3.createBucket()
-    const dir = await copyApp('vanilla', { files: files(builder) })
-    s3.server.reset()
-    const { code, output } = await buildVite(dir, { vite, env: { ...deployEnv(s3, bucket), BROKEN: part } })
-    if (builder !== swallowing) {
-      expect(code, output).toBe(1)
-      expect(output).toContain(`broken ${part}`)
-    }
-    expect(writes(s3)).toEqual([])
-    expect(siteObjects(s3, bucket).size).toBe(0)
-  })
+  ] as const
+  test.each(vite === 'vite' ? failures : failures.slice(0, 1))(
+    'uploads nothing if one part fails: %s of %s',
+    async (part, builder) => {
+      const bucket = await s3.createBucket()
+      const dir = await copyApp('vanilla', { files: files(builder) })
+      s3.server.reset()
+      const { code, output } = await buildVite(dir, { vite, env: { ...deployEnv(s3, bucket), BROKEN: part } })
+      if (builder !== swallowing) {
+        expect(code, output).toBe(1)
+        expect(output).toContain(`broken ${part}`)
+      }
+      expect(writes(s3)).toEqual([])
+      expect(siteObjects(s3, bucket).size).toBe(0)
+    },
+  )
 })

@@ -6,24 +6,18 @@ import {
   bundlerConfig,
   bundlers,
   closed,
+  deployTarget,
   makeApp,
   runOnce,
-  withDeployTarget,
   writeFiles,
 } from '../../fixtures/build/in-process.js'
 import { readTree } from '../../fixtures/build/index.js'
 import { siteObjects, sitePuts, uploadedPaths, writes } from '../../fixtures/build/site.js'
-import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
 import { StaticS3Plugin } from '../../src/webpack.js'
 
 // A configuration that is an array, as server-side rendering and applications with two bundles have it.
 
-let s3: EmbeddedS3
-let bucket: string
-
-withDeployTarget((target) => {
-  ;({ s3, bucket } = target)
-})
+const target = deployTarget()
 
 const app = {
   'src/index.js': `import photo from './photo.png'
@@ -41,9 +35,9 @@ export const page = () => '<img src="' + photo + '">'`,
   'public/robots.txt': 'User-agent: *',
 }
 
-const puts = () => sitePuts(s3).map(({ key }) => key.replace('static/', ''))
+const puts = () => sitePuts(target.s3).map(({ key }) => key.replace('static/', ''))
 const tree = async (dir: string, folder = 'dist') => [...(await readTree(join(dir, folder))).keys()]
-const uploaded = () => uploadedPaths(s3, bucket)
+const uploaded = () => uploadedPaths(target.s3, target.bucket)
 
 async function build(bundler: Bundler, configs: Configuration[]): Promise<void> {
   const compiler = bundler.create(configs)
@@ -109,7 +103,7 @@ describe.each(bundlers)('several configurations: %s', (_name, bundler) => {
     expect(puts().length).toBe(new Set(puts()).size)
     // Pages that it renders need the same URLs as the browser.
     const code = (await readTree(join(dir, 'dist/server'))).get('server.js')?.toString()
-    expect(code).toContain(`${s3.endpoint}/${bucket}/static/`)
+    expect(code).toContain(`${target.s3.endpoint}/${target.bucket}/static/`)
   })
 
   test('two bundles for browsers in one folder: all is there, and each file of one bundle goes up once', async () => {
@@ -125,7 +119,7 @@ describe.each(bundlers)('several configurations: %s', (_name, bundler) => {
     ])
     expect(uploaded()).toEqual(await tree(dir))
     expect(puts().filter((path) => !path.endsWith('.png')).length).toBe((await tree(dir)).length - 1)
-    const immutable = s3.server.requests.filter(({ headers }) => headers['cache-control']?.includes('immutable'))
+    const immutable = target.s3.server.requests.filter(({ headers }) => headers['cache-control']?.includes('immutable'))
     expect(new Set(immutable.map(({ key }) => key)).size).toBe((await tree(dir)).length - 1)
   })
 
@@ -138,7 +132,7 @@ describe.each(bundlers)('several configurations: %s', (_name, bundler) => {
         output: { ...common.output, path: join(dir, 'dist-two') },
       },
     ])
-    const keys = [...siteObjects(s3, bucket).keys()]
+    const keys = [...siteObjects(target.s3, target.bucket).keys()]
     expect(
       keys
         .filter((key) => key.startsWith('one/'))
@@ -197,7 +191,7 @@ describe.each(bundlers)('several configurations: %s', (_name, bundler) => {
     await expect(build(bundler, position === 'last' ? configs : configs.reverse())).rejects.toThrow(
       /nothing was uploaded\n.*the secret access key in use/,
     )
-    expect(writes(s3)).toEqual([])
+    expect(writes(target.s3)).toEqual([])
     expect(process.listenerCount('SIGINT')).toBe(listeners)
   })
 
@@ -227,13 +221,13 @@ describe.each(bundlers)('several configurations: %s', (_name, bundler) => {
   test.each(failing)('nothing goes live if one configuration fails: %s', async (_how, arrange, parallelism) => {
     const configs = Object.assign(arrange(new StaticS3Plugin()), parallelism === undefined ? {} : { parallelism })
     await expect(build(bundler, configs)).rejects.toThrow(/not-there/)
-    expect(writes(s3)).toEqual([])
+    expect(writes(target.s3)).toEqual([])
   })
 
   test('nothing goes live before the last configuration is done; if the upload then fails, so does the build, with the reason', async () => {
     const seen: number[] = []
     const witness = {
-      apply: (compiler: Compiler) => compiler.hooks.done.tap('witness', () => void seen.push(writes(s3).length)),
+      apply: (compiler: Compiler) => compiler.hooks.done.tap('witness', () => void seen.push(writes(target.s3).length)),
     }
     const configs = () => [
       web({ plugins: [new StaticS3Plugin()] }),

@@ -6,28 +6,23 @@ import {
   bundlerConfig,
   bundlers,
   closed,
+  deployTarget,
   makeApp,
   runOnce,
   viteBuild,
-  withDeployTarget,
 } from '../../fixtures/build/in-process.js'
 import { readTree } from '../../fixtures/build/index.js'
-import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
 import { type Options, staticS3 } from '../../src/vite.js'
 import { StaticS3Plugin } from '../../src/webpack.js'
 
 // Files that the bundler named belong to the application, also where the name begins with a dot. Dotfiles of the user's stay home.
 
-let s3: EmbeddedS3
-let bucket: string
-let publicUrl: string
-
-withDeployTarget((target) => {
-  ;({ s3, bucket, publicUrl } = target)
-})
+const target = deployTarget()
 
 const uploaded = () =>
-  [...s3.server.objects(bucket).keys()].flatMap((key) => (key.startsWith('static/') ? [key.slice(7)] : []))
+  [...target.s3.server.objects(target.bucket).keys()].flatMap((key) =>
+    key.startsWith('static/') ? [key.slice(7)] : [],
+  )
 const hiddenOf = (paths: Iterable<string>) =>
   [...paths]
     .filter((path) => /(^|\/)\./.test(path))
@@ -88,10 +83,12 @@ describe.each(['vite5', 'vite6', 'vite7', 'vite'] as const)('%s', (version) => {
     )
     const page = files.get('index.html')?.toString() ?? ''
     const [, style] = /href="([^"]+\/\.pnpm-[\w-]+\.css)"/.exec(page) ?? []
-    expect(style?.replace(publicUrl, '')).toMatch(/^assets\/\.pnpm/)
+    expect(style?.replace(target.publicUrl, '')).toMatch(/^assets\/\.pnpm/)
     const main = [...files].find(([path]) => /^assets\/index-.*\.js$/.test(path))?.[1].toString()
-    expect(main).toContain(`${publicUrl}assets/.photo-`)
-    const put = s3.server.requests.find(({ method, key }) => method === 'PUT' && /\.pnpm-.*\.js$/.test(key ?? ''))
+    expect(main).toContain(`${target.publicUrl}assets/.photo-`)
+    const put = target.s3.server.requests.find(
+      ({ method, key }) => method === 'PUT' && /\.pnpm-.*\.js$/.test(key ?? ''),
+    )
     expect(put?.headers['cache-control']).toContain('immutable')
   })
 
@@ -103,7 +100,7 @@ describe.each(['vite5', 'vite6', 'vite7', 'vite'] as const)('%s', (version) => {
     })
     expect(hiddenOf(uploaded())).toEqual(['.pnpm.css', '.pnpm.js'])
     const page = files.get('index.html')?.toString() ?? ''
-    expect(page).toContain(`href="${publicUrl}.pnpm.css"`)
+    expect(page).toContain(`href="${target.publicUrl}.pnpm.css"`)
     // What stays home is asked of the page's origin.
     expect(files.get('index.js')?.toString()).toMatch(/["'`]\/\.photo\.png/)
   })
@@ -155,12 +152,14 @@ describe.each(bundlers)('%s', (_name, bundler) => {
     await runOnce(compiler)
     await closed(compiler)
     expect(hiddenOf(uploaded())).toEqual([`${made}.css`, `${made}.js`, '.well-known/security.txt'])
-    expect(await readFile(join(dir, 'dist/index.html'), 'utf8')).toContain(`src="${publicUrl}.pnpm.`)
+    expect(await readFile(join(dir, 'dist/index.html'), 'utf8')).toContain(`src="${target.publicUrl}.pnpm.`)
     expect(await readFile(join(dir, 'dist/.env.production'), 'utf8')).toContain('blue')
     const precached = (await readFile(join(dir, 'dist/sw.js'), 'utf8'))
       .match(/"[^"]*\/\.[^"]*"/g)
       ?.map((url) => JSON.parse(url))
-    expect(precached).toEqual(expect.arrayContaining([expect.stringContaining(`${publicUrl}.pnpm.`), './.eslintrc.js']))
+    expect(precached).toEqual(
+      expect.arrayContaining([expect.stringContaining(`${target.publicUrl}.pnpm.`), './.eslintrc.js']),
+    )
     expect(precached?.filter((url: string) => url.startsWith('./.pnpm.'))).toEqual([])
   })
 })

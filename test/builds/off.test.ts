@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,12 +9,12 @@ import {
   bundlerConfig,
   bundlers,
   closed,
+  deployTarget,
   makeApp,
   runOnce,
   viteBuild,
   viteWatchOnce,
   watchOnce,
-  withDeployTarget,
 } from '../../fixtures/build/in-process.js'
 import { type App, type BuildResult, buildApp, readTree, type ViteOptions } from '../../fixtures/build/index.js'
 import { type EmbeddedS3, startEmbedded } from '../../fixtures/s3/index.js'
@@ -23,30 +22,25 @@ import { staticS3 } from '../../src/vite.js'
 import { StaticS3Plugin } from '../../src/webpack.js'
 
 const builds: [name: string, app: App, options: ViteOptions][] = [
-  ['Vite 5', 'react', { vite: 'vite5' }],
-  ['Vite 6', 'react', { vite: 'vite6' }],
-  ['Vite 7', 'react', { vite: 'vite7' }],
-  ['Vite 8', 'react', { vite: 'vite' }],
+  ['Vite 5', 'plain', { vite: 'vite5' }],
+  ['Vite 6', 'plain', { vite: 'vite6' }],
+  ['Vite 7', 'plain', { vite: 'vite7' }],
+  ['Vite 8', 'plain', { vite: 'vite' }],
   ['webpack', 'webpack', {}],
   ['Rspack', 'rspack', {}],
 ]
 
-const appSource = readFileSync(join(import.meta.dirname, '../../fixtures/apps/react/src/App.tsx'), 'utf8')
-
-/** For Vite a config without the framework's plugin, which is made for one major version; JSX needs no plugin. */
+/** The one thing that the plugin does when it is off is to define STATIC_URL: the app of the Vite builds doesn't use it. */
 function configs({ vite }: ViteOptions): { without: ViteOptions; off: ViteOptions } {
   if (vite === undefined) return { without: { plugin: false }, off: {} }
   const files = (plugins: string) => ({
-    'vite.config.ts': `${plugins ? "import { staticS3 } from 'static-s3/vite'" : ''}
+    'vite.config.js': `${plugins ? "import { staticS3 } from 'static-s3/vite'" : ''}
 export default {
   plugins: [${plugins}],
-  esbuild: { jsx: 'automatic' },
   // Vite 8 prints them where a machine is busy.
   build: { rolldownOptions: { checks: { pluginTimings: false } } },
 }
 `,
-    // The one thing that the plugin does when it is off is to define STATIC_URL: the app here doesn't use it.
-    'src/App.tsx': appSource.replaceAll('import.meta.env.STATIC_URL', "'/'"),
   })
   return { without: { vite, files: files('') }, off: { vite, files: files('staticS3()') } }
 }
@@ -140,11 +134,8 @@ describe('USE_S3 set', () => {
 })
 
 describe('USE_S3 set, and a build that is for no visitor: nothing is uploaded', () => {
-  let s3: EmbeddedS3
-  withDeployTarget((target) => {
-    s3 = target.s3
-  })
-  afterEach(() => expect(s3.server.requests).toEqual([]))
+  const target = deployTarget()
+  afterEach(() => expect(target.s3.server.requests).toEqual([]))
 
   const app = {
     'index.html': '<!doctype html><script type="module" src="/src/index.js"></script>',
@@ -191,7 +182,7 @@ describe('USE_S3 set, and a build that is for no visitor: nothing is uploaded', 
 
   test('but the same build for visitors is', async () => {
     await build({})
-    expect(s3.server.requests).not.toEqual([])
-    s3.server.reset()
+    expect(target.s3.server.requests).not.toEqual([])
+    target.s3.server.reset()
   })
 })

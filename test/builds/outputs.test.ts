@@ -8,26 +8,19 @@ import {
   bundlerConfig,
   bundlers,
   closed,
+  deployTarget,
   makeApp,
   runOnce,
   viteBuild,
-  withDeployTarget,
 } from '../../fixtures/build/in-process.js'
 import { buildVite, readTree } from '../../fixtures/build/index.js'
 import { siteObjects, sitePuts, uploadedPaths, writes } from '../../fixtures/build/site.js'
-import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
 import { staticS3 } from '../../src/vite.js'
 import { StaticS3Plugin } from '../../src/webpack.js'
 
 // Which files of an output folder are the build's, and under which names, where the configuration is an unusual one.
 
-let s3: EmbeddedS3
-let bucket: string
-let publicUrl: string
-
-withDeployTarget((target) => {
-  ;({ s3, bucket, publicUrl } = target)
-})
+const target = deployTarget()
 
 const app = {
   'index.html': '<!doctype html><script type="module" src="/src/index.js"></script>',
@@ -38,10 +31,10 @@ document.title = photo`,
   'src/photo.png': Buffer.alloc(6000, 7),
 }
 
-const uploaded = () => uploadedPaths(s3, bucket)
+const uploaded = () => uploadedPaths(target.s3, target.bucket)
 const tree = (dir: string) => readTree(join(dir, 'dist'))
 const cachedForAYear = () =>
-  sitePuts(s3).flatMap(({ key, headers }) =>
+  sitePuts(target.s3).flatMap(({ key, headers }) =>
     headers['cache-control']?.includes('immutable') ? [key.replace('static/', '')] : [],
   )
 
@@ -65,9 +58,9 @@ describe.each(bundlers)('output.path: %s', (_name, bundler) => {
       expect(files).toEqual(expect.arrayContaining(['late.txt', 'main.0123456789abcdef.js', 'old/page.html']))
       expect(uploaded()).toEqual(files.filter((each) => !['main.0123456789abcdef.js', 'old/page.html'].includes(each)))
       // The same once more: nothing is left over now but what was before.
-      s3.server.reset()
+      target.s3.server.reset()
       await build(dir, path, [late])
-      expect(writes(s3)).toEqual([])
+      expect(writes(target.s3)).toEqual([])
     },
   )
 
@@ -118,7 +111,7 @@ document.body.append(data)`,
     expect(cachedForAYear().sort()).toEqual(files.filter((path) => /^(assets|css|img)\//.test(path)))
     expect(cachedForAYear().length).toBe(3)
     const css = [...(await tree(dir))].find(([path]) => path.endsWith('.css'))?.[1].toString()
-    expect(css).toMatch(new RegExp(`url\\(${publicUrl}img/[\\w-]{12}-photo\\.png\\)`))
+    expect(css).toMatch(new RegExp(`url\\(${target.publicUrl}img/[\\w-]{12}-photo\\.png\\)`))
 
     vi.stubEnv('USE_S3', '0')
     await build([staticS3()], 'off')
@@ -154,7 +147,7 @@ document.body.append(data)`,
     expect([...(await tree(dir)).keys()]).toContain('stats.html')
     expect(uploaded().filter((path) => path.endsWith('.html'))).toEqual(['index.html', 'report.html'])
     await viteBuild(version, dir, { plugins: [statistics('report.html'), staticS3({ location: 'late' })] })
-    const keys = [...siteObjects(s3, bucket).keys()].filter((key) => key.startsWith('late/'))
+    const keys = [...siteObjects(target.s3, target.bucket).keys()].filter((key) => key.startsWith('late/'))
     expect(keys.filter((key) => key.endsWith('.html'))).toEqual(['late/index.html'])
   })
 })
@@ -166,10 +159,10 @@ describe('a deploy that is refused while S3 doesn’t answer', () => {
     ['cuts the connection', { destroy: 'before' }],
   ] as const
 
-  test.each(trouble)('ends at once, and so does its process: the listing %s', async (_what, fault) => {
-    s3.server.intercept = () => fault
+  test.each(trouble)('ends at once, and so does its process: the listing %s', async (what, fault) => {
+    target.s3.server.intercept = () => fault
     const { code, output } = await buildVite('legacy', {
-      env: deployEnv(s3, bucket),
+      env: deployEnv(target.s3, target.bucket),
       files: {
         'vite.config.js': `import { staticS3 } from 'static-s3/vite'
 export default { plugins: [staticS3()] }
@@ -179,8 +172,8 @@ export default { plugins: [staticS3()] }
     })
     expect(output).toMatch(/nothing was uploaded\n.*%2e%2e\/settings\.json: its name leads out of the location/)
     expect(code).toBe(1)
-    // Some attempts come while the bundler works. Waiting for an answer would bring all five.
-    expect(new Set(s3.server.requests.map(({ operation }) => operation))).toEqual(new Set(['ListObjectsV2']))
-    expect(s3.server.requests.length).toBeLessThan(5)
+    expect(new Set(target.s3.server.requests.map(({ operation }) => operation))).toEqual(new Set(['ListObjectsV2']))
+    // A slow bundler leaves time for all five attempts, unless each of them hangs. Waiting for an answer would bring them all.
+    if (what === 'hangs') expect(target.s3.server.requests.length).toBeLessThan(5)
   })
 })

@@ -4,27 +4,20 @@ import {
   bundlerConfig,
   bundlers,
   closed,
+  deployTarget,
   makeApp,
   runOnce,
   viteBuild,
-  withDeployTarget,
 } from '../../fixtures/build/in-process.js'
 import { packageFile } from '../../fixtures/build/index.js'
-import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
 import { type Options, staticS3 } from '../../src/vite.js'
 import { StaticS3Plugin } from '../../src/webpack.js'
 
 // A release proves itself: a deploy with a URL that names no file ends before it uploads anything.
 
-let s3: EmbeddedS3
-let bucket: string
-let publicUrl: string
+const target = deployTarget()
 
-withDeployTarget((target) => {
-  ;({ s3, bucket, publicUrl } = target)
-})
-
-const uploaded = () => [...s3.server.objects(bucket).keys()]
+const uploaded = () => [...target.s3.server.objects(target.bucket).keys()]
 
 /** The error of a build, and what it printed. */
 async function outcomeOf(build: (log: string[]) => Promise<unknown>): Promise<{ error: string; log: string[] }> {
@@ -90,7 +83,7 @@ describe('Vite', () => {
     const plain = { ...sources, 'style.css': 'body { color: red }' }
     const { error } = await build(plain, false)
     expect(error).toContain('static-s3: nothing was uploaded')
-    expect(error).toContain(`${publicUrl}photo.png names no file`)
+    expect(error).toContain(`${target.publicUrl}photo.png names no file`)
     expect(error).not.toContain('logo.svg')
     expect(error).toContain('allowMissing: [')
     expect(uploaded()).toEqual([])
@@ -130,9 +123,9 @@ describe.each(bundlers)('%s', (_name, bundler) => {
   }
 
   test('a wrong integrity and a file that is left out are errors, and a whole release is none', async () => {
-    const script = `<script src="${publicUrl}data.json" integrity="sha256-AAAA"></script>`
+    const script = `<script src="${target.publicUrl}data.json" integrity="sha256-AAAA"></script>`
     expect(await build(`<!doctype html><head>${script}</head>`)).toContain(
-      `the integrity of ${publicUrl}data.json is sha256-AAAA`,
+      `the integrity of ${target.publicUrl}data.json is sha256-AAAA`,
     )
     expect(await build('<!doctype html><head></head>', { exclude: '*.png' })).toMatch(
       /photo\.\w+\.png, which is left out \(excluded\)/,

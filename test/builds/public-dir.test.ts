@@ -1,20 +1,13 @@
 import type { Plugin } from 'vite'
 import { describe, expect, test, vi } from 'vitest'
-import { makeApp, viteBuild, withDeployTarget } from '../../fixtures/build/in-process.js'
+import { deployTarget, makeApp, viteBuild } from '../../fixtures/build/in-process.js'
 import { readTree, type ViteVersion } from '../../fixtures/build/index.js'
 import { siteObjects, uploadedPaths, writes } from '../../fixtures/build/site.js'
-import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
 import { staticS3 } from '../../src/vite.js'
 
 // Public files that Vite does not copy, because something else serves them.
 
-let s3: EmbeddedS3
-let bucket: string
-let publicUrl: string
-
-withDeployTarget((target) => {
-  ;({ s3, bucket, publicUrl } = target)
-})
+const target = deployTarget()
 
 const app = {
   'index.html': '<!doctype html><img src="/logo.svg"><script type="module" src="/src/main.js"></script>',
@@ -41,8 +34,8 @@ describe.each(['vite5', 'vite'] as const)('build.copyPublicDir: false with %s', 
     expect(script).toMatch(
       base === './' ? /new URL\([`"']logo\.svg[`"'],\s*self\.document/ : /[`"']\/app\/logo\.svg[`"']/,
     )
-    for (const [path, text] of files) expect(text, path).not.toContain(`${publicUrl}logo`)
-    expect(uploadedPaths(s3, bucket)).not.toContain('logo.svg')
+    for (const [path, text] of files) expect(text, path).not.toContain(`${target.publicUrl}logo`)
+    expect(uploadedPaths(target.s3, target.bucket)).not.toContain('logo.svg')
   })
 
   test.each([
@@ -52,7 +45,7 @@ describe.each(['vite5', 'vite'] as const)('build.copyPublicDir: false with %s', 
     await expect(build(version, await makeApp(files), { plugin: plugin() })).rejects.toThrow(
       /build\.copyPublicDir is false.*logo\.svg/,
     )
-    expect(writes(s3)).toEqual([])
+    expect(writes(target.s3)).toEqual([])
   })
 
   test('a file that another plugin copies is in the bucket', async () => {
@@ -63,7 +56,7 @@ describe.each(['vite5', 'vite'] as const)('build.copyPublicDir: false with %s', 
       },
     }
     await build(version, await makeApp(withStyle), { plugins: [copying] })
-    expect(siteObjects(s3, bucket).has('static/logo.svg')).toBe(true)
+    expect(siteObjects(target.s3, target.bucket).has('static/logo.svg')).toBe(true)
   })
 })
 

@@ -7,30 +7,23 @@ import {
   bundlerConfig,
   bundlers,
   closed,
+  deployTarget,
   makeApp,
   runOnce,
   viteBuild,
   viteWatchOnce,
   watchOnce,
-  withDeployTarget,
   writeFiles,
 } from '../../fixtures/build/in-process.js'
 import { readTree } from '../../fixtures/build/index.js'
 import { operations, readsAlone, uploadedPaths, writes } from '../../fixtures/build/site.js'
-import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
 import type { Options } from '../../src/settings/options.js'
 import { staticS3 } from '../../src/vite.js'
 import { StaticS3Plugin } from '../../src/webpack.js'
 
 // One plugin object, one compiler or one cache that serves several builds: what was true for the build before isn't for this one.
 
-let s3: EmbeddedS3
-let bucket: string
-let publicUrl: string
-
-withDeployTarget((target) => {
-  ;({ s3, bucket, publicUrl } = target)
-})
+const target = deployTarget()
 
 const png = Buffer.alloc(6000, 7)
 const viteApp = {
@@ -57,7 +50,7 @@ import('./lazy.js')`,
 }
 
 /** The keys of one bucket, without the location. */
-const uploaded = () => uploadedPaths(s3, bucket)
+const uploaded = () => uploadedPaths(target.s3, target.bucket)
 
 async function output(dir: string, folder = 'dist'): Promise<Record<string, string>> {
   return Object.fromEntries([...(await readTree(join(dir, folder)))].map(([path, bytes]) => [path, bytes.toString()]))
@@ -84,9 +77,9 @@ describe.each(['vite5', 'vite6', 'vite7', 'vite'] as const)('one plugin object: 
   test('a build that is off after one that was on is as without the plugin; a watch build after it uploads nothing', async () => {
     await build()
     expect(uploaded()).toEqual(await bundled(dir))
-    expect(mentions(await output(dir), publicUrl)).toContain('index.html')
+    expect(mentions(await output(dir), target.publicUrl)).toContain('index.html')
 
-    s3.server.reset()
+    target.s3.server.reset()
     vi.stubEnv('USE_S3', '0')
     await build()
     await viteBuild(version, dir, { build: { outDir: 'without' } })
@@ -95,10 +88,10 @@ describe.each(['vite5', 'vite6', 'vite7', 'vite'] as const)('one plugin object: 
     vi.stubEnv('USE_S3', '1')
     await viteWatchOnce(version, dir, { plugins: [plugin] })
     expect(await output(dir)).toEqual(await output(dir, 'without'))
-    expect(s3.server.requests).toEqual([])
+    expect(target.s3.server.requests).toEqual([])
 
     await build({ build: { outDir: 'again' } })
-    expect(operations(s3)).toEqual(readsAlone)
+    expect(operations(target.s3)).toEqual(readsAlone)
   })
 
   const broken: [why: string, plugins: Plugin[], files: Record<string, string>][] = [
@@ -126,7 +119,7 @@ describe.each(['vite5', 'vite6', 'vite7', 'vite'] as const)('one plugin object: 
     async (_why, plugins, files) => {
       await writeFiles(dir, files)
       await expect(build({ plugins })).rejects.toThrow(/not-there|broken in/)
-      expect(writes(s3)).toEqual([])
+      expect(writes(target.s3)).toEqual([])
       await writeFiles(dir, viteApp)
       await build()
       expect(uploaded()).toEqual(await bundled(dir))
@@ -168,11 +161,11 @@ describe.each(bundlers)('one compiler: %s', (name, bundler) => {
     await runOnce(compiler)
     const first = await output(dir)
     expect(uploaded()).toEqual(Object.keys(first))
-    expect(mentions(first, publicUrl).map(withoutHash).sort()).toEqual(['main.css', 'main.js'])
-    s3.server.reset()
+    expect(mentions(first, target.publicUrl).map(withoutHash).sort()).toEqual(['main.css', 'main.js'])
+    target.s3.server.reset()
     await runOnce(compiler)
     expect(await output(dir)).toEqual(first)
-    expect(operations(s3)).toEqual(readsAlone)
+    expect(operations(target.s3)).toEqual(readsAlone)
     await closed(compiler)
   })
 
@@ -185,25 +178,25 @@ describe.each(bundlers)('one compiler: %s', (name, bundler) => {
       const on = await output(dir)
 
       vi.stubEnv('USE_S3', '0')
-      s3.server.reset()
+      target.s3.server.reset()
       await runOnce(compiler)
       const off = await output(dir)
-      expect(mentions(off, s3.endpoint)).toEqual([])
+      expect(mentions(off, target.s3.endpoint)).toEqual([])
       const fresh = compilerOf(dir, config)
       await runOnce(fresh)
       await closed(fresh)
       expect(off).toEqual(await output(dir))
-      expect(s3.server.requests).toEqual([])
+      expect(target.s3.server.requests).toEqual([])
 
       vi.stubEnv('USE_S3', '1')
       await runOnce(compiler)
       expect(await output(dir)).toEqual(on)
-      expect(operations(s3)).toEqual(readsAlone)
+      expect(operations(target.s3)).toEqual(readsAlone)
 
-      s3.server.reset()
+      target.s3.server.reset()
       await watchOnce(compiler)
-      expect(s3.server.requests).toEqual([])
-      expect(mentions(await output(dir), s3.endpoint)).toEqual([])
+      expect(target.s3.server.requests).toEqual([])
+      expect(mentions(await output(dir), target.s3.endpoint)).toEqual([])
       await closed(compiler)
     },
   )
@@ -220,11 +213,11 @@ describe.each(bundlers)('one compiler: %s', (name, bundler) => {
         const compiler = compilerOf(dir)
         vi.stubEnv('USE_S3', before)
         await runOnce(compiler)
-        s3.server.reset()
+        target.s3.server.reset()
         vi.stubEnv('USE_S3', after)
         await expect(runOnce(compiler)).rejects.toThrow(/new compiler/)
         if (before === '1') await expect(watchOnce(compiler)).rejects.toThrow(/new compiler/)
-        expect(s3.server.requests).toEqual([])
+        expect(target.s3.server.requests).toEqual([])
         await closed(compiler)
       }
     },
@@ -273,10 +266,10 @@ describe.each(bundlers)('one persistent cache: %s', (name, bundler) => {
   test('enabled may be a function of another variable', async () => {
     const dir = await makeApp(bundledApp)
     const options: Options = { enabled: ({ DEPLOY_TO }) => DEPLOY_TO === 'production' }
-    for (const target of ['production', 'staging', 'production']) {
-      vi.stubEnv('DEPLOY_TO', target)
+    for (const place of ['production', 'staging', 'production']) {
+      vi.stubEnv('DEPLOY_TO', place)
       const files = await build(dir, options)
-      expect(mentions(files, publicUrl).length, target).toBe(target === 'production' ? 2 : 0)
+      expect(mentions(files, target.publicUrl).length, place).toBe(place === 'production' ? 2 : 0)
     }
   })
 })

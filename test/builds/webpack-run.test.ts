@@ -7,25 +7,18 @@ import {
   bundlerConfig,
   bundlers,
   closed,
+  deployTarget,
   makeApp,
   runOnce,
   watchOnce,
-  withDeployTarget,
 } from '../../fixtures/build/in-process.js'
 import { readTree } from '../../fixtures/build/index.js'
 import { uploadedPaths, writes } from '../../fixtures/build/site.js'
-import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
 import { StaticS3Plugin } from '../../src/webpack.js'
 
 // When a build learns the public URL, when it ends, and what users see of its deploy, also where a framework runs the bundler.
 
-let s3: EmbeddedS3
-let bucket: string
-let publicUrl: string
-
-withDeployTarget((target) => {
-  ;({ s3, bucket, publicUrl } = target)
-})
+const target = deployTarget()
 
 const app = {
   'src/index.js': `import './style.css'
@@ -80,14 +73,14 @@ describe.each(bundlers)('%s', (name, bundler) => {
     const compiler = bundler.create(config)
     await runOnce(compiler)
     await closed(compiler)
-    expect(entryPoints.seen).toEqual([publicUrl, publicUrl])
+    expect(entryPoints.seen).toEqual([target.publicUrl, target.publicUrl])
     const files = await readTree(join(dir, 'dist'))
     const css = [...files].find(([path]) => path.endsWith('.css'))?.[1].toString()
-    expect(css).toContain(`url(${publicUrl}photo.`)
+    expect(css).toContain(`url(${target.publicUrl}photo.`)
     const html = files.get('index.html')?.toString()
-    expect(html?.match(new RegExp(`<(script|link) crossorigin [^>]*"${publicUrl}`, 'g'))).toHaveLength(2)
+    expect(html?.match(new RegExp(`<(script|link) crossorigin [^>]*"${target.publicUrl}`, 'g'))).toHaveLength(2)
     // The files that were copied to the output folder before the build too.
-    expect(uploadedPaths(s3, bucket)).toEqual([...files.keys()])
+    expect(uploadedPaths(target.s3, target.bucket)).toEqual([...files.keys()])
     expect(files.has('robots.txt')).toBe(true)
     expect(text()).toMatch(/^<i> \[static-s3\] s3:.*\n(.*\n)*<i> .*release 1 live/)
   })
@@ -104,18 +97,18 @@ describe.each(bundlers)('%s', (name, bundler) => {
       trees.push(await readTree(join(dir, 'dist')))
     }
     expect(trees[0]).toEqual(trees[1])
-    expect(s3.server.requests).toEqual([])
+    expect(target.s3.server.requests).toEqual([])
   })
 
   test('a deploy that fails at the end fails the build with its reason, though a framework has found no error', async () => {
     const dir = await makeApp(app)
     const framework = new Framework()
     const plugins = [framework, new StaticS3Plugin()]
-    s3.server.intercept = ({ operation }) =>
+    target.s3.server.intercept = ({ operation }) =>
       operation === 'PutObject' ? { status: 403, code: 'AccessDenied' } : undefined
     const compiler = bundler.create(bundlerConfig(bundler, dir, { plugins }))
     await expect(runOnce(compiler)).rejects.toThrow(/^static-s3: .*AccessDenied/)
-    s3.server.intercept = undefined
+    target.s3.server.intercept = undefined
     await closed(compiler)
     expect(framework.failed).toEqual([false])
   })
@@ -145,7 +138,7 @@ describe.each(bundlers)('%s', (name, bundler) => {
       /SignatureDoesNotMatch.*\n.*The build was ended, and the site stands/,
     )
     await closed(compiler)
-    expect(writes(s3)).toEqual([])
+    expect(writes(target.s3)).toEqual([])
     expect(existsSync(join(dir, 'dist'))).toBe(false)
     if (name === 'webpack') expect(Reflect.get(globalThis, 'slowModules')).toBeLessThan(modules)
     vi.unstubAllGlobals()

@@ -9,9 +9,15 @@ import { type EmbeddedS3, s3Servers, type TestS3 } from '../../fixtures/s3/index
 
 // One project for each bundler: its first deploy, the same again, an upload that fails, the run after it, and a build that fails.
 
-/** All of them send the same requests: two tell whether Ceph takes those. */
+/** All of them send the same requests: one tells whether Ceph takes those. */
 const bundlersOn = (server: TestS3['name']) =>
-  server === 'ceph' ? everyBundler.filter(([name]) => name === 'Vite 8' || name === 'webpack') : everyBundler
+  server === 'ceph' ? everyBundler.filter(([name]) => name === 'Vite 8') : everyBundler
+
+/**
+ * Their first deploy and their failure are enough: by JavaScript, only the way out of the process differs from the command's, and Vite 6 and 7
+ * call the same hooks as Vite 8. test/deploys/early-survey.test.ts has their builds that fail by themselves.
+ */
+const isLikeAnother = /^Vite [67]$|JavaScript API/
 
 const year = 'public, max-age=31536000, immutable'
 
@@ -97,13 +103,16 @@ describe.each(s3Servers.map((server) => [server.title, server] as const))('%s', 
       expect(built.output, name).not.toContain(s3.credentials.secretAccessKey)
     })
 
-    test('a second build uploads nothing', async () => {
-      const before = await objectsOf(s3, bucket)
-      const { code, output } = await again()
-      expect(code, output).toBe(0)
-      expect(output).toMatch(/✓ nothing to upload in/)
-      expect(times(await objectsOf(s3, bucket))).toEqual(times(before))
-    })
+    const runsAgain = !isLikeAnother.test(name)
+    if (runsAgain) {
+      test('a second build uploads nothing', async () => {
+        const before = await objectsOf(s3, bucket)
+        const { code, output } = await again()
+        expect(code, output).toBe(0)
+        expect(output).toMatch(/✓ nothing to upload in/)
+        expect(times(await objectsOf(s3, bucket))).toEqual(times(before))
+      })
+    }
 
     if (server.name !== 'embedded') return
 
@@ -132,6 +141,7 @@ describe.each(s3Servers.map((server) => [server.title, server] as const))('%s', 
       for (const [key, etag] of before) expect(server.objects(bucket).get(key)?.etag, key).toBe(etag)
 
       server.intercept = undefined
+      if (!runsAgain) return
       const up = siteObjects({ server }, bucket)
       server.reset()
       const next = await again()
@@ -140,6 +150,8 @@ describe.each(s3Servers.map((server) => [server.title, server] as const))('%s', 
       expect(sent).toEqual(expect.arrayContaining(['static/added.txt', 'static/index.html']))
       for (const key of sent) expect(up.has(key) && !key.endsWith('.html'), key).toBe(false)
     })
+
+    if (!runsAgain) return
 
     test('a build that fails uploads nothing of the earlier output that still lies there', async () => {
       await writeFile(join(built.dir, app === 'vanilla' ? 'src/main.ts' : 'src/index.js'), `import './not-there.js'`)

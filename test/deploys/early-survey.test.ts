@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import { readFile, rm, writeFile } from 'node:fs/promises'
-import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { deployEnv } from '../../fixtures/build/environment.js'
@@ -16,6 +15,7 @@ import {
 } from '../../fixtures/build/index.js'
 import { operations, readsAlone } from '../../fixtures/build/site.js'
 import { patience } from '../../fixtures/patience.js'
+import { freePorts } from '../../fixtures/s3/free-ports.js'
 import { type EmbeddedS3, type Fault, type LoggedRequest, startEmbedded } from '../../fixtures/s3/index.js'
 import { startEarlySurvey } from '../../src/deploy/early-survey.js'
 import { loadSettings } from '../../src/deploy/load-settings.js'
@@ -41,10 +41,6 @@ const prefixes = () => s3.server.requests.map(({ query }) => query.prefix)
 /** Whoever asked has closed the connection, and got no answer. */
 const isCut = ({ status, time }: LoggedRequest) => status === 0 && time > 0
 const never = () => new Promise<never>(() => {})
-/** Milliseconds: far less than it takes to give a request up, for which a process that hangs would wait. */
-const endsByItself = 30_000
-/** For what starts a bundler first. */
-
 /** A hook of another plugin, as the code of a function without parameters, by the name that its bundler has for it. */
 type Hooks = Record<string, string>
 
@@ -54,6 +50,8 @@ interface Way {
   /** The application with another plugin beside ours. */
   files(hooks: Hooks): Record<string, string>
   build(dir: string, env: Record<string, string | undefined>): Promise<BuildResult>
+  /** A script that builds once for each hook in `hooks`, breaks in it, and then has nothing more to do. Only JavaScript can build again. */
+  failing?(hooks: readonly string[]): string
   /** The hooks in which a build can fail, in their order. */
   hooks: string[]
   /** The last hook before the bundler writes, and what is there once it has. */
@@ -125,6 +123,44 @@ module.exports = {
 `,
 })
 
+/** Breaks in one of them, by its name in BREAK_IN, as soon as the bucket has been asked. */
+const breakInAny = (hooks: readonly string[]): Hooks =>
+  Object.fromEntries(
+    hooks.map((hook) => [
+      hook,
+      `if (process.env.BREAK_IN === '${hook}') { await until('asked'); throw new Error('broken in ${hook}') }`,
+    ]),
+  )
+
+/** Each build has a survey of its own to wait for. */
+const breakInEach = (hooks: readonly string[], build: string) => `import { rmSync } from 'node:fs'
+process.exitCode = 1
+for (const hook of ${JSON.stringify(hooks)}) {
+  rmSync('asked', { force: true })
+  process.env.BREAK_IN = hook
+  ${build}
+}`
+
+const viteFails = (vite: ViteVersion) => (hooks: readonly string[]) =>
+  `import { build } from '${vite}'
+${breakInEach(hooks, 'await build().catch((error) => console.error(error.message))')}`
+
+const bundlerFails = (name: 'webpack' | 'rspack') => (hooks: readonly string[]) =>
+  `import { createRequire } from 'node:module'
+const require = createRequire(process.cwd() + '/')
+const bundler = require('${name === 'webpack' ? 'webpack' : '@rspack/core'}')
+${breakInEach(
+  hooks,
+  `delete require.cache[require.resolve('./${name}.config.cjs')]
+  await new Promise((done) => {
+    const compiler = bundler(require('./${name}.config.cjs'))
+    compiler.run((error, stats) => {
+      console.error(error?.message ?? stats.toString())
+      compiler.close(done)
+    })
+  })`,
+)}`
+
 const viteHooks = ['buildStart', 'transform', 'buildEnd', 'renderStart', 'generateBundle', 'writeBundle', 'closeBundle']
 const bundlerHooks = ['beforeRun', 'loader', 'processAssets', 'emit', 'afterEmit', 'done']
 
@@ -147,7 +183,12 @@ const ways: Way[] = [
       written: 'dist/index.html',
     }
     return [
-      { ...common, name: `${vite}, by JavaScript`, build: (dir, env) => runScript(dir, viteScript(vite), env) },
+      {
+        ...common,
+        name: `${vite}, by JavaScript`,
+        build: (dir, env) => runScript(dir, viteScript(vite), env),
+        failing: viteFails(vite),
+      },
       // A command ends its process itself: one version stands for all.
       ...(vite === 'vite'
         ? [
@@ -167,7 +208,12 @@ const ways: Way[] = [
     const common = { app, files, hooks: bundlerHooks, beforeWriting: 'emit', written: 'dist' }
     return [
       { ...common, hooks: ['emit', 'done'], name: `${app}, by command`, build: (dir, env) => build(dir, { env }) },
-      { ...common, name: `${app}, by JavaScript`, build: (dir, env) => build(dir, { env, api: true }) },
+      {
+        ...common,
+        name: `${app}, by JavaScript`,
+        build: (dir, env) => build(dir, { env, api: true }),
+        failing: bundlerFails(app),
+      },
     ]
   }),
 ]
@@ -187,7 +233,27 @@ function askedFirst(): { listed: (string | undefined)[]; read: number } {
   return { listed: lists.map(({ query }) => query.prefix), read: reads.length - lists.length }
 }
 
-describe.each(named(ways))('%s', (_name, way) => {
+/** One process builds for each hook, fails in it, and ends by itself. */
+async function failInEach(
+  way: Way,
+  hooks: readonly string[],
+  answer: (request: number) => Promise<Fault> | Fault,
+  breaks = breakInAny(hooks),
+) {
+  const dir = await copyApp(way.app, { files: way.files(breaks) })
+  let requests = 0
+  s3.server.intercept = async () => {
+    const fault = answer(requests++)
+    await writeFile(join(dir, 'asked'), '')
+    return fault
+  }
+  const { code, output } = await runScript(dir, way.failing?.(hooks) ?? '', env)
+  expect(code, output).toBe(1)
+  const broken = output.match(/broken in \w+/g) ?? []
+  expect(broken.filter((each, i) => each !== broken[i - 1])).toEqual(hooks.map((hook) => `broken in ${hook}`))
+}
+
+describe.each(only(/by JavaScript/))('%s', (_name, way) => {
   test('all that is asked of the bucket is asked before the bundler writes', async () => {
     const dir = await copyApp(way.app, { files: way.files(waitFor(way.beforeWriting, 'asked')) })
     for (const reads of [
@@ -212,22 +278,27 @@ describe.each(named(ways))('%s', (_name, way) => {
     expect(operations(s3)).toEqual(readsAlone)
   })
 
-  test.each(way.hooks)(
-    'a build that fails in %s ends, though the bucket never answers',
-    async (hook) => {
-      const dir = await copyApp(way.app, { files: way.files(breakIn(hook)) })
-      s3.server.intercept = async () => {
-        await writeFile(join(dir, 'asked'), '')
-        return never()
-      }
-      const { code, output } = await way.build(dir, env)
-      expect(output).toMatch(`broken in ${hook}`)
-      expect(code, output).not.toBe(0)
-      expect(prefixes()).toEqual([releases])
-      await vi.waitFor(() => expect(s3.server.requests.every(isCut)).toBe(true), patience)
-    },
-    endsByItself,
-  )
+  test(`builds that fail in ${way.hooks.join(', ')} end, and so does their process, though the bucket never answers`, async () => {
+    await failInEach(way, way.hooks, never)
+    // Whoever waited until a request is given up would have sent it again.
+    expect(prefixes()).toEqual(way.hooks.map(() => releases))
+    await vi.waitFor(() => expect(s3.server.requests.every(isCut)).toBe(true), patience)
+  })
+})
+
+describe.each(only(/by command/))('%s', (_name, way) => {
+  test.each(way.hooks)('a build that fails in %s ends, though the bucket never answers', async (hook) => {
+    const dir = await copyApp(way.app, { files: way.files(breakIn(hook)) })
+    s3.server.intercept = async () => {
+      await writeFile(join(dir, 'asked'), '')
+      return never()
+    }
+    const { code, output } = await way.build(dir, env)
+    expect(output).toMatch(`broken in ${hook}`)
+    expect(code, output).not.toBe(0)
+    expect(prefixes()).toEqual([releases])
+    await vi.waitFor(() => expect(s3.server.requests.every(isCut)).toBe(true), patience)
+  })
 })
 
 describe.skipIf(process.platform === 'win32').each(only(/by command/))('%s (no signals on Windows)', (_name, way) => {
@@ -249,33 +320,22 @@ describe.skipIf(process.platform === 'win32').each(only(/by command/))('%s (no s
   })
 })
 
-describe.each(only(/^(vite|webpack|rspack), by JavaScript/))('%s', (_name, way) => {
-  const trouble: [what: string, fault: Fault][] = [
-    ['asks to wait', { status: 503, code: 'SlowDown', headers: { 'retry-after': '20' } }],
-    ['answers after minutes', { delayMs: 600_000 }],
-    ['cuts the connection halfway through the answer', { destroy: 'midBody' }],
-  ]
-
-  const cases = trouble.flatMap(([what, fault]) =>
-    [way.hooks.at(-1) as string].map((hook) => [what, hook, fault] as const),
-  )
-
-  test.each(cases)(
-    'while the bucket %s, a build that fails in %s ends',
-    async (_what, hook, fault) => {
-      const dir = await copyApp(way.app, { files: way.files(breakIn(hook)) })
-      s3.server.intercept = async () => {
-        await writeFile(join(dir, 'asked'), '')
-        return fault
-      }
-      const { code, output } = await way.build(dir, env)
-      expect(output).toMatch(`broken in ${hook}`)
-      expect(code, output).toBe(1)
-      expect(new Set(prefixes())).toEqual(new Set([releases]))
-    },
-    endsByItself,
-  )
-})
+test.each(only(/^(vite|webpack|rspack), by JavaScript/))(
+  '%s: builds that fail end while the bucket asks to wait, answers after minutes, or cuts the connection halfway through the answer',
+  async (_name, way) => {
+    const faults: Fault[] = [
+      { status: 503, code: 'SlowDown', headers: { 'retry-after': '20' } },
+      { delayMs: 600_000 },
+      { destroy: 'midBody' },
+    ]
+    // The last build's answers are cut, and it may have asked again.
+    const fault = (request: number) => faults[Math.min(request, faults.length - 1)] as Fault
+    const last = way.hooks.at(-1) as string
+    const breaks = `if (process.env.BREAK_IN) { await until('asked'); throw new Error('broken in ' + process.env.BREAK_IN) }`
+    await failInEach(way, ['one', 'two', 'three'], fault, { [last]: breaks })
+    expect(new Set(prefixes())).toEqual(new Set([releases]))
+  },
+)
 
 describe.each(only(/^vite, by command/))('what was asked in vain is asked again: %s', (_name, way) => {
   const refused = { status: 403, code: 'AccessDenied' }
@@ -298,21 +358,27 @@ describe.each(only(/^vite, by command/))('what was asked in vain is asked again:
 })
 
 describe.each(only(/^(vite5, by JavaScript|vite, by command)/))('%s', (_name, way) => {
+  /** Time for an answer that is there to be read, however busy the machine is. */
+  const answered = `await until('answered'); await new Promise((next) => setTimeout(next, 500))`
+  const expectAnswered = async (dir: string, count: number) => {
+    const answers = () => s3.server.requests.filter(({ time }) => time > 0)
+    await vi.waitFor(() => expect(answers().length).toBeGreaterThanOrEqual(count), patience)
+    await writeFile(join(dir, 'answered'), '')
+  }
+
   test.each([
     ['a bucket that is not there', { status: 404, code: 'NoSuchBucket' }],
     ['a key that is not known', { status: 403, code: 'InvalidAccessKeyId' }],
     ['a bucket of somebody else', { status: 403, code: 'AccessDenied' }],
   ])('%s ends the build as soon as the store says so', async (_what, fault) => {
-    const hooks = {
-      transform: `await until('asked'); await new Promise((next) => setTimeout(next, 500))`,
-      renderChunk: `writeFileSync('rendered', '')`,
-    }
-    const dir = await copyApp(way.app, { files: way.files(hooks) })
-    s3.server.intercept = async ({ query }) => {
-      if (query.prefix === 'static/' || fault.code !== 'AccessDenied') await writeFile(join(dir, 'asked'), '')
-      return fault
-    }
-    const { code, output } = await way.build(dir, env)
+    const dir = await copyApp(way.app, {
+      files: way.files({ transform: answered, renderChunk: `writeFileSync('rendered', '')` }),
+    })
+    s3.server.intercept = () => fault
+    const building = way.build(dir, env)
+    // Without the right to list the records, the location may still be listed.
+    await expectAnswered(dir, fault.code === 'AccessDenied' ? 2 : 1)
+    const { code, output } = await building
     expect(code, output).toBe(1)
     expect(output).toContain(fault.code)
     // Once, and without the bundler's stack.
@@ -322,14 +388,13 @@ describe.each(only(/^(vite5, by JavaScript|vite, by command)/))('%s', (_name, wa
   })
 
   test('with onError: warn, a build goes on though the store refuses it', async () => {
-    const files = way.files({ transform: `await until('asked'); await new Promise((next) => setTimeout(next, 500))` })
+    const files = way.files({ transform: answered })
     const config = String(files['vite.config.js']).replace('staticS3()', `staticS3({ onError: 'warn' })`)
     const dir = await copyApp(way.app, { files: { 'vite.config.js': config } })
-    s3.server.intercept = async () => {
-      await writeFile(join(dir, 'asked'), '')
-      return { status: 404, code: 'NoSuchBucket' }
-    }
-    const { code, output } = await way.build(dir, env)
+    s3.server.intercept = () => ({ status: 404, code: 'NoSuchBucket' })
+    const building = way.build(dir, env)
+    await expectAnswered(dir, 1)
+    const { code, output } = await building
     expect(code, output).toBe(0)
     expect(output).toContain('NoSuchBucket')
     expect(existsSync(join(dir, way.written))).toBe(true)
@@ -384,7 +449,7 @@ describe('what was asked in vain is asked again', () => {
   })
 
   test('all of it, where nobody was listening', async () => {
-    const port = await freePort()
+    const [port] = await freePorts(1)
     const dir = await copyApp(way.app, { files: way.files(waitFor(way.beforeWriting, 'asked')) })
     const witness = join(import.meta.dirname, '../../fixtures/build/witness.cjs')
     const seen = join(dir, 'seen')
@@ -466,11 +531,3 @@ module.exports = [module.exports, { ...module.exports, name: 'server', target: '
     expect(askedFirst()).toEqual(once)
   })
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}

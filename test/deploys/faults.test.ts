@@ -433,9 +433,9 @@ class Scene {
     return scene
   }
 
-  /** Short enough to be waited for, where there will be some. */
+  /** Short enough to be waited for, where there will be some. A busy machine is silent for a second by itself. */
   get silence(): number | undefined {
-    return this.#fault?.fault.passage?.stalls ? 1000 : undefined
+    return this.#fault?.fault.passage?.stalls ? 5000 : undefined
   }
 
   inject(fault: Fault, kind: Kind, scope: Scope): void {

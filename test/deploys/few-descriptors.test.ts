@@ -42,5 +42,4 @@ it.skipIf(isWindows)(
     expect(stdout).toContain('live')
     expect(s3.server.objects(bucket).size).toBeGreaterThanOrEqual(400)
   },
-  120_000,
 )

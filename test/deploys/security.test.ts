@@ -16,17 +16,17 @@ import {
   bundlerConfig,
   bundlers,
   closed,
+  deployTarget,
   makeApp,
   runOnce,
   viteBuild,
-  withDeployTarget,
   writeFiles,
 } from '../../fixtures/build/in-process.js'
 import { type App, buildApp, readTree } from '../../fixtures/build/index.js'
 import { siteObjects, writes } from '../../fixtures/build/site.js'
 import { errorOf } from '../../fixtures/error-of.js'
 import { settingsFor } from '../../fixtures/s3/connection.js'
-import type { EmbeddedS3, LoggedRequest } from '../../fixtures/s3/index.js'
+import type { LoggedRequest } from '../../fixtures/s3/index.js'
 import { selfSigned } from '../../fixtures/s3/self-signed.js'
 import { runCommand } from '../../src/cli/command.js'
 import { openBucket } from '../../src/s3/objects/s3-bucket.js'
@@ -36,12 +36,7 @@ import { StaticS3Plugin } from '../../src/webpack.js'
 
 // What a deploy must not do, whatever it is given: tell a secret, publish one, write outside of its location, or trust a stranger.
 
-let s3: EmbeddedS3
-let bucket: string
-
-withDeployTarget((target) => {
-  ;({ s3, bucket } = target)
-})
+const target = deployTarget()
 
 const site = {
   'index.html': '<!doctype html><script type="module" src="/src/main.js"></script>',
@@ -106,18 +101,18 @@ describe('no secret of the deploy', () => {
   let dir: string
 
   beforeEach(async () => {
-    const { accessKeyId, secretAccessKey, sessionToken } = s3.server.session()
+    const { accessKeyId, secretAccessKey, sessionToken } = target.s3.server.session()
     secrets = { accessKeyId, secretAccessKey, sessionToken }
     vi.stubEnv('AWS_ACCESS_KEY_ID', accessKeyId)
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', secretAccessKey)
     vi.stubEnv('AWS_SESSION_TOKEN', sessionToken)
     kept = new Map()
-    s3.server.intercept = keep
+    target.s3.server.intercept = keep
     dir = await makeApp(site)
   })
 
   function keep(): undefined {
-    for (const [key, { body, etag, headers, metadata, tags }] of s3.server.objects(bucket)) {
+    for (const [key, { body, etag, headers, metadata, tags }] of target.s3.server.objects(target.bucket)) {
       const content = key.endsWith('.gz') ? gunzipSync(body).toString() : body.toString()
       kept.set(`${key} ${etag}`, JSON.stringify([key, content, headers, metadata, tags]))
     }
@@ -126,7 +121,7 @@ describe('no secret of the deploy', () => {
   /** An answer that repeats all that was signed, as S3 does, and then some. */
   const repeatedOn = (isMeant: (request: LoggedRequest) => boolean) => {
     let times = 0
-    s3.server.intercept = (request) => {
+    target.s3.server.intercept = (request) => {
       keep()
       if (!isMeant(request)) return undefined
       times++
@@ -155,7 +150,7 @@ describe('no secret of the deploy', () => {
       ...kept,
       ...[...(await readTree(dir))].map(([path, bytes]) => [path, bytes.toString()] as const),
     ])
-    const signatures = s3.server.requests.flatMap(
+    const signatures = target.s3.server.requests.flatMap(
       ({ headers }) => /Signature=(\w+)/.exec(headers.authorization ?? '')?.[1] ?? [],
     )
     expect(signatures.length).toBeGreaterThan(0)
@@ -195,7 +190,7 @@ describe('no secret of the deploy', () => {
       const dry = await deploy(dir, { dryRun: true, force: true })
       expect(dry.said).toMatch(/dry run/)
       const json = await plan(dir, '--json')
-      expect(JSON.parse(json.said)).toMatchObject({ bucket, last: { release: 2 } })
+      expect(JSON.parse(json.said)).toMatchObject({ bucket: target.bucket, last: { release: 2 } })
       const forPeople = await plan(dir)
       expect(forPeople.said).toMatch(/nothing was written/)
       for (const told of [first, second, dry, json, forPeople]) await expectNone(told)
@@ -245,7 +240,7 @@ describe('no secret of the deploy', () => {
       [
         'a token that has expired',
         () => {
-          const { accessKeyId, secretAccessKey, sessionToken } = s3.server.session(-60)
+          const { accessKeyId, secretAccessKey, sessionToken } = target.s3.server.session(-60)
           secrets = { accessKeyId, secretAccessKey, sessionToken }
           vi.stubEnv('AWS_ACCESS_KEY_ID', accessKeyId)
           vi.stubEnv('AWS_SECRET_ACCESS_KEY', secretAccessKey)
@@ -274,7 +269,7 @@ describe('no secret of the deploy', () => {
       const { accessKeyId, secretAccessKey, sessionToken } = secrets
       const built = await buildApp(app, {
         env: {
-          ...deployEnv(s3, bucket),
+          ...deployEnv(target.s3, target.bucket),
           AWS_ACCESS_KEY_ID: accessKeyId,
           AWS_SECRET_ACCESS_KEY: secretAccessKey,
           AWS_SESSION_TOKEN: sessionToken,
@@ -301,7 +296,7 @@ describe('no secret of the deploy', () => {
       )
       expect(said).not.toContain(secret)
     }
-    expect(writes(s3)).toEqual([])
+    expect(writes(target.s3)).toEqual([])
   })
 })
 
@@ -332,7 +327,7 @@ describe('a secret of a .env file', () => {
       expect(lines[2]).toMatch(/^ {2}- assets\/index-[\w-]+\.js contains the value of SENTRY_AUTH_TOKEN, /)
       expect(lines).toHaveLength(3)
     }
-    expect(writes(s3)).toEqual([])
+    expect(writes(target.s3)).toEqual([])
   })
 
   test("counts with the shell's value, which is what the build sees", async () => {
@@ -342,7 +337,7 @@ describe('a secret of a .env file', () => {
   })
 
   test('that the deploy itself uses is told as that', async () => {
-    const { secretAccessKey } = s3.credentials
+    const { secretAccessKey } = target.s3.credentials
     const dir = await app(`AWS_SECRET_ACCESS_KEY=${secretAccessKey}`, { 'public/a.txt': secretAccessKey })
     const { error } = await deploy(dir, { allowSecrets: 'AWS_SECRET_ACCESS_KEY' }, dir)
     expect((error as Error).message).toMatch(
@@ -360,7 +355,7 @@ describe('a secret of a .env file', () => {
     const dir = await app(env, { 'src/main.js': `alert("${value}", import.meta.env.VITE_MAPBOX_TOKEN)` })
     const { error } = await deploy(dir, options, dir)
     expect(error).toBeUndefined()
-    const scripts = [...siteObjects(s3, bucket).values()].filter(({ key }) => key.endsWith('.js'))
+    const scripts = [...siteObjects(target.s3, target.bucket).values()].filter(({ key }) => key.endsWith('.js'))
     expect(scripts.map(({ body }) => body.toString()).join()).toContain(value)
   })
 
@@ -375,7 +370,7 @@ describe('a secret of a .env file', () => {
     const dir = await app(`SENTRY_AUTH_TOKEN=${value}`, { 'public/.hidden': value, 'public/server.key': value })
     const { error, said } = await deploy(dir, {}, dir)
     expect(error).toBeUndefined()
-    const objects = [...s3.server.objects(bucket).values()]
+    const objects = [...target.s3.server.objects(target.bucket).values()]
     const contents = objects.map(({ key, body }) => (key.endsWith('.gz') ? gunzipSync(body) : body).toString())
     expect(contents.some((content) => content.includes('"notes.txt"'))).toBe(true)
     expect(contents.join() + said).not.toContain(value)
@@ -399,7 +394,7 @@ describe('a secret of a .env file', () => {
         /main\.\w+\.js contains the value of SENTRY_AUTH_TOKEN, which stands in a \.env file/,
       )
       expect(inspect(error)).not.toContain(value)
-      expect(writes(s3)).toEqual([])
+      expect(writes(target.s3)).toEqual([])
       expect(await built({ allowSecrets: ['SENTRY_AUTH_TOKEN'] })).toBeUndefined()
     } finally {
       cwd.mockRestore()
@@ -425,7 +420,7 @@ describe('a secret of a .env file', () => {
 })
 
 describe('nothing is written outside of the location', () => {
-  const keys = () => [...s3.server.objects(bucket).keys()]
+  const keys = () => [...target.s3.server.objects(target.bucket).keys()]
   const strays = () => keys().filter((key) => !/^(static|\.static-s3\/static)\//.test(key))
 
   test.each(bundlers)('by a name that %s is given', async (_name, bundler) => {
@@ -458,7 +453,7 @@ describe('nothing is written outside of the location', () => {
       const dir = await makeApp({ ...site, [`public/${path}`]: 'admin' })
       const { error } = await deploy(dir)
       expect((error as Error).message).toContain(`${path}: its name leads out of the location on some servers`)
-      expect(writes(s3)).toEqual([])
+      expect(writes(target.s3)).toEqual([])
     },
   )
 
@@ -467,7 +462,7 @@ describe('nothing is written outside of the location', () => {
     const names = strange.filter(isPossible)
     const dir = await makeApp({ ...site, ...Object.fromEntries(names.map((name) => [`public/${name}`, name])) })
     expect((await deploy(dir)).error).toBeUndefined()
-    const there = siteObjects(s3, bucket)
+    const there = siteObjects(target.s3, target.bucket)
     for (const name of names.filter((each) => !each.startsWith('.')))
       expect(there.get(`static/${name}`)?.body.toString(), name).toBe(name)
     expect(strays()).toEqual([])
@@ -491,7 +486,7 @@ describe('TLS is verified', () => {
     const server = createServer({ key, cert }, (request, response) => {
       requests.push(`${request.method} ${request.url}`)
       const { method, headers, url } = request
-      const onward = httpRequest(s3.endpoint + url, { method, headers }, (answer) => {
+      const onward = httpRequest(target.s3.endpoint + url, { method, headers }, (answer) => {
         response.writeHead(answer.statusCode as number, answer.headers)
         answer.pipe(response)
       })
@@ -510,7 +505,7 @@ describe('TLS is verified', () => {
       env: {
         PATH: process.env.PATH,
         HOME: dir,
-        ...deployEnv(s3, bucket),
+        ...deployEnv(target.s3, target.bucket),
         AWS_S3_ENDPOINT_URL: endpoint,
         ...(authority ? { NODE_EXTRA_CA_CERTS: join(dir, 'authority.crt') } : {}),
       },
@@ -527,12 +522,12 @@ describe('TLS is verified', () => {
       /^static-s3: LIST s3:\/\/.*: the certificate of \S+ can't be verified \(DEPTH_ZERO_SELF_SIGNED_CERT\)\. .*NODE_EXTRA_CA_CERTS/,
     )
     expect(requests).toEqual([])
-    expect(s3.server.requests).toEqual([])
+    expect(target.s3.server.requests).toEqual([])
   })
 
   test('whatever is asked of the bucket', async () => {
     const { endpoint, requests } = await behindTls()
-    const connection = await openBucket({ ...settingsFor(s3, bucket), endpoint })
+    const connection = await openBucket({ ...settingsFor(target.s3, target.bucket), endpoint })
     try {
       const store = connection.bucket
       const body = { size: 1, sha256: hash('sha256', 'a'), open: async () => Buffer.from('a') }

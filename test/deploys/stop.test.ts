@@ -30,7 +30,7 @@ const releases = '.static-s3/static/releases/'
 const hang = 25_000
 const commands = {
   plain: [packageFile('vite/bin/vite.js'), 'build'],
-  webpack: [packageFile('webpack-cli/bin/cli.js'), 'build'],
+  webpack: [packageFile('webpack-cli/bin/cli.js'), 'build', '--no-optimization-minimize'],
   rspack: [packageFile('@rspack/cli/bin/rspack.js'), 'build'],
   script: ['build.mjs'],
 } as const
@@ -339,26 +339,32 @@ await build()`,
 )
 
 describe('a second SIGINT', () => {
-  const stopTwice = async (milliseconds: number) => {
+  /** The process sends it to itself: by the clock of another one, a busy machine would deliver the two at any distance. */
+  const stopTwice = async (milliseconds: number, answered: boolean) => {
     const dir = await copyApp('plain')
+    await writeFiles(dir, {
+      'build.mjs': `import { build } from 'vite'
+process.once('SIGINT', () => setTimeout(() => process.kill(process.pid, 'SIGINT'), ${milliseconds}))
+await build()`,
+    })
     const { arrived, letGo } = hold(isPutOf(/\.html$/))
-    const build = start('plain', dir)
+    const build = start('script', dir)
     await arrived()
     const stopped = build.stop('SIGINT')
-    setTimeout(() => build.send('SIGINT'), milliseconds)
-    setTimeout(letGo, milliseconds + 100)
+    if (answered) setTimeout(letGo, 200)
     await stopped
+    letGo()
     expect(build.output()).toMatch(/^exit code 130$/m)
     return build.output()
   }
 
   test('that npm passes on: the lock is given up', async () => {
-    expect(await stopTwice(50)).toMatch(/stopped by SIGINT\. 1 page is new/)
+    expect(await stopTwice(50, true)).toMatch(/stopped by SIGINT\. 1 page is new/)
     expect(lockState()).toBe('given up')
   })
 
   test('by the user ends the process at once', async () => {
-    expect(await stopTwice(450)).not.toMatch(/stopped by/)
+    expect(await stopTwice(450, false)).not.toMatch(/stopped by/)
     expect(lockState()).toBe('left')
   })
 })

@@ -9,10 +9,10 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3'
 import { createLogger, type InlineConfig } from 'vite'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { launchBrowser, type OpenPage, type TestBrowser } from '../../fixtures/browser/index.js'
 import { deployEnv } from '../../fixtures/build/environment.js'
-import { type DeployTarget, makeApp, viteBuild, withDeployTarget, writeFiles } from '../../fixtures/build/in-process.js'
+import { deployTarget, makeApp, viteBuild, writeFiles } from '../../fixtures/build/in-process.js'
 import { type BuildResult, buildVite } from '../../fixtures/build/index.js'
 import { servePages } from '../../fixtures/pages/index.js'
 import { s3Servers, type TestS3 } from '../../fixtures/s3/index.js'
@@ -120,14 +120,10 @@ for (const { title, available, start } of s3Servers) {
 }
 
 describe('a deploy', () => {
-  let target: DeployTarget
-  withDeployTarget(
-    (one) => {
-      target = one
-      vi.stubEnv('STATIC_S3_VERIFY', 'warn')
-    },
-    { public: 'static/', cors: '*' },
-  )
+  const target = deployTarget({ public: 'static/', cors: '*' })
+  beforeEach(() => {
+    vi.stubEnv('STATIC_S3_VERIFY', 'warn')
+  })
 
   const app = () =>
     makeApp({

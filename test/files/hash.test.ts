@@ -206,7 +206,8 @@ describe('files that are not small', () => {
 })
 
 it('keeps no bytes of more than 5,000 files', async () => {
-  const files = await Promise.all(Array.from({ length: 5001 }, (_, i) => write(`${i}.js`, 'x')))
+  const file = await write('one.js', 'x')
+  const files = Array.from({ length: 5001 }, () => file)
   const { files: hashed } = await hashFiles(files, [], noMd5)
   expect(hashed).toHaveLength(5001)
   expect([...hashed].every(({ content, size }) => content === undefined && size === 1)).toBe(true)

@@ -7,7 +7,7 @@ import { deployEnv } from '../../fixtures/build/environment.js'
 import { deploySettings } from '../../fixtures/build/settings.js'
 import { siteObjects } from '../../fixtures/build/site.js'
 import { errorOf } from '../../fixtures/error-of.js'
-import { anyText, cases, oddText, patience } from '../../fixtures/fuzz/chance.js'
+import { anyCharacter, anyText, cases, oddText, patience } from '../../fixtures/fuzz/chance.js'
 import { settingsOrProblems } from '../../fixtures/fuzz/settings-or-problems.js'
 import { type EmbeddedS3, startEmbedded } from '../../fixtures/s3/index.js'
 import { startDeploy } from '../../src/deploy/deploy.js'
@@ -39,7 +39,7 @@ describe.skipIf(process.platform === 'win32')('a file name (not on Windows, whic
     ...['\ue000', '\u{10ffff}', 'İ'],
   ]
   const segment = fc
-    .array(fc.oneof(fc.constantFrom(...signs, ...scripts), fc.string({ unit: 'binary', maxLength: 4 })), {
+    .array(fc.oneof(fc.constantFrom(...signs, ...scripts), fc.string({ unit: anyCharacter, maxLength: 4 })), {
       minLength: 1,
       maxLength: 12,
     })

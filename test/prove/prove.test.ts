@@ -148,19 +148,16 @@ describe('a URL that names no file', () => {
     expect((await prove(broken)).problems[0]).toContain('lazy-1234.js names no file')
   })
 
-  it.each([8 * 1024 * 1024 + 100, 20_000_000])(
-    'is found in a script of %i bytes on one line, across its pieces',
-    async (size) => {
-      // Pieces are 256 kB: each of their seams cuts a URL at another place.
-      const url = `"${publicUrl}gone.png",`
-      const script = Buffer.alloc(size, 'x();')
-      for (let i = 1; i < 30; i++) script.write(`"${publicUrl}there.png",`, i * 256 * 1024 - 2 * i)
-      const given = { 'app.js': script, 'there.png': '', 'index.html': '' }
-      expect((await prove(given)).problems).toEqual([])
-      script.write(url, 25 * 256 * 1024 - 50)
-      expect((await prove(given)).problems).toHaveLength(2)
-    },
-  )
+  it('is found in a script on one line, large enough to be read in pieces', async () => {
+    // Pieces are 256 kB: each of their seams cuts a URL at another place.
+    const url = `"${publicUrl}gone.png",`
+    const script = Buffer.alloc(8 * 1024 * 1024 + 100, 'x();')
+    for (let i = 1; i < 30; i++) script.write(`"${publicUrl}there.png",`, i * 256 * 1024 - 2 * i)
+    const given = { 'app.js': script, 'there.png': '', 'index.html': '' }
+    expect((await prove(given)).problems).toEqual([])
+    script.write(url, 25 * 256 * 1024 - 50)
+    expect((await prove(given)).problems).toHaveLength(2)
+  })
 
   it('is found among bytes that are no UTF-8', async () => {
     const css = Buffer.concat([Buffer.from([0xff, 0xfe, 0xe9]), Buffer.from(`a{background:url(${publicUrl}gone.png)}`)])

@@ -1036,7 +1036,7 @@ describe.each(s3Servers)('$title', ({ available, start }) => {
 
     beforeAll(async () => {
       s3 = await start()
-    }, 120_000)
+    })
     beforeEach(async () => {
       connection = await connect(s3, await s3.createBucket())
       bucket = connection.bucket

@@ -154,7 +154,6 @@ describe('objects of earlier releases', () => {
 
   it.each<[files: number, counts: Record<number, number>]>([
     [1, { 7: 1, 6: 10_000, 5: 10_000 }],
-    [20_000, { 7: 20_000, 6: 10_000, 5: 10_000 }],
     [21_000, { 7: 21_000, 6: 10_000, 5: 11_000 }],
   ])('are 20,000 at most, or as many as the release has (%i), those of the latest releases', (count, counts) => {
     const paths = many(25_000)

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { patient } from '../../fixtures/s3/connection.js'
+import { freePorts } from '../../fixtures/s3/free-ports.js'
 import { type EmbeddedS3, s3Servers, startEmbedded, type TestS3 } from '../../fixtures/s3/index.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
 import { findEndpoint, findRegion } from '../../src/s3/aws/sdk-config.js'
@@ -725,10 +726,7 @@ describe('said by the network and the SDK', () => {
   })
 
   it('a closed port', async () => {
-    const closed = createServer().listen(0, '127.0.0.1')
-    await new Promise((listening) => closed.once('listening', listening))
-    const { port } = closed.address() as AddressInfo
-    await new Promise((done) => closed.close(done))
+    const [port] = await freePorts(1)
     const { message } = await failure(somewhere({ endpoint: `http://127.0.0.1:${port}` }))
     expect(message).toContain(
       `http://127.0.0.1:${port} can't be reached: nothing listens there: 127.0.0.1 (ECONNREFUSED)`,
