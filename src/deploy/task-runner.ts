@@ -16,6 +16,6 @@ export function taskRunnerWarning(environment: Variables): string | undefined {
   hasWarned = true
   return (
     `${runner[0]} skips a build that it has cached, and then nothing is deployed: build with STATIC_S3_UPLOAD=0, ` +
-    'and run static-s3 deploy in a task without a cache (docs/deploy.md), or set upload: true'
+    'and run static-s3 deploy in a task without a cache (docs/separate-deploy.md), or set upload: true'
   )
 }

@@ -237,3 +237,30 @@ await (await import('vite')).build({ root: ${JSON.stringify(dir)}, envDir: false
   const { output } = await runScript(process.cwd(), script, { ...deploying(), ...more })
   expect(output.includes(`${runner} skips a build that it has cached`), output).toBe(warns)
 })
+
+test('the commands of the recipes run', async () => {
+  const page = await readFile(join(import.meta.dirname, '../../docs/separate-deploy.md'), 'utf8')
+  const commands = new Set(
+    [...page.matchAll(/npx static-s3 (deploy [^\n#`"]+)/g)].map(([, words = '']) => words.trim()),
+  )
+  expect(commands.size).toBe(4)
+  const dir = await makeApp({
+    'dist/index.html': '<!doctype html>',
+    'staticfiles/staticfiles.json': '{"paths":{},"version":"1.1"}',
+    'public/assets/.manifest.json': '{"a.css":"a-9f8e7d6c.css"}',
+    'public/assets/a-9f8e7d6c.css': 'a {}',
+    '.next/build-manifest.json': '{}',
+    '.next/static/chunks/main-0a1b2c3d4e5f6071.js': 'main()',
+  })
+  for (const command of commands) {
+    const { code, stderr } = await runCommand(dir, command.split(' '), deploying())
+    expect({ command, code, stderr }).toEqual({ command, code: 0, stderr: '' })
+  }
+  const year = [...siteObjects(s3, bucket)].filter(([, { headers }]) =>
+    /immutable/.test(String(headers['cache-control'])),
+  )
+  expect(year.map(([key]) => key).sort()).toEqual([
+    'static/_next/static/chunks/main-0a1b2c3d4e5f6071.js',
+    'static/assets/a-9f8e7d6c.css',
+  ])
+})
