@@ -2,10 +2,11 @@ import { readFileSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { debugging, readable, StaticS3Error } from '../runtime/error.js'
 import { suggestion } from '../runtime/suggestion.js'
+import { deployCommand } from './deploy.js'
 import { planCommand } from './plan.js'
 import { type Command, Usage } from './usage.js'
 
-const commands: Record<string, Command> = { plan: planCommand }
+const commands: Record<string, Command> = { deploy: deployCommand, plan: planCommand }
 
 function help(): string {
   const usages = Object.entries(commands).map(([name, { words, summary }]) => ({ usage: `${name} ${words}`, summary }))

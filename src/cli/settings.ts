@@ -1,52 +1,103 @@
+import type { KnownSettings } from '../deploy/deploy-folders.js'
 import { loadSettings } from '../deploy/load-settings.js'
 import type { Options } from '../settings/options.js'
 import type { Settings } from '../settings/settings.js'
 
-/** What every command takes: the settings that are no function, under their names with hyphens. */
+/** Every command takes these: the settings, under their names with hyphens. */
 export const settingFlags = {
   bucket: { type: 'string' },
+  location: { type: 'string' },
   region: { type: 'string' },
   'custom-domain': { type: 'string' },
   endpoint: { type: 'string' },
   'addressing-style': { type: 'string' },
   acl: { type: 'string' },
   'object-parameters': { type: 'string' },
+  rules: { type: 'string' },
+  'cache-control': { type: 'string' },
   include: { type: 'string', multiple: true },
   exclude: { type: 'string', multiple: true },
   'source-maps': { type: 'string' },
+  verify: { type: 'string' },
+  'file-overwrite': { type: 'string' },
+  concurrency: { type: 'string' },
+  'lock-timeout': { type: 'string' },
   'allow-secrets': { type: 'string', multiple: true },
   'allow-missing': { type: 'string', multiple: true },
+  force: { type: 'boolean' },
   mode: { type: 'string' },
 } as const
 
-type Flags = { [Name in keyof typeof settingFlags]?: string | string[] | undefined }
+/** Flags whose values are JSON: `false`, `5`, `{ … }`. Another value stays a string. */
+const jsonFlags = [
+  'object-parameters',
+  'rules',
+  'cache-control',
+  'verify',
+  'file-overwrite',
+  'concurrency',
+  'lock-timeout',
+]
+
+type Flags = { [Name in keyof typeof settingFlags]?: string | boolean | string[] | undefined }
 
 export const settingHelp = `
-  --bucket NAME, --region NAME, --endpoint URL, --addressing-style auto|path|virtual, --custom-domain DOMAIN,
-  --acl NAME, --object-parameters JSON, --include GLOB, --exclude GLOB, --source-maps exclude|public
+  --bucket NAME, --location FOLDER, --region NAME, --custom-domain DOMAIN, --endpoint URL,
+  --addressing-style auto|path|virtual, --acl NAME, --object-parameters JSON, --rules JSON, --cache-control JSON,
+  --include GLOB, --exclude GLOB, --source-maps exclude|public, --verify warn|fail|false, --file-overwrite true|false,
+  --concurrency NUMBER, --lock-timeout SECONDS
                       instead of the environment's; include and exclude may stand several times
   --allow-secrets VARIABLE
                       its value in a .env file may be uploaded; may stand several times
   --allow-missing GLOB
                       files that URLs may name though they are not there; may stand several times
+  --force             uploads unchanged files too
   --mode MODE         which .env files are read, in this folder: production where it isn't given
 `
 
-/** @throws StaticS3Error on settings that are wrong */
-export async function settingsOf(flags: Flags, more: Options): Promise<Settings> {
-  const { mode = 'production', ...named } = flags
+/**
+ * The settings of a finished build: a flag beats an option of the build, and that beats the environment.
+ *
+ * @param location the command line's word for it, which beats the flag
+ * @throws StaticS3Error on settings that are wrong
+ */
+export async function settingsOf(
+  { mode = 'production', ...named }: Flags,
+  known: KnownSettings,
+  location?: string,
+): Promise<Settings> {
   const options = Object.fromEntries(
-    Object.entries(named).map(([name, value]) => [name.replace(/-(.)/g, (_, letter) => letter.toUpperCase()), value]),
+    Object.entries(named).map(([name, value]) => [
+      name.replace(/-(.)/g, (_, letter) => letter.toUpperCase()),
+      typeof value === 'string' && jsonFlags.includes(name) ? jsonOf(value) : value,
+    ]),
   )
   const resolved = await loadSettings({
-    // Who types the command has switched it on.
-    options: { ...options, ...more, enabled: true },
+    // The command's user has switched it on. The build has its URLs already.
+    options: {
+      ...known.options,
+      ...options,
+      ...(location === undefined ? {} : { location }),
+      ...({ enabled: true, upload: true, rewrite: false } satisfies Options),
+    },
     build: { watch: false, whyNotProduction: undefined, mode: mode as string },
     envDir: process.cwd(),
-    nameOption: (option) => (option === 'location' ? 'LOCATION' : flagOf(option)),
+    envPrefix: [...known.exposed],
+    nameOption(option) {
+      if (option === 'location' && location !== undefined) return 'LOCATION'
+      return option in known.options && !(option in options) ? `the build's option \`${option}\`` : flagOf(option)
+    },
   })
   if (!resolved.on) throw new Error(resolved.because)
   return resolved.settings
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
 }
 
 function flagOf(option: string): string {

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { printable } from '../runtime/printable.js'
 
@@ -29,5 +30,12 @@ export function readWords<const T extends ParseArgsConfig>(config: T): ReturnTyp
     return parseArgs(config)
   } catch (error) {
     throw new Usage((error as Error).message.replace(/\. To specify.*$/s, ''))
+  }
+}
+
+/** @throws Usage if one of them is no folder */
+export function checkFolders(dirs: readonly string[]): void {
+  for (const dir of dirs) {
+    if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory()) throw new Usage(`${dir} is no folder`)
   }
 }

@@ -4,6 +4,7 @@ import { StaticS3Error } from '../runtime/error.js'
 import type { Settings } from '../settings/settings.js'
 import { startEarlySurvey } from './early-survey.js'
 import type { PublishInput } from './publish.js'
+import { taskRunnerWarning } from './task-runner.js'
 
 // Adapters import this file only for a build that is on: a build that is off should load next to nothing.
 
@@ -37,7 +38,11 @@ export interface Deploy {
 
 /** Starts a deploy when its build starts, and uses the time in which the bundler works: surveys the bucket and loads the modules of `publish`. */
 export function startDeploy(settings: Settings): Deploy {
-  const earlySurvey = startEarlySurvey(settings)
+  // Users who have set the option know what a replayed build does.
+  const isChosen = settings.given.options?.upload !== undefined
+  const warning = settings.upload && !isChosen ? taskRunnerWarning(process.env) : undefined
+  if (warning !== undefined) settings.warnings.push(warning)
+  const earlySurvey = settings.upload ? startEarlySurvey(settings) : undefined
   void import('./publish.js')
   let before = new Map<string, Snapshot>()
   async function* publishInSteps(build: FinishedBuild) {
@@ -56,12 +61,12 @@ export function startDeploy(settings: Settings): Deploy {
     },
     publishInSteps,
     whyEnd() {
-      const { refusal } = earlySurvey
+      const refusal = earlySurvey?.refusal
       if (refusal === undefined || settings.onError === 'warn') return undefined
       return new StaticS3Error(`${refusal.message}\nThe build was ended, and the site stands as it was.`, {
         cause: refusal,
       })
     },
-    stop: earlySurvey.stop,
+    stop: () => earlySurvey?.stop(),
   }
 }

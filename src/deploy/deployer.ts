@@ -48,11 +48,15 @@ async function commitOf(shell: Variables): Promise<string | undefined> {
 
 /** The `name` in the nearest `package.json`, from this folder upwards; undefined if the file has no name. */
 export async function projectOf(folder: string): Promise<string | undefined> {
+  const { name } = await nearestPackage(folder)
+  return typeof name === 'string' && name !== '' ? name : undefined
+}
+
+export async function nearestPackage(folder: string): Promise<{ name?: unknown; version?: unknown }> {
   try {
-    const { name } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
-    return typeof name === 'string' && name !== '' ? name : undefined
+    return Object(JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')))
   } catch {
     const above = dirname(folder)
-    return above === folder ? undefined : projectOf(above)
+    return above === folder ? {} : nearestPackage(above)
   }
 }

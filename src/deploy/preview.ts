@@ -1,4 +1,5 @@
 import type { LeftOut } from '../files/built-file.js'
+import { checkPublicUrl, type Release } from '../folders/read-folders.js'
 import { makePlan } from '../release/make-plan.js'
 import type { Decision } from '../release/plan.js'
 import type { ReleaseRecord } from '../release/record.js'
@@ -6,6 +7,8 @@ import { report } from '../report/report.js'
 import type { Settings } from '../settings/settings.js'
 import { startEarlySurvey } from './early-survey.js'
 import { findFiles, hashFound } from './read-files.js'
+
+export { readFolders } from '../folders/read-folders.js'
 
 export interface Preview {
   decisions: readonly Decision[]
@@ -20,26 +23,35 @@ export interface Preview {
 }
 
 /**
- * What a deploy of a folder would do. Nothing is written. No bundler names the fingerprinted files: they are those that the last release
- * recorded as such.
+ * What a deploy of a finished build would do. Nothing is written. If nothing in the folder names the fingerprinted files, they are those that the
+ * last release recorded as such.
  *
- * @param dir absolute
  * @throws StaticS3Error
  */
-export async function preview(settings: Settings, dir: string): Promise<Preview> {
+export async function preview(release: Release, settings: Settings): Promise<Preview> {
+  checkPublicUrl(release, settings)
   const begun = performance.now()
   const earlySurvey = startEarlySurvey(settings)
   earlySurvey.keepAlive()
   try {
     const survey = await earlySurvey.result()
-    const fingerprinted = new Set<string>()
-    for (const [path, object] of survey.record?.objects ?? []) if (object.fingerprinted) fingerprinted.add(path)
-    const outputs = [{ dir, emitted: new Set<string>(), fingerprinted }]
-    const input = { settings, earlySurvey, outputs, before: new Map(), notOurs: [], base: '/' }
+    const recorded = new Set<string>()
+    for (const [path, object] of survey.record?.objects ?? []) if (object.fingerprinted) recorded.add(path)
+    const { isDescribed, notOurs, base } = release
+    const outputs = isDescribed
+      ? release.outputs
+      : release.outputs.map((each) => ({ ...each, fingerprinted: recorded }))
+    const input = { settings, earlySurvey, outputs, before: new Map(), notOurs, base }
     const found = await findFiles(input)
     const { leftOut } = found
     const { files, ...proved } = await hashFound(found, input, survey)
-    const warnings = [...settings.warnings, ...found.warnings, ...survey.warnings, ...proved.warnings]
+    const warnings = [
+      ...settings.warnings,
+      ...release.warnings,
+      ...found.warnings,
+      ...survey.warnings,
+      ...proved.warnings,
+    ]
     const warn = (message: string) => warnings.push(message)
     const { bucket } = await earlySurvey.connection
     const { decisions, overwritten } = await makePlan({ files, bucket, settings, warn }, survey)

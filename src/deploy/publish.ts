@@ -2,16 +2,24 @@ import type { WriteStream } from 'node:tty'
 import type { Bucket } from '../bucket/bucket.js'
 import { fileOf } from '../files/built-file.js'
 import type { Classified } from '../files/classify.js'
+import type { HashedFile } from '../files/hash.js'
+import type { BuildFacts } from '../folders/build-file.js'
 import { makePlan } from '../release/make-plan.js'
 import { release } from '../release/release.js'
+import type { Survey } from '../release/survey.js'
 import { type Logger, type Printer, printerOf } from '../report/printer.js'
-import { showProgress, terminalOf } from '../report/progress.js'
+import { type Progress, showProgress, terminalOf } from '../report/progress.js'
+import type { ReportInput } from '../report/report.js'
+import { type Result, resultOf } from '../report/result.js'
 import { debugging, plain, readable, StaticS3Error } from '../runtime/error.js'
 import { type Stop, stopBySignal, unlessAborted } from '../runtime/stop.js'
+import type { S3Connection } from '../s3/objects/s3-bucket.js'
 import type { Settings } from '../settings/settings.js'
 import { whoDeploys } from './deployer.js'
+import { keepForLater } from './keep.js'
 import { type FolderInput, findFiles, hashFound } from './read-files.js'
 import { openVisitor } from './visitor.js'
+import { writeResults } from './write-results.js'
 
 export type { Logger } from '../report/printer.js'
 
@@ -21,12 +29,19 @@ export interface PublishInput extends FolderInput {
   logger: Logger
   /** For a progress bar; undefined if the bundler is to be silent. */
   terminal: WriteStream | undefined
-  /** Builds that are published together share this map. */
-  found?: FoundFiles | undefined
+  /** Shared by builds that are published together. */
+  together?: Together | undefined
 }
 
-/** All found files on the disk, by bucket and key. */
-export type FoundFiles = Map<string, Map<string, string>>
+/** What builds that are published together know of each other. */
+export interface Together {
+  /** All found files on the disk, by bucket and key. */
+  files: Map<string, Map<string, string>>
+  /** The builds of each output folder, if they are uploaded later. */
+  kept: Map<string, BuildFacts[]>
+  /** The finished deploys. */
+  results: Result[]
+}
 
 /**
  * Brings a finished build into the bucket in three steps: it finds the files, checks them, and releases them. Nothing is written before the
@@ -35,8 +50,11 @@ export type FoundFiles = Map<string, Map<string, string>>
  * @throws StaticS3Error when anything fails, unless `onError` is `warn`
  */
 export async function* publishInSteps(given: PublishInput): AsyncGenerator<void, void> {
-  const input = { ...given, logger: printerOf(given.logger) }
-  input.earlySurvey.keepAlive()
+  const progress = showProgress(terminalOf(given.terminal))
+  const logger = printerOf(given.logger, progress.clear)
+  const together = given.together ?? { files: new Map(), kept: new Map(), results: [] }
+  const input = { ...given, logger, progress, together }
+  input.earlySurvey?.keepAlive()
   const stop = stopBySignal()
   try {
     const steps = deploy(input, stop)
@@ -51,11 +69,11 @@ export async function* publishInSteps(given: PublishInput): AsyncGenerator<void,
     }
     // Without its causes, which Node would print: they help only those who debug static-s3.
     // After a signal, builds that are published together stop together.
-    const stopsOthers = stop.begun.aborted && input.found !== undefined
+    const stopsOthers = stop.begun.aborted && given.together !== undefined
     if (input.settings.onError === 'fail' || stopsOthers) throw debugging() ? error : new StaticS3Error(error.message)
     input.logger.warn([plain(error), ...afterWarning(input.settings)].join('\n'))
   } finally {
-    input.earlySurvey.stop()
+    input.earlySurvey?.stop()
     await stop.end()
   }
 }
@@ -75,40 +93,57 @@ function nothingDone(cause: unknown): never {
   throw new StaticS3Error(`${cause.message}\nThe site stands as it was.`, { cause })
 }
 
-async function* deploy(input: PublishInput & { logger: Printer }, stop: Stop): AsyncGenerator<void, void> {
-  const { settings, earlySurvey, outputs, logger, terminal } = input
-  let begun = performance.now()
-  const progress = showProgress(terminalOf(terminal))
-  stop.begun.addEventListener('abort', progress.clear)
-  const warn = (message: string) => {
-    progress.clear()
-    logger.warn(message)
-  }
-  const connection = await earlySurvey.connection
-  const { bucket, lockChannel } = connection
-  connection.onSilence((whom) => warn(`waiting for ${whom}, which has not answered for 15 seconds`))
+interface StepInput extends PublishInput {
+  logger: Printer
+  progress: Progress
+  together: Together
+}
+
+async function* deploy(input: StepInput, stop: Stop): AsyncGenerator<void, void> {
+  const { settings, earlySurvey, outputs, logger, together } = input
+  const watch = stopwatch()
+  const connection = await earlySurvey?.connection
+  connection?.onSilence((whom) => logger.warn(`waiting for ${whom}, which has not answered for 15 seconds`))
   const found = await findFiles(input)
   for (const warning of new Set([...settings.warnings.splice(0), ...found.warnings])) logger.warn(warning)
   if (found.files.length === 0) {
     logger.warn(`there is nothing to upload in ${outputs.map(({ dir }) => dir).join(', ')}`)
     return
   }
-  const coming = input.found && addFiles(input.found, found, settings)
-  let paused = performance.now()
+  const coming = addFiles(together.files, found, settings)
+  watch.pause()
   yield
-  begun += performance.now() - paused
-  const survey = await unlessAborted(stop.begun, earlySurvey.result()).catch(nothingDone)
-  for (const warning of survey.warnings) logger.warn(warning)
+  watch.resume()
+  const survey = earlySurvey && (await unlessAborted(stop.begun, earlySurvey.result()).catch(nothingDone))
+  for (const warning of survey?.warnings ?? []) logger.warn(warning)
   const hashing = hashFound(found, input, survey, stop.begun, coming)
   const { files, warnings, hints } = await unlessAborted(stop.begun, hashing).catch((error) => {
     throw stop.begun.aborted ? nothingDone(error) : error
   })
   for (const warning of warnings) logger.warn(warning)
   for (const hint of hints) logger.info(hint)
-  paused = performance.now()
+  watch.pause()
   yield
-  begun += performance.now() - paused
+  watch.resume()
+  if (!connection || !survey) return keepForLater(input, found, together.kept)
+  const outcome = await bringUp(input, connection, survey, files, stop)
+  const report = { ...settings, ...outcome, leftOut: found.leftOut, milliseconds: watch.milliseconds() }
+  logger.report(report)
+  together.results.push(resultOf(report, logger.warnings))
+  await writeResults(settings, together.results, logger.warn)
+}
 
+/** Releases the files, while a visitor's view of the bucket is taken. */
+async function bringUp(
+  { settings, bundler, logger, progress }: StepInput,
+  connection: S3Connection,
+  survey: Survey,
+  files: readonly HashedFile[],
+  stop: Stop,
+): Promise<Pick<ReportInput, 'decisions' | 'release' | 'isBroken'>> {
+  stop.begun.addEventListener('abort', progress.clear)
+  const { warn } = logger
+  const { bucket, lockChannel } = connection
   const visitor = openVisitor(settings, connection, stop.begun)
   const { decisions, release: number } = settings.dryRun
     ? { ...(await makePlan({ files, bucket: until(stop, bucket), settings, warn }, survey)), release: undefined }
@@ -123,30 +158,44 @@ async function* deploy(input: PublishInput & { logger: Printer }, stop: Stop): A
           visitor?.prepare()
         },
         beforeManifests: visitor?.look,
-        deployer: () => whoDeploys(input.bundler, process.env),
+        deployer: () => whoDeploys(bundler, process.env),
         settings,
         warn,
         onProgress: (done, all) => stop.begun.aborted || progress.update(done, all),
-        onWait: (whom) => {
-          progress.clear()
-          logger.info(`waiting for ${whom}`)
-        },
+        onWait: (whom) => logger.info(`waiting for ${whom}`),
       }).finally(progress.clear)
 
   const { problem, unreachable } = (await visitor?.view()) ?? {}
   for (const sentence of [problem, unreachable]) if (sentence !== undefined) logger.warn(sentence)
-  const milliseconds = performance.now() - begun
-  const isBroken = problem !== undefined
-  logger.report({ ...settings, decisions, release: number, leftOut: found.leftOut, isBroken, milliseconds })
+  return { decisions, release: number, isBroken: problem !== undefined }
 }
 
 /** @returns the files of all builds in this bucket, by key */
-function addFiles(all: FoundFiles, { files }: Classified, { endpoint, bucket }: Settings): ReadonlyMap<string, string> {
+function addFiles(
+  all: Together['files'],
+  { files }: Classified,
+  { endpoint, bucket }: Settings,
+): ReadonlyMap<string, string> {
   const name = `${endpoint} ${bucket}`
   const byKey = all.get(name) ?? new Map()
   all.set(name, byKey)
   for (const file of files) byKey.set(file.key, fileOf(file))
   return byKey
+}
+
+/** Measures the deploy's own time, without the other deploys that run between its steps. */
+function stopwatch() {
+  let since = performance.now()
+  let before = 0
+  return {
+    pause() {
+      before += performance.now() - since
+    },
+    resume() {
+      since = performance.now()
+    },
+    milliseconds: () => before + performance.now() - since,
+  }
 }
 
 /** The bucket during a deploy that can be stopped: the stop ends reads at once and writes a moment later. */

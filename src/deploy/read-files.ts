@@ -14,7 +14,8 @@ import type { EarlySurvey } from './early-survey.js'
 
 export interface FolderInput {
   settings: Settings
-  earlySurvey: EarlySurvey
+  /** Undefined if nothing is uploaded. */
+  earlySurvey: EarlySurvey | undefined
   outputs: readonly Output[]
   /** The content of the output folders when the build began. */
   before: Map<string, Snapshot>
@@ -50,6 +51,7 @@ export interface Proved extends Pick<Conclusion, 'warnings' | 'hints'> {
 /**
  * Hashes the files, searches them for secrets, and proves that the release is whole.
  *
+ * @param survey undefined if nothing is uploaded
  * @param signal ends it, with its reason
  * @param coming files on the disk that the builds of the same run bring into the bucket, by key
  * @throws StaticS3Error with every problem that stops the deploy, such as a secret in a file
@@ -57,23 +59,27 @@ export interface Proved extends Pick<Conclusion, 'warnings' | 'hints'> {
 export async function hashFound(
   found: Classified,
   { settings, earlySurvey, base }: Pick<FolderInput, 'settings' | 'earlySurvey' | 'base'>,
-  survey: Survey,
+  survey: Survey | undefined,
   signal?: AbortSignal,
   coming?: ReadonlyMap<string, string>,
 ): Promise<Proved> {
-  const { lookFor, conclude } = startProof({ found, settings, listing: survey.listing, coming, base })
+  const { lookFor, conclude } = startProof({ found, settings, listing: survey?.listing, coming, base })
   const secrets = await secretsOf(settings, earlySurvey)
-  const hashed = await hashFiles(found.files, secrets, needsMd5(survey), { lookFor, signal })
+  const hashed = await hashFiles(found.files, secrets, survey ? needsMd5(survey) : () => false, { lookFor, signal })
   throwProblems(hashed.problems)
   const { problems, ...advice } = await conclude(hashed.files)
   throwProblems(problems)
   return { files: hashed.files, ...advice }
 }
 
-async function secretsOf({ secrets }: Settings, earlySurvey: EarlySurvey): Promise<Secret[]> {
-  const { credentials } = await earlySurvey.connection
+async function secretsOf(
+  { secrets, credentials: set }: Settings,
+  earlySurvey: EarlySurvey | undefined,
+): Promise<Secret[]> {
+  const known = set && 'secretAccessKey' in set ? set : undefined
+  const credentials = earlySurvey ? await (await earlySurvey.connection).credentials() : known
   const remedy = 'take it out of the build, and replace the key'
-  const inUse = secretParts(await credentials()).map((part) => ({ ...part, remedy }))
+  const inUse = (credentials ? secretParts(credentials) : []).map((part) => ({ ...part, remedy }))
   return [
     ...inUse,
     ...secrets

@@ -15,9 +15,14 @@ export interface Output {
   fingerprinted: ReadonlySet<string>
   /** Dotfiles that the bundler named, such as the chunk `assets/.pnpm-….js`: they belong to the application. */
   namedDotfiles?: ReadonlySet<string>
+  /** Files that an earlier build left, as the folder's `.static-s3.json` says. */
+  leftOver?: ReadonlySet<string>
   /** True if all other files in the folder belong to other builds. */
   emittedOnly?: boolean
 }
+
+/** The file in which a build leaves its bundler's knowledge for a later deploy. It is never uploaded. */
+export const buildFileName = '.static-s3.json'
 
 /** The files in an output folder before the build: path → a mark that changes with every write. */
 export type Snapshot = ReadonlyMap<string, string>
@@ -46,7 +51,7 @@ export async function collect(
   const files: BuiltFile[] = []
   const leftOut: LeftOut[] = []
   let respelled = false
-  for (const { dir, emitted, fingerprinted, emittedOnly } of merged) {
+  for (const { dir, emitted, fingerprinted, leftOver, emittedOnly } of merged) {
     // An output folder inside this one has its own URLs.
     const skipped = [...notOurs, ...merged.map((other) => other.dir)].filter((folder) => folder !== dir)
     const snapshot = before.get(dir)
@@ -57,7 +62,7 @@ export async function collect(
     // Some bundlers write a server's page this way.
     for (const path of emitted) if (/^\.\.[\\/]/.test(path)) leaveOut(path, 'outside of the output folder')
     const entries: Entry[] = []
-    await walk(dir, skipped, (entry) => entries.push(entry))
+    await walk(dir, skipped, (entry) => entry.path !== buildFileName && entries.push(entry))
     respelled = spellAsEmitted(entries, emitted, (path) => existsSync(join(dir, path))) || respelled
     const pause = yieldEvery(yieldFiles)
     for (const { path, target } of entries) {
@@ -69,7 +74,7 @@ export async function collect(
       if (emittedOnly && !emitted.has(path)) continue
       const mark = emitted.has(path) ? undefined : old?.get(path)
       if (taken.has(path)) leaveOut(path, 'name taken by another output')
-      else if (mark !== undefined && mark === markOf(join(dir, path)))
+      else if (leftOver?.has(path) || (mark !== undefined && mark === markOf(join(dir, path))))
         leftOut.push({ path, reason: 'left over from an earlier build' })
       else files.push(builtFile(dir, path, target, emitted.has(path), fingerprinted.has(path)))
     }

@@ -21,8 +21,8 @@ import { withheldFiles } from './withheld.js'
 export interface ProofInput {
   found: Classified
   settings: Pick<Settings, 'publicUrl' | 'location' | 'rewrite' | 'allowMissing'>
-  /** The objects in the location, by key. */
-  listing: ReadonlyMap<string, unknown>
+  /** The objects in the location, by key; undefined if nothing is uploaded yet. A missing file is then only a warning. */
+  listing: ReadonlyMap<string, unknown> | undefined
   /** Files on the disk that the builds of the same run bring into the bucket, by key. */
   coming?: ReadonlyMap<string, string>
   /** The output folder on the page's origin: a URL or a path with a slash at its end. */
@@ -63,11 +63,11 @@ export function startProof({ found, settings, listing, coming, base }: ProofInpu
   const prefix = settings.location === '' ? '' : `${settings.location}/`
   const ours = new Set(found.files.map(({ path }) => path))
   const isAllowed = matcher(settings.allowMissing)
-  const isInBucket = (key: string) => listing.has(key) || coming?.has(key) === true
+  const isInBucket = (key: string) => listing?.has(key) || coming?.has(key) === true
   const isFile = (path: string) => ours.has(path) || isInBucket(prefix + path)
   let folders: Set<string> | undefined
   const isFolder = (path: string) => {
-    folders ??= foldersOf(ours, prefix, listing.keys())
+    folders ??= foldersOf(ours, prefix, listing?.keys() ?? [])
     return folders.has(path)
   }
   // A folder or a page may end like a file: vendor/pdf.js/, tags/node.js.html.
@@ -107,14 +107,13 @@ export function startProof({ found, settings, listing, coming, base }: ProofInpu
         return file ? fileOf(file) : coming?.get(prefix + path)
       }
       const missing = missingUrls(references, place, (file, path) => isThere(path) || isHarmless(file, path))
+      const incomplete = [...withheld.problems(), ...describeMissing(missing, [...ours], found.leftOut)]
       return {
-        problems: [
-          ...(await integrityProblems(references, fileAt)),
-          ...withheld.problems(),
-          ...describeMissing(missing, [...ours], found.leftOut),
-        ],
+        problems: [...(await integrityProblems(references, fileAt)), ...(listing ? incomplete : [])],
         warnings: [
           ...withheld.warnings(),
+          // The bucket may hold the files of another build.
+          ...(listing ? [] : incomplete),
           ...skipped.map(({ path }) => `${path}: its URLs are not checked, because it is larger than 64 MB`),
         ],
         hints: [...plain.hints(), ...(await fromRoot.hints((url) => isThere(place.pathOf(url) ?? '')))],

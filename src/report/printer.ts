@@ -9,13 +9,25 @@ export interface Logger {
 
 /** A log that escapes control characters in foreign names and messages, and keeps the report's own colours. */
 export interface Printer extends Logger {
+  /** All warnings so far. */
+  readonly warnings: readonly string[]
   report(input: ReportInput): void
 }
 
-export function printerOf(logger: Logger): Printer {
+/** @param clear makes room for a message */
+export function printerOf(logger: Logger, clear = () => {}): Printer {
+  const warnings: string[] = []
   return {
-    info: (message) => logger.info(printable(message)),
-    warn: (message) => logger.warn(printable(message)),
+    warnings,
+    info(message) {
+      clear()
+      logger.info(printable(message))
+    },
+    warn(message) {
+      clear()
+      warnings.push(message)
+      logger.warn(printable(message))
+    },
     report: (input) => logger.info(report(input)),
   }
 }

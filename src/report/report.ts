@@ -52,16 +52,17 @@ export function report(input: ReportInput, colors: Colors = pc): string {
   }
 }
 
-type Label = 'new' | 'updated' | 'headers' | 'unchanged'
+/** What a deploy did to a file: `headers` means new headers alone. */
+export type Label = 'new' | 'updated' | 'headers' | 'unchanged'
 
-interface Count {
+export interface Count {
   files: number
   bytes: number
 }
 
 const none = (): Count => ({ files: 0, bytes: 0 })
 
-function labelOf({ action, reason }: Decision): Label {
+export function labelOf({ action, reason }: Decision): Label {
   if (action === 'skip') return 'unchanged'
   if (action === 'copy') return 'headers'
   return reason === 'new' ? 'new' : 'updated'
@@ -99,6 +100,6 @@ export function formatBytes(bytes: number): string {
   return bytes < 999_995_000 ? `${(bytes / 1e6).toFixed(2)} MB` : `${(bytes / 1e9).toFixed(2)} GB`
 }
 
-function duration(milliseconds: number): string {
+export function duration(milliseconds: number): string {
   return milliseconds < 999.5 ? `${Math.round(milliseconds)}ms` : `${(milliseconds / 1000).toFixed(2)}s`
 }

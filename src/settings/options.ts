@@ -117,6 +117,13 @@ export interface Options {
    */
   rewrite?: 'urls' | 'base' | false
   /**
+   * `false` sends nothing and needs no credentials. URLs point to the bucket, and `static-s3 deploy DIR` uploads the output folder later, with
+   * the bundler's knowledge in its `.static-s3.json`.
+   * @env `STATIC_S3_UPLOAD`
+   * @default true
+   */
+  upload?: boolean
+  /**
    * Fetches an uploaded script and stylesheet through the public URL, as a browser would, before pages go up. `warn` prints the visitors' problems.
    * `fail` fails the deploy instead, before a page changes.
    * @env `STATIC_S3_VERIFY`
@@ -145,6 +152,12 @@ export interface Options {
    * @default false
    */
   dryRun?: boolean
+  /**
+   * A file for the deploy's results as JSON, such as `deploy.json` in the working directory: uploaded, updated, unchanged and left-out files,
+   * release, public URL, time.
+   * @default none
+   */
+  report?: string
   /**
    * Uploads unchanged files too.
    * @default false
@@ -186,11 +199,13 @@ export const optionNames: readonly string[] = Object.keys({
   cacheControl: 0,
   sourceMaps: 0,
   rewrite: 0,
+  upload: 0,
   verify: 0,
   fileOverwrite: 0,
   concurrency: 0,
   lockTimeout: 0,
   dryRun: 0,
+  report: 0,
   force: 0,
   onError: 0,
   allowSecrets: 0,

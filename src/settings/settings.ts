@@ -45,18 +45,22 @@ export interface Settings extends BucketAddress {
   cacheControl: { fingerprinted: string; other: string }
   sourceMaps: 'exclude' | 'public'
   rewrite: 'urls' | 'base' | false
+  upload: boolean
   verify: 'warn' | 'fail' | false
   fileOverwrite: boolean
   concurrency: number
   /** Seconds. */
   lockTimeout: number
   dryRun: boolean
+  report: string | undefined
   force: boolean
   onError: 'fail' | 'warn'
   /** Values of `.env` files that no uploaded file may contain. Never printed, never stored. */
   secrets: SecretVariable[]
   /** Sentences for the user. */
   warnings: string[]
+  /** What the bundler's configuration says, for a deploy that does not read it. */
+  given: Pick<SettingsInput, 'options' | 'exposed'>
 }
 
 /** Facts about a build that its adapter knows before it begins. */
@@ -114,15 +118,17 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
     cacheControl: readCacheControl(read),
     sourceMaps: read.oneOf('sourceMaps', [], ['exclude', 'public'], 'exclude'),
     rewrite: readRewrite(read),
+    upload: read.boolean('upload', ['STATIC_S3_UPLOAD'], true),
     verify: readVerify(read),
     fileOverwrite: read.boolean('fileOverwrite', ['AWS_S3_FILE_OVERWRITE'], true),
     concurrency: read.wholeNumber('concurrency', ['STATIC_S3_CONCURRENCY'], 1, 256, 192),
     lockTimeout: read.wholeNumber('lockTimeout', [], 0, 86_400, 300),
     dryRun: read.boolean('dryRun', [], false),
+    report: read.string('report', [])?.value,
     force: read.boolean('force', [], false),
     onError: read.oneOf('onError', [], ['fail', 'warn'], 'fail'),
     secrets: secretVariables(environment, read.names('allowSecrets'), exposed),
-  } satisfies Omit<Settings, 'region' | 'publicUrl' | 'warnings'> & NamedAddress
+  } satisfies Omit<Settings, 'region' | 'publicUrl' | 'warnings' | 'given'> & NamedAddress
   checkEndpoint(read, endpointSetting, named)
   refuseDjangoSettings(read)
   hintAtOtherNames(read, environment)
@@ -131,7 +137,10 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
   const region = named.region ?? (await input.findRegion(profile))
   const publicUrl = publicUrlOf({ ...named, region })
   hintAtStaticUrl(read, publicUrl)
-  return { on: true, settings: { ...named, region, publicUrl, warnings: read.warnings } }
+  return {
+    on: true,
+    settings: { ...named, region, publicUrl, warnings: read.warnings, given: { options: input.options, exposed } },
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { Deploy } from '../deploy/deploy.js'
 import { loadSettings, urlBeforeBuild } from '../deploy/load-settings.js'
-import type { FoundFiles } from '../deploy/publish.js'
+import type { Together } from '../deploy/publish.js'
 import type { Output } from '../files/collect.js'
 import type { Options } from '../settings/options.js'
 import type { Settings } from '../settings/settings.js'
@@ -119,16 +119,16 @@ export class WebpackBuild {
       const output = outputOf(this.#compiler, stats.compilation)
       const { bucket, location } = deploy.settings
       const name = this.#compiler.options.name ?? `s3://${bucket}/${location}`
-      run.add({ name, stop: deploy.stop, steps: this.#publishInSteps(deploy, output, run.found) })
+      run.add({ name, stop: deploy.stop, steps: this.#publishInSteps(deploy, output, run.together) })
     }
     this.#publishing = run.finish(this.#compiler, stats)
     await this.#publishing
   }
 
-  async *#publishInSteps(deploy: Deploy, output: Output, found: FoundFiles | undefined): AsyncGenerator<void, void> {
+  async *#publishInSteps(deploy: Deploy, output: Output, together: Together | undefined): AsyncGenerator<void, void> {
     deploy.settings.warnings.push(...warningsAbout(deploy.settings, output))
     yield* deploy.publishInSteps({
-      found,
+      together,
       outputs: [output],
       notOurs: [],
       base: this.#urls.base,

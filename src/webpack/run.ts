@@ -1,15 +1,6 @@
-import type { FoundFiles } from '../deploy/publish.js'
-import { StaticS3Error } from '../runtime/error.js'
+import type { Together } from '../deploy/publish.js'
+import { type Part, publishTogether, stopAll } from '../deploy/publish-together.js'
 import { type Compiler, lastStage, pluginName, type Stats } from './compiler.js'
-
-/** A configuration that goes to the bucket. */
-export interface Part {
-  /** The configuration's, for the user. */
-  name: string
-  /** Finds the part's files, then checks them, then releases them. */
-  steps: AsyncGenerator<void, void>
-  stop(): void
-}
 
 /** One run of a configuration, or of all configurations of an array. Its parts go live after the last compiler is done, or not at all. */
 export class Run {
@@ -17,11 +8,11 @@ export class Run {
   readonly #parts: Part[] = []
   #failed = false
   /** Shared by all parts, because a part may refer to another part's files. Undefined for a configuration alone. */
-  readonly found: FoundFiles | undefined
+  readonly together: Together | undefined
 
   constructor(compilers: readonly Compiler[]) {
     this.#unfinished = new Set(compilers)
-    this.found = compilers.length > 1 ? new Map() : undefined
+    this.together = compilers.length > 1 ? { files: new Map(), kept: new Map(), results: [] } : undefined
   }
 
   add(part: Part): void {
@@ -31,9 +22,7 @@ export class Run {
 
   async fail(): Promise<void> {
     this.#failed = true
-    const parts = this.#parts.splice(0)
-    for (const part of parts) part.stop()
-    for (const { steps } of parts) await steps.return()
+    await stopAll(this.#parts.splice(0))
   }
 
   /** @throws StaticS3Error if a part cannot be published; later parts are then not published either */
@@ -41,32 +30,8 @@ export class Run {
     this.#unfinished.delete(compiler)
     if (stats.hasErrors()) void this.fail()
     if (this.#unfinished.size > 0) return
-    const live: string[] = []
-    const names = this.#parts.map(({ name }) => name)
-    try {
-      // The checks of all parts come before the first release.
-      for (const step of ['find', 'check', 'release']) {
-        for (const { name, steps } of this.#parts) {
-          await steps.next()
-          if (step === 'release') live.push(name)
-        }
-      }
-    } catch (error) {
-      await this.fail()
-      throw live.length > 0 ? withOthers(error, live, names) : error
-    }
+    await publishTogether(this.#parts).finally(() => this.fail())
   }
-}
-
-/** The error of a part's release, with the state of the other parts. */
-function withOthers(error: unknown, live: readonly string[], names: readonly string[]): unknown {
-  if (!(error instanceof StaticS3Error)) return error
-  const [failed, ...rest] = names.slice(live.length)
-  const notBegun = rest.length > 0 ? ` Not begun: ${rest.join(', ')}.` : ''
-  return new StaticS3Error(
-    `${error.message}\nThis is the state of ${failed}. Live already: ${live.join(', ')}.${notBegun} Build again to bring up the missing files.`,
-    { cause: error.cause },
-  )
 }
 
 const runsOfArrays = new WeakMap<Compiler, Run>()

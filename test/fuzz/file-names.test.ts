@@ -11,8 +11,9 @@ import { anyCharacter, anyText, cases, oddText, patience } from '../../fixtures/
 import { settingsOrProblems } from '../../fixtures/fuzz/settings-or-problems.js'
 import { type EmbeddedS3, startEmbedded } from '../../fixtures/s3/index.js'
 import { startDeploy } from '../../src/deploy/deploy.js'
-import { preview } from '../../src/deploy/preview.js'
+import { preview, readFolders } from '../../src/deploy/preview.js'
 import { type Classified, classify } from '../../src/files/classify.js'
+import type { Release } from '../../src/folders/read-folders.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
 import type { Settings } from '../../src/settings/settings.js'
 import { encodePath } from '../../src/urls/paths.js'
@@ -93,7 +94,8 @@ describe.skipIf(process.platform === 'win32')('a file name (not on Windows, whic
     expect([...siteObjects(s3, bucket).keys()].sort()).toEqual(expected.map((each) => `static/${each}`).sort())
     if (expected.length > 0) {
       expect(warnings.filter((warning) => !warning.includes('(dotfile)'))).toEqual([])
-      const { decisions } = await preview(settings, folder)
+      const [release] = await readFolders([folder])
+      const { decisions } = await preview(release as Release, settings)
       const decided = [...decisions].map(({ file, action, reason }) => `${action} ${reason} ${file.path}`)
       expect(decided.sort()).toEqual(expected.map((each) => `skip unchanged ${each}`).sort())
     }

@@ -54,8 +54,8 @@ describe('the pages in docs/', () => {
   test('name only variables that the sources read', () => {
     const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
     const sources = files.filter((file) => file.endsWith('.ts')).map((file) => read(join('src', file)))
-    // Read by Laravel; by the AWS SDK for Python.
-    const foreign = ['AWS_BUCKET', 'AWS_CA_BUNDLE']
+    // Read by Laravel; by the AWS SDK for Python; by the AWS SDK's credential chain.
+    const foreign = ['AWS_BUCKET', 'AWS_CA_BUNDLE', 'AWS_ROLE_ARN']
     const known = new Set([...variables(sources.join('\n')), ...variables(readme), ...foreign])
     const named = pages.flatMap(({ text }) => [...variables(text)])
     expect(named.filter((name) => !known.has(name))).toEqual([])

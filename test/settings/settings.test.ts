@@ -62,14 +62,17 @@ describe('defaults', () => {
       sourceMaps: 'exclude',
       rewrite: 'urls',
       fileOverwrite: true,
+      upload: true,
       verify: 'warn',
       concurrency: 192,
       lockTimeout: 300,
       dryRun: false,
+      report: undefined,
       force: false,
       onError: 'fail',
       secrets: [],
       warnings: [],
+      given: { options: { enabled: true, bucket: 'my-bucket' }, exposed: undefined },
     } satisfies Settings)
   })
 })

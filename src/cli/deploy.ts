@@ -1,0 +1,56 @@
+import { resolve } from 'node:path'
+import pc from 'picocolors'
+import { deployFolders, resultsAsJson } from '../deploy/deploy-folders.js'
+import { printable } from '../runtime/printable.js'
+import { print } from './print.js'
+import { settingFlags, settingHelp, settingsOf } from './settings.js'
+import { type Command, checkFolders, readWords, Usage } from './usage.js'
+
+const help = `static-s3 deploy DIR [DIR…]
+
+Uploads the output folders of finished builds. A build with the option upload: false (STATIC_S3_UPLOAD=0) leaves a file
+in its output folder, .static-s3.json, with the fingerprinted names and the options of its configuration. Without this
+file, the manifests of Vite, webpack, Next, Django and Rails name the fingerprinted files. The bucket's address comes
+from the environment, .env files or flags. The folders go live together, after the checks of all of them, or not at all.
+
+  --json              prints the results for scripts, on the standard output
+  --report FILE       writes them to a file
+  --dry-run           prints the plan, and writes nothing to the bucket
+${settingHelp.slice(1)}
+Exit codes: 0 live or unchanged, 1 failed, 2 a command line that can't be understood.
+`
+
+export const deployCommand: Command = {
+  words: 'DIR [DIR…]',
+  summary: 'uploads the output folders of finished builds',
+  run,
+}
+
+async function run(words: readonly string[]): Promise<void> {
+  const flags = {
+    ...settingFlags,
+    json: { type: 'boolean' },
+    report: { type: 'string' },
+    'dry-run': { type: 'boolean' },
+    help: { type: 'boolean', short: 'h' },
+  } as const
+  const { values, positionals } = readWords({ args: [...words], options: flags, allowPositionals: true, strict: true })
+  const { json = false, help: helped, ...named } = values
+  if (helped) {
+    process.stdout.write(help)
+    return
+  }
+  if (positionals.length === 0) throw new Usage('deploy needs a folder: static-s3 deploy DIR')
+  checkFolders(positionals)
+  const stream = json ? process.stderr : process.stdout
+  const results = await deployFolders({
+    dirs: positionals.map((dir) => resolve(dir)),
+    settingsFor: (known) => settingsOf(named, known),
+    logger: {
+      info: (message) => print(stream, `${message}\n`),
+      warn: (message) => print(process.stderr, `${pc.yellow(`static-s3: ${message}`)}\n`),
+    },
+    terminal: stream,
+  })
+  if (json) process.stdout.write(printable(resultsAsJson(results)))
+}

@@ -1,0 +1,44 @@
+import { posix } from 'node:path'
+
+/** A file of a build, and the name that it had before. */
+export interface Renamed {
+  path: string
+  original: string
+}
+
+/**
+ * The paths whose names contain a hash of the content.
+ *
+ * A manifest lists every file of the build, hashed or not, so an entry alone proves nothing. The original name shows which part the bundler has
+ * added. The part counts as a hash if it looks random, and if no file with another original name has the same: a version or a build's number is
+ * the same in all names.
+ */
+export function hashedNames(files: readonly Renamed[]): Set<string> {
+  const found = files.flatMap(({ path, original }) => {
+    const stem = stemOf(original)
+    const hash = addedHash(stemOf(path), stem)
+    return hash === undefined ? [] : [{ path, hash, stem }]
+  })
+  const stems = new Map<string, Set<string>>()
+  for (const { hash, stem } of found) stems.set(hash, (stems.get(hash) ?? new Set()).add(stem))
+  return new Set(found.filter(({ hash }) => stems.get(hash)?.size === 1).map(({ path }) => path))
+}
+
+/** The hash in a name: `BxHz5lG9` in `main-BxHz5lG9`. */
+function addedHash(stem: string, original: string): string | undefined {
+  if (/^[0-9a-f]{16,}$/.test(stem) && looksRandom(stem)) return stem
+  const added = stem.startsWith(original) ? stem.slice(original.length) : ''
+  const [, hash] = /^[-._](?:legacy[-.])?([\w-]{8,})$/.exec(added) ?? []
+  return hash !== undefined && looksRandom(hash) ? hash : undefined
+}
+
+/** True for hexadecimal digits and letters, and for base64 in upper and lower case: no word and no date is both. */
+export function looksRandom(text: string): boolean {
+  if (/^[0-9a-f]{8,}$/.test(text)) return /\d/.test(text) && /[a-f]/.test(text)
+  return /^[\w-]{8,}$/.test(text) && /[a-z]/.test(text) && /[A-Z]/.test(text)
+}
+
+function stemOf(path: string): string {
+  const name = posix.basename(path)
+  return name.slice(0, name.length - posix.extname(name).length)
+}

@@ -1,0 +1,74 @@
+import { printableLine } from '../runtime/printable.js'
+import { duration, formatBytes, type Label, labelOf, type ReportInput } from './report.js'
+
+/** A deploy's results, for scripts. */
+export interface Result {
+  status: 'live' | 'unchanged' | 'dry run'
+  /** The number of the new release; null if there is none. */
+  release: number | null
+  bucket: string
+  location: string
+  publicUrl: string
+  uploaded: string[]
+  updated: string[]
+  /** Files with new headers alone. */
+  headers: string[]
+  unchanged: string[]
+  leftOut: { path: string; reason: string }[]
+  warnings: string[]
+  /** Bytes that were sent. */
+  bytes: number
+  milliseconds: number
+}
+
+export function resultOf(input: ReportInput, warnings: readonly string[]): Result {
+  const { decisions, leftOut, dryRun, release = null, bucket, location, publicUrl, milliseconds } = input
+  const paths: Record<Label, string[]> = { new: [], updated: [], headers: [], unchanged: [] }
+  let bytes = 0
+  for (const decision of decisions) {
+    paths[labelOf(decision)].push(decision.file.path)
+    if (decision.action === 'upload') bytes += decision.file.size
+  }
+  const isChanged = paths.unchanged.length < decisions.length
+  return {
+    status: dryRun ? 'dry run' : isChanged ? 'live' : 'unchanged',
+    ...{ release, bucket, location, publicUrl },
+    ...{ uploaded: paths.new, updated: paths.updated, headers: paths.headers, unchanged: paths.unchanged },
+    leftOut: leftOut.map(({ path, reason }) => ({ path, reason })),
+    warnings: [...warnings],
+    bytes,
+    milliseconds: Math.round(milliseconds),
+  }
+}
+
+/** JSON: an object for one release, and a list for several. */
+export function resultsAsJson(results: readonly Result[]): string {
+  const [first, ...others] = results
+  return `${JSON.stringify(first && others.length === 0 ? first : results, undefined, 2)}\n`
+}
+
+/**
+ * A section for the summary of a CI job, in Markdown.
+ *
+ * @see https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
+ */
+export function resultAsMarkdown(result: Result): string {
+  const { status, release, bucket, location, publicUrl, uploaded, updated, headers, unchanged, leftOut } = result
+  const counts = { uploaded, updated, headers, unchanged, 'left out': leftOut }
+  const rows = Object.entries(counts).filter(([, files]) => files.length > 0)
+  const outcome = release === null ? status : `release ${release} ${status}`
+  const target = `s3://${bucket}${location === '' ? '' : `/${location}`}`
+  return [
+    `### static-s3: ${outcome}`,
+    `\`${target}\` → <${publicUrl}>, ${formatBytes(result.bytes)} sent in ${duration(result.milliseconds)}`,
+    ['| | files |', '|---|--:|', ...rows.map(([name, files]) => `| ${name} | ${files.length} |`)].join('\n'),
+    // As code, because a file's name may contain Markdown.
+    ...result.warnings.map((warning) =>
+      warning
+        .split('\n')
+        .map((line) => `    ${printableLine(line)}`)
+        .join('\n'),
+    ),
+    '',
+  ].join('\n\n')
+}
