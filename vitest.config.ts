@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
@@ -34,8 +35,12 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-/** Their modules are of their own: these files replace some, or measure the memory of their process. */
-const alone = ['stores/multipart', 'release/record', 'files/read-file'].map((name) => `test/${name}.test.ts`)
+/** Test files that replace modules, or measure the memory of their process: each has a process of its own. */
+const alone = readdirSync('test', { recursive: true, encoding: 'utf8' })
+  .map((name) => `test/${name.replaceAll('\\', '/')}`)
+  .filter(
+    (file) => file.endsWith('.test.ts') && /\bvi\.mock\(|\bprocess\.memoryUsage\(/.test(readFileSync(file, 'utf8')),
+  )
 
 export default defineConfig(({ mode }) => {
   const all = mode === 'quick' ? quick.map((room) => `test/${room}/**/*.test.ts`) : ['test/**/*.test.ts']

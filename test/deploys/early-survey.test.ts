@@ -242,8 +242,11 @@ async function failInEach(
 ) {
   const dir = await copyApp(way.app, { files: way.files(breaks) })
   let requests = 0
-  s3.server.intercept = async () => {
+  s3.server.intercept = async (request) => {
     const fault = answer(requests++)
+    // The process lives on: what the build before has left open would stay.
+    const others = () => s3.server.requests.filter((each) => each !== request)
+    if (answer === never) await vi.waitFor(() => expect(others().every(isCut)).toBe(true), patience)
     await writeFile(join(dir, 'asked'), '')
     return fault
   }
