@@ -14,7 +14,7 @@ export default defineConfig([
   // With splitting, tsup's CommonJS goes through a second compiler; so each entry has all of it, without indentation. Nobody requires a command.
   {
     ...common,
-    entry: entry.filter((file) => file !== 'src/cli.ts'),
+    entry: entry.filter((file) => file !== 'src/cli.ts' && file !== 'src/rspack.ts'),
     format: 'cjs',
     splitting: false,
     shims: true,
@@ -24,5 +24,19 @@ export default defineConfig([
       // Where CommonJS is run in a `vm`, as by Jest, there is none.
       options.supported = { 'dynamic-import': false }
     },
+  },
+  // The same class as webpack's.
+  {
+    ...common,
+    entry: ['src/rspack.ts'],
+    format: 'cjs',
+    esbuildPlugins: [
+      {
+        name: 'webpack.cjs',
+        setup(build) {
+          build.onResolve({ filter: /^\.\/webpack\.js$/ }, () => ({ path: './webpack.cjs', external: true }))
+        },
+      },
+    ],
   },
 ])

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { codeOf, type Import, importsOf, parse, root, type Source, sources } from '../../fixtures/package/sources.js'
 
@@ -133,12 +133,10 @@ describe('a file directly in src/ is a public entry', () => {
   it("and stands in tsup's list for each format that it can be had in, and nothing else does", async () => {
     const { default: configs } = await import('../../tsup.config.js')
     const formats = configs as { entry: string[]; format: string }[]
-    expect(formats.map(({ format }) => format).sort()).toEqual(['cjs', 'esm'])
-    for (const { entry, format } of formats) {
-      const made = format === 'cjs' ? entries.filter((name) => !commands.includes(name)) : entries
-      expect(entry.map((file) => basename(file, '.ts')).sort(), format).toEqual(made)
-      expect(entry.every((file) => dirname(file) === 'src')).toBe(true)
-    }
+    const filesOf = (wanted: string) => formats.filter(({ format }) => format === wanted).flatMap(({ entry }) => entry)
+    const expected = (names: string[]) => names.map((name) => `src/${name}.ts`)
+    expect(filesOf('esm').sort()).toEqual(expected(entries))
+    expect(filesOf('cjs').sort()).toEqual(expected(entries.filter((name) => !commands.includes(name))))
   })
 
   it("and in package.json's exports, or is its command, and nothing else does", () => {
