@@ -21,6 +21,7 @@ export function shownTexts(): (type: string, value: string) => boolean {
   const open: Open[] = []
   let last = ''
   let beforeLast = ''
+  let thirdLast = ''
   return (type, value) => {
     const top = open.at(-1) ?? outside
     const isString = type === 'StringLiteral' || type.includes('Template')
@@ -31,13 +32,17 @@ export function shownTexts(): (type: string, value: string) => boolean {
       open.push({ isShown: value === '[' && isShown, hasChildren: last === 'createElement', commas: 0 })
     } else if (value === ')' || value === ']' || value === '}' || type === 'TemplateTail') open.pop()
     else if (value === ',') top.commas++
+    thirdLast = beforeLast
     beforeLast = last
     last = value
     return type === 'TemplateMiddle' || type === 'TemplateTail' ? top.isShown : isString && isShown
   }
 
   function isTextAfter({ isShown, hasChildren, commas }: Open): boolean {
-    if (last === ':' || last === '=') return textProperty.test(beforeLast)
+    if (last === ':' || last === '=') {
+      // Not the colon of `is ? text : '…'`.
+      return textProperty.test(beforeLast) && (last === '=' || thirdLast === '{' || thirdLast === ',')
+    }
     return (isShown && (last === '[' || last === ',')) || (hasChildren && last === ',' && commas >= 2)
   }
 }

@@ -14,9 +14,11 @@ const longest = 2000
 /** Stands between the URLs of a list, such as `data-images="https://…/a.jpg,https://…/b.jpg"`. */
 const between = /(?:[,;]|%20){1,9}(?=(?:https?:)?\\*\/\\*\/)/i
 
-/** One word, or a srcset. */
-const oneValue = /^\s*[^\s"'<>]+\s*$|^\s*(?:\S+\s+[\d.]+[wx]\s*(?:,\s*|$))+$/
+/** One word, CSS's `url('…')`, or a srcset. */
+const oneValue = /^\s*[^\s"'<>]+\s*$|^\s*url\(\s*(["'])[^\s"'<>]+\1\s*\)\s*$|^\s*(?:\S+\s+[\d.]+[wx]\s*(?:,\s*|$))+$/
 const markup = /<[a-z/!][^<>]*>|^\s*<[a-z]/i
+/** The rest of a tag whose beginning is another string: up to the tag's end, or up to an attribute's value in a third string. */
+const restOfTag = /^["']?\s[^<>]*(?:>|=["']$)/
 const comment = /<!--[\s\S]*?(?:-->|$)/g
 
 /**
@@ -34,9 +36,10 @@ export function urlFinder({ host, start }: PublicPlace): FindUrls {
     // A parameter of another URL, encoded.
     `=(?=https?%3A)(?<parameter>${start}[^\\s"'<>&#]{0,${longest}})`,
   ]
-  const inValue = new RegExp(unquoted.join('|'), 'gi')
+  const inValue = new RegExp([`url\\(${quoted}`, ...unquoted].join('|'), 'gi')
   // {\"src\":\"…\"}, ["…"], url('…')
   const inLiteral = new RegExp([`(?:[:,[]|url\\()${quoted}`, ...unquoted].join('|'), 'gi')
+  const inAttribute = new RegExp(`=${quoted}`, 'gi')
   const inTag = new RegExp([`[=:,[{(]${quoted}`, ...unquoted].join('|'), 'gi')
   const find: FindUrls = (text, kind) => {
     if (!text.includes(host)) return []
@@ -45,8 +48,8 @@ export function urlFinder({ host, start }: PublicPlace): FindUrls {
     const strings = stringsInJson(text)
     if (strings) return strings.flatMap((each) => find(each, 'value'))
     if (kind === 'value') return oneValue.test(text) ? delimited(text, inValue) : []
-    if (!markup.test(text)) return delimited(text, inLiteral)
-    return tagsAndStyles(text, kind).flatMap((each) => delimited(each, inTag))
+    if (markup.test(text)) return tagsAndStyles(text, kind).flatMap((each) => delimited(each, inTag))
+    return [...delimited(text, inLiteral), ...delimited(restOfTag.exec(text)?.[0] ?? '', inAttribute)]
   }
   return find
 }
