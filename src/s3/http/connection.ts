@@ -124,7 +124,10 @@ export class Connection {
         this.#pool.heard()
       }
       if (this.#job !== job) return
-      if (head !== '') this.#socket.write(head, 'latin1')
+      if (head !== '') {
+        job.request.check?.()
+        this.#socket.write(head, 'latin1')
+      }
       this.#isSent = true
     } catch (error) {
       if (this.#job === job) this.#break(error)

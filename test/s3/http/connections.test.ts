@@ -206,6 +206,24 @@ describe('a request', () => {
     expect(origin.sockets).toHaveLength(1)
   })
 
+  it('with a body of no pieces is checked too', async () => {
+    let received = 0
+    const origin = await rawServer((socket) => {
+      socket.on('data', ({ length }) => {
+        received += length
+        socket.write(ok())
+      })
+    })
+    const body = (async function* (): AsyncGenerator<Buffer> {})()
+    const check = () => {
+      throw new Error('the lock is lost')
+    }
+    const sending = connect(1).send(get(origin, { method: 'PUT', headers: { 'content-length': '0' }, body, check }))
+    await expect(sending).rejects.toThrow('the lock is lost')
+    await vi.waitFor(() => expect(origin.sockets[0]?.destroyed).toBe(true), patience)
+    expect(received).toBe(0)
+  })
+
   const inPieces = async function* () {
     for (let n = 0; n < 4; n++) yield Buffer.alloc(50_000)
   }
