@@ -29,7 +29,7 @@ export interface Deploy {
    */
   publish(build: FinishedBuild): Promise<void>
   /** The same in three steps, for builds that are published together: finds the files, checks them, releases them. */
-  publishInSteps(build: FinishedBuild): AsyncGenerator<void, void>
+  publishInSteps(build: FinishedBuild): AsyncGenerator<void, boolean>
   /** The reason to end the build at once: the store has refused the deploy. Undefined if the build may continue. */
   whyEnd(): StaticS3Error | undefined
   /** Ends the deploy of a build that failed. */
@@ -47,7 +47,7 @@ export function startDeploy(settings: Settings): Deploy {
   let before = new Map<string, Snapshot>()
   async function* publishInSteps(build: FinishedBuild) {
     const publishing = await import('./publish.js')
-    yield* publishing.publishInSteps({ ...build, settings, earlySurvey, before })
+    return yield* publishing.publishInSteps({ ...build, settings, earlySurvey, before })
   }
   return {
     settings,

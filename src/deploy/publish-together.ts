@@ -4,8 +4,8 @@ import { StaticS3Error } from '../runtime/error.js'
 export interface Part {
   /** For the user. */
   name: string
-  /** Finds the part's files, then checks them, then releases them. */
-  steps: AsyncGenerator<void, void>
+  /** Finds the part's files, then checks them, then releases them. Returns true if the part is live. */
+  steps: AsyncGenerator<void, boolean>
   stop(): void
 }
 
@@ -16,28 +16,35 @@ export interface Part {
  */
 export async function publishTogether(parts: readonly Part[]): Promise<void> {
   const live: string[] = []
+  let rest: Part[] = []
   try {
-    for (const step of ['find', 'check', 'release']) {
+    for (const _step of ['find', 'check', 'release']) {
+      rest = [...parts]
       for (const { name, steps } of parts) {
-        await steps.next()
-        if (step === 'release') live.push(name)
+        const { value: isLive } = await steps.next()
+        if (isLive) live.push(name)
+        rest.shift()
       }
     }
   } catch (error) {
-    throw live.length > 0 ? withOthers(error, live, parts) : error
+    throw live.length > 0 ? withOthers(error, live, rest) : error
   }
 }
 
 export async function stopAll(parts: readonly Part[]): Promise<void> {
   for (const { stop } of parts) stop()
-  for (const { steps } of parts) await steps.return()
+  for (const { steps } of parts) await steps.return(false)
 }
 
-/** The error of a part's release, with the state of the other parts. */
-function withOthers(error: unknown, live: readonly string[], parts: readonly Part[]): unknown {
+/**
+ * The error of a part's release, with the state of the other parts.
+ *
+ * @param rest the failed part, and the parts after it
+ */
+function withOthers(error: unknown, live: readonly string[], rest: readonly Part[]): unknown {
   if (!(error instanceof StaticS3Error)) return error
-  const [failed, ...rest] = parts.slice(live.length).map(({ name }) => name)
-  const notBegun = rest.length > 0 ? ` Not begun: ${rest.join(', ')}.` : ''
+  const [failed, ...others] = rest.map(({ name }) => name)
+  const notBegun = others.length > 0 ? ` Not begun: ${others.join(', ')}.` : ''
   return new StaticS3Error(
     `${error.message}\nThis is the state of ${failed}. Live already: ${live.join(', ')}.${notBegun} Run it again to bring up the missing files.`,
     { cause: error.cause },

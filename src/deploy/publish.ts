@@ -47,9 +47,10 @@ export interface Together {
  * Brings a finished build into the bucket in three steps: it finds the files, checks them, and releases them. Nothing is written before the
  * third step. A caller that does not finish the steps calls `return`.
  *
+ * @returns true if the build is live
  * @throws StaticS3Error when anything fails, unless `onError` is `warn`
  */
-export async function* publishInSteps(given: PublishInput): AsyncGenerator<void, void> {
+export async function* publishInSteps(given: PublishInput): AsyncGenerator<void, boolean> {
   const progress = showProgress(terminalOf(given.terminal))
   const logger = printerOf(given.logger, progress.clear)
   const together = given.together ?? { files: new Map(), kept: new Map(), results: [] }
@@ -58,7 +59,11 @@ export async function* publishInSteps(given: PublishInput): AsyncGenerator<void,
   const stop = stopBySignal()
   try {
     const steps = deploy(input, stop)
-    while (!(await stop.within(steps.next())).done) yield
+    for (;;) {
+      const step = await stop.within(steps.next())
+      if (step.done) return step.value
+      yield
+    }
   } catch (thrown) {
     const error = readable(thrown)
     if (!(error instanceof StaticS3Error)) throw error
@@ -72,6 +77,7 @@ export async function* publishInSteps(given: PublishInput): AsyncGenerator<void,
     const stopsOthers = stop.begun.aborted && given.together !== undefined
     if (input.settings.onError === 'fail' || stopsOthers) throw debugging() ? error : new StaticS3Error(error.message)
     input.logger.warn([plain(error), ...afterWarning(input.settings)].join('\n'))
+    return false
   } finally {
     input.earlySurvey?.stop()
     await stop.end()
@@ -99,7 +105,7 @@ interface StepInput extends PublishInput {
   together: Together
 }
 
-async function* deploy(input: StepInput, stop: Stop): AsyncGenerator<void, void> {
+async function* deploy(input: StepInput, stop: Stop): AsyncGenerator<void, boolean> {
   const { settings, earlySurvey, outputs, logger, together } = input
   const watch = stopwatch()
   const connection = await earlySurvey?.connection
@@ -108,7 +114,7 @@ async function* deploy(input: StepInput, stop: Stop): AsyncGenerator<void, void>
   for (const warning of new Set([...settings.warnings.splice(0), ...found.warnings])) logger.warn(warning)
   if (found.files.length === 0) {
     logger.warn(`there is nothing to upload in ${outputs.map(({ dir }) => dir).join(', ')}`)
-    return
+    return false
   }
   const coming = addFiles(together.files, found, settings)
   watch.pause()
@@ -125,12 +131,16 @@ async function* deploy(input: StepInput, stop: Stop): AsyncGenerator<void, void>
   watch.pause()
   yield
   watch.resume()
-  if (!connection || !survey) return keepForLater(input, found, together.kept)
+  if (!connection || !survey) {
+    await keepForLater(input, found, together.kept)
+    return false
+  }
   const outcome = await bringUp(input, connection, survey, files, stop)
   const report = { ...settings, ...outcome, leftOut: found.leftOut, milliseconds: watch.milliseconds() }
   logger.report(report)
   together.results.push(resultOf(report, logger.warnings))
   await writeResults(settings, together.results, logger.warn)
+  return !settings.dryRun
 }
 
 /** Releases the files, while a visitor's view of the bucket is taken. */

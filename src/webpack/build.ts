@@ -125,9 +125,13 @@ export class WebpackBuild {
     await this.#publishing
   }
 
-  async *#publishInSteps(deploy: Deploy, output: Output, together: Together | undefined): AsyncGenerator<void, void> {
+  async *#publishInSteps(
+    deploy: Deploy,
+    output: Output,
+    together: Together | undefined,
+  ): AsyncGenerator<void, boolean> {
     deploy.settings.warnings.push(...warningsAbout(deploy.settings, output))
-    yield* deploy.publishInSteps({
+    return yield* deploy.publishInSteps({
       together,
       outputs: [output],
       notOurs: [],
