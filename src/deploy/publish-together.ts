@@ -46,7 +46,7 @@ function withOthers(error: unknown, live: readonly string[], rest: readonly Part
   const [failed, ...others] = rest.map(({ name }) => name)
   const notBegun = others.length > 0 ? ` Not begun: ${others.join(', ')}.` : ''
   return new StaticS3Error(
-    `${error.message}\nThis is the state of ${failed}. Live already: ${live.join(', ')}.${notBegun} Run it again to bring up the missing files.`,
+    `${error.message}\nThis is the state of ${failed}. Live already: ${live.join(', ')}.${notBegun} The next run brings up the missing files.`,
     { cause: error.cause },
   )
 }

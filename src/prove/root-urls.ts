@@ -33,7 +33,7 @@ export function rootUrls(publicUrl: string): RootUrls {
       if (first === undefined) return []
       const list = [...found].map(([url, path]) => `${url} in ${path}`)
       return [
-        `${several(list)}: a stylesheet's own place decides where such a URL leads, here to ${new URL(first, publicUrl).href}. ` +
+        `${several(list)}: such a URL leads to the root of the stylesheet's own host, here to ${new URL(first, publicUrl).href}. ` +
           'To use another file of the build, name it relative to the stylesheet; otherwise write the whole URL',
       ]
     },

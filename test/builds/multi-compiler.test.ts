@@ -157,7 +157,7 @@ describe.each(bundlers)('several configurations: %s', (_name, bundler) => {
       operation === 'PutObject' && key.startsWith('two/') ? { status: 403, code: 'AccessDenied' } : undefined
     const configs = Object.assign([at('one', 'shop'), at('two', 'admin'), at('three', 'blog')], { parallelism: 1 })
     await expect(build(bundler, configs)).rejects.toThrow(
-      /AccessDenied.*\nThe site stands as it was\..*\nThis is the state of admin\. Live already: shop\. Not begun: blog\. Run it again/,
+      /AccessDenied.*\nThe site stands as it was\..*\nThis is the state of admin\. Live already: shop\. Not begun: blog\. The next run/,
     )
     target.s3.server.intercept = undefined
     const locations = new Set([...siteObjects(target.s3, target.bucket).keys()].map((key) => key.split('/')[0]))

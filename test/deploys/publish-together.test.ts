@@ -23,7 +23,7 @@ function part(name: keyof typeof endings): Part {
 
 test('the error of an upload names the parts that are live, and no others', async () => {
   await expect(publishTogether([part('shop'), part('dry'), part('admin'), part('blog')])).rejects.toThrow(
-    /AccessDenied\nThis is the state of admin\. Live already: shop\. Not begun: blog\. Run/,
+    /AccessDenied\nThis is the state of admin\. Live already: shop\. Not begun: blog\. The next run/,
   )
   await expect(publishTogether([part('dry'), part('admin'), part('blog')])).rejects.toThrow(/AccessDenied$/)
 })

@@ -330,7 +330,7 @@ describe("a URL from the root in a stylesheet, which leads to the root of the bu
 
   it('gets one hint', async () => {
     expect((await prove(site)).hints).toEqual([
-      "/more.css in theme.css and 1 more: a stylesheet's own place decides where such a URL leads, " +
+      "/more.css in theme.css and 1 more: such a URL leads to the root of the stylesheet's own host, " +
         'here to https://cdn.example.com/more.css. ' +
         'To use another file of the build, name it relative to the stylesheet; otherwise write the whole URL',
     ])
