@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { orUndefined } from '../runtime/or-undefined.js'
 import { printable } from '../runtime/printable.js'
 
 /** A command, `static-s3 NAME …`. */
@@ -36,6 +37,6 @@ export function readWords<const T extends ParseArgsConfig>(config: T): ReturnTyp
 /** @throws Usage if one of them is no folder */
 export function checkFolders(dirs: readonly string[]): void {
   for (const dir of dirs) {
-    if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory()) throw new Usage(`${dir} is no folder`)
+    if (!orUndefined(() => statSync(dir))?.isDirectory()) throw new Usage(`${dir} is no folder`)
   }
 }

@@ -62,7 +62,7 @@ export async function collect(
     // Some bundlers write a server's page this way.
     for (const path of emitted) if (/^\.\.[\\/]/.test(path)) leaveOut(path, 'outside of the output folder')
     const entries: Entry[] = []
-    await walk(dir, skipped, (entry) => entry.path !== buildFileName && entries.push(entry))
+    await walk(dir, skipped, (entry) => fileName(entry.path) !== buildFileName && entries.push(entry))
     respelled = spellAsEmitted(entries, emitted, (path) => existsSync(join(dir, path))) || respelled
     const pause = yieldEvery(yieldFiles)
     for (const { path, target } of entries) {

@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { isAbsolute, join, relative, resolve, sep } from 'node:path'
 import type { LeftOut, LeftOutReason } from '../files/built-file.js'
@@ -8,6 +7,7 @@ import { hashFiles } from '../files/hash.js'
 import { StaticS3Error } from '../runtime/error.js'
 import type { Options } from '../settings/options.js'
 import type { Settings } from '../settings/settings.js'
+import { hasFile, isRecord, isText } from './foreign-data.js'
 
 /** What only the bundler knows of an output folder, as plain data. A deploy in another process needs nothing else. */
 export interface BuildFacts {
@@ -89,7 +89,7 @@ export async function readFacts(dir: string): Promise<BuildFacts[] | undefined> 
   const file = join(dir, buildFileName)
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
-    throw error
+    throw new StaticS3Error(`static-s3: ${file}: ${error.code}`)
   })
   if (text === undefined) return undefined
   const { format: found, builds } = parsed(text)
@@ -138,8 +138,8 @@ function chosenOptions(options: Options): Options {
 
 /** SHA-256 by path. Files that are not there are left out. */
 async function hashesOf(dir: string, paths: ReadonlySet<string>): Promise<[path: string, sha256: string][]> {
-  const isFile = (path: string) => statSync(join(dir, path), { throwIfNoEntry: false })?.isFile()
-  const files = [...paths].filter(isFile).map((path): ClassifiedFile => {
+  const there = [...paths].filter((path) => hasFile(dir, path))
+  const files = there.map((path): ClassifiedFile => {
     return { dir, path, key: path, group: 'fingerprinted', parameters: {} }
   })
   const hashed = await hashFiles(files, [], () => false)
@@ -175,12 +175,4 @@ function areFacts(value: unknown): value is BuildFacts {
     [fingerprinted, leftOut].every((record) => isRecord(record) && Object.values(record).every(isText)) &&
     isRecord(options)
   )
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string'
-}
-
-function isRecord(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -26,16 +26,22 @@ export function hashedNames(files: readonly Renamed[]): Set<string> {
 
 /** The hash in a name: `BxHz5lG9` in `main-BxHz5lG9`. */
 function addedHash(stem: string, original: string): string | undefined {
+  if (stem === original) return undefined
   if (/^[0-9a-f]{16,}$/.test(stem) && looksRandom(stem)) return stem
   const added = stem.startsWith(original) ? stem.slice(original.length) : ''
   const [, hash] = /^[-._](?:legacy[-.])?([\w-]{8,})$/.exec(added) ?? []
   return hash !== undefined && looksRandom(hash) ? hash : undefined
 }
 
-/** True for hexadecimal digits and letters, and for base64 in upper and lower case: no word and no date is both. */
+/** True for hexadecimal digits and letters, and for base64 in upper and lower case that is not made of words and numbers. */
 export function looksRandom(text: string): boolean {
   if (/^[0-9a-f]{8,}$/.test(text)) return /\d/.test(text) && /[a-f]/.test(text)
-  return /^[\w-]{8,}$/.test(text) && /[a-z]/.test(text) && /[A-Z]/.test(text)
+  return /^[\w-]{8,}$/.test(text) && /[a-z]/.test(text) && /[A-Z]/.test(text) && !isWordsAndNumbers(text)
+}
+
+/** `zh-Hans-CN`, `ProductionBuild`, `Build20261128`. One in twenty hashes of eight characters looks like this; browsers revalidate its file. */
+function isWordsAndNumbers(text: string): boolean {
+  return (text.match(/[-_]?([A-Z]?[a-z]{2,}|[A-Z]{2,}|\d{2,})/g) ?? []).join('') === text
 }
 
 function stemOf(path: string): string {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join, sep } from 'node:path'
+import { hasFile, isRecord, isText } from './foreign-data.js'
 import { hashedNames, looksRandom, type Renamed } from './hashed-names.js'
 
 /** The fingerprinted names that an output folder's own manifests prove. */
@@ -71,8 +72,7 @@ function fileIn(dir: string, url: string): string | undefined {
   const parts = url.replace(/^(https?:)?\/\/[^/]+/, '').split('/')
   for (let from = parts[0] === '' ? 1 : 0; from < parts.length; from++) {
     const path = parts.slice(from).join('/')
-    if (path !== '' && !parts.includes('..') && statSync(join(dir, path), { throwIfNoEntry: false })?.isFile())
-      return path
+    if (hasFile(dir, path)) return path
   }
   return undefined
 }
@@ -115,12 +115,4 @@ function readJson(file: string): object {
 
 function texts(value: unknown): string[] {
   return [value].flat().filter(isText)
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string'
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

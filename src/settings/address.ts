@@ -43,7 +43,12 @@ export function readBucket(read: SettingReader, endpoint: string | undefined): s
   const found = read.string('bucket', [variable])
   if (!found) {
     if (!read.isSet('bucket', [variable])) {
-      read.problems.push(`${variable} is not set: set it, or ${read.nameOption('bucket')}, to the bucket's name.`)
+      const named = read.find('bucket')
+      read.problems.push(
+        named
+          ? `${named.name} is empty: set it to the bucket's name.`
+          : `${variable} is not set: set it, or ${read.nameOption('bucket')}, to the bucket's name.`,
+      )
     }
     return ''
   }

@@ -52,7 +52,8 @@ export class SettingReader {
   }
 
   isSet(option: keyof Options | undefined, variables: readonly string[]): boolean {
-    return ((option && this.#options[option]) ?? '') !== '' || variables.some((name) => this.#isSet(name))
+    const given = option && this.#options[option]
+    return given === undefined || given === null ? variables.some((name) => this.#isSet(name)) : given !== ''
   }
 
   variable(...names: readonly string[]): Named<string> | undefined {

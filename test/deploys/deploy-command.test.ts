@@ -123,6 +123,22 @@ describe('static-s3 deploy', () => {
       builds: [{ ...facts, emitted: [], namedDotfiles: [], notOurs: [], leftOut: {}, ...more }],
     })
 
+  test('uploads nothing but the folder, whatever names the file has', async () => {
+    const hashes = Object.fromEntries(
+      ['../key.js', '/etc/passwd', 'a.js/b', 'a\0b', 'n'.repeat(300), '__proto__'].map((path) => [path, 'hash']),
+    )
+    const dir = await makeApp({
+      'dist/.static-s3.json': described({ fingerprinted: hashes, emitted: ['../key.js', 'a\0b', 'n'.repeat(300)] }),
+      'dist/a.js': 'a()',
+      'dist/inner/.static-s3.json': described(),
+      'key.js': 'key()',
+    })
+    const words = ['deploy', 'dist', '--include', '**', '--include', '**/.static-s3.json']
+    const { code, stderr } = await runCommand(dir, words, deploying())
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining('key.js') })
+    expect(uploadedPaths(s3, bucket)).toEqual(['a.js'])
+  })
+
   test('leaves out files that the build found to be an earlier one’s, and takes no address from the file', async () => {
     const options = { bucket: 'another-bucket', location: 'elsewhere', cacheControl: { other: 'max-age=5' } }
     const dir = await makeApp({
@@ -141,6 +157,9 @@ describe('static-s3 deploy', () => {
   test.each<[what: string, code: number, words: string[], problem: RegExp]>([
     ['no folder', 2, ['deploy'], /deploy needs a folder/],
     ['a missing folder', 2, ['deploy', 'dist', 'nowhere'], /nowhere is no folder/],
+    ['a path below a file', 2, ['deploy', 'dist/index.html/x'], /dist\/index\.html\/x is no folder/],
+    ['an empty bucket', 1, ['deploy', 'dist', '--bucket', ''], /--bucket is empty/],
+    ['a folder in place of the file', 1, ['deploy', 'folder'], /folder\S+static-s3\.json: EISDIR/],
     ['an unknown flag', 2, ['deploy', 'dist', '--jsno'], /--jsno/],
     [
       'another public URL',
@@ -169,6 +188,7 @@ describe('static-s3 deploy', () => {
       '.next/server/page.js': 'secret()',
       'damaged/.static-s3.json': '{"format":1,"builds":[{}]}',
       'later/.static-s3.json': '{"format":9}',
+      'folder/.static-s3.json/a': '',
       'leaky/key.js': `send('s3cr3t-v4lu3-0f-th3-t0k3n')`,
       'broken/page.html': `<script src="${publicUrl}gone.js"></script>`,
     })

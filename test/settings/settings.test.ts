@@ -400,6 +400,10 @@ describe('problems', () => {
         "static-s3: a setting is wrong\n  - AWS_STORAGE_BUCKET_NAME is not set: set it, or option `bucket`, to the bucket's name.",
       )
     }
+    const shell = { AWS_STORAGE_BUCKET_NAME: 'my-bucket' }
+    expect(await messageOf(resolveSettings(input({ options: { enabled: true, bucket: '' }, shell })))).toBe(
+      "static-s3: a setting is wrong\n  - option `bucket` is empty: set it to the bucket's name.",
+    )
     expect(await messageOf(resolveSettings(input({ options: { enabled: true, bucket: 5 } })))).toBe(
       'static-s3: a setting is wrong\n  - option `bucket` is 5: use a string.',
     )
