@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import pc from 'picocolors'
 import { deployFolders, resultsAsJson } from '../deploy/deploy-folders.js'
+import { plain, readable } from '../runtime/error.js'
 import { printable } from '../runtime/printable.js'
 import { print } from './print.js'
 import { settingFlags, settingHelp, settingsOf } from './settings.js'
@@ -51,6 +52,13 @@ async function run(words: readonly string[]): Promise<void> {
       warn: (message) => print(process.stderr, `${pc.yellow(`static-s3: ${message}`)}\n`),
     },
     terminal: stream,
+  }).catch((error) => {
+    printJson([{ status: 'failed', error: plain(readable(error)) }])
+    throw error
   })
-  if (json) process.stdout.write(printable(resultsAsJson(results)))
+  printJson(results)
+
+  function printJson(results: Parameters<typeof resultsAsJson>[0]): void {
+    if (json) process.stdout.write(printable(resultsAsJson(results)))
+  }
 }

@@ -67,6 +67,8 @@ export async function* publishInSteps(given: PublishInput): AsyncGenerator<void,
   } catch (thrown) {
     const error = readable(thrown)
     if (!(error instanceof StaticS3Error)) throw error
+    const failure = { status: 'failed', error: plain(error) } as const
+    await writeResults(input.settings, [...together.results, failure], logger.warn)
     if (stop.begun.aborted) {
       // One line: the build is being stopped.
       input.logger.warn(plain(error).replaceAll('\n', ' '))

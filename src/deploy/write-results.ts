@@ -1,11 +1,11 @@
 import { appendFile, writeFile } from 'node:fs/promises'
-import { type Result, resultAsMarkdown, resultsAsJson } from '../report/result.js'
+import { type Failure, type Result, resultAsMarkdown, resultsAsJson } from '../report/result.js'
 import type { Settings } from '../settings/settings.js'
 
 /** Writes the results of the last deploy, and of those published with it, where the user and the CI service want them. */
 export async function writeResults(
   { report }: Pick<Settings, 'report'>,
-  results: readonly Result[],
+  results: readonly (Result | Failure)[],
   warn: (message: string) => void,
 ): Promise<void> {
   const { GITHUB_STEP_SUMMARY: summary } = process.env
@@ -15,6 +15,6 @@ export async function writeResults(
     if (summary && last) await appendFile(summary, resultAsMarkdown(last))
   } catch (error) {
     const { path, code } = error as NodeJS.ErrnoException
-    warn(`the results could not be written to ${path} (${code}); the deploy itself has ended well`)
+    warn(`the results could not be written to ${path} (${code})`)
   }
 }

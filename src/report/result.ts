@@ -21,6 +21,13 @@ export interface Result {
   milliseconds: number
 }
 
+/** The results of a deploy that failed. */
+export interface Failure {
+  status: 'failed'
+  /** What visitors see stands in it. */
+  error: string
+}
+
 export function resultOf(input: ReportInput, warnings: readonly string[]): Result {
   const { decisions, leftOut, dryRun, release = null, bucket, location, publicUrl, milliseconds } = input
   const paths: Record<Label, string[]> = { new: [], updated: [], headers: [], unchanged: [] }
@@ -42,7 +49,7 @@ export function resultOf(input: ReportInput, warnings: readonly string[]): Resul
 }
 
 /** JSON: an object for one release, and a list for several. */
-export function resultsAsJson(results: readonly Result[]): string {
+export function resultsAsJson(results: readonly (Result | Failure)[]): string {
   const [first, ...others] = results
   return `${JSON.stringify(first && others.length === 0 ? first : results, undefined, 2)}\n`
 }
@@ -52,7 +59,8 @@ export function resultsAsJson(results: readonly Result[]): string {
  *
  * @see https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
  */
-export function resultAsMarkdown(result: Result): string {
+export function resultAsMarkdown(result: Result | Failure): string {
+  if (result.status === 'failed') return ['### static-s3: failed', asCode(result.error), ''].join('\n\n')
   const { status, release, bucket, location, publicUrl, uploaded, updated, headers, unchanged, leftOut } = result
   const counts = { uploaded, updated, headers, unchanged, 'left out': leftOut }
   const rows = Object.entries(counts).filter(([, files]) => files.length > 0)
@@ -62,13 +70,15 @@ export function resultAsMarkdown(result: Result): string {
     `### static-s3: ${outcome}`,
     `\`${target}\` → <${publicUrl}>, ${formatBytes(result.bytes)} sent in ${duration(result.milliseconds)}`,
     ['| | files |', '|---|--:|', ...rows.map(([name, files]) => `| ${name} | ${files.length} |`)].join('\n'),
-    // As code, because a file's name may contain Markdown.
-    ...result.warnings.map((warning) =>
-      warning
-        .split('\n')
-        .map((line) => `    ${printableLine(line)}`)
-        .join('\n'),
-    ),
+    ...result.warnings.map(asCode),
     '',
   ].join('\n\n')
+}
+
+/** As code, because a file's name may contain Markdown. */
+function asCode(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => `    ${printableLine(line)}`)
+    .join('\n')
 }

@@ -217,6 +217,18 @@ describe('static-s3 deploy', () => {
     const summary = await readFile(join(dir, 'summary.md'), 'utf8')
     expect(summary).toMatch(/^before\n### static-s3: release 1 live\n/)
     expect(summary).toContain('| uploaded | 2 |')
+
+    // The results of an earlier deploy do not stay when a later one fails.
+    await writeFile(join(dir, 'a/other.html'), `<script src="${publicUrl}gone.js"></script>`)
+    const failed = await runCommand(dir, [...words, '--json'], env)
+    expect(failed.code).toBe(1)
+    const failure = { status: 'failed', error: expect.stringMatching(/^nothing was uploaded\n.*gone\.js/) }
+    expect(JSON.parse(failed.stdout)).toEqual(failure)
+    expect(JSON.parse(await readFile(join(dir, 'out.json'), 'utf8'))).toEqual(failure)
+    const more = (await readFile(join(dir, 'summary.md'), 'utf8')).slice(summary.length)
+    expect(more).toMatch(/^### static-s3: failed\n\n {4}nothing was uploaded\n {4} {2}- /)
+    await rm(join(dir, 'a/other.html'))
+
     await mkdir(join(dir, 'empty'))
     const dry = await runCommand(
       dir,
