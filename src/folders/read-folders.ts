@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { buildFileName, type Output } from '../files/collect.js'
 import { StaticS3Error } from '../runtime/error.js'
@@ -29,11 +29,12 @@ export type KnownSettings = Pick<BuildFacts, 'options' | 'exposed'>
  * Reads what the builds have left in their folders.
  *
  * @param dirs absolute
- * @throws StaticS3Error if a folder's file cannot be used
+ * @throws StaticS3Error if a folder is empty, or if its file cannot be used
  */
 export async function readFolders(dirs: readonly string[]): Promise<Release[]> {
   const releases = new Map<string, Release>()
   for (const dir of new Set(dirs)) {
+    refuseEmptyFolder(dir)
     for (const facts of (await readFacts(dir)) ?? [undefined]) {
       const { options = {}, exposed = [], publicUrl, base = '/', bundler = 'static-s3 deploy' } = facts ?? {}
       const id = JSON.stringify([options, exposed, publicUrl, base, bundler])
@@ -91,6 +92,12 @@ export function namesOf({ outputs }: Release): string {
 
 function nameOf(dir: string): string {
   return relative('', dir) || '.'
+}
+
+/** @throws StaticS3Error for a folder whose files were lost on their way from the build */
+function refuseEmptyFolder(dir: string): void {
+  if (readdirSync(dir).some((name) => name !== buildFileName)) return
+  throw new StaticS3Error(`static-s3: ${nameOf(dir)} is empty: build first, or bring the build's files here`)
 }
 
 /** @throws StaticS3Error for Next's `.next`, which also holds the server's code */

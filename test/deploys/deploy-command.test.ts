@@ -238,7 +238,7 @@ describe('static-s3 deploy', () => {
     expect(JSON.parse(dry.stdout)).toMatchObject({ status: 'dry run', release: null, updated: ['index.html'] })
     await rm(join(dir, 'a/index.html'))
     const empty = await runCommand(dir, ['deploy', 'a'], deploying())
-    expect(empty).toMatchObject({ code: 0, stderr: expect.stringContaining('there is nothing to upload') })
+    expect(empty).toMatchObject({ code: 1, stderr: expect.stringContaining('a is empty: build first') })
   })
 
   test('without .static-s3.json, a manifest names the fingerprinted files', async () => {
