@@ -34,8 +34,9 @@ export type KnownSettings = Pick<BuildFacts, 'options' | 'exposed'>
 export async function readFolders(dirs: readonly string[]): Promise<Release[]> {
   const releases = new Map<string, Release>()
   for (const dir of new Set(dirs)) {
+    const builds = await readFacts(dir)
     refuseEmptyFolder(dir)
-    for (const facts of (await readFacts(dir)) ?? [undefined]) {
+    for (const facts of builds ?? [undefined]) {
       const { options = {}, exposed = [], publicUrl, base = '/', bundler = 'static-s3 deploy' } = facts ?? {}
       const id = JSON.stringify([options, exposed, publicUrl, base, bundler])
       const release = releases.get(id) ?? {
