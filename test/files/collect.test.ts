@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { copyFile, mkdir, mkdtemp, realpath, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, normalize } from 'node:path'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type BuiltFile, fileOf } from '../../src/files/built-file.js'
@@ -268,7 +268,10 @@ describe('several outputs', () => {
     await write('app.js', 'two', two)
     await write('only.js', 'two', two)
     const collected = await collectFresh([output({ dir: one }), output({ dir: two })])
-    expect([...collected.files].map(fileOf)).toEqual([join(one, 'app.js'), join(two, 'only.js')])
+    expect([...collected.files].map((file) => normalize(fileOf(file)))).toEqual([
+      join(one, 'app.js'),
+      join(two, 'only.js'),
+    ])
     expect(left(collected)).toEqual(['app.js: name taken by another output'])
   })
 
