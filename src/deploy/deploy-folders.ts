@@ -1,5 +1,5 @@
 import type { WriteStream } from 'node:tty'
-import { checkPublicUrl, type KnownSettings, namesOf, readFolders } from '../folders/read-folders.js'
+import { checkPublicUrl, type KnownSettings, namesOf, readFolders, refuseEmptyFolder } from '../folders/read-folders.js'
 import type { Result } from '../report/result.js'
 import { printable } from '../runtime/printable.js'
 import type { Settings } from '../settings/settings.js'
@@ -26,6 +26,7 @@ export interface FoldersInput {
  */
 export async function deployFolders({ dirs, settingsFor, logger, terminal }: FoldersInput): Promise<Result[]> {
   const releases = await readFolders(dirs)
+  for (const dir of dirs) refuseEmptyFolder(dir)
   const together: Together = { files: new Map(), kept: new Map(), results: [] }
   const parts: Part[] = []
   try {

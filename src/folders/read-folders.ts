@@ -29,14 +29,12 @@ export type KnownSettings = Pick<BuildFacts, 'options' | 'exposed'>
  * Reads what the builds have left in their folders.
  *
  * @param dirs absolute
- * @throws StaticS3Error if a folder is empty, or if its file cannot be used
+ * @throws StaticS3Error if a folder's file cannot be used
  */
 export async function readFolders(dirs: readonly string[]): Promise<Release[]> {
   const releases = new Map<string, Release>()
   for (const dir of new Set(dirs)) {
-    const builds = await readFacts(dir)
-    refuseEmptyFolder(dir)
-    for (const facts of builds ?? [undefined]) {
+    for (const facts of (await readFacts(dir)) ?? [undefined]) {
       const { options = {}, exposed = [], publicUrl, base = '/', bundler = 'static-s3 deploy' } = facts ?? {}
       const id = JSON.stringify([options, exposed, publicUrl, base, bundler])
       const release = releases.get(id) ?? {
@@ -96,7 +94,7 @@ function nameOf(dir: string): string {
 }
 
 /** @throws StaticS3Error for a folder whose files were lost on their way from the build */
-function refuseEmptyFolder(dir: string): void {
+export function refuseEmptyFolder(dir: string): void {
   if (readdirSync(dir).some((name) => name !== buildFileName)) return
   throw new StaticS3Error(`static-s3: ${nameOf(dir)} is empty: build first, or bring the build's files here`)
 }
