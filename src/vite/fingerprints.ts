@@ -25,6 +25,8 @@ interface Written {
 interface Naming extends Pick<Asset, 'source'> {
   names: readonly string[]
   template: string
+  /** One for each name, made when it is needed: thousands of icons are compared with thousands of names. */
+  patterns?: RegExp[]
 }
 
 /** Knows which files of one output the bundler named by their content. Outputs come one after the other. */
@@ -78,7 +80,10 @@ export function watchFingerprints(): Fingerprints {
     mayHaveMade: (path) => namings.some(({ names, template }) => names.some((name) => isMade(path, template, name))),
     sourcesOf: (path) =>
       namings
-        .filter(({ names, template }) => names.some((name) => patternOf(template, name).test(path)))
+        .filter((naming) => {
+          naming.patterns ??= naming.names.map((name) => patternOf(naming.template, name))
+          return naming.patterns.some((pattern) => pattern.test(path))
+        })
         .map(({ source }) => source),
   }
 }
