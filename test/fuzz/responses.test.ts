@@ -343,8 +343,11 @@ describe('a connection whose server sends any bytes', () => {
       )
       const fine = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine')
       plays.push({ pieces: [fine], end: 'end' })
-      const { body } = await connections.send({ origin, method: 'GET', path: `/${plays.length - 1}`, headers: {} })
-      expect(body.toString()).toBe('fine')
+      const ask = () => connections.send({ origin, method: 'GET', path: `/${plays.length - 1}`, headers: {} })
+      // A busy machine is silent for 100 ms as well. Any other failure counts.
+      const answer = async (): Promise<HttpResponse> =>
+        ask().catch((error) => (error.name === 'TimeoutError' ? answer() : Promise.reject(error)))
+      expect((await answer()).body.toString()).toBe('fine')
     },
     patience,
   )
