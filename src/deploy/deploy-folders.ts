@@ -4,8 +4,8 @@ import type { Result } from '../report/result.js'
 import { printable } from '../runtime/printable.js'
 import type { Settings } from '../settings/settings.js'
 import { startDeploy } from './deploy.js'
-import type { Logger, Together } from './publish.js'
-import { type Part, publishTogether, stopAll } from './publish-together.js'
+import type { Logger } from './publish.js'
+import { newTogether, type Part, publishTogether, stopAll } from './publish-together.js'
 
 export type { KnownSettings } from '../folders/read-folders.js'
 export { resultsAsJson } from '../report/result.js'
@@ -27,7 +27,7 @@ export interface FoldersInput {
 export async function deployFolders({ dirs, settingsFor, logger, terminal }: FoldersInput): Promise<Result[]> {
   const releases = await readFolders(dirs)
   for (const dir of dirs) refuseEmptyFolder(dir)
-  const together: Together = { files: new Map(), kept: new Map(), results: [] }
+  const together = newTogether()
   const parts: Part[] = []
   try {
     for (const release of releases) {

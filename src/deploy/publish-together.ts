@@ -1,4 +1,20 @@
+import type { BuildFacts } from '../folders/build-file.js'
+import type { Result } from '../report/result.js'
 import { StaticS3Error } from '../runtime/error.js'
+
+/** What builds that are published together know of each other. */
+export interface Together {
+  /** All found files on the disk, by bucket and key. */
+  files: Map<string, Map<string, string>>
+  /** The builds of each output folder, if they are uploaded later. */
+  kept: Map<string, BuildFacts[]>
+  /** The finished deploys. */
+  results: Result[]
+}
+
+export function newTogether(): Together {
+  return { files: new Map(), kept: new Map(), results: [] }
+}
 
 /** A deploy that goes live along with others. */
 export interface Part {

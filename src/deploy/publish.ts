@@ -3,20 +3,20 @@ import type { Bucket } from '../bucket/bucket.js'
 import { fileOf } from '../files/built-file.js'
 import type { Classified } from '../files/classify.js'
 import type { HashedFile } from '../files/hash.js'
-import type { BuildFacts } from '../folders/build-file.js'
 import { makePlan } from '../release/make-plan.js'
 import { release } from '../release/release.js'
 import type { Survey } from '../release/survey.js'
 import { type Logger, type Printer, printerOf } from '../report/printer.js'
 import { type Progress, showProgress, terminalOf } from '../report/progress.js'
 import type { ReportInput } from '../report/report.js'
-import { type Result, resultOf } from '../report/result.js'
+import { resultOf } from '../report/result.js'
 import { debugging, plain, readable, StaticS3Error } from '../runtime/error.js'
 import { type Stop, stopBySignal, unlessAborted } from '../runtime/stop.js'
 import type { S3Connection } from '../s3/objects/s3-bucket.js'
 import type { Settings } from '../settings/settings.js'
 import { whoDeploys } from './deployer.js'
 import { keepForLater } from './keep.js'
+import { newTogether, type Together } from './publish-together.js'
 import { type FolderInput, findFiles, hashFound } from './read-files.js'
 import { openVisitor } from './visitor.js'
 import { writeResults } from './write-results.js'
@@ -33,16 +33,6 @@ export interface PublishInput extends FolderInput {
   together?: Together | undefined
 }
 
-/** What builds that are published together know of each other. */
-export interface Together {
-  /** All found files on the disk, by bucket and key. */
-  files: Map<string, Map<string, string>>
-  /** The builds of each output folder, if they are uploaded later. */
-  kept: Map<string, BuildFacts[]>
-  /** The finished deploys. */
-  results: Result[]
-}
-
 /**
  * Brings a finished build into the bucket in three steps: it finds the files, checks them, and releases them. Nothing is written before the
  * third step. A caller that does not finish the steps calls `return`.
@@ -53,7 +43,7 @@ export interface Together {
 export async function* publishInSteps(given: PublishInput): AsyncGenerator<void, boolean> {
   const progress = showProgress(terminalOf(given.terminal))
   const logger = printerOf(given.logger, progress.clear)
-  const together = given.together ?? { files: new Map(), kept: new Map(), results: [] }
+  const together = given.together ?? newTogether()
   const input = { ...given, logger, progress, together }
   input.earlySurvey?.keepAlive()
   const stop = stopBySignal()

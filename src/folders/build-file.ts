@@ -5,6 +5,7 @@ import type { ClassifiedFile } from '../files/classify.js'
 import { buildFileName, type Output } from '../files/collect.js'
 import { hashFiles } from '../files/hash.js'
 import { StaticS3Error } from '../runtime/error.js'
+import { orUndefined } from '../runtime/or-undefined.js'
 import type { Options } from '../settings/options.js'
 import type { Settings } from '../settings/settings.js'
 import { hasFile, isRecord, isText } from './foreign-data.js'
@@ -159,18 +160,14 @@ function sortedRecord(entries: readonly (readonly [string, string])[]): Record<s
 }
 
 function parsed(text: string): { format?: unknown; builds?: unknown } {
-  try {
-    return Object(JSON.parse(text))
-  } catch {
-    return {}
-  }
+  return Object(orUndefined(() => JSON.parse(text)))
 }
 
 function areFacts(value: unknown): value is BuildFacts {
   const facts = Object(value) as Record<keyof BuildFacts, unknown>
   const { bundler, publicUrl, base, options, exposed, fingerprinted, emitted, namedDotfiles, notOurs, leftOut } = facts
   return (
-    [bundler, publicUrl, base].every((text) => typeof text === 'string') &&
+    [bundler, publicUrl, base].every(isText) &&
     [exposed, emitted, namedDotfiles, notOurs].every((list) => Array.isArray(list) && list.every(isText)) &&
     [fingerprinted, leftOut].every((record) => isRecord(record) && Object.values(record).every(isText)) &&
     isRecord(options)

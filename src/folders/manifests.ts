@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join, sep } from 'node:path'
+import { orUndefined } from '../runtime/or-undefined.js'
 import { hasFile, isRecord, isText } from './foreign-data.js'
 import { hashedNames, looksRandom, type Renamed } from './hashed-names.js'
 
@@ -96,7 +97,7 @@ function namesOfNext(dir: string): string[] {
   const root = isStatic ? '' : '_next/static/'
   return ['chunks', 'css', 'media']
     .map((folder) => root + folder)
-    .filter((folder) => (isStatic || root !== '') && existsSync(join(dir, folder)))
+    .filter((folder) => existsSync(join(dir, folder)))
     .flatMap((folder) =>
       readdirSync(join(dir, folder), { recursive: true, encoding: 'utf8' }).map((name) => `${folder}/${name}`),
     )
@@ -105,12 +106,8 @@ function namesOfNext(dir: string): string[] {
 }
 
 function readJson(file: string): object {
-  try {
-    return Object(JSON.parse(readFileSync(file, 'utf8')))
-  } catch {
-    // Something else has the name of a manifest.
-    return {}
-  }
+  // Something else may have the name of a manifest.
+  return Object(orUndefined(() => JSON.parse(readFileSync(file, 'utf8'))))
 }
 
 function texts(value: unknown): string[] {

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { Deploy } from '../deploy/deploy.js'
 import { loadSettings, urlBeforeBuild } from '../deploy/load-settings.js'
-import type { Together } from '../deploy/publish.js'
+import type { Together } from '../deploy/publish-together.js'
 import type { Output } from '../files/collect.js'
 import type { Options } from '../settings/options.js'
 import type { Settings } from '../settings/settings.js'

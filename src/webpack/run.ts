@@ -1,5 +1,4 @@
-import type { Together } from '../deploy/publish.js'
-import { type Part, publishTogether, stopAll } from '../deploy/publish-together.js'
+import { newTogether, type Part, publishTogether, stopAll, type Together } from '../deploy/publish-together.js'
 import { type Compiler, lastStage, pluginName, type Stats } from './compiler.js'
 
 /** One run of a configuration, or of all configurations of an array. Its parts go live after the last compiler is done, or not at all. */
@@ -12,7 +11,7 @@ export class Run {
 
   constructor(compilers: readonly Compiler[]) {
     this.#unfinished = new Set(compilers)
-    this.together = compilers.length > 1 ? { files: new Map(), kept: new Map(), results: [] } : undefined
+    this.together = compilers.length > 1 ? newTogether() : undefined
   }
 
   add(part: Part): void {
