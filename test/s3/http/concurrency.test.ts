@@ -6,6 +6,25 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
+/** An answer that a request waits for. */
+interface Answer {
+  at: number
+  give: () => void
+}
+
+/** Gives the answers in the order of their times, until no request waits for one. */
+async function giveAll(answers: Answer[], onTime: (at: number) => void): Promise<void> {
+  const turns = async () => {
+    for (let i = 0; i < 20; i++) await null
+  }
+  for (await turns(); answers.length > 0; await turns()) {
+    answers.sort((a, b) => a.at - b.at)
+    const [next] = answers.splice(0, 1) as [Answer]
+    onTime(next.at)
+    next.give()
+  }
+}
+
 describe('createConcurrency', () => {
   it('runs so many at a time, in order, and goes on after a failure', async () => {
     const concurrency = createConcurrency(3)
@@ -41,7 +60,7 @@ describe('createConcurrency', () => {
     }))
     const refusal = new Error('SlowDown')
     const concurrency = createConcurrency(most, (error) => error === refusal)
-    const answers: { at: number; give: () => void }[] = []
+    const answers: Answer[] = []
     const levels: number[] = []
     const all = Promise.allSettled(
       Array.from({ length: requests }, () =>
@@ -54,15 +73,9 @@ describe('createConcurrency', () => {
         }),
       ),
     )
-    const turns = async () => {
-      for (let i = 0; i < 20; i++) await null
-    }
-    for (await turns(); answers.length > 0; await turns()) {
-      answers.sort((a, b) => a.at - b.at)
-      const [next] = answers.splice(0, 1) as [{ at: number; give: () => void }]
-      now = Math.max(now, next.at)
-      next.give()
-    }
+    await giveAll(answers, (at) => {
+      now = Math.max(now, at)
+    })
     await all
     return { levels, last: levels.at(-1) as number, most: Math.max(...levels) }
   }
@@ -135,7 +148,7 @@ describe('bodies on a line', () => {
     vi.spyOn(performance, 'now').mockImplementation(() => now)
     vi.spyOn(performance, 'eventLoopUtilization').mockReturnValue({ utilization: 0.5, active: 0, idle: 0 })
     const concurrency = createConcurrency(192)
-    const answers: { at: number; give: () => void }[] = []
+    const answers: Answer[] = []
     let lineFree = 0
     let longestWait = 0
     const all = Promise.all(
@@ -147,15 +160,9 @@ describe('bodies on a line', () => {
         }, bytes),
       ),
     )
-    const turns = async () => {
-      for (let i = 0; i < 20; i++) await null
-    }
-    for (await turns(); answers.length > 0; await turns()) {
-      answers.sort((a, b) => a.at - b.at)
-      const [next] = answers.splice(0, 1) as [{ at: number; give: () => void }]
-      now = Math.max(now, next.at)
-      next.give()
-    }
+    await giveAll(answers, (at) => {
+      now = Math.max(now, at)
+    })
     await all
     return { took: now, longestWait }
   }
