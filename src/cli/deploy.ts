@@ -1,9 +1,8 @@
 import { resolve } from 'node:path'
-import pc from 'picocolors'
 import { deployFolders, resultsAsJson } from '../deploy/deploy-folders.js'
 import { plain, readable } from '../runtime/error.js'
 import { printable } from '../runtime/printable.js'
-import { print } from './print.js'
+import { print, printWarning } from './print.js'
 import { settingFlags, settingHelp, settingsOf } from './settings.js'
 import { type Command, checkFolders, readWords, Usage } from './usage.js'
 
@@ -49,7 +48,7 @@ async function run(words: readonly string[]): Promise<void> {
     settingsFor: (known) => settingsOf(named, known),
     logger: {
       info: (message) => print(stream, `${message}\n`),
-      warn: (message) => print(process.stderr, `${pc.yellow(`static-s3: ${message}`)}\n`),
+      warn: printWarning,
     },
     terminal: stream,
   }).catch((error) => {

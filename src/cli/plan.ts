@@ -1,9 +1,8 @@
 import { resolve } from 'node:path'
-import pc from 'picocolors'
 import { type Preview, preview, readFolders } from '../deploy/preview.js'
 import { printable } from '../runtime/printable.js'
 import type { Settings } from '../settings/settings.js'
-import { print } from './print.js'
+import { print, printWarning } from './print.js'
 import { settingFlags, settingHelp, settingsOf } from './settings.js'
 import { type Command, checkFolders, readWords, Usage } from './usage.js'
 
@@ -43,7 +42,7 @@ async function run(words: readonly string[]): Promise<void> {
     const found = await preview(release, settings)
     plans.push(asData(settings, found))
     if (json) continue
-    for (const warning of found.warnings) print(process.stderr, `${pc.yellow(`static-s3: ${printable(warning)}`)}\n`)
+    for (const warning of found.warnings) printWarning(printable(warning))
     print(process.stdout, `${found.text}\n`)
   }
   const data = plans.length === 1 ? plans[0] : plans
