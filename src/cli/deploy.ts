@@ -11,7 +11,7 @@ const help = `static-s3 deploy DIR [DIR…]
 Uploads the output folders of finished builds. A build with the option upload: false (STATIC_S3_UPLOAD=0) leaves a file
 in its output folder, .static-s3.json, with the fingerprinted names and the options of its configuration. Without this
 file, the manifests of Vite, webpack, Next, Django and Rails name the fingerprinted files. The bucket's address comes
-from the environment, .env files or flags. The folders go live together, after the checks of all of them, or not at all.
+from the environment, .env files or flags. The folders go live after the checks of all of them. If a check fails, none goes live.
 
   --json              prints the results for scripts, on the standard output
   --report FILE       writes them to a file

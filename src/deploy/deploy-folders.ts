@@ -20,7 +20,7 @@ export interface FoldersInput {
 }
 
 /**
- * Brings finished output folders into the bucket. They go live after the checks of all of them, or not at all.
+ * Brings finished output folders into the bucket. They go live after the checks of all of them. If a check fails, none goes live.
  *
  * @throws StaticS3Error when anything fails
  */

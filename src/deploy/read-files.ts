@@ -14,7 +14,7 @@ import type { EarlySurvey } from './early-survey.js'
 
 export interface FolderInput {
   settings: Settings
-  /** Undefined if nothing is uploaded. */
+  /** Undefined with `upload: false`. */
   earlySurvey: EarlySurvey | undefined
   outputs: readonly Output[]
   /** The content of the output folders when the build began. */
@@ -51,7 +51,7 @@ export interface Proved extends Pick<Conclusion, 'warnings' | 'hints'> {
 /**
  * Hashes the files, searches them for secrets, and proves that the release is whole.
  *
- * @param survey undefined if nothing is uploaded
+ * @param survey undefined with `upload: false`
  * @param signal ends it, with its reason
  * @param coming files on the disk that the builds of the same run bring into the bucket, by key
  * @throws StaticS3Error with every problem that stops the deploy, such as a secret in a file

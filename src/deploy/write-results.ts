@@ -2,7 +2,7 @@ import { appendFile, writeFile } from 'node:fs/promises'
 import { type Failure, type Result, resultAsMarkdown, resultsAsJson } from '../report/result.js'
 import type { Settings } from '../settings/settings.js'
 
-/** Writes the results of the last deploy, and of those published with it, where the user and the CI service want them. */
+/** Writes all results of the run into the user's report, and the last result into the CI job's summary. */
 export async function writeResults(
   { report }: Pick<Settings, 'report'>,
   results: readonly (Result | Failure)[],

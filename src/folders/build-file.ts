@@ -10,7 +10,7 @@ import type { Options } from '../settings/options.js'
 import type { Settings } from '../settings/settings.js'
 import { hasFile, isRecord, isText } from './foreign-data.js'
 
-/** What only the bundler knows of an output folder, as plain data. A deploy in another process needs nothing else. */
+/** The bundler's own knowledge of an output folder, as plain data. Besides it, a later deploy needs only the bucket's address and credentials. */
 export interface BuildFacts {
   /** The output folder on the page's origin: a URL or a path with a slash at its end. */
   base: string

@@ -10,8 +10,8 @@ export interface Renamed {
  * The paths whose names contain a hash of the content.
  *
  * A manifest lists every file of the build, hashed or not, so an entry alone proves nothing. The original name shows which part the bundler has
- * added. The part counts as a hash if it looks random, and if no file with another original name has the same: a version or a build's number is
- * the same in all names.
+ * added. The part counts as a hash if it looks random, and if no file with another original name has the same part: a version or a build's
+ * number is the same in all names.
  */
 export function hashedNames(files: readonly Renamed[]): Set<string> {
   const found = files.flatMap(({ path, original }) => {

@@ -19,7 +19,7 @@ const viteManifest = '.vite/manifest.json'
 const djangoManifest = 'staticfiles.json'
 
 /**
- * Reads the manifests in an output folder. Undefined without a manifest.
+ * Reads the manifests in an output folder. Undefined if no manifest proves a fingerprinted name.
  *
  * @param dir absolute
  */

@@ -3,7 +3,10 @@ import { createReadStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { type Algorithm, parseIntegrity } from '../references/integrity.js'
 
-/** Returns a function of a file on the disk: its real integrity if an `integrity` attribute does not match it, otherwise undefined. */
+/**
+ * Returns a function that compares a file on the disk with an `integrity` attribute. It returns undefined if they match, otherwise the file's real
+ * integrity.
+ */
 export function integrityCheck(): (file: string, attribute: string) => Promise<string | undefined> {
   const digests = new Map<string, Promise<string>>()
   const digestOf = (file: string, algorithm: Algorithm): Promise<string> => {

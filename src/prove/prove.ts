@@ -21,7 +21,7 @@ import { withheldFiles } from './withheld.js'
 export interface ProofInput {
   found: Classified
   settings: Pick<Settings, 'publicUrl' | 'location' | 'rewrite' | 'allowMissing'>
-  /** The objects in the location, by key; undefined if nothing is uploaded yet. A missing file is then only a warning. */
+  /** The objects in the location, by key; undefined with `upload: false`. A missing file is then only a warning. */
   listing: ReadonlyMap<string, unknown> | undefined
   /** Files on the disk that the builds of the same run bring into the bucket, by key. */
   coming?: ReadonlyMap<string, string>

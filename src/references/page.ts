@@ -48,7 +48,7 @@ export function referencesInPage(markup: string, find: FindUrls, isXml: boolean)
     { xmlMode: isXml, recognizeCDATA: true },
   )
   parser.end(markup)
-  // The base may be another than the page.
+  // The base may differ from the page's URL.
   if (hasBase) found.integrity = found.integrity.filter(({ url }) => /^([a-z][a-z\d+.-]*:|\/\/)/i.test(url))
   return found
 }

@@ -13,7 +13,7 @@ interface Open {
 }
 
 /**
- * Returns a function of a script's tokens, one after the other: true for a string that a page shows to people. Documentation has code samples in
+ * Returns a function that takes a script's tokens, one after the other. It returns true for a string that a page shows to people. Documentation has code samples in
  * such strings: `{ children: '<img src="…">' }`, `h('code', null, '<img src="…">')`.
  */
 export function shownTexts(): (type: string, value: string) => boolean {

@@ -3,7 +3,7 @@ import { constants, gunzip, gzip } from 'node:zlib'
 
 /** The author of a deploy, and its origin. */
 export interface Deployer {
-  /** Each deploy has another one. */
+  /** Each deploy has its own. */
   id: string
   /** The CI job, without private parts. */
   by: string

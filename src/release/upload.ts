@@ -113,7 +113,7 @@ interface PartInWork {
 function startPart(part: Part, permit: Permit | undefined, asked: Stop): PartInWork {
   const failed = new AbortController()
   const stop = AbortSignal.any([failed.signal, asked.begun, ...(permit ? [permit.signal] : [])])
-  // The store may still carry out a request that is aborted, over an object of the next deploy: under a permit its answer is waited for.
+  // The store may still carry out an aborted request, and overwrite an object of the next deploy. So a failure aborts no request under a permit.
   const signal = permit ? AbortSignal.any([permit.signal, asked.cut]) : stop
   const fail = (error: unknown) => {
     if (!stop.aborted) failed.abort(error)

@@ -24,7 +24,7 @@ export interface Result {
 /** The results of a deploy that failed. */
 export interface Failure {
   status: 'failed'
-  /** What visitors see stands in it. */
+  /** It includes the state of the site for visitors. */
   error: string
 }
 

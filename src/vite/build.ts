@@ -31,7 +31,7 @@ export class ViteBuild {
   readonly #urls = new BuiltUrls(this.#names)
   readonly #runs = new Runs()
   readonly #ended = new WeakSet<object>()
-  /** Rolldown wraps an error of an early hook and adds its own stack. Thrown again in the last hook, this one replaces it. */
+  /** Rolldown wraps an error of an early hook and adds its own stack. The last hook throws this error again, and it replaces the wrapped one. */
   #refusal: StaticS3Error | undefined
   #settings: Settings | undefined
   #offBecause: string | undefined

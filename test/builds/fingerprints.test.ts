@@ -388,7 +388,7 @@ describe.each(['webpack', 'rspack'] as const)('%s', (name) => {
     }
   }
 
-  /** @param minify webpack's minifier takes half of the time, and names what it made anew as webpack does without it */
+  /** @param minify off for webpack: its minifier takes half of the time, and minified files get their names in the same way */
   async function build(content: string, root: string, names: Names, minify = name === 'rspack'): Promise<Built> {
     const { run, Css, loader, Copy, Html } = bundler()
     await write(root, sources(content))

@@ -244,7 +244,7 @@ async function failInEach(
   let requests = 0
   s3.server.intercept = async (request) => {
     const fault = answer(requests++)
-    // The process lives on: what the build before has left open would stay.
+    // The process lives on, so a request that the previous build left open would stay open.
     const others = () => s3.server.requests.filter((each) => each !== request)
     if (answer === never) await vi.waitFor(() => expect(others().every(isCut)).toBe(true), patience)
     await writeFile(join(dir, 'asked'), '')
@@ -283,7 +283,7 @@ describe.each(only(/by JavaScript/))('%s', (_name, way) => {
 
   test(`builds that fail in ${way.hooks.join(', ')} end, and so does their process, though the bucket never answers`, async () => {
     await failInEach(way, way.hooks, never)
-    // Whoever waited until a request is given up would have sent it again.
+    // A build that waited for the time limit of a request would have sent it again.
     expect(prefixes()).toEqual(way.hooks.map(() => releases))
     await vi.waitFor(() => expect(s3.server.requests.every(isCut)).toBe(true), patience)
   })
@@ -422,7 +422,7 @@ describe('without an answer of the store', () => {
   })
 
   test('an unknown host ends the build', async () => {
-    // No name server has to be asked: a label may have 63 characters.
+    // No name server is asked: a label may have at most 63 characters.
     const refusal = await survey(`http://${'x'.repeat(64)}.example`)
     expect(refusal?.message).toMatch(/ENOTFOUND.*AWS_S3_ENDPOINT_URL/)
   })

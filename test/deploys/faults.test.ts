@@ -433,7 +433,7 @@ class Scene {
     return scene
   }
 
-  /** Short enough to be waited for, where there will be some. A busy machine is silent for a second by itself. */
+  /** Short if the fault causes silence, because the test waits for it. A busy machine is silent for a second by itself. */
   get silence(): number | undefined {
     return this.#fault?.fault.passage?.stalls ? 5000 : undefined
   }

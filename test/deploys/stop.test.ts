@@ -339,7 +339,7 @@ await build()`,
 )
 
 describe('a second SIGINT', () => {
-  /** The process sends it to itself: by the clock of another one, a busy machine would deliver the two at any distance. */
+  /** The process sends both signals to itself: on a busy machine, signals from another process would arrive at any distance. */
   const stopTwice = async (milliseconds: number, answered: boolean) => {
     const dir = await copyApp('plain')
     await writeFiles(dir, {
