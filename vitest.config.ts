@@ -43,7 +43,10 @@ const alone = readdirSync('test', { recursive: true, encoding: 'utf8' })
   )
 
 export default defineConfig(({ mode }) => {
-  const all = mode === 'quick' ? quick.map((room) => `test/${room}/**/*.test.ts`) : ['test/**/*.test.ts']
+  const rooms: Record<string, readonly string[]> = { quick, frameworks: ['frameworks'] }
+  const all = rooms[mode]?.map((room) => `test/${room}/**/*.test.ts`) ?? ['test/**/*.test.ts']
+  // They need packages that scripts/frameworks.sh installs.
+  const without = mode === 'frameworks' ? [] : ['test/frameworks/**']
   return {
     test: {
       env: mode === 'quick' ? { CEPH: 'off', SCHEDULES: process.env.SCHEDULES ?? '20' } : {},
@@ -58,17 +61,17 @@ export default defineConfig(({ mode }) => {
         {
           extends: true,
           // Bundlers, the SDK and the browser's driver take a second to load, and are as quick as they get only after some builds.
-          test: { name: 'together', isolate: false, include: all, exclude: alone },
+          test: { name: 'together', isolate: false, include: all, exclude: [...alone, ...without] },
         },
         {
           extends: true,
-          test: { name: 'alone', include: alone.filter((file) => mode !== 'quick' || isIn(quick, file)) },
+          test: { name: 'alone', include: alone.filter((file) => isIn(rooms[mode], file)) },
         },
       ],
     },
   }
 })
 
-function isIn(rooms: readonly string[], file: string): boolean {
-  return rooms.some((room) => file.startsWith(`test/${room}/`))
+function isIn(rooms: readonly string[] | undefined, file: string): boolean {
+  return !rooms || rooms.some((room) => file.startsWith(`test/${room}/`))
 }

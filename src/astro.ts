@@ -1,0 +1,69 @@
+import { fileURLToPath } from 'node:url'
+import type { Logger } from './deploy/publish.js'
+import { Site } from './frameworks/site.js'
+import type { Options } from './settings/options.js'
+
+export type { Options, Rule } from './settings/options.js'
+
+/** Astro's `AstroIntegration`: a structure, so that this package imports no Astro. */
+export interface AstroIntegration {
+  name: string
+  // biome-ignore lint/suspicious/noExplicitAny: Astro types each hook in its own way
+  hooks: Record<string, (hook: any) => void | Promise<void>>
+}
+
+interface SetupHook {
+  command: string
+  config: { base: string; root: URL; vite: { mode?: string; envDir?: string | false; envPrefix?: string | string[] } }
+  updateConfig(config: object): void
+  logger: Logger
+}
+
+interface DoneHook {
+  /** The folder of the files that browsers get. */
+  dir: URL
+}
+
+/**
+ * Uploads the files of an Astro site to S3 and points its URLs there, if the environment says so (`USE_S3`). For static and server output.
+ *
+ * @param options override the environment; all can be left out
+ * @see https://docs.astro.build/en/reference/integrations-reference/
+ */
+export function staticS3(options: Options = {}): AstroIntegration {
+  const site = new Site(options)
+  let base = '/'
+  return {
+    name: 'static-s3',
+    hooks: {
+      async 'astro:config:setup'({ command, config, updateConfig, logger }: SetupHook) {
+        if (command !== 'build') return
+        const { base: folder, root, vite } = config
+        base = folder.endsWith('/') ? folder : `${folder}/`
+        const rootDir = fileURLToPath(root)
+        const { mode = 'production', envDir = rootDir, envPrefix = 'PUBLIC_' } = vite
+        const settings = await site.begin({ mode, envDir, envPrefix, logger })
+        if (settings?.rewrite) updateConfig(pointedTo(settings.publicUrl))
+        updateConfig({ vite: { plugins: [site.vitePlugin] } })
+      },
+
+      async 'astro:build:done'({ dir }: DoneHook) {
+        await site.publish({
+          dir: fileURLToPath(dir),
+          isImmutable: (path) => path.startsWith('_astro/'),
+          base,
+          bundler: 'astro',
+        })
+      },
+    },
+  }
+}
+
+function pointedTo(publicUrl: string): object {
+  const { protocol, hostname, port, pathname } = new URL(publicUrl)
+  return {
+    build: { assetsPrefix: publicUrl.slice(0, -1) },
+    // The server's image endpoint reads the originals at their URLs.
+    image: { remotePatterns: [{ protocol: protocol.slice(0, -1), hostname, port, pathname: `${pathname}**` }] },
+  }
+}

@@ -1,0 +1,112 @@
+import { readdir } from 'node:fs/promises'
+import { join, relative, sep } from 'node:path'
+import type { Plugin } from 'vite'
+import type { Deploy } from '../deploy/deploy.js'
+import { loadSettings } from '../deploy/load-settings.js'
+import type { Logger } from '../deploy/publish.js'
+import { hasHash } from '../folders/hashed-names.js'
+import type { Options } from '../settings/options.js'
+import type { Settings } from '../settings/settings.js'
+import { type SiteNames, sitePlugin } from '../vite/site-plugin.js'
+
+/** What a framework knows of a site before it builds it. */
+export interface SiteBuild {
+  mode: string
+  /** The folder of the `.env` files, or false for none. */
+  envDir: string | false
+  /** Prefixes of the variables that the framework puts into the bundle. */
+  envPrefix?: string | string[] | undefined
+  logger: Logger
+}
+
+/** A site whose files are all written. */
+export interface FinishedSite {
+  /** The files as they are to be in the location. Absolute. */
+  dir: string
+  /** True in the folder that the framework's own server lets browsers keep for a year. */
+  isImmutable: (path: string) => boolean
+  /** The folder on the page's origin: a path with a slash at its end. */
+  base: string
+  /** Folders inside that are not part of it. Absolute. */
+  notOurs?: readonly string[]
+  /** With its version: `astro 7.3.0`. */
+  bundler: string
+}
+
+/** One build of a site by a framework, from its configuration to its last file. */
+export class Site {
+  readonly #options: Options
+  readonly #names: SiteNames = { emitted: new Set(), fingerprinted: new Set() }
+  #deploy: Deploy | undefined
+  #logger!: Logger
+
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  /**
+   * Decides whether the build goes to S3, and starts its deploy.
+   *
+   * @returns undefined for a build that stays on disk; the log then says why
+   * @throws StaticS3Error on settings that are wrong
+   */
+  async begin({ mode, envDir, envPrefix, logger }: SiteBuild): Promise<Settings | undefined> {
+    this.stop()
+    this.#logger = logger
+    const { NODE_ENV = 'production' } = process.env
+    const whyNotProduction = NODE_ENV === 'production' ? undefined : `NODE_ENV is ${NODE_ENV}`
+    const build = { watch: false, whyNotProduction, mode }
+    const resolved = await loadSettings({ options: this.#options, build, envDir, envPrefix })
+    if (!resolved.on) {
+      logger.info(`static-s3 is off: ${resolved.because}`)
+      return undefined
+    }
+    const { startDeploy } = await import('../deploy/deploy.js')
+    this.#deploy = startDeploy(resolved.settings)
+    return resolved.settings
+  }
+
+  /** For frameworks on Vite, also for a build that stays on disk. Call `begin` first. */
+  get vitePlugin(): Plugin {
+    return sitePlugin(this.#deploy, this.#names)
+  }
+
+  /**
+   * Uploads the site. Does nothing for a site that stays on disk.
+   *
+   * @throws StaticS3Error when anything fails, unless `onError` is `warn`
+   */
+  async publish({ dir, isImmutable, base, notOurs = [], bundler }: FinishedSite): Promise<void> {
+    const deploy = this.#deploy
+    if (!deploy) return
+    this.#deploy = undefined
+    const fingerprinted = await this.#fingerprintedIn(dir, isImmutable)
+    await deploy.publish({
+      outputs: [{ dir, emitted: this.#names.emitted, fingerprinted }],
+      notOurs,
+      base,
+      bundler,
+      logger: this.#logger,
+      terminal: process.stdout,
+    })
+  }
+
+  /** Ends the deploy of a build that failed. */
+  stop(): void {
+    this.#deploy?.stop()
+    this.#deploy = undefined
+    this.#names.emitted.clear()
+    this.#names.fingerprinted.clear()
+  }
+
+  /** Users may tell a bundler to leave the hash out, even in a folder that the framework calls immutable. */
+  async #fingerprintedIn(dir: string, isImmutable: (path: string) => boolean): Promise<Set<string>> {
+    const { emitted, fingerprinted } = this.#names
+    const paths = new Set<string>()
+    for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
+      const path = relative(dir, join(entry.parentPath, entry.name)).replaceAll(sep, '/')
+      if (isImmutable(path) && (emitted.has(path) ? fingerprinted.has(path) : hasHash(path))) paths.add(path)
+    }
+    return paths
+  }
+}
