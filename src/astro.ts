@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type { Logger } from './deploy/publish.js'
 import { Site } from './frameworks/site.js'
+import { withVersion } from './frameworks/with-version.js'
 import type { Options } from './settings/options.js'
 
 export type { Options, Rule } from './settings/options.js'
@@ -12,9 +13,16 @@ export interface AstroIntegration {
   hooks: Record<string, (hook: any) => void | Promise<void>>
 }
 
+interface AstroConfig {
+  root: URL
+  base: string
+  build: { assets: string }
+  vite: { mode?: string; envDir?: string | false; envPrefix?: string | string[] }
+}
+
 interface SetupHook {
   command: string
-  config: { base: string; root: URL; vite: { mode?: string; envDir?: string | false; envPrefix?: string | string[] } }
+  config: AstroConfig
   updateConfig(config: object): void
   logger: Logger
 }
@@ -32,27 +40,39 @@ interface DoneHook {
  */
 export function staticS3(options: Options = {}): AstroIntegration {
   const site = new Site(options)
-  let base = '/'
   return {
     name: 'static-s3',
     hooks: {
-      async 'astro:config:setup'({ command, config, updateConfig, logger }: SetupHook) {
+      async 'astro:config:setup'({ command, config: { root, vite }, updateConfig, logger }: SetupHook) {
         if (command !== 'build') return
-        const { base: folder, root, vite } = config
-        base = folder.endsWith('/') ? folder : `${folder}/`
         const rootDir = fileURLToPath(root)
         const { mode = 'production', envDir = rootDir, envPrefix = 'PUBLIC_' } = vite
         const settings = await site.begin({ mode, envDir, envPrefix, logger })
         if (settings?.rewrite) updateConfig(pointedTo(settings.publicUrl))
-        updateConfig({ vite: { plugins: [site.vitePlugin] } })
+        // Astro appends it: other integrations write files in the same hook.
+        updateConfig({ vite: { plugins: [site.vitePlugin] }, integrations: [publisherOf(site)] })
+      },
+    },
+  }
+}
+
+/** The integration that runs last. */
+function publisherOf(site: Site): AstroIntegration {
+  let config: AstroConfig
+  return {
+    name: 'static-s3:publish',
+    hooks: {
+      'astro:config:done'(done: { config: AstroConfig }) {
+        config = done.config
       },
 
       async 'astro:build:done'({ dir }: DoneHook) {
+        const { root, base, build } = config
         await site.publish({
           dir: fileURLToPath(dir),
-          isImmutable: (path) => path.startsWith('_astro/'),
-          base,
-          bundler: 'astro',
+          isImmutable: (path) => path.startsWith(`${build.assets}/`),
+          base: base.endsWith('/') ? base : `${base}/`,
+          bundler: withVersion('astro', fileURLToPath(root)),
         })
       },
     },

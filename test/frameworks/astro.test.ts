@@ -9,6 +9,7 @@ import {
   expectFromBucket,
   expectOff,
   expectRefused,
+  expectTypes,
   expectUnchanged,
   siteBucket,
 } from '../../fixtures/frameworks/expectations.js'
@@ -29,7 +30,7 @@ describeFramework('astro', (app) => {
     const { output } = await buildFor(site, () => build(site.env))
     expect(output).toMatch(/release 1 live/)
     const paths = [...site.objects().keys()]
-    expect(paths).toEqual(expect.arrayContaining(['index.html', 'about/index.html', 'public.png']))
+    expect(paths).toEqual(expect.arrayContaining(['index.html', 'about/index.html', 'public.png', 'late.txt']))
     expect(site.immutable()).toEqual(paths.filter((path) => path.startsWith('_astro/')).sort())
     await tryPages(await servePages(join(app.dir, 'dist')))
   })
@@ -51,6 +52,8 @@ describeFramework('astro', (app) => {
   })
 
   test('server output once more: nothing is sent', () => expectUnchanged(site, buildServer))
+
+  test('the types fit Astro’s own', () => expectTypes(app, 'astro.config.ts'))
 
   async function tryPages(pages: PageServer): Promise<void> {
     browser.keep(pages)
