@@ -36,6 +36,11 @@ export function staticS3(options: Options = {}): VitePlugin {
       return build.start(this)
     },
 
+    transform(code, id) {
+      const pointed = build.pointManifest(this, code, id)
+      return pointed === undefined ? undefined : { code: pointed, map: null }
+    },
+
     // The store may refuse while the bundler works. Only a hook can then end the build.
     moduleParsed() {
       build.check(this)

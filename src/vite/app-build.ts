@@ -1,6 +1,7 @@
 import type { Deploy } from '../deploy/deploy.js'
 import type { Output } from '../files/collect.js'
 import type { PublishContext } from './publish-outputs.js'
+import type { Run } from './runs.js'
 
 /** The parts to publish, and the hook's `this` for that. */
 export interface FinishedApp {
@@ -18,16 +19,25 @@ export class AppBuild {
   /** One deploy for all parts. */
   deploy: Deploy | undefined
   readonly #outputs: Output[] = []
+  /** Names that the bundlers of server environments made. A framework may move such a file to the client's folder (React Router does). */
+  readonly #serverNames: string[] = []
   readonly #done = new Set<string>()
   #awaited: ReadonlySet<string> | undefined
   #context: PublishContext | undefined
   #failed = false
+  isManifestPointed = false
 
-  /** Notes a built environment. `outputs` is empty if its files are not uploaded. */
-  add(environment: string, outputs: readonly Output[], context: PublishContext): void {
+  /** Notes a built environment. */
+  add(environment: string, { deploy, outputs }: Pick<Run, 'deploy' | 'outputs'>, context: PublishContext): void {
     this.#done.add(environment)
-    this.#outputs.push(...outputs)
+    if (deploy) this.#outputs.push(...outputs)
+    else this.#serverNames.push(...outputs.flatMap(({ fingerprinted }) => [...fingerprinted]))
     this.#context = context
+  }
+
+  /** Whether a file will be uploaded that the bundler emitted under this path. */
+  emits(path: string): boolean {
+    return this.#outputs.some(({ emitted }) => emitted.has(path))
   }
 
   fail(): void {
@@ -46,6 +56,10 @@ export class AppBuild {
   /** Undefined if a part failed, or if there is nothing to upload. */
   get finished(): FinishedApp | undefined {
     if (this.#failed || !this.deploy || !this.#context || this.#outputs.length === 0) return undefined
-    return { deploy: this.deploy, outputs: this.#outputs, context: this.#context }
+    const outputs = this.#outputs.map((output) => ({
+      ...output,
+      fingerprinted: new Set([...output.fingerprinted, ...this.#serverNames]),
+    }))
+    return { deploy: this.deploy, outputs, context: this.#context }
   }
 }

@@ -18,7 +18,14 @@ import {
 } from './config.js'
 import { type BuildEnvironment, environmentOf } from './environment.js'
 import type { BundleFile } from './fingerprints.js'
-import { frameworkOwning, refuseOtherEntry } from './frameworks.js'
+import {
+  type Framework,
+  frameworkOf,
+  frameworkOwning,
+  pointServerManifest,
+  refuseOtherEntry,
+  unknownVersion,
+} from './frameworks.js'
 import { BundlerNames } from './names.js'
 import type { PublishContext } from './publish-outputs.js'
 import { Runs } from './runs.js'
@@ -36,6 +43,8 @@ export class ViteBuild {
   #settings: Settings | undefined
   #offBecause: string | undefined
   #config!: ResolvedConfig
+  /** The framework whose URLs point to the bucket. */
+  #framework: Framework | undefined
   /** Undefined if Vite builds one environment alone. */
   #app: AppBuild | undefined
   /** Loaded only for a build that is on: there if `#settings` is. */
@@ -87,6 +96,8 @@ export class ViteBuild {
     if (this.#settings?.rewrite) this.#settings = this.#leaveUrlsToOwner(this.#settings, config)
     const settings = this.#settings
     if (!settings) return
+    this.#framework = settings.rewrite ? frameworkOf(config) : undefined
+    this.#framework?.pointUrls?.(config, settings.publicUrl)
     this.#urls.begin({
       settings,
       config,
@@ -150,6 +161,20 @@ export class ViteBuild {
     this.#runs.of(this.#environment(context))?.beginOutput()
   }
 
+  /** Points a framework's module to the bucket, if the server finds the client's files by it. */
+  pointManifest(context: object, code: string, id: string): string | undefined {
+    if (!this.#settings || !this.#framework || !this.#environment(context).serverSide) return undefined
+    const { publicUrl } = this.#settings
+    const emittedUrl = (path: string) => (this.#app?.emits(path) ? this.#urls.emittedUrl(path) : undefined)
+    const pointed = pointServerManifest(
+      this.#framework,
+      { id, code },
+      { base: this.#config.base, publicUrl, emittedUrl },
+    )
+    if (pointed !== undefined && this.#app) this.#app.isManifestPointed = true
+    return pointed
+  }
+
   /** Completes the URLs in pages after all other plugins. */
   async completePages(context: object, bundle: Record<string, BundleFile>): Promise<void> {
     const { serverSide, build } = this.#environment(context)
@@ -191,7 +216,7 @@ export class ViteBuild {
       return
     }
     if (this.#settings && this.#app) {
-      this.#app.add(environment.name, run.deploy ? run.outputs : [], context)
+      this.#app.add(environment.name, run, context)
       return this.#publishCompleteApp()
     }
     if (environment.serverSide) return
@@ -208,13 +233,17 @@ export class ViteBuild {
     const app = this.#app
     if (!app?.isComplete) return
     this.#app = undefined
-    if (app.finished) await this.#publish(app.finished)
+    const { finished } = app
+    if (finished && this.#framework?.serverManifest && !app.isManifestPointed)
+      throw unknownVersion(this.#framework.name)
+    if (finished) await this.#publish(finished)
     else app.deploy?.stop()
   }
 
   async #publish({ deploy, outputs, context }: FinishedApp): Promise<void> {
     const { publishOutputs } = await import('./publish-outputs.js')
-    await publishOutputs({ deploy, outputs, config: this.#config, urls: this.#urls }, context)
+    const alsoFingerprinted = this.#framework?.fingerprinted
+    await publishOutputs({ deploy, outputs, config: this.#config, urls: this.#urls, alsoFingerprinted }, context)
   }
 
   #environment(context: object): BuildEnvironment {

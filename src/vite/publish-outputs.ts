@@ -1,9 +1,11 @@
+import { readdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 import pc from 'picocolors'
 import type { ResolvedConfig } from 'vite'
 import { type Deploy, matcher } from '../deploy/deploy.js'
 import type { Logger } from '../deploy/publish.js'
 import type { Output } from '../files/collect.js'
+import { withSlashes } from '../urls/paths.js'
 import { precacheFrom } from './pwa.js'
 import type { BuiltUrls } from './urls.js'
 
@@ -18,13 +20,16 @@ export interface WrittenBuild {
   outputs: readonly Output[]
   config: ResolvedConfig
   urls: BuiltUrls
+  /** Matches files that a framework has named by their content. */
+  alsoFingerprinted: RegExp | undefined
 }
 
 /** Publishes a build of Vite's. The last hook loads this file, and only if there is something to publish. */
 export async function publishOutputs(
-  { deploy, outputs, config, urls }: WrittenBuild,
+  { deploy, outputs: written, config, urls, alsoFingerprinted }: WrittenBuild,
   context: PublishContext,
 ): Promise<void> {
+  const outputs = alsoFingerprinted ? written.map((output) => withNames(output, alsoFingerprinted)) : written
   deploy.settings.warnings.push(...urls.takeWarnings())
   const { plugins, base } = config
   const urlInBucket = deploy.urlInBucket(outputs)
@@ -42,6 +47,11 @@ export async function publishOutputs(
     logger: loggerOf(config),
     terminal: (config.logLevel ?? 'info') === 'info' ? process.stdout : undefined,
   })
+}
+
+function withNames(output: Output, pattern: RegExp): Output {
+  const paths = readdirSync(output.dir, { encoding: 'utf8', recursive: true }).map((path) => withSlashes(path))
+  return { ...output, fingerprinted: new Set([...output.fingerprinted, ...paths.filter((path) => pattern.test(path))]) }
 }
 
 /** Frameworks such as VitePress lower the log level, which hides `info`. The summary then uses a level that is shown. */
