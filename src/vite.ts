@@ -26,9 +26,7 @@ export function staticS3(options: Options = {}): VitePlugin {
     config: (userConfig, environment) => build.configure(userConfig, environment),
 
     configResolved(config) {
-      // Other plugins write in hooks that are as late as ours (vite-plugin-pwa does): the last plugin in the list runs last.
-      const plugins = config.plugins as Plugin[]
-      plugins.push(...plugins.splice(plugins.indexOf(plugin), 1))
+      ;(config.plugins as Plugin[]).push(lastPlugin(build))
       build.resolve(config)
     },
 
@@ -61,6 +59,19 @@ export function staticS3(options: Options = {}): VitePlugin {
       build.check(this)
       build.beginOutput(this)
     },
+  }
+  return plugin
+}
+
+/**
+ * The last hooks. Other plugins write in hooks that are as late (vite-plugin-pwa does), and the last plugin in the list runs last.
+ *
+ * The plugin above must keep its place: with `sharedPlugins`, Vite goes through both lists side by side.
+ */
+function lastPlugin(build: ViteBuild): Plugin {
+  return {
+    name: 'static-s3:last',
+    sharedDuringBuild: true,
 
     generateBundle: {
       order: 'post',
@@ -93,5 +104,4 @@ export function staticS3(options: Options = {}): VitePlugin {
       handler: ({ environments }) => build.endApp(Object.keys(environments)),
     },
   }
-  return plugin
 }
