@@ -35,9 +35,9 @@ export class AppBuild {
     this.#context = context
   }
 
-  /** Whether a file will be uploaded that the bundler emitted under this path. */
-  emits(path: string): boolean {
-    return this.#outputs.some(({ emitted }) => emitted.has(path))
+  /** The paths of the client's files that bundlers have emitted so far. */
+  get emitted(): ReadonlySet<string> {
+    return new Set(this.#outputs.flatMap(({ emitted }) => [...emitted]))
   }
 
   fail(): void {

@@ -18,14 +18,7 @@ import {
 } from './config.js'
 import { type BuildEnvironment, environmentOf } from './environment.js'
 import type { BundleFile } from './fingerprints.js'
-import {
-  type Framework,
-  frameworkOf,
-  frameworkOwning,
-  pointServerManifest,
-  refuseOtherEntry,
-  unknownVersion,
-} from './frameworks.js'
+import { type Framework, frameworkOwning, pointFramework, refuseOtherEntry, unknownVersion } from './frameworks.js'
 import { BundlerNames } from './names.js'
 import type { PublishContext } from './publish-outputs.js'
 import { Runs } from './runs.js'
@@ -96,8 +89,7 @@ export class ViteBuild {
     if (this.#settings?.rewrite) this.#settings = this.#leaveUrlsToOwner(this.#settings, config)
     const settings = this.#settings
     if (!settings) return
-    this.#framework = settings.rewrite ? frameworkOf(config) : undefined
-    this.#framework?.pointUrls?.(config, settings.publicUrl)
+    this.#framework = pointFramework(config, settings)
     this.#urls.begin({
       settings,
       config,
@@ -163,15 +155,17 @@ export class ViteBuild {
 
   /** Points a framework's module to the bucket, if the server finds the client's files by it. */
   pointManifest(context: object, code: string, id: string): string | undefined {
-    if (!this.#settings || !this.#framework || !this.#environment(context).serverSide) return undefined
-    const { publicUrl } = this.#settings
-    const emittedUrl = (path: string) => (this.#app?.emits(path) ? this.#urls.emittedUrl(path) : undefined)
-    const pointed = pointServerManifest(
-      this.#framework,
-      { id, code },
-      { base: this.#config.base, publicUrl, emittedUrl },
-    )
-    if (pointed !== undefined && this.#app) this.#app.isManifestPointed = true
+    const framework = this.#framework
+    if (!this.#settings || !framework?.serverManifest?.id.test(id)) return undefined
+    if (!this.#app || !this.#environment(context).serverSide) return undefined
+    const pointed = framework.serverManifest.point(code, {
+      base: this.#config.base,
+      publicUrl: this.#settings.publicUrl,
+      paths: this.#app.emitted,
+      urlInBucket: (path) => this.#urls.emittedUrl(path),
+    })
+    if (pointed === undefined) throw unknownVersion(framework)
+    this.#app.isManifestPointed = true
     return pointed
   }
 
@@ -234,8 +228,7 @@ export class ViteBuild {
     if (!app?.isComplete) return
     this.#app = undefined
     const { finished } = app
-    if (finished && this.#framework?.serverManifest && !app.isManifestPointed)
-      throw unknownVersion(this.#framework.name)
+    if (finished && this.#framework?.serverManifest && !app.isManifestPointed) throw unknownVersion(this.#framework)
     if (finished) await this.#publish(finished)
     else app.deploy?.stop()
   }

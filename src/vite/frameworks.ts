@@ -1,15 +1,25 @@
 import type { ResolvedConfig } from 'vite'
 import { StaticS3Error } from '../runtime/error.js'
+import type { Settings } from '../settings/settings.js'
 import { builtPath } from '../urls/paths.js'
 
 /** A resolved configuration, as far as frameworks are concerned. */
 type Config = Pick<ResolvedConfig, 'plugins' | 'experimental' | 'define' | 'builder'>
 
+/** The client's built files, as the server's build finds them. */
+export interface ClientFiles {
+  base: string
+  publicUrl: string
+  paths: ReadonlySet<string>
+  /** Undefined for a file that stays on the page's origin. */
+  urlInBucket(path: string): string | undefined
+}
+
 /** A module of the server's bundle in which a framework names the client's files. */
 interface ServerManifest {
   id: RegExp
-  /** Returns the module with the bucket's URLs; the same code if the module has another form than in the versions that were tested. */
-  point(code: string, publicUrl: string, inBucket: (url: string) => string | undefined): string
+  /** Returns the module with the bucket's URLs. Undefined if the module has another form than in the versions that were tested. */
+  point(code: string, files: ClientFiles): string | undefined
 }
 
 export interface Framework {
@@ -58,22 +68,14 @@ const frameworks: Framework[] = [
   {
     plugin: /^tanstack-start-core:/,
     name: 'TanStack Start',
-    serverManifest: {
-      id: /^\0?tanstack-start-manifest:v$/,
-      point: (code, _publicUrl, inBucket) => code.replace(/(?<=["'(])\/[^"'()\s]+/g, (url) => inBucket(url) ?? url),
-    },
+    serverManifest: { id: /^\0?tanstack-start-manifest:v$/, point: pointStrings },
   },
   {
     plugin: /^solid-start:/,
     name: 'SolidStart',
-    // The module joins `import.meta.env.BASE_URL` and a name as paths, so the slashes of an absolute URL would get lost.
     serverManifest: {
       id: /\/@solidjs\/start\/dist\/server\/manifest\/prod-ssr-manifest\.js$/,
-      point: (code, publicUrl) =>
-        code.replace(
-          /import\s*\{\s*join\s*\}\s*from\s*["']pathe["'];?/,
-          `const join = (_base, file) => ${JSON.stringify(publicUrl)} + file;`,
-        ),
+      point: pointJoinedNames,
     },
   },
 ]
@@ -103,35 +105,55 @@ function reactRouterContext(config: Config): { publicPath: string } | undefined 
   return typeof context?.publicPath === 'string' ? (context as { publicPath: string }) : undefined
 }
 
-export function frameworkOf({ plugins }: Pick<Config, 'plugins'>): Framework | undefined {
+function frameworkOf({ plugins }: Pick<Config, 'plugins'>): Framework | undefined {
   return frameworks.find(({ plugin }) => plugins.some(({ name }) => plugin.test(name ?? '')))
 }
 
-/**
- * Points a module of the server's bundle to the bucket. Undefined for a module without the client's URLs.
- *
- * @throws StaticS3Error if the module has an unknown form
- */
-export function pointServerManifest(
-  { name, serverManifest }: Framework,
-  { id, code }: { id: string; code: string },
-  { base, publicUrl, emittedUrl }: { base: string; publicUrl: string; emittedUrl(path: string): string | undefined },
-): string | undefined {
-  if (!serverManifest?.id.test(id)) return undefined
-  const pointed = serverManifest.point(code, publicUrl, (url) => {
+/** Points the URLs in quotes, and those in the stylesheets among the strings. */
+function pointStrings(code: string, { base, paths, urlInBucket }: ClientFiles): string | undefined {
+  let isKnown = false
+  const pointed = code.replace(/(?<=["'(])\/[^"'()\s]+/g, (url) => {
     const path = builtPath(url, '', base)
-    return path === undefined ? undefined : emittedUrl(path)
+    if (path === undefined || !paths.has(path)) return url
+    isKnown = true
+    return urlInBucket(path) ?? url
   })
-  if (pointed === code) throw unknownVersion(name)
-  return pointed
+  return isKnown ? pointed : undefined
+}
+
+/** The module joins `import.meta.env.BASE_URL` and a file's name by the `join` of paths, which would take a slash out of `https://`. */
+function pointJoinedNames(code: string, { publicUrl, paths, urlInBucket }: ClientFiles): string | undefined {
+  const onPageOrigin = [...paths].filter((path) => /\.(m?js|css)$/.test(path) && urlInBucket(path) === undefined)
+  const join = `const join = (base, file) => (${JSON.stringify(onPageOrigin)}.includes(file) ? base : ${JSON.stringify(publicUrl)}) + file;`
+  const pointed = code.replace(/import\s*\{\s*join\s*\}\s*from\s*["']pathe["'];?/, () => join)
+  return pointed === code ? undefined : pointed
 }
 
 /** For a version whose server would name no file in the bucket. */
-export function unknownVersion(framework: string): StaticS3Error {
+export function unknownVersion({ name }: Framework): StaticS3Error {
   return new StaticS3Error(
-    `static-s3: this version of ${framework} names the client's files where static-s3 does not find them, so its pages would not point to ` +
-      'the bucket: use an earlier version, or rewrite: false',
+    `static-s3: this version of ${name} names the client's files where static-s3 does not find them, so its pages would not point to the ` +
+      'bucket: use an earlier version, or rewrite: false',
   )
+}
+
+/**
+ * Points a framework's own configuration to the bucket. Undefined if no framework writes URLs beside Vite.
+ *
+ * @throws StaticS3Error for `rewrite: 'base'` in a framework whose router takes the site's path from Vite's `base`
+ */
+export function pointFramework(
+  config: Config,
+  { rewrite, publicUrl }: Pick<Settings, 'rewrite' | 'publicUrl'>,
+): Framework | undefined {
+  const framework = rewrite ? frameworkOf(config) : undefined
+  if (framework?.serverManifest && rewrite === 'base') {
+    throw new StaticS3Error(
+      `static-s3: rewrite is "base", but ${framework.name} takes the path of its pages from Vite's base: use rewrite: 'urls'`,
+    )
+  }
+  framework?.pointUrls?.(config, publicUrl)
+  return framework
 }
 
 /** Undefined if static-s3 decides about URLs in this configuration. Otherwise warnings about the framework or plugin that decides. */
