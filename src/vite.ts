@@ -1,6 +1,7 @@
 import type { Plugin } from 'vite'
 import type { Options } from './settings/options.js'
 import { ViteBuild } from './vite/build.js'
+import { serverManifests } from './vite/frameworks.js'
 
 export type { Options, Rule } from './settings/options.js'
 
@@ -34,9 +35,13 @@ export function staticS3(options: Options = {}): VitePlugin {
       return build.start(this)
     },
 
-    transform(code, id) {
-      const pointed = build.pointManifest(this, code, id)
-      return pointed === undefined ? undefined : { code: pointed, map: null }
+    transform: {
+      // Otherwise Rolldown would call JavaScript for every module. Vite 5 ignores it.
+      filter: { id: serverManifests },
+      handler(code, id) {
+        const pointed = build.pointManifest(this, code, id)
+        return pointed === undefined ? undefined : { code: pointed, map: null }
+      },
     },
 
     // The store may refuse while the bundler works. Only a hook can then end the build.

@@ -54,12 +54,12 @@ const frameworks: Framework[] = [
   {
     plugin: /^react-router(:|$)/,
     name: 'React Router',
-    // Version 7 without the flag runs one build after the other, and writes its manifest and pages in the last one.
-    finishesLater: (config) =>
-      config.builder && reactRouterContext(config)
-        ? undefined
-        : `${later()}, or set future: { v8_viteEnvironmentApi: true } in react-router.config.ts`,
-    // It reads Vite's `base` before our hooks. An absolute `base` would also change `import.meta.env.BASE_URL`.
+    finishesLater(config) {
+      // Version 7 without the flag runs one build after the other, and writes its manifest and pages in the last one.
+      if (!config.builder) return `${later()}, or set future: { v8_viteEnvironmentApi: true } in react-router.config.ts`
+      return reactRouterContext(config) ? undefined : 'static-s3 does not know this mode: keep its URLs as they are'
+    },
+    // It has read Vite's `base` before this. An absolute `base` would also change `import.meta.env.BASE_URL`.
     pointUrls(config, publicUrl) {
       Object.assign(reactRouterContext(config) ?? {}, { publicPath: publicUrl })
     },
@@ -104,6 +104,9 @@ function reactRouterContext(config: Config): { publicPath: string } | undefined 
   const { __reactRouterPluginContext: context } = config as { __reactRouterPluginContext?: { publicPath?: unknown } }
   return typeof context?.publicPath === 'string' ? (context as { publicPath: string }) : undefined
 }
+
+/** Match the modules in which frameworks name the client's files. */
+export const serverManifests = frameworks.flatMap(({ serverManifest }) => serverManifest?.id ?? [])
 
 function frameworkOf({ plugins }: Pick<Config, 'plugins'>): Framework | undefined {
   return frameworks.find(({ plugin }) => plugins.some(({ name }) => plugin.test(name ?? '')))

@@ -15,13 +15,19 @@ beforeAll(async () => {
 })
 afterAll(() => s3.close())
 
-/** Says with each written part how many files of the bucket it found. */
-const config = (builder: string) => `import { appendFileSync } from 'node:fs'
+/** A plugin after ours, as frameworks have them: it notes each written part, and moves a picture of the server's to the client. */
+const config = (builder: string) => `import { appendFileSync, existsSync, renameSync } from 'node:fs'
 import { staticS3 } from 'static-s3/vite'
+const parts = []
 const theirs = {
   name: 'theirs',
-  async writeBundle() {
+  enforce: 'post',
+  async writeBundle(_options, bundle) {
     const { name } = this.environment
+    parts.push(name)
+    if (process.env.SHARED && parts[0] !== 'client') throw new Error('not shared: ' + parts)
+    const stamp = Object.keys(bundle).find((path) => path.includes('stamp'))
+    if (name === 'ssr' && existsSync('dist/client')) renameSync('dist/server/' + stamp, 'dist/client/' + stamp)
     if (name === 'ssr') await new Promise((resolve) => setTimeout(resolve, 300))
     appendFileSync('parts.txt', name + ' ')
     if (process.env.BROKEN === name) throw new Error('broken ' + name)
@@ -33,7 +39,7 @@ export default {
   build: { assetsInlineLimit: 0 },
   environments: {
     client: { build: { outDir: 'dist/client' } },
-    ssr: { build: { outDir: 'dist/server', rollupOptions: { input: 'server.js' } } },
+    ssr: { build: { outDir: 'dist/server', emitAssets: true, rollupOptions: { input: 'server.js' } } },
   },
   builder: ${builder},
 }
@@ -41,8 +47,10 @@ export default {
 const files = (builder: string) => ({
   'vite.config.ts': config(builder),
   'server.js': `import photo from './photo.png'
-export default photo`,
+import stamp from './stamp.png'
+export default [photo, stamp]`,
   'photo.png': Buffer.alloc(6000, 7),
+  'stamp.png': Buffer.alloc(6000, 8),
   'main.js': `import photo from './photo.png'
 document.title = photo
 new Worker(new URL('./worker.js', import.meta.url))`,
@@ -71,7 +79,7 @@ describe.each(['vite6', 'vite'] as const)('%s', (vite) => {
     'goes live when the last part is written: %s',
     async (_what, builder, order) => {
       const bucket = await s3.createBucket()
-      const env = deployEnv(s3, bucket)
+      const env = { ...deployEnv(s3, bucket), ...(builder.includes('shared') ? { SHARED: '1' } : {}) }
       const publicUrl = `${s3.endpoint}/${bucket}/static/`
       const dir = await copyApp('vanilla', { files: files(builder) })
       const early: string[] = []
@@ -88,6 +96,9 @@ describe.each(['vite6', 'vite'] as const)('%s', (vite) => {
       expect(output.match(/release 1 live/g)).toHaveLength(1)
       const client = await readTree(join(dir, 'dist/client'))
       expect(uploadedPaths(s3, bucket)).toEqual([...client.keys()].sort())
+      const ofServer = [...siteObjects(s3, bucket)].filter(([key]) => key.includes('/stamp-'))
+      const lifetimes = ofServer.map(([, { headers }]) => headers['cache-control'])
+      expect(lifetimes).toEqual(order === 'client ssr ' ? ['public, max-age=31536000, immutable'] : [])
       const server = await readTree(join(dir, 'dist/server'))
       for (const tree of [client, server]) {
         const scripts = [...tree].filter(([path]) => path.endsWith('.js')).map(([, bytes]) => bytes.toString())

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { frameworkOwning, refuseOtherEntry } from '../../src/vite/frameworks.js'
+import { frameworkOwning, pointFramework, refuseOtherEntry } from '../../src/vite/frameworks.js'
 
 const ours = () => undefined
 const theirs = () => undefined
@@ -9,6 +9,8 @@ const owning = (names: string[], renderBuiltUrl: (() => undefined) | undefined, 
   const config = { plugins: names.map((name) => ({ name })), experimental: { renderBuiltUrl }, define }
   return frameworkOwning(config as never, (render) => render === ours, url)?.warnings
 }
+
+const framework = (plugin: string) => ({ plugins: [{ name: plugin }], experimental: {}, builder: {} })
 
 const left = (name: string, rest: string) => [`URLs are left to ${name}, files are uploaded: ${rest}`]
 const later = 'it writes a part of its files after Vite is done, and those are not uploaded: keep its URLs as they are'
@@ -28,11 +30,25 @@ describe('who decides about built URLs', () => {
   })
 
   test.each([
-    ['nuxt:environments', 'Nuxt'],
-    ['react-router', 'React Router'],
-    ['react-router:dot-server', 'React Router'],
-  ])('%s, which finishes the site later, always', (plugin, name) => {
-    for (const hook of [ours, theirs, undefined]) expect(owning(['vite:css', plugin], hook)).toEqual(left(name, later))
+    ['nuxt:environments', 'Nuxt', later],
+    [
+      'react-router',
+      'React Router',
+      `${later}, or set future: { v8_viteEnvironmentApi: true } in react-router.config.ts`,
+    ],
+  ])('%s, which finishes the site later, always', (plugin, name, remedy) => {
+    for (const hook of [ours, theirs, undefined]) expect(owning(['vite:css', plugin], hook)).toEqual(left(name, remedy))
+  })
+
+  test('React Router, in a build of several environments: nobody', () => {
+    const router = { publicPath: '/' }
+    const config = { ...framework('react-router'), __reactRouterPluginContext: router }
+    expect(frameworkOwning(config as never, () => false, url)).toBeUndefined()
+    pointFramework(config as never, { rewrite: 'urls', publicUrl: url })
+    expect(router.publicPath).toBe(url)
+    expect(frameworkOwning(framework('react-router') as never, () => false, url)?.warnings).toEqual(
+      left('React Router', 'static-s3 does not know this mode: keep its URLs as they are'),
+    )
   })
 
   test('nobody, where ours is the one that is used, or none', () => {
@@ -48,5 +64,36 @@ describe('who decides about built URLs', () => {
   test('a plugin that only has such a word in its name is nobody', () => {
     expect(owning(['generouted/react-router'], ours)).toBeUndefined()
     expect(frameworkOwning({ plugins: [{}], experimental: {} } as never, () => false, url)).toBeUndefined()
+  })
+})
+
+describe('the client’s files in a module of the server', () => {
+  const files = {
+    base: '/app/',
+    publicUrl: url,
+    paths: new Set(['assets/a-1.js', 'assets/page.css', 'assets/p.png', 'assets/left-out.js', 'x.js.map']),
+    urlInBucket: (path: string) => (/left-out|map/.test(path) ? undefined : url + path),
+  }
+  const pointed = (plugin: string, code: string) =>
+    pointFramework(framework(plugin) as never, { rewrite: 'urls', publicUrl: url })?.serverManifest?.point(code, files)
+
+  test('TanStack Start: URLs of built files, also in stylesheets', () => {
+    const code = `({preloads:["/app/assets/a-1.js","/app/assets/left-out.js"],path:"/app/about",css:"b{background:url(/app/assets/p.png)}"})`
+    const expected = `({preloads:["${url}assets/a-1.js","/app/assets/left-out.js"],path:"/app/about",css:"b{background:url(${url}assets/p.png)}"})`
+    expect(pointed('tanstack-start-core:config', code)).toBe(expected)
+    expect(pointed('tanstack-start-core:config', '({preloads:["/app/other.js"]})')).toBeUndefined()
+  })
+
+  test('SolidStart: joined names', () => {
+    const code = pointed('solid-start:config', `import { join } from "pathe";return join('/app/', file)`)
+    const join = new Function('file', code as string)
+    expect(join('assets/a-1.js')).toBe(`${url}assets/a-1.js`)
+    expect(join('assets/left-out.js')).toBe('/app/assets/left-out.js')
+    expect(pointed('solid-start:config', 'import { joinURL } from "ufo"')).toBeUndefined()
+  })
+
+  test.each(['tanstack-start-core:config', 'solid-start:config'])('%s needs its base', (plugin) => {
+    const point = () => pointFramework(framework(plugin) as never, { rewrite: 'base', publicUrl: url })
+    expect(point).toThrow(/rewrite is "base", but .* takes the path of its pages from Vite's base: use rewrite: 'urls'/)
   })
 })
