@@ -29,6 +29,13 @@ describeFramework('react-router', (app) => {
 
   test('keys that S3 refuses: the build fails and nothing is live', () => expectRefused(site, build))
 
+  test('a last hook that fails: nothing is live', async () => {
+    const { code, output } = await build({ ...site.env, BROKEN: '1' })
+    expect(code, output).toBe(1)
+    expect(output).toContain('broken buildEnd')
+    expect([...site.objects().keys()]).toEqual([])
+  })
+
   test('all files are uploaded, those of the last hook too', async () => {
     const { output } = await buildFor(site, () => build(site.env))
     expect(output).toMatch(/release 1 live/)
