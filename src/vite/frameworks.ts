@@ -55,8 +55,9 @@ const frameworks: Framework[] = [
     plugin: /^react-router(:|$)/,
     name: 'React Router',
     finishesLater(config) {
-      // Version 7 without the flag runs one build after the other, and writes its manifest and pages in the last one.
-      if (!config.builder) return `${later()}, or set future: { v8_viteEnvironmentApi: true } in react-router.config.ts`
+      // Version 7 without the flag runs separate builds, and writes its manifest and pages in the last one.
+      if (!config.builder?.sharedConfigBuild)
+        return `${later()}, or set future: { v8_viteEnvironmentApi: true } in react-router.config.ts`
       return reactRouterContext(config) ? undefined : 'static-s3 does not know this mode: keep its URLs as they are'
     },
     // It has read Vite's `base` before this. An absolute `base` would also change `import.meta.env.BASE_URL`.

@@ -10,7 +10,11 @@ const owning = (names: string[], renderBuiltUrl: (() => undefined) | undefined, 
   return frameworkOwning(config as never, (render) => render === ours, url)?.warnings
 }
 
-const framework = (plugin: string) => ({ plugins: [{ name: plugin }], experimental: {}, builder: {} })
+const framework = (plugin: string) => ({
+  plugins: [{ name: plugin }],
+  experimental: {},
+  builder: { sharedConfigBuild: true },
+})
 
 const left = (name: string, rest: string) => [`URLs are left to ${name}, files are uploaded: ${rest}`]
 const later = 'it writes a part of its files after Vite is done, and those are not uploaded: keep its URLs as they are'
