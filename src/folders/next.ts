@@ -24,8 +24,9 @@ export function namesOfNext(dir: string, root = '_next/static/'): string[] {
   return paths.filter((path) => hasHexHash(path) || (isTurbopacks && hasTurbopacksHash(path)))
 }
 
+/** `-s` and `.p` stand behind the hashes of fonts. */
 function hasHexHash(path: string): boolean {
-  const [, hash] = /[-./]([0-9a-f]{8,})\.\w+$/.exec(path) ?? []
+  const [, hash] = /[-./]([0-9a-f]{8,})(?:-s)?(?:\.p)?\.\w+$/.exec(path) ?? []
   return hash !== undefined && looksRandom(hash)
 }
 

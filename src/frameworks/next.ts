@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { constants, cp, readFile, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { orUndefined } from '../runtime/or-undefined.js'
 import type { Compiler } from '../webpack/compiler.js'
 import { runWorkersFrom } from '../webpack/workers.js'
@@ -97,5 +97,5 @@ export async function stageFiles({ distDir, projectDir }: NextBuild): Promise<st
 /** The folder of a static export, which has all files as they are to be in the location. */
 export function exportedFolder({ outputs }: NextBuild): string {
   const [{ id, filePath } = { id: '', filePath: '' }] = outputs.staticFiles
-  return filePath.slice(0, -id.length)
+  return resolve(filePath.slice(0, -id.length))
 }
