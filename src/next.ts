@@ -2,15 +2,13 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import pc from 'picocolors'
 import type { Logger } from './deploy/publish.js'
-import { namesOfNext } from './folders/next.js'
 import {
   baseOf,
   defineStaticUrl,
-  exportedFolder,
+  filesOf,
   type NextBuild,
   type NextConfig,
   pointTo,
-  stageFiles,
   urlOfBuild,
 } from './frameworks/next.js'
 import { Site } from './frameworks/site.js'
@@ -54,21 +52,16 @@ export function staticS3(options: Options = {}): NextAdapter {
 
     async onBuildComplete(build) {
       if (!settings) return
-      const isExport = build.config.output === 'export'
-      const dir = isExport ? exportedFolder(build) : await stageFiles(build)
-      const named = new Set(namesOfNext(dir))
-      const finished = { dir, base: baseOf(build.config), bundler: `next ${build.nextVersion}` }
-      await site.publish({ ...finished, isImmutable: (path) => named.has(path), hasHash: () => true }).finally(() => {
-        // For a later `static-s3 deploy`.
-        const isKept = isExport || !settings?.upload
-        return isKept ? undefined : rm(dir, { recursive: true })
-      })
+      const files = await filesOf(build)
+      // A later `static-s3 deploy` takes the folder.
+      const isKept = build.config.output === 'export' || !settings.upload
+      await site.publish(files).finally(() => (isKept ? undefined : rm(files.dir, { recursive: true })))
     },
   }
 }
 
 const logger: Logger = {
-  info: (message) => void process.stdout.write(`${pc.cyan('static-s3')} ${message}\n`),
+  info: (message) => void process.stdout.write(`${message}\n`),
   warn: (message) => void process.stderr.write(`${pc.yellow(`static-s3: ${message}`)}\n`),
 }
 

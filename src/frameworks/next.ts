@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs'
 import { constants, cp, readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { namesOfNext } from '../folders/next.js'
 import { orUndefined } from '../runtime/or-undefined.js'
 import type { Compiler } from '../webpack/compiler.js'
 import { runWorkersFrom } from '../webpack/workers.js'
+import type { FinishedSite } from './site.js'
 
 /** The part of Next's configuration that is used here. */
 export interface NextConfig {
@@ -79,12 +81,31 @@ export async function urlOfBuild(distDir: string): Promise<string | undefined> {
   return url?.includes('://') && url === `${assetPrefix}/` ? url : undefined
 }
 
+/** The files that a build uploads. */
+export async function filesOf(build: NextBuild): Promise<FinishedSite> {
+  const dir = build.config.output === 'export' ? exportedFolder(build) : await stageFiles(build)
+  const named = new Set(namesOfNext(dir))
+  return {
+    dir,
+    isImmutable: (path) => named.has(path),
+    hasHash: () => true,
+    base: baseOf(build.config),
+    bundler: `next ${build.nextVersion}`,
+  }
+}
+
+/** The folder of a static export, which has all files as they are to be in the location. */
+function exportedFolder({ outputs }: NextBuild): string {
+  const [{ id, filePath } = { id: '', filePath: '' }] = outputs.staticFiles
+  return resolve(filePath.slice(0, -id.length))
+}
+
 /**
- * Copies the files as they are to be in the location into a folder. Next has no such folder.
+ * Copies the files into a folder, as they are to be in the location. Next has no such folder.
  *
  * @returns the folder
  */
-export async function stageFiles({ distDir, projectDir }: NextBuild): Promise<string> {
+async function stageFiles({ distDir, projectDir }: NextBuild): Promise<string> {
   const dir = join(distDir, 'static-s3')
   const publicDir = join(projectDir, 'public')
   const options = { recursive: true, verbatimSymlinks: true, mode: constants.COPYFILE_FICLONE }
@@ -92,10 +113,4 @@ export async function stageFiles({ distDir, projectDir }: NextBuild): Promise<st
   await cp(join(distDir, 'static'), join(dir, '_next/static'), options)
   if (existsSync(publicDir)) await cp(publicDir, dir, options)
   return dir
-}
-
-/** The folder of a static export, which has all files as they are to be in the location. */
-export function exportedFolder({ outputs }: NextBuild): string {
-  const [{ id, filePath } = { id: '', filePath: '' }] = outputs.staticFiles
-  return resolve(filePath.slice(0, -id.length))
 }

@@ -109,7 +109,7 @@ describeFramework('next', (app) => {
     await page.getByRole('link', { name: 'About' }).click()
     await expect.poll(() => page.title()).toBe('About')
     await expectCounter(page, 'late count is 1')
-    const own = /^\/(about(\.txt)?|index\.txt)?(\?.*)?$|^\/_next\/image\?/
+    const own = /^\/(about|[\w.]+\.txt)?(\?.*)?$|^\/_next\/image\?/
     expectFromBucket(site, home, pages, workers ? new RegExp(`${own.source}|^/_next/static/chunks/`) : own)
     expect(home.requests.map(({ resourceType }) => resourceType)).toContain('font')
     const deep = await browser.open(`${pages.origin}${deepLink}`)
