@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { basename, join, sep } from 'node:path'
+import { basename, join } from 'node:path'
 import { orUndefined } from '../runtime/or-undefined.js'
 import { hasFile, isRecord, isText } from './foreign-data.js'
-import { hashedNames, looksRandom, type Renamed } from './hashed-names.js'
+import { hashedNames, type Renamed } from './hashed-names.js'
+import { namesOfNext } from './next.js'
 
 /** The fingerprinted names that an output folder's own manifests prove. */
 export interface ManifestNames {
@@ -37,7 +38,8 @@ export function readManifests(dir: string): ManifestNames | undefined {
     const hashed = hashedNames(files)
     add(name, name === djangoManifest ? [...hashed].filter((path) => hasItsMd5(dir, path)) : hashed)
   }
-  add('_next/static', namesOfNext(dir))
+  const isNextsStatic = basename(dir) === 'static' && existsSync(join(dir, '../build-manifest.json'))
+  add('_next/static', namesOfNext(dir, isNextsStatic ? '' : undefined))
   return found.from.length === 0 ? undefined : found
 }
 
@@ -85,24 +87,6 @@ function hasItsMd5(dir: string, path: string): boolean {
     .digest('hex')
   const [, hash] = /\.([0-9a-f]{12})(\.[^./]*)?$/.exec(path) ?? []
   return hash !== undefined && md5.startsWith(hash)
-}
-
-/**
- * Next names all files in three of its folders by their content. The build's own folder beside them has a name that may be fixed.
- *
- * @see https://nextjs.org/docs/app/guides/self-hosting
- */
-function namesOfNext(dir: string): string[] {
-  const isStatic = basename(dir) === 'static' && existsSync(join(dir, '../build-manifest.json'))
-  const root = isStatic ? '' : '_next/static/'
-  return ['chunks', 'css', 'media']
-    .map((folder) => root + folder)
-    .filter((folder) => existsSync(join(dir, folder)))
-    .flatMap((folder) =>
-      readdirSync(join(dir, folder), { recursive: true, encoding: 'utf8' }).map((name) => `${folder}/${name}`),
-    )
-    .map((path) => path.replaceAll(sep, '/'))
-    .filter((path) => /[-./]([0-9a-f]{8,})\.\w+$/.exec(path)?.slice(1, 2).every(looksRandom))
 }
 
 function readJson(file: string): object {

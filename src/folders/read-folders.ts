@@ -102,7 +102,9 @@ export function refuseEmptyFolder(dir: string): void {
 /** @throws StaticS3Error for Next's `.next`, which also holds the server's code */
 function refuseNextFolder(dir: string): void {
   if (!existsSync(join(dir, 'build-manifest.json')) || !existsSync(join(dir, 'server'))) return
-  throw new StaticS3Error(
-    `static-s3: ${nameOf(dir)} also holds the code of Next's server: deploy ${join(nameOf(dir), 'static')} to the location …/_next/static`,
-  )
+  const folder = (name: string) => join(nameOf(dir), name)
+  const remedy = existsSync(join(dir, 'static-s3'))
+    ? `deploy ${folder('static-s3')}`
+    : `deploy ${folder('static')} to the location …/_next/static, or build with static-s3/next`
+  throw new StaticS3Error(`static-s3: ${nameOf(dir)} also holds the code of Next's server: ${remedy}`)
 }

@@ -25,6 +25,8 @@ export interface FinishedSite {
   dir: string
   /** True in the folder that the framework's own server lets browsers keep for a year. */
   isImmutable: (path: string) => boolean
+  /** Whether an immutable file's name has a hash, if no bundle of Vite names the file. By default, its form decides. */
+  hasHash?: (path: string) => boolean
   /** The folder on the page's origin: a path with a slash at its end. */
   base: string
   /** Folders inside that are not part of it. Absolute. */
@@ -76,11 +78,12 @@ export class Site {
    *
    * @throws StaticS3Error when anything fails, unless `onError` is `warn`
    */
-  async publish({ dir, isImmutable, base, notOurs = [], bundler }: FinishedSite): Promise<void> {
+  async publish(finished: FinishedSite): Promise<void> {
+    const { dir, base, notOurs = [], bundler } = finished
     const deploy = this.#deploy
     if (!deploy) return
     this.#deploy = undefined
-    const fingerprinted = await this.#fingerprintedIn(dir, isImmutable)
+    const fingerprinted = await this.#fingerprintedIn(finished)
     await deploy.publish({
       outputs: [{ dir, emitted: this.#names.emitted, fingerprinted }],
       notOurs,
@@ -100,12 +103,12 @@ export class Site {
   }
 
   /** Users may tell a bundler to leave the hash out, even in a folder that the framework calls immutable. */
-  async #fingerprintedIn(dir: string, isImmutable: (path: string) => boolean): Promise<Set<string>> {
+  async #fingerprintedIn({ dir, isImmutable, hasHash: isHashed = hasHash }: FinishedSite): Promise<Set<string>> {
     const { emitted, fingerprinted } = this.#names
     const paths = new Set<string>()
     for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
       const path = relative(dir, join(entry.parentPath, entry.name)).replaceAll(sep, '/')
-      if (isImmutable(path) && (emitted.has(path) ? fingerprinted.has(path) : hasHash(path))) paths.add(path)
+      if (isImmutable(path) && (emitted.has(path) ? fingerprinted.has(path) : isHashed(path))) paths.add(path)
     }
     return paths
   }

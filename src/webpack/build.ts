@@ -16,6 +16,7 @@ import {
   pluginName,
   type Stats,
 } from './compiler.js'
+import { refuseFramework } from './frameworks.js'
 import { outputOf, warningsAbout } from './output.js'
 import type { PageUrls } from './pages.js'
 import type { PrecacheUrls } from './precache.js'
@@ -45,7 +46,11 @@ export class WebpackBuild {
     if (publicUrl !== undefined) this.#urls.announce(publicUrl)
   }
 
-  /** Decides whether the build goes to S3, and starts its deploy. */
+  /**
+   * Decides whether the build goes to S3, and starts its deploy.
+   *
+   * @throws StaticS3Error in the configuration of a framework with an entry of its own
+   */
   async start(): Promise<void> {
     this.#settings = undefined
     this.#deploy = undefined
@@ -56,6 +61,7 @@ export class WebpackBuild {
       this.#urls.restore()
       return
     }
+    refuseFramework(this.#compiler)
     this.#settings = resolved.settings
     this.#urls.pointTo(resolved.settings)
     if (isServerSide(this.#compiler)) return

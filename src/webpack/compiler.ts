@@ -14,6 +14,7 @@ export interface Compiler {
     mode?: string
     output: { publicPath?: unknown; hashSalt?: unknown; crossOriginLoading?: unknown }
     optimization?: { realContentHash?: boolean }
+    resolve?: { alias?: unknown }
     target?: unknown
     watch?: unknown
     cache?: unknown

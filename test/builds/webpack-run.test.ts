@@ -100,6 +100,24 @@ describe.each(bundlers)('%s', (name, bundler) => {
     expect(target.s3.server.requests).toEqual([])
   })
 
+  test("in Next's configuration, a build that is on fails with a pointer to its entry, and one that is off is left alone", async () => {
+    const dir = await makeApp(app)
+    const config = () =>
+      bundlerConfig(bundler, dir, {
+        resolve: { alias: { 'private-next-root-dir': dir } },
+        plugins: [new StaticS3Plugin()],
+      })
+    const on = bundler.create(config())
+    await expect(runOnce(on)).rejects.toThrow(/^static-s3: StaticS3Plugin .*'static-s3\/next'/)
+    await closed(on)
+    vi.stubEnv('USE_S3', 'off')
+    const off = bundler.create(config())
+    await runOnce(off)
+    await closed(off)
+    expect(target.s3.server.requests).toEqual([])
+    expect(existsSync(join(dir, 'dist'))).toBe(true)
+  })
+
   test('a deploy that fails at the end fails the build with its reason, though a framework has found no error', async () => {
     const dir = await makeApp(app)
     const framework = new Framework()

@@ -84,7 +84,11 @@ describe('a manifest names the fingerprinted files', () => {
   })
 
   it('Next: in its three folders, and not in the build’s own', async () => {
-    const files = ['chunks/app/page-0a1b2c3d4e5f6071.js', 'css/9f8e7d6c5b4a3921.css', 'media/a.77e1ab20.woff2']
+    const files = [
+      'chunks/app/page-0a1b2c3d4e5f6071.js',
+      'css/9f8e7d6c5b4a3921.css',
+      'media/662e38f71b918a68-s.p.woff2',
+    ]
     const others = ['chunks/main.js', '0a1b2c3d4e5f60718293/_buildManifest.js']
     const exported = await makeFolder(
       Object.fromEntries([...files, ...others].map((path) => [`_next/static/${path}`, ''])),
@@ -97,6 +101,19 @@ describe('a manifest names the fingerprinted files', () => {
       ...Object.fromEntries([...files, ...others].map((path) => [`static/${path}`, ''])),
     })
     expect([...(readManifests(join(server, 'static'))?.fingerprinted ?? [])].sort()).toEqual(files)
+  })
+
+  it("Next with Turbopack, whose hashes look like words: only beside Turbopack's own chunk", async () => {
+    const files = ['chunks/3zp5iokpjpsq_.css', 'media/dots-s.p.1_ro1k4ntd4z0.woff2', 'media/hero-landing1.png']
+    const runtime = 'chunks/turbopack-0v3xlozk8f9-k.js'
+    const others = ['chunks/2z3sh82dl8glu.js.map', 'media/a.png', 'build_of_2026/_buildManifest.js']
+    const namedWith = async (...more: string[]) => {
+      const paths = [...files, ...others, ...more].map((path) => `_next/static/${path}`)
+      const dir = await makeFolder(Object.fromEntries(paths.map((path) => [path, ''])))
+      return [...(readManifests(dir)?.fingerprinted ?? [])].sort()
+    }
+    expect(await namedWith(runtime)).toEqual([...files, runtime].map((path) => `_next/static/${path}`).sort())
+    expect(await namedWith()).toEqual([])
   })
 })
 

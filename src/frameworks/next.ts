@@ -1,0 +1,116 @@
+import { existsSync } from 'node:fs'
+import { constants, cp, readFile, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { namesOfNext } from '../folders/next.js'
+import { orUndefined } from '../runtime/or-undefined.js'
+import type { Compiler } from '../webpack/compiler.js'
+import { runWorkersFrom } from '../webpack/workers.js'
+import type { FinishedSite } from './site.js'
+
+/** The part of Next's configuration that is used here. */
+export interface NextConfig {
+  assetPrefix?: string
+  basePath?: string
+  distDir?: string
+  output?: string
+  env?: Record<string, string | undefined>
+  // biome-ignore lint/suspicious/noExplicitAny: Next types these in its own way
+  images?: any
+  // biome-ignore lint/suspicious/noExplicitAny: the same
+  experimental?: any
+  // biome-ignore lint/suspicious/noExplicitAny: the same
+  webpack?: any
+}
+
+/** The part of a finished build that is used here. Folders are absolute. */
+export interface NextBuild {
+  config: NextConfig
+  projectDir: string
+  distDir: string
+  nextVersion: string
+  outputs: { staticFiles: readonly { id: string; filePath: string }[] }
+}
+
+/** The folder of public files on the page's origin, with a slash at its end. */
+export function baseOf({ basePath = '' }: NextConfig): string {
+  return `${basePath}/`
+}
+
+/** Defines `process.env.STATIC_URL` for application code, in the browser and on the server. */
+export function defineStaticUrl<C extends NextConfig>(config: C, staticUrl: string): C {
+  return { ...config, env: { ...config.env, STATIC_URL: staticUrl } }
+}
+
+/** Points the URLs of Next's own files to the bucket. */
+export function pointTo<C extends NextConfig>(config: C, publicUrl: string): C {
+  const { images, experimental, basePath = '' } = config
+  const { protocol, hostname, port, pathname } = new URL(publicUrl)
+  const original = { protocol: protocol.slice(0, -1), hostname, port, pathname: `${pathname}**` }
+  return {
+    ...config,
+    assetPrefix: publicUrl.slice(0, -1),
+    // The page's server optimizes pictures, and reads the originals at their URLs.
+    images: { ...images, remotePatterns: [...(images?.remotePatterns ?? []), original] },
+    // Turbopack's workers refuse scripts of another origin.
+    experimental: { ...experimental, turbopackWorkerAssetPrefix: experimental?.turbopackWorkerAssetPrefix ?? basePath },
+    webpack: withWorkers(config, publicUrl),
+  }
+}
+
+/** Lets webpack's workers run although their files are in the bucket. */
+function withWorkers(config: NextConfig, publicUrl: string) {
+  const urls = { publicUrl, base: baseOf(config), isRelative: false }
+  const plugin = { apply: (compiler: Compiler) => runWorkersFrom(compiler, () => urls) }
+  return (webpackConfig: { plugins: object[] }, context: { isServer: boolean }) => {
+    if (!context.isServer) webpackConfig.plugins.push(plugin)
+    return config.webpack ? config.webpack(webpackConfig, context) : webpackConfig
+  }
+}
+
+/**
+ * The public URL of a build, for a server that renders pages with the same URLs: the build's environment decides, not the server's.
+ *
+ * @param distDir absolute
+ * @returns undefined if the build's URLs do not point to a bucket
+ */
+export async function urlOfBuild(distDir: string): Promise<string | undefined> {
+  // Next writes the configuration of the build into this file.
+  const text = await readFile(join(distDir, 'required-server-files.json'), 'utf8').catch(() => '')
+  const { assetPrefix, env }: NextConfig = orUndefined(() => JSON.parse(text).config) ?? {}
+  const url = env?.STATIC_URL
+  return url?.includes('://') && url === `${assetPrefix}/` ? url : undefined
+}
+
+/** The files that a build uploads. */
+export async function filesOf(build: NextBuild): Promise<FinishedSite> {
+  const dir = build.config.output === 'export' ? exportedFolder(build) : await stageFiles(build)
+  const named = new Set(namesOfNext(dir))
+  return {
+    dir,
+    isImmutable: (path) => named.has(path),
+    hasHash: () => true,
+    base: baseOf(build.config),
+    bundler: `next ${build.nextVersion}`,
+  }
+}
+
+/** The folder of a static export, which has all files as they are to be in the location. */
+function exportedFolder({ outputs }: NextBuild): string {
+  const [{ id, filePath } = { id: '', filePath: '' }] = outputs.staticFiles
+  return resolve(filePath.slice(0, -id.length))
+}
+
+/**
+ * Copies the files into a folder, as they are to be in the location. Next has no such folder.
+ *
+ * @returns the folder
+ */
+async function stageFiles({ distDir, projectDir }: NextBuild): Promise<string> {
+  const dir = join(distDir, 'static-s3')
+  const publicDir = join(projectDir, 'public')
+  const options = { recursive: true, verbatimSymlinks: true, mode: constants.COPYFILE_FICLONE }
+  await rm(dir, { recursive: true, force: true })
+  await cp(join(distDir, 'static'), join(dir, '_next/static'), options)
+  if (existsSync(publicDir)) await cp(publicDir, dir, options)
+  return dir
+}
