@@ -126,7 +126,7 @@ async function newSite(root: string, siteDir: string, options: Options): Promise
   const build = { watch: false, whyNotProduction: undefined, mode }
   const resolved = await loadSettings({ options, build, envDir: siteDir })
   if (!resolved.on) {
-    logger.info(`off: ${resolved.because}`)
+    logger.info(`is off: ${resolved.because}`)
     return new DocusaurusSite(root, undefined)
   }
   if (process.argv[2] === 'deploy') {

@@ -68,7 +68,7 @@ export class RsbuildBuild {
       envDir: rootPath,
       envPrefix: 'PUBLIC_',
     })
-    if (!resolved.on) return this.#logger().info(`off: ${resolved.because}`)
+    if (!resolved.on) return this.#logger().info(`is off: ${resolved.because}`)
     const { startDeploy } = await import('../deploy/deploy.js')
     this.#deploy = startDeploy(resolved.settings)
   }
