@@ -63,6 +63,8 @@ export class DocusaurusSite {
         outputs: [siteOutput(this.#root, locales)],
         notOurs: [],
         base: '/',
+        // By `useBaseUrl`.
+        completesStrings: true,
         bundler: `docusaurus ${this.#version}`,
         logger,
         terminal: process.stdout,

@@ -1,4 +1,5 @@
-import { resolve } from 'node:path'
+import { existsSync } from 'node:fs'
+import { resolve, sep } from 'node:path'
 import type { Output } from '../files/collect.js'
 import type { Options } from '../settings/options.js'
 import { frameworkPlugin } from '../webpack/framework-plugin.js'
@@ -69,10 +70,12 @@ export class Locale {
   }
 
   /** What to merge into the configuration of a compiler. */
-  configure({ resolve }: WebpackConfig): object {
+  configure(config: WebpackConfig): object {
     const { deploy } = this.#site
+    this.#throwRefusal()
     const plugin = frameworkPlugin({
-      deploy,
+      // Docusaurus prints an error of a compiler twice.
+      deploy: deploy && { ...deploy, whyEnd: () => undefined },
       publicUrl: this.#publicUrl,
       written: (output, isServerSide) => {
         if (!isServerSide) this.#output = output
@@ -83,7 +86,7 @@ export class Locale {
       plugins: [plugin],
       // Docusaurus prefetches chunks without CORS: a browser that keeps such a response refuses it to a later request with CORS.
       output: { crossOriginLoading: false },
-      resolve: { alias: this.#aliases(resolve?.alias) },
+      resolve: { alias: this.#aliases(config.resolve?.alias) },
     }
   }
 
@@ -99,14 +102,28 @@ export class Locale {
 
   /** Called when the locale's pages are written. */
   finish(version: string): void {
-    const { outDir, baseUrl, i18n } = this.#context
-    if (this.#output) {
-      this.#site.finish(
-        i18n.currentLocale,
-        { folder: this.#folder, output: { ...this.#output, dir: outDir }, baseUrl, publicUrl: this.#publicUrl },
-        version,
-      )
-    }
+    this.#throwRefusal()
+    if (!this.#output) return
+    const { baseUrl, i18n } = this.#context
+    const fingerprinted = new Set([...this.#output.fingerprinted, ...this.#namedByLoader(this.#output)])
+    const output = { ...this.#output, fingerprinted }
+    const locale = { folder: this.#folder, output, baseUrl, publicUrl: this.#publicUrl }
+    this.#site.finish(i18n.currentLocale, locale, version)
+  }
+
+  /** Docusaurus' file-loader puts a hash of the content into names, and does not tell the bundler. */
+  #namedByLoader({ emitted }: Output): string[] {
+    const { siteDir, siteConfig } = this.#context
+    const isCopied = (path: string) =>
+      siteConfig.staticDirectories.some((dir) => existsSync(resolve(siteDir, dir, path)))
+    const hasHash = /^assets\/(images|fonts|medias|files)\/[^/]+-[\da-f]{32}\.[^./]+$/
+    return [...emitted].filter((path) => hasHash.test(path) && !isCopied(path))
+  }
+
+  /** Ends the build when the store has refused the deploy. */
+  #throwRefusal(): void {
+    const refusal = this.#site.deploy?.whyEnd()
+    if (refusal) throw refusal
   }
 }
 
@@ -119,5 +136,9 @@ function folderOf({ outDir, baseUrl, i18n }: DocusaurusContext): string {
   )
   const below = own.slice(shared).join('/')
   // A locale's path may be any; its folder then is the site's.
-  return outDir.replaceAll('\\', '/').endsWith(`/${below.slice(0, -1)}`) ? below : ''
+  return resolve(outDir)
+    .replaceAll(sep, '/')
+    .endsWith(`/${below.slice(0, -1)}`)
+    ? below
+    : ''
 }
