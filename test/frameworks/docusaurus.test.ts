@@ -10,6 +10,7 @@ import {
   expectFromBucket,
   expectOff,
   expectRefused,
+  expectTypes,
   expectUnchanged,
   siteBucket,
 } from '../../fixtures/frameworks/expectations.js'
@@ -60,6 +61,8 @@ describeFramework('docusaurus', (app) => {
   })
 
   test('keys that S3 refuses: the build fails and nothing is live', () => expectRefused(site, build))
+
+  test("the entry fits Docusaurus' types", () => expectTypes(app, 'types.ts'))
 
   test('an upload that fails at the end fails the build', async () => {
     site.s3.server.reset()

@@ -11,6 +11,7 @@ import {
   expectFromBucket,
   expectOff,
   expectRefused,
+  expectTypes,
   expectUnchanged,
   siteBucket,
 } from '../../fixtures/frameworks/expectations.js'
@@ -62,6 +63,8 @@ describeFramework('rsbuild', (app) => {
   })
 
   test('keys that S3 refuses: the build fails and nothing is live', () => expectRefused(site, build))
+
+  test("the entry fits Rsbuild's types", () => expectTypes(app, 'rsbuild.config.ts'))
 
   test('an upload that fails at the end fails the build', async () => {
     site.s3.server.reset()
