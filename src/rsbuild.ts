@@ -28,7 +28,8 @@ export function staticS3(options: Options = {}): RsbuildPlugin {
         build.configure(name, config)
       })
       api.modifyRspackConfig((config, utils) => build.addTo(config, utils))
-      api.onBeforeBuild(({ isWatch }) => build.refuse(isWatch))
+      // Before Rsbuild empties the output folders, and copies public files to them.
+      api.onBeforeBuild({ order: 'pre', handler: (begun) => build.snapshot(begun) })
       // Rsbuild has looked for errors before this hook, and the process fails if it throws.
       api.onAfterBuild({ order: 'post', handler: (built) => build.finish(built) })
     },

@@ -25,6 +25,7 @@ interface RspackUtils {
 interface BuildFacts {
   isWatch: boolean
   stats?: { hasErrors(): boolean }
+  environments: Record<string, { distPath: string }>
 }
 
 /** The part of Rsbuild's plugin API that is used here. */
@@ -33,8 +34,8 @@ export interface RsbuildApi {
   logger?: { level?: string; info(message: string): void; warn(message: string): void }
   modifyEnvironmentConfig(handler: Handler<[config: EnvironmentConfig, utils: { name: string }]>): void
   modifyRspackConfig(handler: Handler<[config: { output?: { publicPath?: unknown } }, utils: RspackUtils]>): void
-  onBeforeBuild(handler: Handler<[Pick<BuildFacts, 'isWatch'>]>): void
-  onAfterBuild(hook: { order: 'post'; handler: Handler<[BuildFacts]> }): void
+  onBeforeBuild(hook: { order: 'pre'; handler: Handler<[Omit<BuildFacts, 'stats'>]> }): void
+  onAfterBuild(hook: { order: 'post'; handler: Handler<[Omit<BuildFacts, 'environments'>]> }): void
 }
 
 /** The build of all environments of a configuration: one deploy. */
@@ -43,6 +44,7 @@ export class RsbuildBuild {
   readonly #options: Options
   #starting: Promise<void> | undefined
   #deploy: Deploy | undefined
+  #isFinished = false
   readonly #outputs: Output[] = []
   readonly #serverFiles: string[] = []
   /** The user's own asset prefixes, by environment. */
@@ -79,7 +81,7 @@ export class RsbuildBuild {
     this.#prefixes.set(name, own)
     const { publicUrl, rewrite } = this.#deploy?.settings ?? {}
     if (publicUrl !== undefined && rewrite) config.output = { ...config.output, assetPrefix: publicUrl }
-    const staticUrl = JSON.stringify(publicUrl ?? (own === 'auto' ? '/' : own))
+    const staticUrl = JSON.stringify(publicUrl ?? onOrigin(own))
     config.source = { ...config.source, define: { 'import.meta.env.STATIC_URL': staticUrl, ...config.source?.define } }
   }
 
@@ -99,26 +101,36 @@ export class RsbuildBuild {
     appendPlugins(plugin)
   }
 
-  /** @throws StaticS3Error for a watch build that the configuration did not know of */
-  refuse(isWatch: boolean): void {
-    if (!isWatch || !this.#deploy) return
-    this.#deploy.stop()
+  /**
+   * Notes what stands in the output folders.
+   *
+   * @throws StaticS3Error for a build by the JavaScript API for which the configuration is wrong
+   */
+  async snapshot({ isWatch, environments }: Omit<BuildFacts, 'stats'>): Promise<void> {
+    const deploy = this.#deploy
+    if (!deploy) return
+    if (!isWatch && !this.#isFinished)
+      return deploy.snapshot(Object.values(environments).map(({ distPath }) => distPath))
+    deploy.stop()
     throw new StaticS3Error(
-      `static-s3: a watch build that Rsbuild's JavaScript API starts cannot go to the bucket: set enabled to false (USE_S3=0) for it`,
+      isWatch
+        ? 'static-s3: a watch build does not go to the bucket, but this Rsbuild instance points there: set enabled to false (USE_S3=0) for it'
+        : 'static-s3: this Rsbuild instance has built already: create a new one for each build',
     )
   }
 
   /** Publishes the files of all environments, except those that only a server runs. */
-  async finish({ isWatch, stats }: BuildFacts): Promise<void> {
+  async finish({ isWatch, stats }: Omit<BuildFacts, 'environments'>): Promise<void> {
     const deploy = this.#deploy
     if (!deploy || isWatch) return
+    this.#isFinished = true
     if (stats?.hasErrors()) return deploy.stop()
     // An environment for a server may have the same output folder, and emit the same pictures.
     const ours = new Set(this.#outputs.flatMap(filesOf))
     await deploy.publish({
       outputs: this.#outputs,
       notOurs: this.#serverFiles.filter((file) => !ours.has(file)),
-      base: [...this.#prefixes.values()][0] ?? '/',
+      base: onOrigin([...this.#prefixes.values()][0]),
       bundler: `rsbuild ${this.#api.context.version}`,
       logger: this.#logger(),
       terminal: this.#showsAll ? process.stdout : undefined,
@@ -149,6 +161,11 @@ function filesOf({ dir, emitted }: Output): string[] {
 /** The flag of Rsbuild's command. Its plugin API tells about a watch build after the configuration is complete. */
 function watches(words: readonly string[]): boolean {
   return words.includes('--watch') || words.includes('-w')
+}
+
+/** `auto` has no value before the page runs. */
+function onOrigin(prefix = '/'): string {
+  return prefix === 'auto' ? '/' : prefix
 }
 
 function withSlash(prefix: string): string {

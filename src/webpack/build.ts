@@ -38,8 +38,9 @@ export class WebpackBuild {
   prepare(): void {
     const { watch } = this.#compiler.options
     const mode = modeOf(this.#compiler)
-    separateCaches(this.#compiler, () => [watch, ...decisiveValues(this.#options, mode, process.cwd())])
-    this.#files.prepare(watch ? undefined : urlBeforeBuild(this.#loadInput()))
+    const announced = watch ? undefined : urlBeforeBuild(this.#loadInput())
+    separateCaches(this.#compiler, () => [watch, ...decisiveValues(this.#options, mode, process.cwd())], announced)
+    this.#files.prepare(announced)
   }
 
   /** Decides whether the build goes to S3, and starts its deploy. */

@@ -21,8 +21,9 @@ export function frameworkPlugin({ deploy, publicUrl, written }: FrameworkBuild) 
   return {
     apply(compiler: Compiler): void {
       const files = new BucketCompiler(compiler)
-      separateCaches(compiler, () => (settings ? [settings] : []))
-      files.prepare(settings?.rewrite ? publicUrl : undefined)
+      const announced = settings?.rewrite ? publicUrl : undefined
+      separateCaches(compiler, () => (settings ? [settings] : []), announced)
+      files.prepare(announced)
       const { beforeRun, watchRun, failed, done } = compiler.hooks
       beforeRun.tap(pluginName, () => {
         if (!deploy || !settings) return files.restore()

@@ -29,7 +29,7 @@ describeFramework('docusaurus', (app) => {
   beforeAll(() => freshApp('docusaurus'))
 
   test('off: nothing is sent', async () => {
-    await expectOff(site, build)
+    await expectOff(site, (env) => build({ ...env, BUNDLER: 'webpack' }))
     const html = (await readTree(dir)).get('index.html')?.toString()
     expect(html).toMatch(/ src="?\/img\/logo.png/)
     expect(html).not.toContain(site.publicUrl)
