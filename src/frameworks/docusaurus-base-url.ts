@@ -28,7 +28,7 @@ export function baseUrlModule({ dirs, isUploaded, baseUrl, publicUrl }: StaticFo
 export * from '${originalBaseUrl}'
 
 const endings = ${JSON.stringify(endings)}
-const others = ${JSON.stringify(others.sort())}
+const others = ${JSON.stringify(others.sort().flatMap((path) => [...new Set([path, encodeURI(path)])]))}
 
 function inBucket(url) {
   const [, path, rest] = /^([^?#]*)(.*)$/s.exec(url ?? '')
@@ -36,7 +36,7 @@ function inBucket(url) {
   const root = [${JSON.stringify(baseUrl)}, './'].find((start) => path.startsWith(start))
   const file = path.slice(root?.length)
   if (root === undefined || !endings.includes(/\\.[^./]+$/.exec(file)?.[0])) return undefined
-  return others.includes(decodeURI(file)) ? undefined : ${JSON.stringify(publicUrl)} + file.replace(/\\+/g, '%2B') + rest
+  return others.includes(file) ? undefined : ${JSON.stringify(publicUrl)} + file.replace(/\\+/g, '%2B') + rest
 }
 
 // Like the original, the same function each time.

@@ -71,7 +71,7 @@ export class DocusaurusSite {
       })
     } catch (error) {
       deploy.stop()
-      console.error(`${pc.red('[ERROR]')} ${(error as Error).message}`)
+      process.stderr.write(`${pc.red('[ERROR]')} ${(error as Error).message}\n`)
       process.exitCode = 1
     } finally {
       this.#isSettled = true
@@ -99,7 +99,7 @@ export class DocusaurusSite {
   /** A process that ends earlier is no success. */
   #checkEnd(code: number): void {
     if (this.#isSettled || this.#finished.size === 0 || code !== 0) return
-    console.error(`${pc.red('[ERROR]')} static-s3: the process ended before the upload did.`)
+    process.stderr.write(`${pc.red('[ERROR]')} static-s3: the process ended before the upload did.\n`)
     process.exitCode = 1
   }
 }
@@ -144,8 +144,8 @@ async function newSite(root: string, siteDir: string, options: Options): Promise
 
 /** Docusaurus' log is no part of its plugin API. */
 const logger: Logger = {
-  info: (message) => console.info(`${pc.cyan('[INFO]')} static-s3 ${message}`),
-  warn: (message) => console.warn(`${pc.yellow('[WARNING]')} static-s3: ${message}`),
+  info: (message) => process.stdout.write(`${pc.cyan('[INFO]')} static-s3 ${message}\n`),
+  warn: (message) => process.stderr.write(`${pc.yellow('[WARNING]')} static-s3: ${message}\n`),
 }
 
 function siteOutput(dir: string, locales: readonly FinishedLocale[]): Output {

@@ -93,7 +93,7 @@ describeFramework('docusaurus', (app) => {
     const counter = page.getByRole('button', { name: /count/ })
     await counter.click()
     await expect.poll(() => counter.textContent()).toBe('count is 1')
-    await expect.poll(() => page.locator('output').textContent()).toBe('ping pong')
+    await expect.poll(() => page.locator('output').textContent()).toBe('ping pong true')
     await expectPictures(page, ['imported', 'static', 'by STATIC_URL'])
     await page.getByRole('link', { name: 'Late' }).click()
     await expectPictures(page, ['late'])
