@@ -1,12 +1,7 @@
 import type { Options } from './settings/options.js'
 import { WebpackBuild } from './webpack/build.js'
-import { dependOnPublicPath, separateCaches } from './webpack/cache.js'
-import { type Compiler, isRspack, lastStage, pluginName, type Stats } from './webpack/compiler.js'
-import { endEarly } from './webpack/end-early.js'
-import { preparePages } from './webpack/pages.js'
-import { preparePrecache } from './webpack/precache.js'
+import { type Compiler, lastStage, pluginName, type Stats } from './webpack/compiler.js'
 import { shareRuns } from './webpack/run.js'
-import { runWorkersFrom } from './webpack/workers.js'
 
 export type { Options, Rule } from './settings/options.js'
 export type { Compiler } from './webpack/compiler.js'
@@ -28,14 +23,8 @@ export class StaticS3Plugin {
     // One plugin object may stand in several configurations: all state belongs to the compiler.
     const build = new WebpackBuild(compiler, this.#options)
 
-    if (isRspack(compiler)) separateCaches(compiler.options, this.#options)
-    else dependOnPublicPath(compiler)
-    build.announceUrl()
+    build.prepare()
     shareRuns(compiler)
-    endEarly(compiler, () => build.whyEnd())
-    runWorkersFrom(compiler, () => build.urlsOfPages())
-    preparePages(compiler, () => build.urlsOfPages())
-    preparePrecache(compiler, (compilation) => build.urlsToPrecache(compilation))
 
     const { beforeRun, watchRun, failed, shutdown, done } = compiler.hooks
     // Not called for a watch build or a dev server.

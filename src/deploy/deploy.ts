@@ -9,6 +9,7 @@ import { taskRunnerWarning } from './task-runner.js'
 // Adapters import this file only for a build that is on: a build that is off should load next to nothing.
 
 export { matcher } from '../files/globs.js'
+export { rewriteFile } from '../files/rewrite-file.js'
 export { whyLeftOut } from '../files/why-left-out.js'
 export { notProduction } from '../settings/settings.js'
 

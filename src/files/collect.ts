@@ -40,7 +40,7 @@ export interface Collected {
  *
  * @param before by folder; a file that has not changed since, and that the bundler does not name, is left over from an earlier build.
  * Snapshots are removed once they are used, because those of large sites take much memory
- * @param notOurs folders inside an output folder that belong to another build, such as a server's
+ * @param notOurs folders and files inside an output folder that belong to another build, such as a server's
  */
 export async function collect(
   outputs: readonly Output[],
@@ -191,6 +191,7 @@ interface Entry {
 async function walk(root: string, skipped: readonly string[], found: (entry: Entry) => unknown): Promise<void> {
   const base = orUndefined(() => realpathSync(root))
   if (base === undefined) return
+  const isSkipped = new Set(skipped)
   const foreign = skipped
     .map((folder) => orUndefined(() => realpathSync(folder)) ?? folder)
     .filter((folder) => folder.startsWith(base + sep))
@@ -200,8 +201,9 @@ async function walk(root: string, skipped: readonly string[], found: (entry: Ent
     for (const entry of entries.sort((a, b) => compareKeys(inPath(a), inPath(b)))) {
       const path = above + inPath(entry)
       const file = () => join(folder, entry.name)
+      if (isSkipped.size > 0 && isSkipped.has(file())) continue
       if (entry.isDirectory()) {
-        if (!skipped.includes(file())) await walkFolder(file(), path)
+        await walkFolder(file(), path)
         continue
       }
       if (!entry.isSymbolicLink() && !entry.isFile()) continue
@@ -221,7 +223,7 @@ function inPath(entry: Dirent): string {
 function targetOf(link: string, base: string, foreign: readonly string[]): string | undefined {
   const target = orUndefined(() => realpathSync(link))
   if (target === undefined || !target.startsWith(base + sep)) return undefined
-  if (foreign.some((folder) => target.startsWith(folder + sep))) return undefined
+  if (foreign.some((path) => target === path || target.startsWith(path + sep))) return undefined
   const isFile = orUndefined(() => statSync(target))?.isFile()
   return isFile ? relative(base, target).replaceAll(sep, '/') : undefined
 }

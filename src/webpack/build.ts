@@ -1,13 +1,13 @@
 import { resolve } from 'node:path'
 import type { Deploy } from '../deploy/deploy.js'
-import { loadSettings, urlBeforeBuild } from '../deploy/load-settings.js'
+import { decisiveValues, loadSettings, urlBeforeBuild } from '../deploy/load-settings.js'
 import type { Together } from '../deploy/publish-together.js'
 import type { Output } from '../files/collect.js'
 import type { Options } from '../settings/options.js'
-import type { Settings } from '../settings/settings.js'
+import { BucketCompiler } from './bucket-compiler.js'
+import { separateCaches } from './cache.js'
 import {
   bundlerOf,
-  type Compilation,
   type Compiler,
   isServerSide,
   isSilent,
@@ -18,17 +18,13 @@ import {
 } from './compiler.js'
 import { refuseFramework } from './frameworks.js'
 import { outputOf, warningsAbout } from './output.js'
-import type { PageUrls } from './pages.js'
-import type { PrecacheUrls } from './precache.js'
 import { type Run, runOf } from './run.js'
-import { BuiltUrls } from './urls.js'
 
 /** The state of one compiler, with one method for each hook. A compiler may run several times. */
 export class WebpackBuild {
   readonly #compiler: Compiler
   readonly #options: Options
-  readonly #urls: BuiltUrls
-  #settings: Settings | undefined
+  readonly #files: BucketCompiler
   #run: Run | undefined
   #deploy: Deploy | undefined
   #publishing: Promise<void> | undefined
@@ -36,14 +32,16 @@ export class WebpackBuild {
   constructor(compiler: Compiler, options: Options) {
     this.#compiler = compiler
     this.#options = options
-    this.#urls = new BuiltUrls(compiler)
+    this.#files = new BucketCompiler(compiler)
   }
 
-  /** For plugins that read the public path before a build begins. */
-  announceUrl(): void {
+  /** Call it in `apply`. */
+  prepare(): void {
     const { watch } = this.#compiler.options
-    const publicUrl = watch ? undefined : urlBeforeBuild(this.#loadInput())
-    if (publicUrl !== undefined) this.#urls.announce(publicUrl)
+    const mode = modeOf(this.#compiler)
+    const announced = watch ? undefined : urlBeforeBuild(this.#loadInput())
+    separateCaches(this.#compiler, () => [watch, ...decisiveValues(this.#options, mode, process.cwd())], announced)
+    this.#files.prepare(announced)
   }
 
   /**
@@ -52,54 +50,27 @@ export class WebpackBuild {
    * @throws StaticS3Error in the configuration of a framework with an entry of its own
    */
   async start(): Promise<void> {
-    this.#settings = undefined
     this.#deploy = undefined
     this.#run = runOf(this.#compiler)
     const resolved = await loadSettings(this.#loadInput())
     if (!resolved.on) {
       this.#compiler.getInfrastructureLogger(pluginName).info(`off: ${resolved.because}`)
-      this.#urls.restore()
+      this.#files.restore()
       return
     }
     refuseFramework(this.#compiler)
-    this.#settings = resolved.settings
-    this.#urls.pointTo(resolved.settings)
+    this.#files.pointTo(resolved.settings)
     if (isServerSide(this.#compiler)) return
     const { startDeploy } = await import('../deploy/deploy.js')
     this.#deploy = startDeploy(resolved.settings)
+    this.#files.deploy = this.#deploy
     await this.#deploy.snapshot([resolve(this.#compiler.outputPath)])
   }
 
   stayOnDisk(): void {
-    this.#settings = undefined
     this.#deploy = undefined
     this.#run = undefined
-    this.#urls.restore()
-  }
-
-  /** Undefined if pages have no URLs to the bucket, or if a server runs the bundle. */
-  urlsOfPages(): PageUrls | undefined {
-    if (!this.#settings?.rewrite || isServerSide(this.#compiler)) return undefined
-    return { publicUrl: this.#settings.publicUrl, base: this.#urls.base, isRelative: this.#urls.isRelative }
-  }
-
-  /** Undefined if the precache list does not change. */
-  urlsToPrecache(compilation: Compilation): PrecacheUrls | undefined {
-    const urls = this.urlsOfPages()
-    const deploy = this.#deploy
-    if (!urls || !deploy) return undefined
-    let publicUrl: ((path: string) => string | undefined) | undefined
-    const isLeftOut = (path: string) => {
-      // Not earlier: the compilation has no chunks yet.
-      publicUrl ??= deploy.urlInBucket([outputOf(this.#compiler, compilation)])
-      return publicUrl(path) === undefined
-    }
-    return { ...urls, isLeftOut }
-  }
-
-  /** The reason to end the build: the store's refusal. */
-  whyEnd(): Error | undefined {
-    return this.#deploy?.whyEnd()
+    this.#files.restore()
   }
 
   fail(): void {
@@ -141,7 +112,7 @@ export class WebpackBuild {
       together,
       outputs: [output],
       notOurs: [],
-      base: this.#urls.base,
+      base: this.#files.base,
       bundler: bundlerOf(this.#compiler),
       logger: loggerOf(this.#compiler),
       terminal: isSilent(this.#compiler) ? undefined : process.stderr,

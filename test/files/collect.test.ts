@@ -474,13 +474,14 @@ describe('on a disk that ignores case or changes the Unicode form', () => {
   })
 })
 
-describe("a server's folder inside", () => {
+describe("a server's folder or file inside", () => {
   it('is skipped', async () => {
     await write('index.html')
     await write('server/entry.js')
     await write('server/assets/a.js')
     await write('server-side.js')
-    const collected = await collectFresh([output()], [join(dist, 'server')])
+    await write('server.js')
+    const collected = await collectFresh([output()], [join(dist, 'server'), join(dist, 'server.js')])
     expect(paths(collected)).toEqual(['index.html', 'server-side.js'])
   })
 

@@ -16,7 +16,7 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   },
   vite: { imports: ['deploy', 'urls'], types: ['files', 'settings'] },
   webpack: { imports: ['deploy', 'urls'], types: ['files', 'settings'] },
-  frameworks: { imports: ['vite', 'webpack', 'deploy', 'folders', 'urls'], types: ['settings'] },
+  frameworks: { imports: ['vite', 'webpack', 'deploy', 'folders', 'urls'], types: ['files', 'settings'] },
   cli: { imports: ['deploy'], types: ['settings'] },
   deploy: {
     imports: ['report', 'release', 'check', 'prove', 'folders', 'files', 'settings', 'bucket', 'urls'],

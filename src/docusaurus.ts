@@ -1,0 +1,37 @@
+import { type DocusaurusContext, Locale, type WebpackConfig } from './frameworks/docusaurus.js'
+import type { Options } from './settings/options.js'
+
+export type { DocusaurusContext, WebpackConfig } from './frameworks/docusaurus.js'
+export type { Options, Rule } from './settings/options.js'
+
+/** The part of Docusaurus' `Plugin` that is used here. */
+export interface DocusaurusPlugin {
+  name: string
+  contentLoaded(given: { actions: { createData(name: string, content: string): Promise<string> } }): Promise<void>
+  configureWebpack(config: WebpackConfig): object
+  postBuild(built: { siteMetadata: { docusaurusVersion: string } }): Promise<void>
+}
+
+/**
+ * Uploads the files of a Docusaurus site to S3 and points its URLs there, if the environment says so (`USE_S3`).
+ *
+ * @param options override the environment; all can be left out
+ * @see https://docusaurus.io/docs/api/plugin-methods
+ */
+export async function staticS3(
+  context: DocusaurusContext,
+  // Docusaurus gives every plugin an `id`.
+  { id: _id, ...options }: Options & { id?: string } = {},
+): Promise<DocusaurusPlugin> {
+  const locale = await Locale.begin(context, options)
+  return {
+    name: 'static-s3',
+    contentLoaded: ({ actions }) => locale.replaceBaseUrl(actions.createData),
+    configureWebpack: (config) => locale.configure(config),
+    async postBuild({ siteMetadata }) {
+      locale.finish(siteMetadata.docusaurusVersion)
+    },
+  }
+}
+
+export default staticS3
