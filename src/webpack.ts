@@ -28,9 +28,9 @@ export class StaticS3Plugin {
     // One plugin object may stand in several configurations: all state belongs to the compiler.
     const build = new WebpackBuild(compiler, this.#options)
 
+    const announced = build.announceUrl()
     if (isRspack(compiler)) separateCaches(compiler.options, this.#options)
-    else dependOnPublicPath(compiler)
-    build.announceUrl()
+    else dependOnPublicPath(compiler, announced)
     shareRuns(compiler)
     endEarly(compiler, () => build.whyEnd())
     runWorkersFrom(compiler, () => build.urlsOfPages())

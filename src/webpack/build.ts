@@ -38,11 +38,12 @@ export class WebpackBuild {
     this.#urls = new BuiltUrls(compiler)
   }
 
-  /** For plugins that read the public path before a build begins. */
-  announceUrl(): void {
+  /** For plugins that read the public path before a build begins. Returns the public URL, if it is known by then. */
+  announceUrl(): string | undefined {
     const { watch } = this.#compiler.options
     const publicUrl = watch ? undefined : urlBeforeBuild(this.#loadInput())
     if (publicUrl !== undefined) this.#urls.announce(publicUrl)
+    return publicUrl
   }
 
   /** Decides whether the build goes to S3, and starts its deploy. */

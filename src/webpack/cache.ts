@@ -25,18 +25,26 @@ export function separateCaches(
   if (persistent.length === 0) return
   const decisive = [watch, ...decisiveValues(options, mode, process.cwd())]
   const version = createHash('sha256').update(JSON.stringify(decisive)).digest('hex')
-  for (const each of persistent) each.version = `${each.version ?? ''}|static-s3 ${version}`
+  for (const each of persistent) addToVersion(each, version)
 }
 
 function isPersistent(cache: unknown): cache is { version?: string } {
-  return typeof cache === 'object' && cache !== null && (cache as { type?: unknown }).type === 'persistent'
+  const type = (cache as { type?: unknown } | null | undefined)?.type
+  return type === 'persistent' || type === 'filesystem'
+}
+
+function addToVersion(cache: { version?: string }, version: string): void {
+  cache.version = `${cache.version ?? ''}|static-s3 ${version}`
 }
 
 /**
  * Makes webpack rebuild modules of another public URL. Its caches, in memory and on disk, store CSS with URLs. DefinePlugin adds dependencies of
  * modules in the same way.
+ *
+ * Plugins store URLs in the cache on disk too (favicons-webpack-plugin), so another public URL that is known before the build gets another cache.
  */
-export function dependOnPublicPath({ webpack, hooks, options }: Compiler): void {
+export function dependOnPublicPath({ webpack, hooks, options }: Compiler, announced: string | undefined): void {
+  if (announced !== undefined && isPersistent(options.cache)) addToVersion(options.cache, announced)
   hooks.compilation.tap(pluginName, (compilation: Compilation & { valueCacheVersions: Map<string, string> }) => {
     const version = String(options.output.publicPath)
     compilation.valueCacheVersions.set('static-s3', version)
