@@ -21,6 +21,7 @@ import type { PageUrls } from './pages.js'
 import type { PrecacheUrls } from './precache.js'
 import { type Run, runOf } from './run.js'
 import { BuiltUrls } from './urls.js'
+import { passOfVueCli } from './vue-cli.js'
 
 /** The state of one compiler, with one method for each hook. A compiler may run several times. */
 export class WebpackBuild {
@@ -59,10 +60,12 @@ export class WebpackBuild {
     }
     this.#settings = resolved.settings
     this.#urls.pointTo(resolved.settings)
-    if (isServerSide(this.#compiler)) return
+    const vueCli = passOfVueCli(process.env)
+    if (isServerSide(this.#compiler) || vueCli === 'for old browsers') return
     const { startDeploy } = await import('../deploy/deploy.js')
     this.#deploy = startDeploy(resolved.settings)
-    await this.#deploy.snapshot([resolve(this.#compiler.outputPath)])
+    // A file that stands there before the build is a left-over, except for those of vue-cli's first pass.
+    if (!vueCli) await this.#deploy.snapshot([resolve(this.#compiler.outputPath)])
   }
 
   stayOnDisk(): void {

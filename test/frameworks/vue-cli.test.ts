@@ -8,6 +8,7 @@ import {
   expectFromBucket,
   expectOff,
   expectUnchanged,
+  expectUploadsRefused,
   siteBucket,
 } from '../../fixtures/frameworks/expectations.js'
 import { servePages } from '../../fixtures/pages/index.js'
@@ -21,15 +22,7 @@ describeFramework('vue-cli', (app) => {
 
   test('off: nothing is sent', () => expectOff(site, build))
 
-  test('uploads that S3 refuses: vue-cli has found no error, but its build fails with one message', async () => {
-    site.s3.server.intercept = ({ operation }) =>
-      operation === 'PutObject' ? { status: 403, code: 'AccessDenied' } : undefined
-    const { code, output } = await build(site.env)
-    site.s3.server.intercept = undefined
-    expect(code, output).toBe(1)
-    expect(output.match(/\(AccessDenied\)/g), output).toHaveLength(1)
-    expect(site.objects().size).toBe(0)
-  })
+  test('uploads that S3 refuses: the build fails with one message', () => expectUploadsRefused(site, build))
 
   test('the site comes from the bucket', async () => {
     await buildFor(site, () => build(site.env))
@@ -54,6 +47,18 @@ describeFramework('vue-cli', (app) => {
   })
 
   test('the same site once more: nothing is sent', () => expectUnchanged(site, build))
+
+  test('two builds for old and new browsers are one deploy', async () => {
+    const { output } = await buildFor(site, () => build({ ...site.env, BROWSERSLIST: 'ie 11, last 2 Chrome versions' }))
+    expect(output).toMatch(/legacy bundle for production[^]*module bundle for production[^]*release 2 live/)
+    expect(output).not.toMatch(/release [13] live/)
+    const page = site.objects().get('index.html')?.body.toString() ?? ''
+    const scripts = [...page.matchAll(/<script [^>]*src="([^"]*)"/g)].map(([, url = '']) =>
+      url.replace(site.publicUrl, ''),
+    )
+    expect(scripts).toHaveLength(4)
+    expect([...site.objects().keys()]).toEqual(expect.arrayContaining(scripts))
+  })
 })
 
 function allDecoded(images: Element[]): boolean {
