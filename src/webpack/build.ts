@@ -13,6 +13,7 @@ import {
   isSilent,
   loggerOf,
   modeOf,
+  passOfVueCli,
   pluginName,
   type Stats,
 } from './compiler.js'
@@ -21,7 +22,6 @@ import type { PageUrls } from './pages.js'
 import type { PrecacheUrls } from './precache.js'
 import { type Run, runOf } from './run.js'
 import { BuiltUrls } from './urls.js'
-import { passOfVueCli } from './vue-cli.js'
 
 /** The state of one compiler, with one method for each hook. A compiler may run several times. */
 export class WebpackBuild {

@@ -50,7 +50,7 @@ describeFramework('vue-cli', (app) => {
 
   test('two builds for old and new browsers are one deploy', async () => {
     const { output } = await buildFor(site, () => build({ ...site.env, BROWSERSLIST: 'ie 11, last 2 Chrome versions' }))
-    expect(output).toMatch(/legacy bundle for production[^]*module bundle for production[^]*release 2 live/)
+    expect(output).toMatch(/legacy bundle for production[\s\S]*module bundle for production[\s\S]*release 2 live/)
     expect(output).not.toMatch(/release [13] live/)
     const page = site.objects().get('index.html')?.body.toString() ?? ''
     const scripts = [...page.matchAll(/<script [^>]*src="([^"]*)"/g)].map(([, url = '']) =>
