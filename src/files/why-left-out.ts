@@ -64,8 +64,9 @@ function defaultReason(
   if (sourceMaps === 'exclude' && (kind === 'source map' || isSourceMapByName(name))) {
     return { reason: 'source map', unless: path.replace(/\.map(?=[^/]*$)/, '.not-map') }
   }
-  // Written by webpack, webpack-bundle-tracker, webpack-bundle-analyzer and rollup-plugin-visualizer. The bundler emits the application's pages.
-  const isStatistics = /^(webpack-)?stats\.json$/.test(path) || (!emitted && /^(stats|report)\.html$/.test(path))
+  // Written by webpack, webpack-bundle-tracker, Module Federation, webpack-bundle-analyzer and rollup-plugin-visualizer. The bundler emits the
+  // application's pages.
+  const isStatistics = /^((webpack|mf)-)?stats\.json$/.test(path) || (!emitted && /^(stats|report)\.html$/.test(path))
   return isStatistics ? { reason: 'bundle statistics', unless: otherName } : undefined
 }
 

@@ -14,7 +14,8 @@ export class StaticS3Error extends Error {
     const message = printable(text)
     super(message, options)
     if (debugging()) return
-    this.stack = message
+    // vue-cli prints an error, then its stack.
+    this.stack = process.env.VUE_CLI_BUILD_TARGET ? '' : message
     // Vite 8 adds properties to an error and prints it with `inspect`.
     Object.defineProperty(this, inspectCustom, { value: () => message })
   }

@@ -13,6 +13,7 @@ import {
   isSilent,
   loggerOf,
   modeOf,
+  passOfVueCli,
   pluginName,
   type Stats,
 } from './compiler.js'
@@ -60,11 +61,13 @@ export class WebpackBuild {
     }
     refuseFramework(this.#compiler)
     this.#files.pointTo(resolved.settings)
-    if (isServerSide(this.#compiler)) return
+    const vueCli = passOfVueCli(process.env)
+    if (isServerSide(this.#compiler) || vueCli === 'for old browsers') return
     const { startDeploy } = await import('../deploy/deploy.js')
     this.#deploy = startDeploy(resolved.settings)
     this.#files.deploy = this.#deploy
-    await this.#deploy.snapshot([resolve(this.#compiler.outputPath)])
+    // A file that stands there before the build is a left-over, except for those of vue-cli's first pass.
+    if (!vueCli) await this.#deploy.snapshot([resolve(this.#compiler.outputPath)])
   }
 
   stayOnDisk(): void {

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { InlineConfig, Plugin } from 'vite'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
-import type { Configuration } from 'webpack'
+import type { Compiler, Configuration } from 'webpack'
 import {
   bundlerConfig,
   bundlers,
@@ -224,6 +224,20 @@ describe.each(bundlers)('one compiler: %s', (name, bundler) => {
   )
 })
 
+/** Keeps a URL in the bundler's cache, as favicons-webpack-plugin does. */
+class CachingPlugin {
+  apply(compiler: Compiler): void {
+    const { RawSource } = compiler.webpack.sources
+    compiler.hooks.thisCompilation.tap('CachingPlugin', (compilation) => {
+      compilation.hooks.processAssets.tapPromise('CachingPlugin', async () => {
+        const cache = compilation.getCache('CachingPlugin')
+        const url = await cache.providePromise('url', null, async () => String(compilation.outputOptions.publicPath))
+        compilation.emitAsset('url.txt', new RawSource(url))
+      })
+    })
+  }
+}
+
 describe.each(bundlers)('one persistent cache: %s', (name, bundler) => {
   const build = async (dir: string, options?: Options) => {
     const type = name === 'webpack' ? 'filesystem' : 'persistent'
@@ -234,7 +248,7 @@ describe.each(bundlers)('one persistent cache: %s', (name, bundler) => {
       bundlerConfig(bundler, dir, {
         output: { clean: true },
         cache: cache as Configuration['cache'],
-        plugins: [new StaticS3Plugin(options)],
+        plugins: [new StaticS3Plugin(options), new CachingPlugin()],
       }),
     )
     await runOnce(compiler)
@@ -246,13 +260,13 @@ describe.each(bundlers)('one persistent cache: %s', (name, bundler) => {
       .flatMap(([path, text]) => (path.endsWith('.css') ? [text] : []))
       .join()
 
-  test('each public URL has its own CSS, and none is left when the plugin is off', async () => {
+  test('each public URL has its own CSS and values that plugins keep, and none is left when the plugin is off', async () => {
     const dir = await makeApp(bundledApp)
     for (const domain of ['a.example', 'b.example']) {
       vi.stubEnv('AWS_S3_CUSTOM_DOMAIN', domain)
       const files = await build(dir)
       expect(cssOf(files)).toMatch(`https://${domain}/static/photo.`)
-      expect(mentions(files, `https://${domain}/`).length).toBe(2)
+      expect(mentions(files, `https://${domain}/`).length).toBe(3)
       expect(mentions(files, domain === 'a.example' ? 'b.example' : 'a.example')).toEqual([])
       expect(uploaded()).toEqual(expect.arrayContaining(Object.keys(files)))
     }
@@ -269,7 +283,7 @@ describe.each(bundlers)('one persistent cache: %s', (name, bundler) => {
     for (const place of ['production', 'staging', 'production']) {
       vi.stubEnv('DEPLOY_TO', place)
       const files = await build(dir, options)
-      expect(mentions(files, target.publicUrl).length, place).toBe(place === 'production' ? 2 : 0)
+      expect(mentions(files, target.publicUrl).length, place).toBe(place === 'production' ? 3 : 0)
     }
   })
 })

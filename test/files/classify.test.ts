@@ -130,6 +130,7 @@ describe('files that are left out', () => {
     ['deep/a.d.ts.map', 'source map'],
     ['stats.json', 'bundle statistics'],
     ['webpack-stats.json', 'bundle statistics'],
+    ['mf-stats.json', 'bundle statistics'],
   ])('%s: %s', (path, reason) => {
     // A glob that matches other files as well does not mean this one.
     for (const settings of [{}, { include: ['**'] }, { include: ['**/*.*', '*'] }]) {
