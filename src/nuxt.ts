@@ -45,6 +45,8 @@ export const staticS3: NuxtModule = Object.assign(
             dir: nitro.options.output.publicDir,
             isImmutable: (path) => path.startsWith(assets) && !path.startsWith(`${assets}builds/`),
             base: ordinaryUrl(app),
+            // By `publicAssetsURL`.
+            resolvesPaths: true,
             notOurs: [nitro.options.output.serverDir],
             bundler: `nuxt ${nuxt._version}`,
           })

@@ -16,7 +16,6 @@ export interface Nuxt {
 
 export interface NuxtOptions {
   rootDir: string
-  buildDir: string
   dev: boolean
   test: boolean
   _prepare: boolean
@@ -24,8 +23,6 @@ export interface NuxtOptions {
   runtimeConfig: { app: { cdnURL: string; buildId?: string } }
   vite: { plugins?: unknown[]; define?: Record<string, unknown>; envPrefix?: string | string[] }
   nitro: { replace?: Record<string, unknown> }
-  build: { templates: object[] }
-  plugins: unknown[]
   staticS3?: Options
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import type { Plugin } from 'vite'
@@ -27,6 +28,8 @@ export interface FinishedSite {
   isImmutable: (path: string) => boolean
   /** The folder on the page's origin: a path with a slash at its end. */
   base: string
+  /** True if the built scripts turn paths from the page's root into URLs. */
+  resolvesPaths?: boolean
   /** Folders inside that are not part of it. Absolute. */
   notOurs?: readonly string[]
   /** With its version: `astro 7.3.0`. */
@@ -76,15 +79,18 @@ export class Site {
    *
    * @throws StaticS3Error when anything fails, unless `onError` is `warn`
    */
-  async publish({ dir, isImmutable, base, notOurs = [], bundler }: FinishedSite): Promise<void> {
+  async publish({ dir, isImmutable, base, notOurs = [], resolvesPaths, bundler }: FinishedSite): Promise<void> {
     const deploy = this.#deploy
     if (!deploy) return
     this.#deploy = undefined
     const fingerprinted = await this.#fingerprintedIn(dir, isImmutable)
+    // Without the server's files: .static-s3.json would name them.
+    const emitted = new Set([...this.#names.emitted].filter((path) => existsSync(join(dir, path))))
     await deploy.publish({
-      outputs: [{ dir, emitted: this.#names.emitted, fingerprinted }],
+      outputs: [{ dir, emitted, fingerprinted }],
       notOurs,
       base,
+      resolvesPaths,
       bundler,
       logger: this.#logger,
       terminal: process.stdout,

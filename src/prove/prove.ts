@@ -27,6 +27,8 @@ export interface ProofInput {
   coming?: ReadonlyMap<string, string>
   /** The output folder on the page's origin: a URL or a path with a slash at its end. */
   base: string
+  /** True if the built scripts turn paths from the page's root into URLs. */
+  resolvesPaths?: boolean | undefined
 }
 
 /** The proof of a release. It scans each file during hashing. */
@@ -58,7 +60,7 @@ const yieldBytes = 1024 * 1024
  *
  * A scan of each file's bytes finds its URLs. Only a file with a URL of an unknown name, or with an `integrity`, is parsed.
  */
-export function startProof({ found, settings, listing, coming, base }: ProofInput): Proof {
+export function startProof({ found, settings, listing, coming, base, resolvesPaths = false }: ProofInput): Proof {
   const place = publicPlace(settings.publicUrl)
   const prefix = settings.location === '' ? '' : `${settings.location}/`
   const ours = new Set(found.files.map(({ path }) => path))
@@ -86,7 +88,7 @@ export function startProof({ found, settings, listing, coming, base }: ProofInpu
       return (bytes) => {
         if (hasSuspectUrl(bytes) || (type === 'page' && hasOwnRules(bytes))) suspects.set(file, type)
         if (type !== 'json') withheld.look(file, bytes)
-        if (type === 'page' || type === 'script') plain.look(file.path, bytes)
+        if (type === 'page' || (type === 'script' && !resolvesPaths)) plain.look(file.path, bytes)
         if (type === 'stylesheet' && settings.rewrite) fromRoot.look(file, bytes)
       }
     },

@@ -50,7 +50,6 @@ const frameworks: Framework[] = [
         ? undefined
         : `set paths.assets to ${url.slice(0, -1)}`,
   },
-  { plugin: /^nuxt(:|$)/, name: 'Nuxt', finishesLater: later },
   {
     plugin: /^react-router(:|$)/,
     name: 'React Router',
@@ -88,6 +87,12 @@ const entries = [
     name: 'Astro',
     entry: 'static-s3/astro',
     line: 'integrations: [staticS3()] in the Astro configuration',
+  },
+  {
+    plugin: /^nuxt(:|$)/,
+    name: 'Nuxt',
+    entry: 'static-s3/nuxt',
+    line: "modules: ['static-s3/nuxt'] in the Nuxt configuration",
   },
 ]
 
