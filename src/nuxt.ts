@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { buildsSite, defineUrl, log, type Nuxt, ordinaryUrl, setCdnUrl } from './frameworks/nuxt.js'
 import { makeRepeatable } from './frameworks/nuxt-repeatable.js'
 import { Site } from './frameworks/site.js'
@@ -42,12 +43,12 @@ export const staticS3: NuxtModule = Object.assign(
         nuxt.hook('close', () => {
           const assets = app.buildAssetsDir.slice(1)
           return site.publish({
-            dir: nitro.options.output.publicDir,
+            dir: resolve(nitro.options.output.publicDir),
             isImmutable: (path) => path.startsWith(assets) && !path.startsWith(`${assets}builds/`),
             base: ordinaryUrl(app),
             // By `publicAssetsURL`.
             resolvesPaths: true,
-            notOurs: [nitro.options.output.serverDir],
+            notOurs: [resolve(nitro.options.output.serverDir)],
             bundler: `nuxt ${nuxt._version}`,
           })
         })

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { orUndefined } from '../runtime/or-undefined.js'
 import { withSlashes } from '../urls/paths.js'
 import type { Nitro, Nuxt } from './nuxt.js'
 
@@ -36,7 +38,9 @@ async function replaceBuildId({ options }: Nuxt, nitro: Nitro, prerendered: Read
   const contents = new Map<string, string>()
   // A prerendered file may be a picture: latin1 keeps its bytes.
   const read = (path: string) => readFile(join(publicDir, path), 'latin1')
-  for (const path of [...prerendered].sort()) contents.set(path, withoutTime(await read(path)))
+  // Another module may have removed a page.
+  const pages = [...prerendered].filter((path) => existsSync(join(publicDir, path))).sort()
+  for (const path of pages) contents.set(path, withoutTime(await read(path)))
   for (const path of manifests) contents.set(path, repeatableManifest(await read(path)))
   const id = isRandom(buildId) ? idOf([...names, ...[...contents].flat()].join('\n').replaceAll(buildId, '')) : buildId
   for (const [path, content] of contents) {
@@ -54,7 +58,7 @@ async function replaceBuildId({ options }: Nuxt, nitro: Nitro, prerendered: Read
 export function withoutTime(content: string): string {
   const [payload, place] = /\[\{[^}]*"prerenderedAt":(\d+).*?\](?=<\/script>|$)/s.exec(content) ?? []
   if (payload === undefined) return content
-  const time = JSON.parse(payload)[Number(place)]
+  const time = orUndefined(() => JSON.parse(payload)[Number(place)])
   return content.replace(payload, () => payload.replace(new RegExp(`(?<=,)${time}(?=[,\\]])`), '1'))
 }
 

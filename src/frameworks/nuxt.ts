@@ -19,6 +19,7 @@ export interface NuxtOptions {
   dev: boolean
   test: boolean
   _prepare: boolean
+  build: { analyze: boolean | { enabled?: boolean } }
   app: { baseURL: string; buildAssetsDir: string; cdnURL: string }
   runtimeConfig: { app: { cdnURL: string; buildId?: string } }
   vite: { plugins?: unknown[]; define?: Record<string, unknown>; envPrefix?: string | string[] }
@@ -52,8 +53,11 @@ export const log: Logger = {
 }
 
 /** False for a dev server, for tests, and for commands that only write types, which run after each `npm install`. */
-export function buildsSite({ dev, test, _prepare }: NuxtOptions): boolean {
-  return !dev && !test && !_prepare
+export function buildsSite({ dev, test, _prepare, build }: NuxtOptions): boolean {
+  // `nuxt analyze` builds scripts without hashes in their names.
+  const isAnalysis = Object(build.analyze).enabled === true
+  if (isAnalysis && !dev) log.info('static-s3 is off: build.analyze is set')
+  return !dev && !test && !_prepare && !isAnalysis
 }
 
 /** The URL of the public folder without static-s3. */

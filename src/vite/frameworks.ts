@@ -102,7 +102,7 @@ export function refuseOtherEntry({ plugins }: Pick<ResolvedConfig, 'plugins'>): 
   if (!framework) return
   const { name, entry, line } = framework
   throw new StaticS3Error(
-    `static-s3: static-s3/vite is not for ${name}, which writes files after Vite: import ${entry}, with ${line}`,
+    `static-s3: static-s3/vite is not for ${name}, which writes files after Vite: use ${entry}, with ${line}`,
   )
 }
 
