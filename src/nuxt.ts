@@ -1,5 +1,13 @@
-import { resolve } from 'node:path'
-import { buildsSite, defineUrl, log, type Nuxt, ordinaryUrl, setCdnUrl } from './frameworks/nuxt.js'
+import {
+  afterLastFile,
+  buildsSite,
+  defineUrl,
+  finishedSite,
+  log,
+  type Nuxt,
+  ordinaryUrl,
+  setCdnUrl,
+} from './frameworks/nuxt.js'
 import { makeRepeatable } from './frameworks/nuxt-repeatable.js'
 import { Site } from './frameworks/site.js'
 import type { Options } from './settings/options.js'
@@ -24,36 +32,16 @@ const getOptions: NuxtModule['getOptions'] = async (inline, { options }) => ({ .
 export const staticS3: NuxtModule = Object.assign(
   async (inline: Options, nuxt: Nuxt) => {
     const { options } = nuxt
-    const { app, rootDir, vite } = options
     const site = new Site(await getOptions(inline, nuxt))
-    const { envPrefix } = vite
-    const settings = buildsSite(options)
-      ? await site.begin({ mode: 'production', envDir: rootDir, envPrefix, logger: log })
-      : undefined
-    defineUrl(options, settings?.publicUrl ?? ordinaryUrl(app))
+    const build = { mode: 'production', envDir: options.rootDir, envPrefix: options.vite.envPrefix, logger: log }
+    const settings = buildsSite(options) ? await site.begin(build) : undefined
+    defineUrl(options, settings?.publicUrl ?? ordinaryUrl(options.app))
     if (!settings) return
     if (settings.rewrite) setCdnUrl(options, settings.publicUrl)
-    options.vite.plugins = [...(vite.plugins ?? []), site.vitePlugin]
+    options.vite.plugins = [...(options.vite.plugins ?? []), site.vitePlugin]
     makeRepeatable(nuxt)
     nuxt.hook('build:error', () => site.stop())
-    nuxt.hook('nitro:init', (nitro) => {
-      // Nuxt calls `close` without a build too. Nitro calls `compiled` after the last file of a good one, and a hook added then runs after
-      // the other modules' hooks, which may still write.
-      nitro.hooks.hook('compiled', () => {
-        nuxt.hook('close', () => {
-          const assets = app.buildAssetsDir.slice(1)
-          return site.publish({
-            dir: resolve(nitro.options.output.publicDir),
-            isImmutable: (path) => path.startsWith(assets) && !path.startsWith(`${assets}builds/`),
-            base: ordinaryUrl(app),
-            // By `publicAssetsURL`.
-            resolvesPaths: true,
-            notOurs: [resolve(nitro.options.output.serverDir)],
-            bundler: `nuxt ${nuxt._version}`,
-          })
-        })
-      })
-    })
+    afterLastFile(nuxt, (nitro) => site.publish(finishedSite(nuxt, nitro)))
   },
   { getOptions, getMeta: async () => ({ name: 'static-s3/nuxt', configKey: 'staticS3' }) },
 )

@@ -1,8 +1,10 @@
+import { resolve } from 'node:path'
 import pc from 'picocolors'
 import type { Logger } from '../deploy/publish.js'
 import { StaticS3Error } from '../runtime/error.js'
 import type { Options } from '../settings/options.js'
 import { defineStaticUrl } from '../vite/config.js'
+import type { FinishedSite } from './site.js'
 
 /** The parts of Nuxt's types that are used here. */
 export interface Nuxt {
@@ -85,4 +87,31 @@ export function setCdnUrl({ app, runtimeConfig }: NuxtOptions, publicUrl: string
   app.cdnURL = publicUrl
   // The server's and the browser's code read this copy.
   runtimeConfig.app.cdnURL = publicUrl
+}
+
+/**
+ * Calls back when a good build has written its last file.
+ *
+ * Nuxt calls `close` without a build too. Nitro calls `compiled` at the end of a good one; a hook that is added then runs after the `close`
+ * hooks of other modules, which may still write.
+ */
+export function afterLastFile(nuxt: Nuxt, run: (nitro: Nitro) => Promise<void>): void {
+  nuxt.hook('nitro:init', (nitro) => {
+    nitro.hooks.hook('compiled', () => {
+      nuxt.hook('close', () => run(nitro))
+    })
+  })
+}
+
+export function finishedSite({ _version, options: { app } }: Nuxt, { options: { output } }: Nitro): FinishedSite {
+  const assets = app.buildAssetsDir.slice(1)
+  return {
+    dir: resolve(output.publicDir),
+    isImmutable: (path) => path.startsWith(assets) && !path.startsWith(`${assets}builds/`),
+    base: ordinaryUrl(app),
+    // By `publicAssetsURL`.
+    resolvesPaths: true,
+    notOurs: [resolve(output.serverDir)],
+    bundler: `nuxt ${_version}`,
+  }
 }
