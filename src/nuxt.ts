@@ -18,10 +18,7 @@ export type { Options, Rule } from './settings/options.js'
 export interface NuxtModule {
   (inline: Options, nuxt: Nuxt): Promise<void>
   getMeta(): Promise<{ name: string; configKey: string }>
-  getOptions(inline: Partial<Options> | undefined, nuxt: Nuxt): Promise<Options>
 }
-
-const getOptions: NuxtModule['getOptions'] = async (inline, { options }) => ({ ...options.staticS3, ...inline })
 
 /**
  * Uploads the files of a Nuxt app to S3 and points its URLs there, if the environment says so (`USE_S3`). For `nuxt generate` and
@@ -32,7 +29,7 @@ const getOptions: NuxtModule['getOptions'] = async (inline, { options }) => ({ .
 export const staticS3: NuxtModule = Object.assign(
   async (inline: Options, nuxt: Nuxt) => {
     const { options } = nuxt
-    const site = new Site(await getOptions(inline, nuxt))
+    const site = new Site({ ...options.staticS3, ...inline })
     const build = { mode: 'production', envDir: options.rootDir, envPrefix: options.vite.envPrefix, logger: log }
     const settings = buildsSite(options) ? await site.begin(build) : undefined
     defineUrl(options, settings?.publicUrl ?? ordinaryUrl(options.app))
@@ -43,7 +40,7 @@ export const staticS3: NuxtModule = Object.assign(
     nuxt.hook('build:error', () => site.stop())
     afterLastFile(nuxt, (nitro) => site.publish(finishedSite(nuxt, nitro)))
   },
-  { getOptions, getMeta: async () => ({ name: 'static-s3/nuxt', configKey: 'staticS3' }) },
+  { getMeta: async () => ({ name: 'static-s3/nuxt', configKey: 'staticS3' }) },
 )
 
 export default staticS3
