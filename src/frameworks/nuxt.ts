@@ -58,7 +58,7 @@ export const log: Logger = {
 export function buildsSite({ dev, test, _prepare, build }: NuxtOptions): boolean {
   // `nuxt analyze` builds scripts without hashes in their names.
   const isAnalysis = Object(build.analyze).enabled === true
-  if (isAnalysis && !dev) log.info('static-s3 is off: build.analyze is set')
+  if (isAnalysis && !dev) log.info('off: build.analyze is set')
   return !dev && !test && !_prepare && !isAnalysis
 }
 

@@ -93,6 +93,12 @@ describeFramework('nuxt', (app) => {
     ])
   })
 
+  test('the module and its options have types', async () => {
+    await app.run(['nuxt', 'prepare'])
+    const { code, output } = await app.run(['tsc', '-p', 'tsconfig.types.json'])
+    expect(code, output).toBe(0)
+  })
+
   test('nuxt dev sends nothing', async () => {
     site.s3.server.reset()
     const dev = await app.serve(
