@@ -4,7 +4,7 @@ import { type HashedFile, hashFiles, type Secret } from '../files/hash.js'
 import { type EditableFiles, editable } from '../files/rewrite-file.js'
 import { pointManifestPictures } from '../files/web-app-manifest.js'
 import { urlInBucket } from '../files/why-left-out.js'
-import { type Conclusion, startProof } from '../prove/prove.js'
+import { type Conclusion, type ProofInput, startProof } from '../prove/prove.js'
 import { needsMd5 } from '../release/plan.js'
 import type { Survey } from '../release/survey.js'
 import { StaticS3Error } from '../runtime/error.js'
@@ -12,7 +12,7 @@ import { secretParts } from '../settings/credentials.js'
 import type { Settings } from '../settings/settings.js'
 import type { EarlySurvey } from './early-survey.js'
 
-export interface FolderInput {
+export interface FolderInput extends Pick<ProofInput, 'base' | 'resolvesPath'> {
   settings: Settings
   /** Undefined with `upload: false`. */
   earlySurvey: EarlySurvey | undefined
@@ -21,10 +21,6 @@ export interface FolderInput {
   before: Map<string, Snapshot>
   /** Folders inside the output folders that belong to another build. */
   notOurs: readonly string[]
-  /** The output folders on the page's own origin: a URL or a path with a slash at its end. */
-  base: string
-  /** True if the application's own code completes URLs that are plain strings. */
-  completesStrings?: boolean | undefined
   /** Changes files before they are read. */
   prepareFiles?: (files: EditableFiles) => Promise<void>
 }
@@ -60,12 +56,7 @@ export interface Proved extends Pick<Conclusion, 'warnings' | 'hints'> {
  */
 export async function hashFound(
   found: Classified,
-  {
-    settings,
-    earlySurvey,
-    base,
-    completesStrings,
-  }: Omit<FolderInput, 'outputs' | 'before' | 'notOurs' | 'prepareFiles'>,
+  { settings, earlySurvey, base, resolvesPath }: Omit<FolderInput, 'outputs' | 'before' | 'notOurs' | 'prepareFiles'>,
   survey: Survey | undefined,
   signal?: AbortSignal,
   coming?: ReadonlyMap<string, string>,
@@ -76,7 +67,7 @@ export async function hashFound(
     listing: survey?.listing,
     coming,
     base,
-    completesStrings,
+    resolvesPath,
   })
   const secrets = await secretsOf(settings, earlySurvey)
   const hashed = await hashFiles(found.files, secrets, survey ? needsMd5(survey) : () => false, { lookFor, signal })

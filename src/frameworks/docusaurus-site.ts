@@ -64,7 +64,7 @@ export class DocusaurusSite {
         notOurs: [],
         base: '/',
         // By `useBaseUrl`.
-        completesStrings: true,
+        resolvesPath: () => true,
         bundler: `docusaurus ${this.#version}`,
         logger,
         terminal: process.stdout,

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import type { Plugin } from 'vite'
@@ -31,6 +32,8 @@ export interface FinishedSite {
   base: string
   /** Folders inside that are not part of it. Absolute. */
   notOurs?: readonly string[]
+  /** True for a file whose path the application itself turns into the bucket's URL, by a function of its framework. */
+  resolvesPath?: (path: string) => boolean
   /** With its version: `astro 7.3.0`. */
   bundler: string
 }
@@ -60,7 +63,7 @@ export class Site {
     const build = { watch: false, whyNotProduction, mode }
     const resolved = await loadSettings({ options: this.#options, build, envDir, envPrefix })
     if (!resolved.on) {
-      logger.info(`static-s3 is off: ${resolved.because}`)
+      logger.info(`off: ${resolved.because}`)
       return undefined
     }
     const { startDeploy } = await import('../deploy/deploy.js')
@@ -79,15 +82,18 @@ export class Site {
    * @throws StaticS3Error when anything fails, unless `onError` is `warn`
    */
   async publish(finished: FinishedSite): Promise<void> {
-    const { dir, base, notOurs = [], bundler } = finished
+    const { dir, base, notOurs = [], resolvesPath, bundler } = finished
     const deploy = this.#deploy
     if (!deploy) return
     this.#deploy = undefined
     const fingerprinted = await this.#fingerprintedIn(finished)
+    // Without the server's files: .static-s3.json would name them.
+    const emitted = new Set([...this.#names.emitted].filter((path) => existsSync(join(dir, path))))
     await deploy.publish({
-      outputs: [{ dir, emitted: this.#names.emitted, fingerprinted }],
+      outputs: [{ dir, emitted, fingerprinted }],
       notOurs,
       base,
+      resolvesPath,
       bundler,
       logger: this.#logger,
       terminal: process.stdout,

@@ -27,8 +27,8 @@ export interface ProofInput {
   coming?: ReadonlyMap<string, string>
   /** The output folder on the page's origin: a URL or a path with a slash at its end. */
   base: string
-  /** True if the application's own code completes URLs that are plain strings. */
-  completesStrings?: boolean | undefined
+  /** True for a file whose path the application itself turns into the bucket's URL, by a function of its framework. */
+  resolvesPath?: ((path: string) => boolean) | undefined
 }
 
 /** The proof of a release. It scans each file during hashing. */
@@ -60,7 +60,7 @@ const yieldBytes = 1024 * 1024
  *
  * A scan of each file's bytes finds its URLs. Only a file with a URL of an unknown name, or with an `integrity`, is parsed.
  */
-export function startProof({ found, settings, listing, coming, base, completesStrings }: ProofInput): Proof {
+export function startProof({ found, settings, listing, coming, base, resolvesPath = () => false }: ProofInput): Proof {
   const place = publicPlace(settings.publicUrl)
   const prefix = settings.location === '' ? '' : `${settings.location}/`
   const ours = new Set(found.files.map(({ path }) => path))
@@ -75,7 +75,7 @@ export function startProof({ found, settings, listing, coming, base, completesSt
   // A folder or a page may end like a file: vendor/pdf.js/, tags/node.js.html.
   const isThere = (path: string) => isFile(path) || isAllowed(path) || isFile(`${path}.html`) || isFolder(path)
   const withheld = withheldFiles(found.withheld.filter(({ path }) => !isFile(path) && !isAllowed(path)))
-  const plain = plainStrings(settings.rewrite && !completesStrings ? found.files : [], base)
+  const plain = plainStrings(settings.rewrite ? found.files.filter(({ path }) => !resolvesPath(path)) : [], base)
   const fromRoot = rootUrls(settings.publicUrl)
   const suspects = new Map<ClassifiedFile, TextType>()
 

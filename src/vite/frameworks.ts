@@ -50,7 +50,6 @@ const frameworks: Framework[] = [
         ? undefined
         : `set paths.assets to ${url.slice(0, -1)}`,
   },
-  { plugin: /^nuxt(:|$)/, name: 'Nuxt', finishesLater: later },
   {
     plugin: /^react-router(:|$)/,
     name: 'React Router',
@@ -89,6 +88,12 @@ const entries = [
     entry: 'static-s3/astro',
     line: 'integrations: [staticS3()] in the Astro configuration',
   },
+  {
+    plugin: /^nuxt(:|$)/,
+    name: 'Nuxt',
+    entry: 'static-s3/nuxt',
+    line: "modules: ['static-s3/nuxt'] in the Nuxt configuration",
+  },
 ]
 
 /** @throws StaticS3Error in a framework that finishes the site after Vite, and so needs another entry */
@@ -97,7 +102,7 @@ export function refuseOtherEntry({ plugins }: Pick<ResolvedConfig, 'plugins'>): 
   if (!framework) return
   const { name, entry, line } = framework
   throw new StaticS3Error(
-    `static-s3: static-s3/vite is not for ${name}, which writes files after Vite: import ${entry}, with ${line}`,
+    `static-s3: static-s3/vite is not for ${name}, which writes files after Vite: use ${entry}, with ${line}`,
   )
 }
 

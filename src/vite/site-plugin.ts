@@ -44,7 +44,7 @@ export function sitePlugin(deploy: Deploy | undefined, names: SiteNames): Plugin
 
     renderStart() {
       const reason = deploy?.whyEnd()
-      if (reason) throw new StaticS3Error(reason.message)
+      if (reason) throw withPlainStack(new StaticS3Error(reason.message))
     },
 
     writeBundle: {
@@ -58,6 +58,12 @@ export function sitePlugin(deploy: Deploy | undefined, names: SiteNames): Plugin
     },
   }
   return plugin
+}
+
+/** Rolldown prints the message, and then the stack without this beginning. */
+function withPlainStack(error: Error): Error {
+  error.stack = `${error.name}: ${error.message}`
+  return error
 }
 
 /** Frameworks give workers the bucket's URL, from which browsers run none. */

@@ -132,7 +132,10 @@ describe('the examples', () => {
     )
     // Frameworks are installed for their own tests only.
     const frameworks = ['astro/config', '@rsbuild/core']
-    files.set(join(root, 'frameworks.d.ts'), frameworks.map((name) => `declare module '${name}'`).join('\n'))
+    const declarations = frameworks.map((name) => `declare module '${name}'`)
+    // Nuxt's configuration has it without an import.
+    declarations.push('declare function defineNuxtConfig(config: object): object')
+    files.set(join(root, 'frameworks.d.ts'), declarations.join('\n'))
     const compilerOptions: ts.CompilerOptions = {
       module: ts.ModuleKind.NodeNext,
       moduleResolution: ts.ModuleResolutionKind.NodeNext,
