@@ -50,7 +50,7 @@ export interface PrerenderedRoute {
 
 /** Nuxt shows what goes to the console in its own style. */
 export const log: Logger = {
-  info: (message) => console.info(`${pc.cyan('static-s3')} ${message}`),
+  info: (message) => console.info(message.startsWith('static-s3 ') ? message : `${pc.cyan('static-s3')} ${message}`),
   warn: (message) => console.warn(`static-s3: ${message}`),
 }
 
@@ -58,7 +58,7 @@ export const log: Logger = {
 export function buildsSite({ dev, test, _prepare, build }: NuxtOptions): boolean {
   // `nuxt analyze` builds scripts without hashes in their names.
   const isAnalysis = Object(build.analyze).enabled === true
-  if (isAnalysis && !dev) log.info('off: build.analyze is set')
+  if (isAnalysis && !dev) log.info('static-s3 is off: build.analyze is set')
   return !dev && !test && !_prepare && !isAnalysis
 }
 

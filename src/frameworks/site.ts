@@ -63,7 +63,7 @@ export class Site {
     const build = { watch: false, whyNotProduction, mode }
     const resolved = await loadSettings({ options: this.#options, build, envDir, envPrefix })
     if (!resolved.on) {
-      logger.info(`off: ${resolved.because}`)
+      logger.info(`static-s3 is off: ${resolved.because}`)
       return undefined
     }
     const { startDeploy } = await import('../deploy/deploy.js')

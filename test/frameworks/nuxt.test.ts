@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import type { Env } from '../../fixtures/build/run-process.js'
 import { sitePuts } from '../../fixtures/build/site.js'
@@ -15,8 +15,6 @@ import {
 } from '../../fixtures/frameworks/expectations.js'
 import { servePagesOf } from '../../fixtures/frameworks/page-server.js'
 import { type PageServer, servePages } from '../../fixtures/pages/index.js'
-import { type NuxtOptions, setCdnUrl } from '../../src/frameworks/nuxt.js'
-import { withoutTime } from '../../src/frameworks/nuxt-repeatable.js'
 
 describeFramework('nuxt', (app) => {
   const site = siteBucket()
@@ -142,38 +140,6 @@ describeFramework('nuxt', (app) => {
     }
     expect(pages.missed).toEqual([])
   }
-})
-
-describe('without a build', () => {
-  const options = (cdnURL: string) =>
-    ({ app: { cdnURL, baseURL: '/' }, runtimeConfig: { app: { cdnURL } } }) as NuxtOptions
-
-  test.each(['', 'https://cdn.example.com/static', 'https://cdn.example.com/static/'])(
-    'app.cdnURL %j is set',
-    (given) => {
-      const nuxt = options(given)
-      setCdnUrl(nuxt, 'https://cdn.example.com/static/')
-      expect([nuxt.app.cdnURL, nuxt.runtimeConfig.app.cdnURL]).toEqual(Array(2).fill('https://cdn.example.com/static/'))
-    },
-  )
-
-  test('another app.cdnURL is refused', () => {
-    const set = () => setCdnUrl(options('https://other.example.com/'), 'https://cdn.example.com/static/')
-    expect(set).toThrow('static-s3: app.cdnURL is "https://other.example.com/", and the files go to https://cdn.')
-  })
-
-  test.each([
-    [
-      '[{"data":1,"prerenderedAt":3},["Reactive",2],{},1795915164897]',
-      '[{"data":1,"prerenderedAt":3},["Reactive",2],{},1]',
-    ],
-    [
-      '<p>1795915164897</p><script>[{"prerenderedAt":1,"path":2},1795915164897,"\\u002F"]</script><script>[1795915164897]</script>',
-      '<p>1795915164897</p><script>[{"prerenderedAt":1,"path":2},1,"\\u002F"]</script><script>[1795915164897]</script>',
-    ],
-    ['[{"data":1},1795915164897]', '[{"data":1},1795915164897]'],
-    ['{"prerenderedAt":1795915164897}', '{"prerenderedAt":1795915164897}'],
-  ])('the time in %s', (content, expected) => expect(withoutTime(content)).toBe(expected))
 })
 
 function allDecoded(images: Element[]): boolean {
