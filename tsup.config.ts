@@ -1,7 +1,10 @@
 import { defineConfig, type Options } from 'tsup'
 
 // A file right in src/ is a public entry: this list, those files and package.json's `exports` and `bin` are one list (a test holds them together).
-const entry = ['src/vite.ts', 'src/webpack.ts', 'src/rspack.ts', 'src/astro.ts', 'src/client.ts', 'src/cli.ts']
+const entry = [
+  ...['src/vite.ts', 'src/webpack.ts', 'src/rspack.ts', 'src/client.ts', 'src/cli.ts'],
+  ...['src/astro.ts', 'src/sveltekit.ts'],
+]
 
 const common: Options = {
   target: 'node20.19',
