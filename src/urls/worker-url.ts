@@ -52,7 +52,9 @@ const WORKER_URL = `function (script) {
  * takes some of its member expressions for those of the module's `import * as`.
  */
 const WORKER_URL_IN_MODULE = `(script) => {
-  const { URL, Blob, location: { origin: own }, Object: { assign }, JSON: { stringify }, __staticS3Workers: urls = {} } = self
+  const { URL, Blob, location: { origin: own }, __staticS3Workers: urls = {} } = self
+  const { assign } = Object
+  const { stringify } = JSON
   const { origin } = new URL(script)
   if (origin === own) return script
   const { createObjectURL } = URL
