@@ -4,7 +4,7 @@ import { type HashedFile, hashFiles, type Secret } from '../files/hash.js'
 import { type EditableFiles, editable } from '../files/rewrite-file.js'
 import { pointManifestPictures } from '../files/web-app-manifest.js'
 import { urlInBucket } from '../files/why-left-out.js'
-import { type Conclusion, startProof } from '../prove/prove.js'
+import { type Conclusion, type ProofInput, startProof } from '../prove/prove.js'
 import { needsMd5 } from '../release/plan.js'
 import type { Survey } from '../release/survey.js'
 import { StaticS3Error } from '../runtime/error.js'
@@ -12,7 +12,7 @@ import { secretParts } from '../settings/credentials.js'
 import type { Settings } from '../settings/settings.js'
 import type { EarlySurvey } from './early-survey.js'
 
-export interface FolderInput {
+export interface FolderInput extends Pick<ProofInput, 'resolvesPaths'> {
   settings: Settings
   /** Undefined with `upload: false`. */
   earlySurvey: EarlySurvey | undefined
@@ -58,12 +58,17 @@ export interface Proved extends Pick<Conclusion, 'warnings' | 'hints'> {
  */
 export async function hashFound(
   found: Classified,
-  { settings, earlySurvey, base }: Pick<FolderInput, 'settings' | 'earlySurvey' | 'base'>,
+  {
+    settings,
+    earlySurvey,
+    base,
+    resolvesPaths,
+  }: Pick<FolderInput, 'settings' | 'earlySurvey' | 'base' | 'resolvesPaths'>,
   survey: Survey | undefined,
   signal?: AbortSignal,
   coming?: ReadonlyMap<string, string>,
 ): Promise<Proved> {
-  const { lookFor, conclude } = startProof({ found, settings, listing: survey?.listing, coming, base })
+  const { lookFor, conclude } = startProof({ found, settings, listing: survey?.listing, coming, base, resolvesPaths })
   const secrets = await secretsOf(settings, earlySurvey)
   const hashed = await hashFiles(found.files, secrets, survey ? needsMd5(survey) : () => false, { lookFor, signal })
   throwProblems(hashed.problems)

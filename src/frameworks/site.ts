@@ -28,6 +28,8 @@ export interface FinishedSite {
   isImmutable: (path: string) => boolean
   /** The folder on the page's origin: a path with a slash at its end. */
   base: string
+  /** True if a function of the framework points paths such as `/logo.png` to the bucket. */
+  resolvesPaths?: boolean
   /** Folders inside that are not part of it. Absolute. */
   notOurs?: readonly string[]
   /** With its version: `astro 7.3.0`. */
@@ -77,7 +79,7 @@ export class Site {
    *
    * @throws StaticS3Error when anything fails, unless `onError` is `warn`
    */
-  async publish({ dir, isImmutable, base, notOurs = [], bundler }: FinishedSite): Promise<void> {
+  async publish({ dir, isImmutable, notOurs = [], ...site }: FinishedSite): Promise<void> {
     const deploy = this.#deploy
     if (!deploy) return
     this.#deploy = undefined
@@ -85,8 +87,7 @@ export class Site {
     await deploy.publish({
       outputs: [{ dir, emitted: this.#names.emitted, fingerprinted }],
       notOurs,
-      base,
-      bundler,
+      ...site,
       logger: this.#logger,
       terminal: process.stdout,
     })

@@ -11,6 +11,7 @@ import { defineStaticUrl, whyNotProduction } from '../vite/config.js'
 import { loggerOf } from '../vite/publish-outputs.js'
 import { Site } from './site.js'
 import { versionName } from './sveltekit-version.js'
+import { withVersion } from './with-version.js'
 
 /** The options of SvelteKit that are used here. */
 export interface KitOptions {
@@ -118,7 +119,9 @@ export class SvelteKitBuild {
       dir,
       isImmutable: (path) => path.startsWith(`${appDir}/immutable/`),
       base: `${paths?.base ?? ''}/`,
-      bundler: 'sveltekit',
+      bundler: withVersion('@sveltejs/kit', process.cwd()),
+      // Those are arguments of `asset()` from `$app/paths`.
+      resolvesPaths: true,
     })
   }
 
@@ -137,8 +140,16 @@ export class SvelteKitBuild {
   }
 
   get #logger(): Logger {
-    const logger = () => (this.#vite ? loggerOf(this.#vite) : console)
-    return { info: (message) => logger().info(message), warn: (message) => logger().warn(message) }
+    // SvelteKit 3 decides before Vite has a logger.
+    const early: Logger = {
+      info: (message) => console.info(`static-s3 ${message}`),
+      warn: (message) => console.warn(`static-s3: ${message}`),
+    }
+    const logger = () => (this.#vite ? loggerOf(this.#vite) : early)
+    return {
+      info: (message) => logger().info(message.replace(/^static-s3 /, '')),
+      warn: (message) => logger().warn(message),
+    }
   }
 
   /** @throws StaticS3Error if SvelteKit cannot point its URLs to the bucket */
