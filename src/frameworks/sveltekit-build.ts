@@ -8,6 +8,7 @@ import type { Logger } from '../deploy/publish.js'
 import { StaticS3Error } from '../runtime/error.js'
 import type { Options } from '../settings/options.js'
 import { defineStaticUrl, whyNotProduction } from '../vite/config.js'
+import { defineLate } from '../vite/late-plugin.js'
 import { loggerOf } from '../vite/publish-outputs.js'
 import { Site } from './site.js'
 import { versionName } from './sveltekit-version.js'
@@ -94,7 +95,7 @@ export class SvelteKitBuild {
   resolve(vite: ResolvedConfig): void {
     this.#vite = vite
     const url = this.publicUrl ?? `${this.#kit.paths?.base ?? ''}/`
-    Object.assign(vite, { define: { ...vite.define, ...defineStaticUrl(url).define } })
+    defineLate(vite, defineStaticUrl(url).define)
   }
 
   /** An adapter may write one more page: for all URLs that have none of their own. */

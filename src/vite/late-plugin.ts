@@ -7,10 +7,17 @@ export function addLate(config: ResolvedConfig, plugin: Plugin): void {
     configResolved?: (config: ResolvedConfig) => void
   }
   const { define, worker } = hook?.({}) ?? {}
-  Object.assign(config, { define: { ...config.define, ...define } })
+  defineLate(config, { ...define })
   if (worker?.plugins) addWorkerPlugins(config, worker.plugins)
   ;(config.plugins as Plugin[]).push(plugin)
   configResolved?.(config)
+}
+
+/** From Vite 6 on, each environment has definitions of its own. */
+export function defineLate(config: ResolvedConfig, define: Record<string, unknown>): void {
+  for (const each of [config, ...Object.values(config.environments ?? {})]) {
+    Object.assign(each, { define: { ...each.define, ...define } })
+  }
 }
 
 /** Vite makes a worker's configuration when it meets the worker: in Vite 5 a list of plugins, later a configuration with several. */

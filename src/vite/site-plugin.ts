@@ -47,7 +47,11 @@ export function sitePlugin(current: () => Deploy | undefined, names: SiteNames):
 
     renderStart() {
       const reason = current()?.whyEnd()
-      if (reason) throw new StaticS3Error(reason.message)
+      if (!reason) return
+      const error = new StaticS3Error(reason.message)
+      // Rollup prints the message, and then the stack without this beginning.
+      error.stack = `${error.name}: ${error.message}\n`
+      throw error
     },
 
     writeBundle: {

@@ -20,6 +20,8 @@ import { servePagesOf } from '../../fixtures/frameworks/page-server.js'
 
 const apps = join(import.meta.dirname, '../../fixtures/frameworks')
 
+const noKeys = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined }
+
 const typesOf2 = `
 import node from '@sveltejs/adapter-node'
 import type { Config } from '@sveltejs/kit'
@@ -74,7 +76,7 @@ function describeSvelteKit(name: string, base: string): void {
 
     test('adapter-static without credentials, and a deploy later: the fallback page is there too', async () => {
       const { output } = await buildFor(site, () =>
-        build({ ...site.env, ADAPTER: 'static', STATIC_S3_UPLOAD: '0', AWS_SECRET_ACCESS_KEY: undefined }),
+        build({ ...site.env, ...noKeys, ADAPTER: 'static', STATIC_S3_UPLOAD: '0' }),
       )
       expect(output).toContain('static-s3 deploy .svelte-kit/static-s3')
       expect(site.s3.server.requests).toEqual([])
