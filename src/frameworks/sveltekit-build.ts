@@ -3,10 +3,11 @@ import { copyFile } from 'node:fs/promises'
 import { basename, join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { ResolvedConfig } from 'vite'
-import { urlBeforeBuild } from '../deploy/load-settings.js'
+import { urlsBeforeBuild } from '../deploy/load-settings.js'
 import type { Logger } from '../deploy/publish.js'
 import { StaticS3Error } from '../runtime/error.js'
 import type { Options } from '../settings/options.js'
+import type { UrlSettings } from '../settings/settings.js'
 import { defineStaticUrl, whyNotProduction } from '../vite/config.js'
 import { defineLate } from '../vite/late-plugin.js'
 import { loggerOf } from '../vite/publish-outputs.js'
@@ -45,7 +46,7 @@ export interface ViteOptions {
   root?: string
   mode: string
   envPrefix?: string | string[] | undefined
-  build?: { watch?: unknown }
+  build?: { watch?: unknown } | undefined
 }
 
 /** One reading of SvelteKit's configuration, and the build with it. */
@@ -68,11 +69,8 @@ export class SvelteKitBuild {
 
   /** The changed options for SvelteKit 2, which reads them before any hook. In version 3, those of `begin` replace them. */
   optionsAtOnce(): KitOptions {
-    const { mode = 'production', watch = false } = commandLine()
-    const build = { mode, watch, whyNotProduction: whyNotProduction() }
-    const known = urlBeforeBuild({ options: this.#options, build, envDir: this.#envDir('.') })
-    this.publicUrl = known
-    return this.#changed(known !== undefined)
+    const build = { ...commandLine(), whyNotProduction: whyNotProduction() }
+    return this.#changed(urlsBeforeBuild({ options: this.#options, build, envDir: this.#envDir('.') }))
   }
 
   /**
@@ -86,9 +84,9 @@ export class SvelteKitBuild {
       ...{ mode, watch: Boolean(build?.watch), envDir: this.#envDir(root), logger: this.#logger },
       envPrefix: [publicPrefix, envPrefix].flat(),
     })
-    this.publicUrl = settings?.publicUrl
+    const changed = this.#changed(settings)
     if (settings?.rewrite) this.#refuse(root)
-    return this.#changed(Boolean(settings?.rewrite))
+    return changed
   }
 
   /** Vite's configuration is complete. */
@@ -109,6 +107,7 @@ export class SvelteKitBuild {
 
   /** Uploads the site after its last file is written. */
   async publish(builder: Builder): Promise<void> {
+    if (this.publicUrl !== undefined && !this.#vite) await this.#beginLate()
     if (this.publicUrl === undefined) return
     const { appDir, paths } = builder.config.appDir ? builder.config : builder.config.kit
     const dir = resolve(builder.getBuildDirectory('static-s3'))
@@ -126,14 +125,20 @@ export class SvelteKitBuild {
     })
   }
 
-  #changed(rewrite: boolean): KitOptions {
+  /** Without Vite's hooks, SvelteKit 2 still calls its adapter. */
+  async #beginLate(): Promise<void> {
+    this.#logger.warn(
+      'vite-plugin-svelte does not hand out Vite’s configuration: workers do not run from the bucket, and import.meta.env.STATIC_URL is undefined',
+    )
+    await this.begin(commandLine())
+  }
+
+  #changed(urls: UrlSettings | undefined): KitOptions {
+    this.publicUrl = urls?.publicUrl
     const { paths, version } = this.#kit
-    if (this.publicUrl === undefined) return { ...(paths ? { paths } : {}), ...(version ? { version } : {}) }
-    const name = version?.name ?? versionName()
-    return {
-      paths: { ...paths, assets: paths?.assets || (rewrite ? this.publicUrl.slice(0, -1) : '') },
-      ...(name === undefined ? {} : { version: { ...version, name } }),
-    }
+    const assets = paths?.assets || (urls?.rewrite ? urls.publicUrl.slice(0, -1) : '')
+    const name = version?.name ?? (urls && versionName())
+    return { paths: { ...paths, assets }, ...(name === undefined ? {} : { version: { ...version, name } }) }
   }
 
   #envDir(root: string): string {
@@ -172,8 +177,8 @@ export class SvelteKitBuild {
 }
 
 /** Vite's command line, where SvelteKit 2 finds nothing else. */
-function commandLine(): { mode?: string; watch?: boolean } {
-  const mode = { type: 'string', short: 'm' } as const
-  const watch = { type: 'boolean', short: 'w' } as const
-  return parseArgs({ strict: false, options: { mode, watch } }).values as { mode?: string; watch?: boolean }
+function commandLine(): { mode: string; watch: boolean } {
+  const options = { mode: { type: 'string', short: 'm' }, watch: { type: 'boolean', short: 'w' } } as const
+  const { mode = 'production', watch = false } = parseArgs({ strict: false, options }).values
+  return { mode: String(mode), watch: Boolean(watch) }
 }

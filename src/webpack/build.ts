@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { Deploy } from '../deploy/deploy.js'
-import { loadSettings, urlBeforeBuild } from '../deploy/load-settings.js'
+import { loadSettings, urlsBeforeBuild } from '../deploy/load-settings.js'
 import type { Together } from '../deploy/publish-together.js'
 import type { Output } from '../files/collect.js'
 import type { Options } from '../settings/options.js'
@@ -41,8 +41,8 @@ export class WebpackBuild {
   /** For plugins that read the public path before a build begins. */
   announceUrl(): void {
     const { watch } = this.#compiler.options
-    const publicUrl = watch ? undefined : urlBeforeBuild(this.#loadInput())
-    if (publicUrl !== undefined) this.#urls.announce(publicUrl)
+    const urls = watch ? undefined : urlsBeforeBuild(this.#loadInput())
+    if (urls?.rewrite) this.#urls.announce(urls.publicUrl)
   }
 
   /** Decides whether the build goes to S3, and starts its deploy. */
