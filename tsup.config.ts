@@ -1,7 +1,14 @@
 import { defineConfig, type Options } from 'tsup'
 
 // A file right in src/ is a public entry: this list, those files and package.json's `exports` and `bin` are one list (a test holds them together).
-const frameworks = ['src/astro.ts', 'src/docusaurus.ts', 'src/next.ts', 'src/nuxt.ts', 'src/rsbuild.ts']
+const frameworks = [
+  'src/astro.ts',
+  'src/docusaurus.ts',
+  'src/next.ts',
+  'src/nuxt.ts',
+  'src/rsbuild.ts',
+  'src/sveltekit.ts',
+]
 const entry = ['src/vite.ts', 'src/webpack.ts', 'src/rspack.ts', ...frameworks, 'src/client.ts', 'src/cli.ts']
 
 const common: Options = {

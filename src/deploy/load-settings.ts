@@ -3,10 +3,11 @@ import { readEnvironment } from '../settings/environment.js'
 import type { Options } from '../settings/options.js'
 import {
   type Build,
-  builtUrlAtOnce,
   type Resolved,
   resolveSettings,
   type SettingSources,
+  type UrlSettings,
+  urlSettingsAtOnce,
 } from '../settings/settings.js'
 
 export interface LoadInput {
@@ -34,10 +35,10 @@ export function loadSettings(input: LoadInput): Promise<Resolved> {
   })
 }
 
-/** The public URL, for plugins that read it before the build begins; undefined if it is not known yet. */
-export function urlBeforeBuild(input: LoadInput): string | undefined {
+/** For code that reads URLs before the build begins; undefined if they are not known yet. */
+export function urlsBeforeBuild(input: LoadInput): UrlSettings | undefined {
   // A build reports the error.
-  return orUndefined(() => builtUrlAtOnce(sourcesOf(input)))
+  return orUndefined(() => urlSettingsAtOnce(sourcesOf(input)))
 }
 
 function sourcesOf({ options, build, envDir, envPrefix = [], nameOption }: LoadInput): SettingSources {

@@ -13,6 +13,7 @@ import { type SiteNames, sitePlugin } from '../vite/site-plugin.js'
 /** What a framework knows of a site before it builds it. */
 export interface SiteBuild {
   mode: string
+  watch?: boolean
   /** The folder of the `.env` files, or false for none. */
   envDir: string | false
   /** Prefixes of the variables that the framework puts into the bundle. */
@@ -55,12 +56,12 @@ export class Site {
    * @returns undefined for a build that stays on disk; the log then says why
    * @throws StaticS3Error on settings that are wrong
    */
-  async begin({ mode, envDir, envPrefix, logger }: SiteBuild): Promise<Settings | undefined> {
+  async begin({ mode, watch = false, envDir, envPrefix, logger }: SiteBuild): Promise<Settings | undefined> {
     this.stop()
     this.#logger = logger
     const { NODE_ENV = 'production' } = process.env
     const whyNotProduction = NODE_ENV === 'production' ? undefined : `NODE_ENV is ${NODE_ENV}`
-    const build = { watch: false, whyNotProduction, mode }
+    const build = { watch, whyNotProduction, mode }
     const resolved = await loadSettings({ options: this.#options, build, envDir, envPrefix })
     if (!resolved.on) {
       logger.info(`static-s3 is off: ${resolved.because}`)
@@ -71,9 +72,9 @@ export class Site {
     return resolved.settings
   }
 
-  /** For frameworks on Vite, also for a build that stays on disk. Call `begin` first. */
+  /** For frameworks on Vite, also for a build that stays on disk. Call `begin` before Vite calls the plugin's hooks. */
   get vitePlugin(): Plugin {
-    return sitePlugin(this.#deploy, this.#names)
+    return sitePlugin(() => this.#deploy, this.#names)
   }
 
   /**

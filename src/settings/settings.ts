@@ -143,11 +143,11 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
   }
 }
 
-/**
- * The public URL, synchronously. Undefined if the build's URLs do not change, if a setting is wrong, or if only the AWS SDK knows the bucket's
- * domain.
- */
-export function builtUrlAtOnce(input: SettingSources): string | undefined {
+/** The settings that a build's URLs depend on. */
+export type UrlSettings = Pick<Settings, 'publicUrl' | 'rewrite'>
+
+/** The same, synchronously. Undefined for a build that stays on disk, if a setting is wrong, or if only the AWS SDK knows the bucket's domain. */
+export function urlSettingsAtOnce(input: SettingSources): UrlSettings | undefined {
   const read = readerOf(input)
   if (whyOff(read, input) !== undefined) return undefined
   const named =
@@ -155,7 +155,8 @@ export function builtUrlAtOnce(input: SettingSources): string | undefined {
   const address = readAddress(read, readEndpoint(read, named))
   const { region = '', customDomain, endpoint } = address
   const isKnown = region !== '' || customDomain !== undefined || endpoint !== undefined
-  return readRewrite(read) && isKnown && read.problems.length === 0 ? publicUrlOf({ ...address, region }) : undefined
+  const rewrite = readRewrite(read)
+  return isKnown && read.problems.length === 0 ? { publicUrl: publicUrlOf({ ...address, region }), rewrite } : undefined
 }
 
 function readerOf({ options, environment, nameOption }: SettingSources): SettingReader {

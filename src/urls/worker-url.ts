@@ -48,6 +48,26 @@ const WORKER_URL = `function (script) {
 }`
 
 /**
+ * The same without a member expression such as `self.URL`. Vite 8.4 gives this code to Rolldown as a part of the module around it, and Rolldown
+ * takes some of its member expressions for those of the module's `import * as`.
+ */
+const WORKER_URL_IN_MODULE = `(script) => {
+  const { URL, Blob, location: { origin: own }, __staticS3Workers: urls = {} } = self
+  const { assign } = Object
+  const { stringify } = JSON
+  const { origin } = new URL(script)
+  if (origin === own) return script
+  const { createObjectURL } = URL
+  const { [script]: made = createObjectURL(new Blob(
+    [${JSON.stringify(`(${dedent(LOAD_SCRIPT)})(`)} + stringify(script) + ', this === undefined)'],
+    { type: 'text/javascript' }
+  )) } = urls
+  assign(urls, { [script]: made })
+  assign(self, { __staticS3Workers: urls })
+  return made
+}`
+
+/**
  * A JavaScript expression for the URL in `new Worker` or `new SharedWorker`.
  *
  * Its value is the script's own URL on the page's origin, and otherwise a Blob URL. The Blob loads the script, by `importScripts` in a classic
@@ -57,6 +77,11 @@ const WORKER_URL = `function (script) {
  */
 export function workerBlobUrl(urlExpression: string): string {
   return `(${dedent(WORKER_URL)})(${urlExpression})`
+}
+
+/** The same for a URL in a module, whose browsers know ES2015. */
+export function workerBlobUrlInModule(url: string): string {
+  return `(${dedent(WORKER_URL_IN_MODULE)})(${JSON.stringify(url)})`
 }
 
 function dedent(source: string): string {

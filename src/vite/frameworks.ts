@@ -4,7 +4,7 @@ import type { Settings } from '../settings/settings.js'
 import { builtPath } from '../urls/paths.js'
 
 /** A resolved configuration, as far as frameworks are concerned. */
-type Config = Pick<ResolvedConfig, 'plugins' | 'experimental' | 'define' | 'builder'>
+type Config = Pick<ResolvedConfig, 'plugins' | 'experimental' | 'builder'>
 
 /** The client's built files, as the server's build finds them. */
 export interface ClientFiles {
@@ -28,8 +28,6 @@ export interface Framework {
   name: string
   /** What to do if it finishes the site after Vite's last hook. Its URLs must then never point to the bucket. */
   finishesLater?(config: Config): string | undefined
-  /** What to set in a framework that sets `renderBuiltUrl` itself; undefined if it is set. */
-  remedy?(publicUrl: string, config: Config): string | undefined
   /** Points the URLs that the framework writes beside Vite to the bucket. */
   pointUrls?(config: Config, publicUrl: string): void
   serverManifest?: ServerManifest
@@ -42,14 +40,6 @@ const later = () =>
 
 /** Frameworks that decide about URLs themselves, or write URLs beside Vite. */
 const frameworks: Framework[] = [
-  {
-    plugin: /sveltekit/,
-    name: 'SvelteKit',
-    remedy: (url, { define }) =>
-      String(define?.__SVELTEKIT_PATHS_ASSETS__).includes(url.slice(0, -1))
-        ? undefined
-        : `set paths.assets to ${url.slice(0, -1)}`,
-  },
   {
     plugin: /^react-router(:|$)/,
     name: 'React Router',
@@ -93,6 +83,12 @@ const entries = [
     name: 'Nuxt',
     entry: 'static-s3/nuxt',
     line: "modules: ['static-s3/nuxt'] in the Nuxt configuration",
+  },
+  {
+    plugin: /^vite-plugin-sveltekit/,
+    name: 'SvelteKit',
+    entry: 'static-s3/sveltekit',
+    line: 'withStaticS3({ … }) around the SvelteKit configuration',
   },
 ]
 
@@ -179,8 +175,5 @@ export function frameworkOwning(
   if (framework && unfinished !== undefined) return leftTo(framework.name, unfinished)
   const { renderBuiltUrl } = config.experimental
   if (renderBuiltUrl === undefined || isOurs(renderBuiltUrl)) return undefined
-  if (!framework?.remedy)
-    return leftTo('experimental.renderBuiltUrl', `let it answer with ${publicUrl} and the file's name`)
-  const remedy = framework.remedy(publicUrl, config)
-  return remedy === undefined ? { warnings: [] } : leftTo(framework.name, remedy)
+  return leftTo('experimental.renderBuiltUrl', `let it answer with ${publicUrl} and the file's name`)
 }

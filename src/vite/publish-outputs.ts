@@ -55,7 +55,7 @@ function withNames(output: Output, pattern: RegExp): Output {
 }
 
 /** Frameworks such as VitePress lower the log level, which hides `info`. The summary then uses a level that is shown. */
-function loggerOf({ logger, logLevel = 'info' }: ResolvedConfig): Logger {
+export function loggerOf({ logger, logLevel = 'info' }: ResolvedConfig): Logger {
   const info = logLevel === 'silent' ? 'info' : logLevel
   const warn = logLevel === 'error' ? 'error' : 'warn'
   return {

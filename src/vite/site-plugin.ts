@@ -2,7 +2,7 @@ import type { Plugin, ResolvedConfig } from 'vite'
 import type { Deploy } from '../deploy/deploy.js'
 import { StaticS3Error } from '../runtime/error.js'
 import { encodePath, withSlashes } from '../urls/paths.js'
-import { workerBlobUrl } from '../urls/worker-url.js'
+import { workerBlobUrlInModule } from '../urls/worker-url.js'
 import { defineStaticUrl, ordinaryBase } from './config.js'
 import { environmentOf } from './environment.js'
 import { BundlerNames } from './names.js'
@@ -17,10 +17,10 @@ export interface SiteNames {
  * Vite's part of a site that a framework builds. The framework points the URLs to the bucket, except those of workers, and calls the deploy
  * after its last file.
  *
- * @param deploy undefined for a build that stays on disk
+ * @param current gives undefined for a build that stays on disk
  * @param names get the names of each bundle
  */
-export function sitePlugin(deploy: Deploy | undefined, names: SiteNames): Plugin {
+export function sitePlugin(current: () => Deploy | undefined, names: SiteNames): Plugin {
   const bundler = new BundlerNames()
   let config: ResolvedConfig
   const plugin: Plugin = {
@@ -28,29 +28,32 @@ export function sitePlugin(deploy: Deploy | undefined, names: SiteNames): Plugin
     enforce: 'post',
     sharedDuringBuild: true,
 
-    config: (userConfig) =>
-      deploy
+    config(userConfig) {
+      const deploy = current()
+      return deploy
         ? { ...defineStaticUrl(deploy.settings.publicUrl), worker: { plugins: bundler.workerPlugins } }
-        : defineStaticUrl(ordinaryBase(userConfig)),
+        : defineStaticUrl(ordinaryBase(userConfig))
+    },
 
     configResolved(resolved) {
       config = resolved
+      const deploy = current()
       if (deploy?.settings.rewrite) runWorkersFromBlobs(resolved, bundler, deploy.settings.publicUrl)
     },
 
     outputOptions(options) {
-      return deploy && bundler.watch(environmentOf(this, config).name, options)
+      return current() && bundler.watch(environmentOf(this, config).name, options)
     },
 
     renderStart() {
-      const reason = deploy?.whyEnd()
+      const reason = current()?.whyEnd()
       if (reason) throw withPlainStack(new StaticS3Error(reason.message))
     },
 
     writeBundle: {
       order: 'post',
       handler(_options, bundle) {
-        if (!deploy) return
+        if (!current()) return
         for (const path of Object.keys(bundle)) names.emitted.add(withSlashes(path))
         for (const path of bundler.fingerprinted(environmentOf(this, config).name, bundle))
           names.fingerprinted.add(path)
@@ -73,6 +76,6 @@ function runWorkersFromBlobs(config: ResolvedConfig, bundler: BundlerNames, publ
   config.experimental.renderBuiltUrl = (file, context) => {
     const isWorker = context.hostType === 'js' && !context.ssr && bundler.isWorkerEntry(withSlashes(file))
     if (!isWorker) return renderBuiltUrl(file, context)
-    return { runtime: workerBlobUrl(JSON.stringify(publicUrl + encodePath(withSlashes(file)))) }
+    return { runtime: workerBlobUrlInModule(publicUrl + encodePath(withSlashes(file))) }
   }
 }

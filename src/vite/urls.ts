@@ -8,7 +8,7 @@ import type { Settings } from '../settings/settings.js'
 import { encodePath, withSlashes } from '../urls/paths.js'
 import { isWebAppManifest, staysOnPageOrigin } from '../urls/same-origin.js'
 import { isSvgSprite } from '../urls/svg-sprite.js'
-import { workerBlobUrl } from '../urls/worker-url.js'
+import { workerBlobUrlInModule } from '../urls/worker-url.js'
 import type { BundlerNames } from './names.js'
 
 export type RenderBuiltUrl = NonNullable<NonNullable<UserConfig['experimental']>['renderBuiltUrl']>
@@ -90,7 +90,7 @@ export class BuiltUrls {
     // A file that is not uploaded is on the page's origin. A stylesheet is in the bucket and cannot name that origin.
     if (hostType !== 'css' && whyLeftOut(bare) !== undefined) return undefined
     if (hostType === 'js' && !ssr && this.names.isWorkerEntry(path)) {
-      return { runtime: workerBlobUrl(JSON.stringify(settings.publicUrl + encodePath(path))) }
+      return { runtime: workerBlobUrlInModule(settings.publicUrl + encodePath(path)) }
     }
     if (settings.rewrite === 'base') return undefined
     if (path.includes('+')) this.#withPlus.add(path)

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { Deploy } from '../deploy/deploy.js'
-import { decisiveValues, loadSettings, urlBeforeBuild } from '../deploy/load-settings.js'
+import { decisiveValues, loadSettings, urlsBeforeBuild } from '../deploy/load-settings.js'
 import type { Together } from '../deploy/publish-together.js'
 import type { Output } from '../files/collect.js'
 import type { Options } from '../settings/options.js'
@@ -40,7 +40,8 @@ export class WebpackBuild {
   prepare(): void {
     const { watch } = this.#compiler.options
     const mode = modeOf(this.#compiler)
-    const announced = watch ? undefined : urlBeforeBuild(this.#loadInput())
+    const urls = watch ? undefined : urlsBeforeBuild(this.#loadInput())
+    const announced = urls?.rewrite ? urls.publicUrl : undefined
     separateCaches(this.#compiler, () => [watch, ...decisiveValues(this.#options, mode, process.cwd())], announced)
     this.#files.prepare(announced)
   }

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import webpack from 'webpack'
 import { collect } from '../../src/files/collect.js'
 import { editable } from '../../src/files/rewrite-file.js'
-import { workerBlobUrl } from '../../src/urls/worker-url.js'
+import { workerBlobUrl, workerBlobUrlInModule } from '../../src/urls/worker-url.js'
 import { precacheFrom } from '../../src/vite/pwa.js'
 import { watchWorkerBuilds } from '../../src/vite/workers.js'
 import type { Compiler } from '../../src/webpack/compiler.js'
@@ -38,7 +38,10 @@ async function read(folder: string): Promise<Record<string, string>> {
   )
 }
 
-describe('the URL to construct a worker from', () => {
+describe.each([
+  ['in a classic script', (script: string) => workerBlobUrl(JSON.stringify(script))],
+  ['in a module', workerBlobUrlInModule],
+])('the URL to construct a worker from, %s', (_where, expression) => {
   const blobs: Blob[] = []
 
   class PageURL extends URL {
@@ -50,7 +53,7 @@ describe('the URL to construct a worker from', () => {
   const page = () => {
     blobs.length = 0
     const self = { URL: PageURL, Blob, location: new URL('https://page.example/shop/') }
-    return (script: string): string => runInNewContext(workerBlobUrl(JSON.stringify(script)), { self })
+    return (script: string): string => runInNewContext(expression(script), { self })
   }
 
   test('on the page’s own origin it is the script’s', () => {

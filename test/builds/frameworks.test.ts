@@ -5,8 +5,8 @@ const ours = () => undefined
 const theirs = () => undefined
 const url = 'https://cdn.example.com/static/'
 
-const owning = (names: string[], renderBuiltUrl: (() => undefined) | undefined, define = {}) => {
-  const config = { plugins: names.map((name) => ({ name })), experimental: { renderBuiltUrl }, define }
+const owning = (names: string[], renderBuiltUrl: (() => undefined) | undefined) => {
+  const config = { plugins: names.map((name) => ({ name })), experimental: { renderBuiltUrl } }
   return frameworkOwning(config as never, (render) => render === ours, url)?.warnings
 }
 
@@ -20,17 +20,9 @@ const left = (name: string, rest: string) => [`URLs are left to ${name}, files a
 const later = 'it writes a part of its files after Vite is done, and those are not uploaded: keep its URLs as they are'
 
 describe('who decides about built URLs', () => {
-  test.each([
-    [
-      ['vite:css', 'vite-plugin-sveltekit-guard'],
-      left('SvelteKit', 'set paths.assets to https://cdn.example.com/static'),
-    ],
-    [['vite:css'], left('experimental.renderBuiltUrl', `let it answer with ${url} and the file's name`)],
-  ])('%s with a renderBuiltUrl of its own', (names, warnings) => expect(owning(names, theirs)).toEqual(warnings))
-
-  test('SvelteKit where it is set already: nothing to say', () => {
-    const define = { __SVELTEKIT_PATHS_ASSETS__: JSON.stringify('https://cdn.example.com/static') }
-    expect(owning(['vite-plugin-sveltekit-guard'], theirs, define)).toEqual([])
+  test('a plugin with a renderBuiltUrl of its own', () => {
+    const remedy = `let it answer with ${url} and the file's name`
+    expect(owning(['vite:css'], theirs)).toEqual(left('experimental.renderBuiltUrl', remedy))
   })
 
   test.each([
@@ -55,14 +47,14 @@ describe('who decides about built URLs', () => {
   })
 
   test('nobody, where ours is the one that is used, or none', () => {
-    for (const hook of [ours, undefined])
-      expect(owning(['vite:css', 'vite-plugin-sveltekit-guard'], hook)).toBeUndefined()
+    for (const hook of [ours, undefined]) expect(owning(['vite:css'], hook)).toBeUndefined()
   })
 
   test.each([
     ['astro:build', 'Astro, which writes files after Vite: use static-s3/astro'],
     ['@astrojs/vite-plugin-astro', 'Astro, which writes files after Vite: use static-s3/astro'],
     ['nuxt:environments', "Nuxt, which writes files after Vite: use static-s3/nuxt, with modules: ['static-s3/nuxt']"],
+    ['vite-plugin-sveltekit-setup', 'SvelteKit, which writes files after Vite: use static-s3/sveltekit'],
   ])('%s has an entry of its own', (name, message) => {
     const refuse = () => refuseOtherEntry({ plugins: [{ name: 'vite:css' }, { name }] })
     expect(refuse).toThrow(`static-s3/vite is not for ${message}`)
