@@ -23,6 +23,8 @@ export interface FolderInput {
   notOurs: readonly string[]
   /** The output folders on the page's own origin: a URL or a path with a slash at its end. */
   base: string
+  /** Files whose paths in plain strings the application completes itself. */
+  completed?: ReadonlySet<string>
   /** Changes files before they are read. */
   prepareFiles?: (files: EditableFiles) => Promise<void>
 }
@@ -58,12 +60,12 @@ export interface Proved extends Pick<Conclusion, 'warnings' | 'hints'> {
  */
 export async function hashFound(
   found: Classified,
-  { settings, earlySurvey, base }: Pick<FolderInput, 'settings' | 'earlySurvey' | 'base'>,
+  { settings, earlySurvey, base, completed }: Pick<FolderInput, 'settings' | 'earlySurvey' | 'base' | 'completed'>,
   survey: Survey | undefined,
   signal?: AbortSignal,
   coming?: ReadonlyMap<string, string>,
 ): Promise<Proved> {
-  const { lookFor, conclude } = startProof({ found, settings, listing: survey?.listing, coming, base })
+  const { lookFor, conclude } = startProof({ found, settings, listing: survey?.listing, coming, base, completed })
   const secrets = await secretsOf(settings, earlySurvey)
   const hashed = await hashFiles(found.files, secrets, survey ? needsMd5(survey) : () => false, { lookFor, signal })
   throwProblems(hashed.problems)

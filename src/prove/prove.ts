@@ -27,6 +27,8 @@ export interface ProofInput {
   coming?: ReadonlyMap<string, string>
   /** The output folder on the page's origin: a URL or a path with a slash at its end. */
   base: string
+  /** Files whose paths in plain strings the application completes itself. */
+  completed?: ReadonlySet<string> | undefined
 }
 
 /** The proof of a release. It scans each file during hashing. */
@@ -58,7 +60,7 @@ const yieldBytes = 1024 * 1024
  *
  * A scan of each file's bytes finds its URLs. Only a file with a URL of an unknown name, or with an `integrity`, is parsed.
  */
-export function startProof({ found, settings, listing, coming, base }: ProofInput): Proof {
+export function startProof({ found, settings, listing, coming, base, completed }: ProofInput): Proof {
   const place = publicPlace(settings.publicUrl)
   const prefix = settings.location === '' ? '' : `${settings.location}/`
   const ours = new Set(found.files.map(({ path }) => path))
@@ -73,7 +75,7 @@ export function startProof({ found, settings, listing, coming, base }: ProofInpu
   // A folder or a page may end like a file: vendor/pdf.js/, tags/node.js.html.
   const isThere = (path: string) => isFile(path) || isAllowed(path) || isFile(`${path}.html`) || isFolder(path)
   const withheld = withheldFiles(found.withheld.filter(({ path }) => !isFile(path) && !isAllowed(path)))
-  const plain = plainStrings(settings.rewrite ? found.files : [], base)
+  const plain = plainStrings(settings.rewrite ? found.files.filter(({ path }) => !completed?.has(path)) : [], base)
   const fromRoot = rootUrls(settings.publicUrl)
   const suspects = new Map<ClassifiedFile, TextType>()
 
