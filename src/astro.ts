@@ -1,7 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import type { Logger } from './deploy/publish.js'
-import { Site } from './frameworks/site.js'
-import { withVersion } from './frameworks/with-version.js'
+import { Site, withVersion } from './frameworks/site.js'
 import type { Options } from './settings/options.js'
 
 export type { Options, Rule } from './settings/options.js'

@@ -1,11 +1,13 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { join, relative, sep } from 'node:path'
 import type { Plugin } from 'vite'
 import type { Deploy } from '../deploy/deploy.js'
 import { loadSettings } from '../deploy/load-settings.js'
 import type { Logger } from '../deploy/publish.js'
 import { hasHash } from '../folders/hashed-names.js'
+import { orUndefined } from '../runtime/or-undefined.js'
 import type { Options } from '../settings/options.js'
 import type { Settings } from '../settings/settings.js'
 import { type SiteNames, sitePlugin } from '../vite/site-plugin.js'
@@ -119,4 +121,16 @@ export class Site {
     }
     return paths
   }
+}
+
+/**
+ * A framework's name with the version that a project has: `astro 7.3.5`.
+ *
+ * @param root the project's folder
+ */
+export function withVersion(name: string, root: string): string {
+  const { resolve } = createRequire(join(root, 'package.json'))
+  const read = () => JSON.parse(readFileSync(resolve(`${name}/package.json`), 'utf8')).version
+  const version = orUndefined(read)
+  return version === undefined ? name : `${name} ${version}`
 }

@@ -11,9 +11,8 @@ import type { UrlSettings } from '../settings/settings.js'
 import { defineStaticUrl, whyNotProduction } from '../vite/config.js'
 import { defineLate } from '../vite/late-plugin.js'
 import { loggerOf } from '../vite/publish-outputs.js'
-import { Site } from './site.js'
+import { Site, withVersion } from './site.js'
 import { versionName } from './sveltekit-version.js'
-import { withVersion } from './with-version.js'
 
 /** The options of SvelteKit that are used here. */
 export interface KitOptions {

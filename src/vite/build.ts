@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path'
-import type { ConfigEnv, Plugin, ResolvedConfig, UserConfig } from 'vite'
+import type { ConfigEnv, ResolvedConfig, UserConfig } from 'vite'
 import { StaticS3Error } from '../runtime/error.js'
 import type { Options } from '../settings/options.js'
 import type { Settings } from '../settings/settings.js'
@@ -18,11 +18,14 @@ import {
 } from './config.js'
 import { type BuildEnvironment, environmentOf } from './environment.js'
 import type { BundleFile } from './fingerprints.js'
-import { type Framework, frameworkOwning, pointFramework, refuseOtherEntry, unknownVersion } from './frameworks.js'
+import type { Patches } from './frameworks/patches.js'
+import { qwikPatches } from './frameworks/qwik.js'
+import { type Framework, leaveUrlsToOwner, pointFramework, refuseOtherEntry, unknownVersion } from './frameworks.js'
 import { BundlerNames } from './names.js'
 import type { PublishContext } from './publish-outputs.js'
 import { Runs } from './runs.js'
 import { BuiltUrls } from './urls.js'
+import { hideStack, siteConfigOf, VitePressBuild } from './vitepress.js'
 
 /** The state of one plugin object, with one method for each hook. The parameter `context` is a hook's `this`. */
 export class ViteBuild {
@@ -40,6 +43,9 @@ export class ViteBuild {
   #framework: Framework | undefined
   /** Undefined if Vite builds one environment alone. */
   #app: AppBuild | undefined
+  #vitePress: VitePressBuild | undefined
+  /** Of Qwik's server. */
+  #patches: Patches | undefined
   /** Loaded only for a build that is on: there if `#settings` is. */
   #deployRoom!: typeof import('../deploy/deploy.js')
 
@@ -49,7 +55,11 @@ export class ViteBuild {
 
   /** Decides whether the build goes to S3, and completes Vite's configuration for it. */
   async configure(userConfig: UserConfig, { command, mode }: ConfigEnv): Promise<UserConfig> {
+    const site = siteConfigOf(userConfig)
+    // The server's build follows the client's. The decision about the client holds.
+    if (site && this.#vitePress?.site === site) return this.#vitePress.config
     // One object may serve several builds: the decision about an earlier one does not count.
+    this.#vitePress = undefined
     this.#settings = undefined
     this.#offBecause = undefined
     this.#refusal = undefined
@@ -72,21 +82,24 @@ export class ViteBuild {
     this.#deployRoom = await import('../deploy/deploy.js')
     const { rewrite, publicUrl } = resolved.settings
     const { render } = this.#urls
-    return {
+    const config = {
       ...defineStaticUrl(publicUrl),
       worker: { plugins: this.#names.workerPlugins },
       ...(rewrite === 'base' ? { base: publicUrl } : {}),
       ...(rewrite && !userConfig.experimental?.renderBuiltUrl ? { experimental: { renderBuiltUrl: render } } : {}),
     }
+    this.#vitePress = site && new VitePressBuild(site, config)
+    return config
   }
 
   /** Finds out who decides about URLs, after the configuration hooks of all plugins. */
   resolve(config: ResolvedConfig): void {
     this.#config = config
+    if (this.#vitePress?.continuesWith(config)) return
     // NODE_ENV in a `.env` file, which Vite reads after the `config` hooks.
     if (this.#settings && !config.isProduction) this.#stayOnDisk(config)
     if (this.#settings) refuseOtherEntry(config)
-    if (this.#settings?.rewrite) this.#settings = this.#leaveUrlsToOwner(this.#settings, config)
+    if (this.#settings?.rewrite) this.#settings = leaveUrlsToOwner(this.#settings, config, BuiltUrls.isOurs)
     const settings = this.#settings
     if (!settings) return
     this.#framework = pointFramework(config, settings)
@@ -99,6 +112,9 @@ export class ViteBuild {
     })
     this.#replaceOtherInstance(config)
     watchBuildApp(config, this)
+    this.#patches = settings.rewrite ? qwikPatches(config, settings.publicUrl) : undefined
+    this.#patches?.addTo(config)
+    this.#app = this.#vitePress?.begin(settings, this.#urls, config, () => this.endApp([]))
   }
 
   /** A build of several environments begins. */
@@ -117,7 +133,8 @@ export class ViteBuild {
     const environment = this.#environment(context)
     // The run begins before the first `await`, because meanwhile the build may fail and another one may begin.
     const run = this.#runs.begin(environment, () => this.#startDeploy(environment))
-    await run?.deploy?.snapshot(outputFolders(this.#config.root, environment.build))
+    const { site } = this.#vitePress ?? {}
+    await run?.deploy?.snapshot(site ? [site.outDir] : outputFolders(this.#config.root, environment.build))
   }
 
   /** @throws StaticS3Error if the store has refused the deploy, to end the build */
@@ -130,7 +147,9 @@ export class ViteBuild {
     const error = new StaticS3Error(reason.message)
     // Rollup prints the message, and then the stack without this beginning.
     error.stack = `${error.name}: ${error.message}\n`
-    if ('rolldownVersion' in context.meta) this.#refusal = new StaticS3Error(reason.message)
+    const refusal = new StaticS3Error(reason.message)
+    if (this.#vitePress) for (const each of [error, refusal]) hideStack(each)
+    if ('rolldownVersion' in context.meta) this.#refusal = refusal
     throw error
   }
 
@@ -213,7 +232,10 @@ export class ViteBuild {
       this.#app.add(environment.name, run, context)
       return this.#publishCompleteApp()
     }
-    if (environment.serverSide) return
+    if (environment.serverSide) {
+      for (const warning of this.#patches?.warnings ?? []) this.#config.logger.warn(`static-s3: ${warning}`)
+      return
+    }
     if (this.#settings && run.deploy) {
       await this.#publish({ deploy: run.deploy, outputs: run.outputs, context })
     } else if (this.#offBecause) {
@@ -244,7 +266,8 @@ export class ViteBuild {
   }
 
   #startDeploy({ build, serverSide }: BuildEnvironment) {
-    if (!this.#settings || !build.write || serverSide) return undefined
+    const hasNoClient = this.#vitePress?.site.mpa
+    if (!this.#settings || !build.write || (serverSide && !hasNoClient)) return undefined
     const deploy = this.#app?.deploy ?? this.#deployRoom.startDeploy(this.#settings)
     if (this.#app) this.#app.deploy = deploy
     return deploy
@@ -268,23 +291,6 @@ export class ViteBuild {
     this.#settings = undefined
     this.#offBecause = because
     Object.assign(config.define ?? {}, defineStaticUrl(config.base).define)
-  }
-
-  /** The settings, without rewriting if a framework or another plugin decides about URLs. */
-  #leaveUrlsToOwner(settings: Settings, config: ResolvedConfig): Settings {
-    const { publicUrl, rewrite, warnings } = settings
-    const isBase = rewrite === 'base'
-    if (isBase && (config.plugins as readonly Plugin[]).some(({ name }) => name === 'vite-plugin-pwa')) {
-      warnings.push(
-        "vite-plugin-pwa registers its service worker below Vite's base, where browsers refuse it: use rewrite: 'urls'",
-      )
-    }
-    const owner = frameworkOwning(config, (render) => BuiltUrls.of(render) !== undefined, publicUrl)
-    if (owner) return { ...settings, rewrite: false, warnings: [...warnings, ...owner.warnings] }
-    if (isBase && config.base !== publicUrl) {
-      warnings.push(`Vite's base is ${config.base}, which another plugin has set: URLs point there, not to the bucket`)
-    }
-    return settings
   }
 }
 

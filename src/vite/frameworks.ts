@@ -28,9 +28,13 @@ export interface Framework {
   name: string
   /** What to do if it finishes the site after Vite's last hook. Its URLs must then never point to the bucket. */
   finishesLater?(config: Config): string | undefined
+  /** Its option that sets `renderBuiltUrl`. */
+  ownUrlOption?: string
   /** Points the URLs that the framework writes beside Vite to the bucket. */
   pointUrls?(config: Config, publicUrl: string): void
   serverManifest?: ServerManifest
+  /** True if its router takes the site's path from Vite's `base`. */
+  routesByBase?: boolean
   /** Matches the files that the framework itself names by their content. */
   fingerprinted?: RegExp
 }
@@ -40,6 +44,13 @@ const later = () =>
 
 /** Frameworks that decide about URLs themselves, or write URLs beside Vite. */
 const frameworks: Framework[] = [
+  {
+    plugin: /^vitepress$/,
+    name: 'VitePress',
+    ownUrlOption: 'assetsBase',
+    routesByBase: true,
+    fingerprinted: /(^|\/)(metadata\.[\da-f]{8}\.js|vp-icons\.[\da-f]{8}\.css|[^/]+\.md\.[\w-]{8}\.lean\.js)$/,
+  },
   {
     plugin: /^react-router(:|$)/,
     name: 'React Router',
@@ -58,11 +69,13 @@ const frameworks: Framework[] = [
   {
     plugin: /^tanstack-start-core:/,
     name: 'TanStack Start',
+    routesByBase: true,
     serverManifest: { id: /^\0?tanstack-start-manifest:v$/, point: pointStrings },
   },
   {
     plugin: /^solid-start:/,
     name: 'SolidStart',
+    routesByBase: true,
     serverManifest: {
       id: /\/@solidjs\/start\/dist\/server\/manifest\/prod-ssr-manifest\.js$/,
       point: pointJoinedNames,
@@ -152,13 +165,34 @@ export function pointFramework(
   { rewrite, publicUrl }: Pick<Settings, 'rewrite' | 'publicUrl'>,
 ): Framework | undefined {
   const framework = rewrite ? frameworkOf(config) : undefined
-  if (framework?.serverManifest && rewrite === 'base') {
+  if (framework?.routesByBase && rewrite === 'base') {
     throw new StaticS3Error(
       `static-s3: rewrite is "base", but ${framework.name} takes the path of its pages from Vite's base: use rewrite: 'urls'`,
     )
   }
   framework?.pointUrls?.(config, publicUrl)
   return framework
+}
+
+/** The settings, without rewriting if a framework or another plugin decides about URLs. */
+export function leaveUrlsToOwner(
+  settings: Settings,
+  config: Config & Pick<ResolvedConfig, 'base'>,
+  isOurs: (renderBuiltUrl: unknown) => boolean,
+): Settings {
+  const { publicUrl, rewrite, warnings } = settings
+  const isBase = rewrite === 'base'
+  if (isBase && config.plugins.some(({ name }) => name === 'vite-plugin-pwa')) {
+    warnings.push(
+      "vite-plugin-pwa registers its service worker below Vite's base, where browsers refuse it: use rewrite: 'urls'",
+    )
+  }
+  const owner = frameworkOwning(config, isOurs, publicUrl)
+  if (owner) return { ...settings, rewrite: false, warnings: [...warnings, ...owner.warnings] }
+  if (isBase && config.base !== publicUrl) {
+    warnings.push(`Vite's base is ${config.base}, which another plugin has set: URLs point there, not to the bucket`)
+  }
+  return settings
 }
 
 /** Undefined if static-s3 decides about URLs in this configuration. Otherwise warnings about the framework or plugin that decides. */
@@ -175,5 +209,6 @@ export function frameworkOwning(
   if (framework && unfinished !== undefined) return leftTo(framework.name, unfinished)
   const { renderBuiltUrl } = config.experimental
   if (renderBuiltUrl === undefined || isOurs(renderBuiltUrl)) return undefined
+  if (framework?.ownUrlOption) return leftTo(framework.name, `remove ${framework.ownUrlOption}`)
   return leftTo('experimental.renderBuiltUrl', `let it answer with ${publicUrl} and the file's name`)
 }

@@ -6,6 +6,7 @@ import { type Deploy, matcher } from '../deploy/deploy.js'
 import type { Logger } from '../deploy/publish.js'
 import type { Output } from '../files/collect.js'
 import { withSlashes } from '../urls/paths.js'
+import { isStorybook, storybookIsWritten, storyIndex } from './frameworks/storybook.js'
 import { precacheFrom } from './pwa.js'
 import type { BuiltUrls } from './urls.js'
 
@@ -32,6 +33,10 @@ export async function publishOutputs(
   const outputs = alsoFingerprinted ? written.map((output) => withNames(output, alsoFingerprinted)) : written
   deploy.settings.warnings.push(...urls.takeWarnings())
   const { plugins, base } = config
+  if (isStorybook(config)) {
+    urls.completed.add(storyIndex)
+    for (const { dir } of outputs) await storybookIsWritten(dir)
+  }
   const urlInBucket = deploy.urlInBucket(outputs)
   const publicUrl = (path: string) => (urls.isSprite(path) ? undefined : urlInBucket(path))
   const parse = (code: string) => context.parse(code)
@@ -39,6 +44,7 @@ export async function publishOutputs(
     outputs,
     notOurs: serverFolders(config),
     base,
+    resolvesPath: (path) => urls.completed.has(path),
     bundler: bundlerOf(context),
     prepareFiles: async (files) => {
       urls.checkCopied(files.files, matcher(deploy.settings.allowMissing))

@@ -32,6 +32,8 @@ export interface UrlSources {
 export class BuiltUrls {
   /** Dotfiles that the bundler named. They belong to the application and are uploaded. */
   readonly namedDotfiles = new Set<string>()
+  /** Files whose paths in plain strings a framework completes while the application runs. */
+  readonly completed = new Set<string>()
   readonly names: BundlerNames
   /** By type and path: an SVG file is read once. */
   readonly #sprites = new Map<string, boolean>()
@@ -48,9 +50,14 @@ export class BuiltUrls {
   begin(sources: UrlSources | undefined): void {
     this.#sources = sources
     this.namedDotfiles.clear()
+    this.completed.clear()
     this.#withPlus.clear()
     this.#notCopied.clear()
     this.#sprites.clear()
+  }
+
+  static isOurs(render: unknown): boolean {
+    return BuiltUrls.of(render) !== undefined
   }
 
   /** The BuiltUrls whose `render` this is; undefined for another function. */

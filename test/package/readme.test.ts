@@ -131,7 +131,14 @@ describe('the examples', () => {
       }),
     )
     // Frameworks are installed for their own tests only.
-    const frameworks = ['astro/config', '@rsbuild/core']
+    const frameworks = [
+      'astro/config',
+      'vitepress',
+      '@builder.io/qwik/optimizer',
+      '@builder.io/qwik-city/vite',
+      '@rsbuild/core',
+      '@react-router/dev/vite',
+    ]
     const declarations = frameworks.map((name) => `declare module '${name}'`)
     // Nuxt's configuration has it without an import.
     declarations.push('declare function defineNuxtConfig(config: object): object')
