@@ -8,7 +8,8 @@
  * No bundler rewrites a plain string in a worker. So `fetch('/api/')` stays on the page's origin, and `importScripts('./lib.js')` finds the file
  * beside the script in the bucket.
  */
-const LOAD_SCRIPT = `(script, isModule) => {
+const LOAD_SCRIPT = `(script, isModule, root) => {
+  self.__staticS3Root = root
   const resolve = (url) =>
     typeof url === 'string' ? new URL(url, url[0] === '/' ? location.origin : script).href : url
   for (const name of ['Request', 'EventSource', 'WebSocket', 'Worker', 'SharedWorker']) {
@@ -38,11 +39,11 @@ const LOAD_SCRIPT = `(script, isModule) => {
  * Turns a script's URL into a worker's URL, the same one each time, so that a page has one SharedWorker. It says `self.` everywhere, because a
  * module around it may define its own `location` or `URL`.
  */
-const WORKER_URL = `function (script) {
+const WORKER_URL = `function (script, root) {
   if (new self.URL(script).origin === self.location.origin) return script
   var urls = self.__staticS3Workers || (self.__staticS3Workers = {})
   return urls[script] || (urls[script] = self.URL.createObjectURL(new self.Blob(
-    [${JSON.stringify(`(${dedent(LOAD_SCRIPT)})(`)} + JSON.stringify(script) + ', this === undefined)'],
+    [${JSON.stringify(`(${dedent(LOAD_SCRIPT)})(`)} + JSON.stringify(script) + ', this === undefined, ' + JSON.stringify(root) + ')'],
     { type: 'text/javascript' }
   )))
 }`
@@ -54,9 +55,10 @@ const WORKER_URL = `function (script) {
  * worker and by `import` in a module worker. If that fails, the Worker gets an `error` event. A Content-Security-Policy needs `worker-src blob:`.
  *
  * @param urlExpression JavaScript for the script's absolute URL, such as `JSON.stringify(url)`
+ * @param rootExpression JavaScript for the output folder's URL, which the worker then has in `self.__staticS3Root`
  */
-export function workerBlobUrl(urlExpression: string): string {
-  return `(${dedent(WORKER_URL)})(${urlExpression})`
+export function workerBlobUrl(urlExpression: string, rootExpression = 'undefined'): string {
+  return `(${dedent(WORKER_URL)})(${urlExpression}, ${rootExpression})`
 }
 
 function dedent(source: string): string {

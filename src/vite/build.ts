@@ -20,6 +20,7 @@ import { type BuildEnvironment, environmentOf } from './environment.js'
 import type { BundleFile } from './fingerprints.js'
 import { type Framework, frameworkOwning, pointFramework, refuseOtherEntry, unknownVersion } from './frameworks.js'
 import { BundlerNames } from './names.js'
+import { rootPlaceholder } from './output-root.js'
 import type { PublishContext } from './publish-outputs.js'
 import { Runs } from './runs.js'
 import { BuiltUrls } from './urls.js'
@@ -73,7 +74,7 @@ export class ViteBuild {
     const { rewrite, publicUrl } = resolved.settings
     const { render } = this.#urls
     return {
-      ...defineStaticUrl(publicUrl),
+      ...defineStaticUrl(rewrite === 'relative' ? rootPlaceholder : publicUrl),
       worker: { plugins: this.#names.workerPlugins },
       ...(rewrite === 'base' ? { base: publicUrl } : {}),
       ...(rewrite && !userConfig.experimental?.renderBuiltUrl ? { experimental: { renderBuiltUrl: render } } : {}),
@@ -89,6 +90,8 @@ export class ViteBuild {
     if (this.#settings?.rewrite) this.#settings = this.#leaveUrlsToOwner(this.#settings, config)
     const settings = this.#settings
     if (!settings) return
+    this.#replaceOtherInstance(config)
+    this.#names.roots.begin(settings)
     this.#framework = pointFramework(config, settings)
     this.#urls.begin({
       settings,
@@ -97,7 +100,6 @@ export class ViteBuild {
       hashesPages: config.plugins.some(({ name }) => hashingPlugin.test(name)),
       whyLeftOut: this.#deployRoom.whyLeftOut(settings, [this.#urls]),
     })
-    this.#replaceOtherInstance(config)
     watchBuildApp(config, this)
   }
 
@@ -142,7 +144,13 @@ export class ViteBuild {
 
   /** The URL that the names of chunks depend on. */
   get urlInChunks(): string | undefined {
-    return this.#settings?.rewrite ? this.#settings.publicUrl : undefined
+    const { rewrite, publicUrl } = this.#settings ?? {}
+    return rewrite && rewrite !== 'relative' ? publicUrl : undefined
+  }
+
+  renderChunk(context: object, code: string, chunk: string, format: string) {
+    if (!this.#settings) return undefined
+    return this.#names.roots.render(code, chunk, format, this.#environment(context).serverSide ? 'server' : 'page')
   }
 
   watchNames<T extends { assetFileNames?: unknown }>(context: object, options: T): T | undefined {

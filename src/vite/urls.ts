@@ -73,7 +73,8 @@ export class BuiltUrls {
     return isInBucket ? this.#sources?.settings.publicUrl + encodeURI(path) : undefined
   }
 
-  #urlOf(file: string, { type, hostType, ssr }: Parameters<RenderBuiltUrl>[1]): ReturnType<RenderBuiltUrl> {
+  #urlOf(file: string, context: Parameters<RenderBuiltUrl>[1]): ReturnType<RenderBuiltUrl> {
+    const { type, hostType, hostId, ssr } = context
     if (!this.#sources?.settings.rewrite) return undefined
     const { settings, config, copiesPublicDir, whyLeftOut } = this.#sources
     // In `srcset` and in a style attribute, Vite passes public files with a slash.
@@ -89,11 +90,21 @@ export class BuiltUrls {
     }
     // A file that is not uploaded is on the page's origin. A stylesheet is in the bucket and cannot name that origin.
     if (hostType !== 'css' && whyLeftOut(bare) !== undefined) return undefined
+    const isRelative = settings.rewrite === 'relative' && hostType !== 'html' && !ssr
+    const inOutput = (encoded: string) =>
+      `new self.URL(${JSON.stringify(encoded)}, ${this.names.roots.in(hostId)}).href`
     if (hostType === 'js' && !ssr && this.names.isWorkerEntry(path)) {
-      return { runtime: workerBlobUrl(JSON.stringify(settings.publicUrl + encodePath(path))) }
+      return {
+        runtime: isRelative
+          ? workerBlobUrl(inOutput(encodePath(path)), this.names.roots.in(hostId))
+          : workerBlobUrl(JSON.stringify(settings.publicUrl + encodePath(path))),
+      }
     }
     if (settings.rewrite === 'base') return undefined
     if (path.includes('+')) this.#withPlus.add(path)
+    // Vite would write `import.meta`, or resolve it against the worker's location, which may be a Blob.
+    if (isRelative && this.names.roots.isWorkerEntry(hostId)) return { runtime: inOutput(encodeURI(path)) }
+    if (isRelative) return { relative: true }
     // Not percent-encoded: Vite encodes the result, and passes the query of `logo.svg?x` as part of the path.
     return settings.publicUrl + path
   }
