@@ -6,13 +6,14 @@ export function urlRewriter(from: readonly string[], to: string): (text: string)
   const places = from.filter((url) => url !== to).map((url) => ({ url: new URL(url), ...publicPlace(url) }))
   const target = new URL(to)
   return (text) =>
-    places.reduce((rewritten, { host, start, url }) => {
-      if (!rewritten.includes(host)) return rewritten
-      return rewritten.replace(new RegExp(start, 'gi'), (match) =>
-        // A location's upper and lower case differ.
-        match.replace(/\\*\/|%2F/gi, '/').endsWith(url.pathname) ? spelledAs(match, target) : match,
-      )
-    }, text)
+    places.reduce(
+      (rewritten, { start, url }) =>
+        rewritten.replace(new RegExp(start, 'gi'), (match) =>
+          // A location's upper and lower case differ.
+          match.replace(/\\*\/|%2F/gi, '/').endsWith(url.pathname) ? spelledAs(match, target) : match,
+        ),
+      text,
+    )
 }
 
 function spelledAs(match: string, { protocol, host, pathname }: URL): string {
