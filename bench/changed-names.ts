@@ -69,6 +69,7 @@ async function buildApp(root: string, { rewrite, chunkImportMap }: Variant, cust
         output: {
           // A chunk for each shared module, as in an app whose modules are large.
           codeSplitting: {
+            includeDependenciesRecursively: false,
             groups: [{ name: (id) => /\/src\/((?:feature|component|tool)\d+)\.js$/.exec(id)?.[1] ?? null }],
           },
         },

@@ -62,7 +62,7 @@ export async function downloadTexts(files: readonly PromotedFile[], download: Do
 function problemsOf({ path, group, parameters }: PromotedFile, isRewritten: boolean): string[] {
   const { ContentEncoding } = parameters
   if (ContentEncoding !== undefined) {
-    return [`${path} is compressed (${ContentEncoding}), so its URLs can't be checked: deploy it as it is`]
+    return [`${path} is compressed (${ContentEncoding}), so its URLs can't be checked: store it without the encoding`]
   }
   return isRewritten && group === 'fingerprinted'
     ? [`${path} contains the URL of the location that it comes from: build with rewrite: 'relative'`]

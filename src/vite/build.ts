@@ -288,7 +288,11 @@ export class ViteBuild {
       )
     }
     const owner = frameworkOwning(config, (render) => BuiltUrls.of(render) !== undefined, publicUrl)
-    if (owner) return { ...settings, rewrite: false, warnings: [...warnings, ...owner.warnings] }
+    if (owner) {
+      const absolute = 'rewrite: "relative" has no effect, because a framework or plugin decides about URLs'
+      const more = rewrite === 'relative' ? [absolute] : []
+      return { ...settings, rewrite: false, warnings: [...warnings, ...owner.warnings, ...more] }
+    }
     if (isBase && config.base !== publicUrl) {
       warnings.push(`Vite's base is ${config.base}, which another plugin has set: URLs point there, not to the bucket`)
     }
