@@ -91,7 +91,6 @@ export class ViteBuild {
     const settings = this.#settings
     if (!settings) return
     this.#replaceOtherInstance(config)
-    this.#names.roots.begin(settings)
     this.#framework = pointFramework(config, settings)
     this.#urls.begin({
       settings,
@@ -144,12 +143,10 @@ export class ViteBuild {
 
   /** The URL that the names of chunks depend on. */
   get urlInChunks(): string | undefined {
-    const { rewrite, publicUrl } = this.#settings ?? {}
-    return rewrite && rewrite !== 'relative' ? publicUrl : undefined
+    return this.#names.roots.urlInChunks
   }
 
   renderChunk(context: object, code: string, chunk: string, format: string) {
-    if (!this.#settings) return undefined
     return this.#names.roots.render(code, chunk, format, this.#environment(context).serverSide ? 'server' : 'page')
   }
 
@@ -288,11 +285,7 @@ export class ViteBuild {
       )
     }
     const owner = frameworkOwning(config, (render) => BuiltUrls.of(render) !== undefined, publicUrl)
-    if (owner) {
-      const absolute = 'rewrite: "relative" has no effect, because a framework or plugin decides about URLs'
-      const more = rewrite === 'relative' ? [absolute] : []
-      return { ...settings, rewrite: false, warnings: [...warnings, ...owner.warnings, ...more] }
-    }
+    if (owner) return { ...settings, rewrite: false, warnings: [...warnings, ...owner.warnings] }
     if (isBase && config.base !== publicUrl) {
       warnings.push(`Vite's base is ${config.base}, which another plugin has set: URLs point there, not to the bucket`)
     }

@@ -13,7 +13,8 @@ export class OutputRoots {
   readonly #workerEntries = new Set<string>()
   #settings: Pick<Settings, 'publicUrl' | 'rewrite'> | undefined
 
-  begin(settings: Pick<Settings, 'publicUrl' | 'rewrite'>): void {
+  /** @param settings undefined if the build stays on disk */
+  begin(settings: Pick<Settings, 'publicUrl' | 'rewrite'> | undefined): void {
     this.#settings = settings
     this.#expressions.clear()
     this.#workerEntries.clear()
@@ -37,6 +38,12 @@ export class OutputRoots {
     this.#expressions.set(chunk, expressionIn(chunk, format, host))
     if (host === 'worker entry') this.#workerEntries.add(chunk)
     else this.#workerEntries.delete(chunk)
+  }
+
+  /** The public URL, if it gets into chunks after they were named. */
+  get urlInChunks(): string | undefined {
+    const { rewrite, publicUrl } = this.#settings ?? {}
+    return rewrite && rewrite !== 'relative' ? publicUrl : undefined
   }
 
   isWorkerEntry(chunk: string): boolean {

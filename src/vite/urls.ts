@@ -47,6 +47,7 @@ export class BuiltUrls {
   /** @param sources undefined if the build stays on disk: its URLs then are Vite's own */
   begin(sources: UrlSources | undefined): void {
     this.#sources = sources
+    this.names.roots.begin(sources?.settings)
     this.namedDotfiles.clear()
     this.#withPlus.clear()
     this.#notCopied.clear()
