@@ -78,6 +78,14 @@ function lastPlugin(build: ViteBuild): Plugin {
     name: 'static-s3:last',
     sharedDuringBuild: true,
 
+    // Before Vite puts URLs into the chunk, and before minifiers.
+    renderChunk: {
+      order: 'pre',
+      handler(code, { fileName }, { format }) {
+        return build.renderChunk(this, code, fileName, format)
+      },
+    },
+
     generateBundle: {
       order: 'post',
       handler(_outputOptions, bundle) {

@@ -1,8 +1,6 @@
 import { resolve } from 'node:path'
-import { deployFolders, resultsAsJson } from '../deploy/deploy-folders.js'
-import { plain, readable } from '../runtime/error.js'
-import { printable } from '../runtime/printable.js'
-import { print, printWarning } from './print.js'
+import { deployFolders } from '../deploy/deploy-folders.js'
+import { printResults } from './results.js'
 import { settingFlags, settingHelp, settingsOf } from './settings.js'
 import { type Command, checkFolders, readWords, Usage } from './usage.js'
 
@@ -42,22 +40,11 @@ async function run(words: readonly string[]): Promise<void> {
   }
   if (positionals.length === 0) throw new Usage('deploy needs a folder: static-s3 deploy DIR')
   checkFolders(positionals)
-  const stream = json ? process.stderr : process.stdout
-  const results = await deployFolders({
-    dirs: positionals.map((dir) => resolve(dir)),
-    settingsFor: (known) => settingsOf(named, known),
-    logger: {
-      info: (message) => print(stream, `${message}\n`),
-      warn: printWarning,
-    },
-    terminal: stream,
-  }).catch((error) => {
-    printJson([{ status: 'failed', error: plain(readable(error)) }])
-    throw error
-  })
-  printJson(results)
-
-  function printJson(results: Parameters<typeof resultsAsJson>[0]): void {
-    if (json) process.stdout.write(printable(resultsAsJson(results)))
-  }
+  await printResults(json, (output) =>
+    deployFolders({
+      dirs: positionals.map((dir) => resolve(dir)),
+      settingsFor: (known) => settingsOf(named, known),
+      ...output,
+    }),
+  )
 }

@@ -17,7 +17,7 @@ import type { Settings } from '../settings/settings.js'
 import { whoDeploys } from './deployer.js'
 import { keepForLater } from './keep.js'
 import { newTogether, type Together } from './publish-together.js'
-import { type FolderInput, findFiles, hashFound } from './read-files.js'
+import { type FileSource, type FolderInput, findFiles, hashFound } from './read-files.js'
 import { openVisitor } from './visitor.js'
 import { writeResults } from './write-results.js'
 
@@ -29,6 +29,8 @@ export interface PublishInput extends FolderInput {
   logger: Logger
   /** For a progress bar; undefined if the bundler is to be silent. */
   terminal: WriteStream | undefined
+  /** Undefined if the files come from the output folders. */
+  source?: FileSource
   /** Shared by builds that are published together. */
   together?: Together | undefined
 }
@@ -102,7 +104,7 @@ async function* deploy(input: StepInput, stop: Stop): AsyncGenerator<void, boole
   const watch = stopwatch()
   const connection = await earlySurvey?.connection
   connection?.onSilence((whom) => logger.warn(`waiting for ${whom}, which has not answered for 15 seconds`))
-  const found = await findFiles(input)
+  const found = await (input.source ? input.source.find() : findFiles(input))
   for (const warning of new Set([...settings.warnings.splice(0), ...found.warnings])) logger.warn(warning)
   if (found.files.length === 0) {
     logger.warn(`there is nothing to upload in ${outputs.map(({ dir }) => dir).join(', ')}`)
@@ -114,7 +116,9 @@ async function* deploy(input: StepInput, stop: Stop): AsyncGenerator<void, boole
   watch.resume()
   const survey = earlySurvey && (await unlessAborted(stop.begun, earlySurvey.result()).catch(nothingDone))
   for (const warning of survey?.warnings ?? []) logger.warn(warning)
-  const hashing = hashFound(found, input, survey, stop.begun, coming)
+  const hashing = input.source
+    ? input.source.hash(found, survey, stop.begun)
+    : hashFound(found, input, survey, { signal: stop.begun, coming })
   const { files, warnings, hints } = await unlessAborted(stop.begun, hashing).catch((error) => {
     throw stop.begun.aborted ? nothingDone(error) : error
   })
@@ -137,7 +141,7 @@ async function* deploy(input: StepInput, stop: Stop): AsyncGenerator<void, boole
 
 /** Releases the files, while a visitor's view of the bucket is taken. */
 async function bringUp(
-  { settings, bundler, logger, progress }: StepInput,
+  { settings, bundler, source, logger, progress }: StepInput,
   connection: S3Connection,
   survey: Survey,
   files: readonly HashedFile[],
@@ -160,7 +164,10 @@ async function bringUp(
           visitor?.prepare()
         },
         beforeManifests: visitor?.look,
-        deployer: () => whoDeploys(bundler, process.env),
+        async deployer() {
+          const own = await whoDeploys(bundler, process.env)
+          return source ? source.deployer(own) : own
+        },
         settings,
         warn,
         onProgress: (done, all) => stop.begun.aborted || progress.update(done, all),

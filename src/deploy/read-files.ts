@@ -6,6 +6,7 @@ import { pointManifestPictures } from '../files/web-app-manifest.js'
 import { urlInBucket } from '../files/why-left-out.js'
 import { type Conclusion, type ProofInput, startProof } from '../prove/prove.js'
 import { needsMd5 } from '../release/plan.js'
+import type { Deployer } from '../release/record.js'
 import type { Survey } from '../release/survey.js'
 import { StaticS3Error } from '../runtime/error.js'
 import { secretParts } from '../settings/credentials.js'
@@ -46,20 +47,34 @@ export interface Proved extends Pick<Conclusion, 'warnings' | 'hints'> {
   files: readonly HashedFile[]
 }
 
+/** The files of a release that no output folder has. */
+export interface FileSource {
+  find(): Promise<Classified>
+  hash(found: Classified, survey: Survey | undefined, signal: AbortSignal): Promise<Proved>
+  /** @param own the author of this deploy */
+  deployer(own: Deployer): Deployer
+}
+
+export interface HashOptions {
+  /** Ends it, with its reason. */
+  signal?: AbortSignal
+  /** Files on the disk that the builds of the same run bring into the bucket, by key. */
+  coming?: ReadonlyMap<string, string>
+  /** Files of the release that are not on the disk, because the bucket has their bytes. */
+  known?: readonly HashedFile[]
+}
+
 /**
  * Hashes the files, searches them for secrets, and proves that the release is whole.
  *
  * @param survey undefined with `upload: false`
- * @param signal ends it, with its reason
- * @param coming files on the disk that the builds of the same run bring into the bucket, by key
  * @throws StaticS3Error with every problem that stops the deploy, such as a secret in a file
  */
 export async function hashFound(
   found: Classified,
   { settings, earlySurvey, base, resolvesPath }: Omit<FolderInput, 'outputs' | 'before' | 'notOurs' | 'prepareFiles'>,
   survey: Survey | undefined,
-  signal?: AbortSignal,
-  coming?: ReadonlyMap<string, string>,
+  { signal, coming, known = [] }: HashOptions = {},
 ): Promise<Proved> {
   const { lookFor, conclude } = startProof({
     found,
@@ -70,11 +85,14 @@ export async function hashFound(
     resolvesPath,
   })
   const secrets = await secretsOf(settings, earlySurvey)
-  const hashed = await hashFiles(found.files, secrets, survey ? needsMd5(survey) : () => false, { lookFor, signal })
+  const paths = new Set(known.map(({ path }) => path))
+  const onDisk = paths.size === 0 ? found.files : found.files.filter(({ path }) => !paths.has(path))
+  const hashed = await hashFiles(onDisk, secrets, survey ? needsMd5(survey) : () => false, { lookFor, signal })
   throwProblems(hashed.problems)
-  const { problems, ...advice } = await conclude(hashed.files)
+  const files = paths.size === 0 ? hashed.files : [...hashed.files, ...known]
+  const { problems, ...advice } = await conclude(files)
   throwProblems(problems)
-  return { files: hashed.files, ...advice }
+  return { files, ...advice }
 }
 
 async function secretsOf(
@@ -97,7 +115,8 @@ async function secretsOf(
   ]
 }
 
-function throwProblems(problems: readonly string[]): void {
+/** @throws StaticS3Error that lists the problems, if there are any */
+export function throwProblems(problems: readonly string[]): void {
   if (problems.length === 0) return
   throw new StaticS3Error(`static-s3: nothing was uploaded\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
 }

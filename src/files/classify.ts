@@ -112,7 +112,7 @@ function leadsOut(path: string): boolean {
   return /(^|[\\/])(\.|%2e){1,2}([\\/]|$)/i.test(path) || /^[\\/]|[\\/]{2}/.test(path)
 }
 
-function groupOf({ path, fingerprinted }: BuiltFile): Group {
+export function groupOf({ path, fingerprinted }: Pick<BuiltFile, 'path' | 'fingerprinted'>): Group {
   // A page's compressed copy goes with the page.
   const plain = path.replace(/\.(br|gz|zst)$/, '')
   if (/\.(html?|xhtml)$/i.test(plain)) return 'html'

@@ -16,6 +16,8 @@ export interface HashedFile extends ClassifiedFile {
   sha256: string
   /** A small file's bytes, kept for the upload while there is room. */
   content?: Buffer | undefined
+  /** An object of the bucket with the same bytes, for a copy on the server. */
+  source?: { key: string; etag: string } | undefined
 }
 
 export interface Hashed {

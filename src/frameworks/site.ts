@@ -10,7 +10,7 @@ import { hasHash } from '../folders/hashed-names.js'
 import { orUndefined } from '../runtime/or-undefined.js'
 import type { Options } from '../settings/options.js'
 import type { Settings } from '../settings/settings.js'
-import { type SiteNames, sitePlugin } from '../vite/site-plugin.js'
+import { type SiteNames, sitePlugin } from './site-plugin.js'
 
 /** What a framework knows of a site before it builds it. */
 export interface SiteBuild {

@@ -1,6 +1,6 @@
 import type { Plugin, ResolvedConfig } from 'vite'
 import { StaticS3Error } from '../runtime/error.js'
-import { addLate } from '../vite/late-plugin.js'
+import { addLate } from './late-plugin.js'
 import type { SvelteKitBuild } from './sveltekit-build.js'
 
 /** SvelteKit 2 builds the client while it writes the server: in the same process, but with another reading of the configuration. */

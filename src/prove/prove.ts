@@ -106,7 +106,7 @@ export function startProof({ found, settings, listing, coming, base, resolvesPat
         const path = /^\/(?!\/)/.test(url) ? undefined : place.pathOf(url, encodePath(page))
         if (path === undefined) return undefined
         const file = byPath.get(path)
-        return file ? fileOf(file) : coming?.get(prefix + path)
+        return file && !file.source ? fileOf(file) : coming?.get(prefix + path)
       }
       const missing = missingUrls(references, place, (file, path) => isThere(path) || isHarmless(file, path))
       const incomplete = [...withheld.problems(), ...describeMissing(missing, [...ours], found.leftOut)]

@@ -44,7 +44,7 @@ export interface Known extends Pick<Survey, 'listing' | 'record'> {
 }
 
 /** S3 takes no larger object for a copy in one request. Bytes; https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html */
-const longestCopy = 5 * 1024 ** 3
+export const longestCopy = 5 * 1024 ** 3
 
 /**
  * Decides about each file.

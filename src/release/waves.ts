@@ -20,7 +20,8 @@ export function wavesOf({ decisions }: Plan, part: Part): { waves: Record<Group,
   const total: Done = { files: 0, bytes: 0 }
   for (const decision of decisions) {
     const { file, action, reason } = decision
-    const isCreation = file.group === 'fingerprinted' && reason === 'new'
+    // A copy has no `If-None-Match`: not every store knows it there.
+    const isCreation = file.group === 'fingerprinted' && reason === 'new' && !file.source
     if (action === 'skip' || (isCreation && part === 'all but creations')) continue
     total.files++
     total.bytes += file.size

@@ -1,6 +1,7 @@
 import type { Bucket, ObjectParameters, WrittenObject } from '../bucket/bucket.js'
 import { bodyOfFile } from '../files/file-body.js'
-import { refusedCondition, responseOf } from '../runtime/error.js'
+import type { HashedFile } from '../files/hash.js'
+import { refusedCondition, responseOf, StaticS3Error } from '../runtime/error.js'
 import type { Decision } from './plan.js'
 
 export interface WriteOptions {
@@ -23,8 +24,10 @@ export interface ObjectWriter {
 export function objectWriter(bucket: Bucket): ObjectWriter {
   let copies = true
   let conditions = true
-  const put = ({ file }: Decision, { signal, check }: WriteOptions, parameters = file.parameters) =>
-    bucket.put(file.key, bodyOfFile(file), parameters, signal, check)
+  const put = ({ file }: Decision, options: WriteOptions, parameters = file.parameters) =>
+    file.source
+      ? copySource(bucket, file, file.source, options)
+      : bucket.put(file.key, bodyOfFile(file), parameters, options.signal, options.check)
   return {
     async write(decision, options) {
       const { file, action, etag } = decision
@@ -52,6 +55,22 @@ export function objectWriter(bucket: Bucket): ObjectWriter {
         return put(decision, options)
       }
     },
+  }
+}
+
+/** Copies the object of another location that has the file's bytes. */
+async function copySource(
+  bucket: Bucket,
+  { key, parameters }: HashedFile,
+  { key: from, etag }: NonNullable<HashedFile['source']>,
+  { signal, check }: WriteOptions,
+): Promise<WrittenObject> {
+  try {
+    return await bucket.copy(from, key, { ...parameters, CopySourceIfMatch: `"${etag}"` }, signal, check)
+  } catch (error) {
+    const { status } = responseOf(error)
+    if (status !== 404 && status !== 412) throw error
+    throw new StaticS3Error(`static-s3: ${from} changed during the promotion: run it again`, { cause: error })
   }
 }
 

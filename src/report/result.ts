@@ -34,7 +34,7 @@ export function resultOf(input: ReportInput, warnings: readonly string[]): Resul
   let bytes = 0
   for (const decision of decisions) {
     paths[labelOf(decision)].push(decision.file.path)
-    if (decision.action === 'upload') bytes += decision.file.size
+    if (decision.action === 'upload' && !decision.file.source) bytes += decision.file.size
   }
   const isChanged = paths.unchanged.length < decisions.length
   return {

@@ -111,11 +111,12 @@ export interface Options {
    */
   sourceMaps?: 'exclude' | 'public'
   /**
-   * `urls` makes every built URL point to the bucket and keeps `import.meta.env.BASE_URL`. `base` sets Vite's `base` itself. `false` uploads only.
-   * With webpack and Rspack, `urls` and `base` both set `output.publicPath`.
+   * `urls` makes every built URL point to the bucket and keeps `import.meta.env.BASE_URL`. `relative` does the same for pages, while scripts and
+   * stylesheets refer to each other relatively: they are the same files under every domain and location. `base` sets Vite's `base` itself.
+   * `false` uploads only. With webpack and Rspack, `urls` and `base` both set `output.publicPath`.
    * @default 'urls'
    */
-  rewrite?: 'urls' | 'base' | false
+  rewrite?: 'urls' | 'relative' | 'base' | false
   /**
    * `false` sends nothing and needs no credentials. URLs point to the bucket, and `static-s3 deploy DIR` uploads the output folder later, with
    * the bundler's knowledge in its `.static-s3.json`.

@@ -44,7 +44,7 @@ export interface Settings extends BucketAddress {
   allowMissing: string[]
   cacheControl: { fingerprinted: string; other: string }
   sourceMaps: 'exclude' | 'public'
-  rewrite: 'urls' | 'base' | false
+  rewrite: 'urls' | 'relative' | 'base' | false
   upload: boolean
   verify: 'warn' | 'fail' | false
   fileOverwrite: boolean
@@ -178,7 +178,7 @@ function readAddress(read: SettingReader, endpoint: string | undefined): NamedAd
 }
 
 function readRewrite(read: SettingReader): Settings['rewrite'] {
-  return read.oneOf('rewrite', [], ['urls', 'base', false], 'urls')
+  return read.oneOf('rewrite', [], ['urls', 'relative', 'base', false], 'urls')
 }
 
 /** The reason why a build stays on disk; undefined if it goes to S3. */

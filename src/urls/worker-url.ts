@@ -8,7 +8,8 @@
  * No bundler rewrites a plain string in a worker. So `fetch('/api/')` stays on the page's origin, and `importScripts('./lib.js')` finds the file
  * beside the script in the bucket.
  */
-const LOAD_SCRIPT = `(script, isModule) => {
+const LOAD_SCRIPT = `(script, isModule, root) => {
+  self.__staticS3Root = root
   const resolve = (url) =>
     typeof url === 'string' ? new URL(url, url[0] === '/' ? location.origin : script).href : url
   for (const name of ['Request', 'EventSource', 'WebSocket', 'Worker', 'SharedWorker']) {
@@ -38,11 +39,11 @@ const LOAD_SCRIPT = `(script, isModule) => {
  * Turns a script's URL into a worker's URL, the same one each time, so that a page has one SharedWorker. It says `self.` everywhere, because a
  * module around it may define its own `location` or `URL`.
  */
-const WORKER_URL = `function (script) {
+const WORKER_URL = `function (script, root) {
   if (new self.URL(script).origin === self.location.origin) return script
   var urls = self.__staticS3Workers || (self.__staticS3Workers = {})
   return urls[script] || (urls[script] = self.URL.createObjectURL(new self.Blob(
-    [${JSON.stringify(`(${dedent(LOAD_SCRIPT)})(`)} + JSON.stringify(script) + ', this === undefined)'],
+    [${JSON.stringify(`(${dedent(LOAD_SCRIPT)})(`)} + JSON.stringify(script) + ', this === undefined, ' + JSON.stringify(root) + ')'],
     { type: 'text/javascript' }
   )))
 }`
@@ -51,7 +52,7 @@ const WORKER_URL = `function (script) {
  * The same without a member expression such as `self.URL`. Vite 8.4 gives this code to Rolldown as a part of the module around it, and Rolldown
  * takes some of its member expressions for those of the module's `import * as`.
  */
-const WORKER_URL_IN_MODULE = `(script) => {
+const WORKER_URL_IN_MODULE = `(script, root) => {
   const { URL, Blob, location: { origin: own }, __staticS3Workers: urls = {} } = self
   const { assign } = Object
   const { stringify } = JSON
@@ -59,7 +60,7 @@ const WORKER_URL_IN_MODULE = `(script) => {
   if (origin === own) return script
   const { createObjectURL } = URL
   const { [script]: made = createObjectURL(new Blob(
-    [${JSON.stringify(`(${dedent(LOAD_SCRIPT)})(`)} + stringify(script) + ', this === undefined)'],
+    [${JSON.stringify(`(${dedent(LOAD_SCRIPT)})(`)} + stringify(script) + ', this === undefined, ' + stringify(root) + ')'],
     { type: 'text/javascript' }
   )) } = urls
   assign(urls, { [script]: made })
@@ -74,14 +75,15 @@ const WORKER_URL_IN_MODULE = `(script) => {
  * worker and by `import` in a module worker. If that fails, the Worker gets an `error` event. A Content-Security-Policy needs `worker-src blob:`.
  *
  * @param urlExpression JavaScript for the script's absolute URL, such as `JSON.stringify(url)`
+ * @param rootExpression JavaScript for the output folder's URL, which the worker then has in `self.__staticS3Root`
  */
-export function workerBlobUrl(urlExpression: string): string {
-  return `(${dedent(WORKER_URL)})(${urlExpression})`
+export function workerBlobUrl(urlExpression: string, rootExpression = 'undefined'): string {
+  return `(${dedent(WORKER_URL)})(${urlExpression}, ${rootExpression})`
 }
 
-/** The same for a URL in a module, whose browsers know ES2015. */
-export function workerBlobUrlInModule(url: string): string {
-  return `(${dedent(WORKER_URL_IN_MODULE)})(${JSON.stringify(url)})`
+/** The same in a module, whose browsers know ES2015. */
+export function workerBlobUrlInModule(urlExpression: string, rootExpression = 'undefined'): string {
+  return `(${dedent(WORKER_URL_IN_MODULE)})(${urlExpression}, ${rootExpression})`
 }
 
 function dedent(source: string): string {

@@ -22,6 +22,7 @@ import type { Patches } from './frameworks/patches.js'
 import { qwikPatches } from './frameworks/qwik.js'
 import { type Framework, leaveUrlsToOwner, pointFramework, refuseOtherEntry, unknownVersion } from './frameworks.js'
 import { BundlerNames } from './names.js'
+import { rootPlaceholder } from './output-root.js'
 import type { PublishContext } from './publish-outputs.js'
 import { Runs } from './runs.js'
 import { BuiltUrls } from './urls.js'
@@ -83,7 +84,7 @@ export class ViteBuild {
     const { rewrite, publicUrl } = resolved.settings
     const { render } = this.#urls
     const config = {
-      ...defineStaticUrl(publicUrl),
+      ...defineStaticUrl(rewrite === 'relative' ? rootPlaceholder : publicUrl),
       worker: { plugins: this.#names.workerPlugins },
       ...(rewrite === 'base' ? { base: publicUrl } : {}),
       ...(rewrite && !userConfig.experimental?.renderBuiltUrl ? { experimental: { renderBuiltUrl: render } } : {}),
@@ -102,6 +103,7 @@ export class ViteBuild {
     if (this.#settings?.rewrite) this.#settings = leaveUrlsToOwner(this.#settings, config, BuiltUrls.isOurs)
     const settings = this.#settings
     if (!settings) return
+    this.#urls.replaceOtherInstance(config)
     this.#framework = pointFramework(config, settings)
     this.#urls.begin({
       settings,
@@ -110,7 +112,6 @@ export class ViteBuild {
       hashesPages: config.plugins.some(({ name }) => hashingPlugin.test(name)),
       whyLeftOut: this.#deployRoom.whyLeftOut(settings, [this.#urls]),
     })
-    this.#replaceOtherInstance(config)
     watchBuildApp(config, this)
     this.#patches = settings.rewrite ? qwikPatches(config, settings.publicUrl) : undefined
     this.#patches?.addTo(config)
@@ -161,7 +162,11 @@ export class ViteBuild {
 
   /** The URL that the names of chunks depend on. */
   get urlInChunks(): string | undefined {
-    return this.#settings?.rewrite ? this.#settings.publicUrl : undefined
+    return this.#names.roots.urlInChunks
+  }
+
+  renderChunk(context: object, code: string, chunk: string, format: string) {
+    return this.#names.roots.render(code, chunk, format, this.#environment(context).serverSide ? 'server' : 'page')
   }
 
   watchNames<T extends { assetFileNames?: unknown }>(context: object, options: T): T | undefined {
@@ -271,17 +276,6 @@ export class ViteBuild {
     const deploy = this.#app?.deploy ?? this.#deployRoom.startDeploy(this.#settings)
     if (this.#app) this.#app.deploy = deploy
     return deploy
-  }
-
-  /**
-   * With several environments, Vite evaluates the configuration once for each, and keeps the plugins of the first. The resolved configuration then
-   * contains functions of plugin objects that never build.
-   */
-  #replaceOtherInstance(config: ResolvedConfig): void {
-    const other = BuiltUrls.of(config.experimental.renderBuiltUrl)
-    if (!other || other === this.#urls) return
-    config.experimental.renderBuiltUrl = this.#urls.render
-    this.#names.addWorkersOf(other.names)
   }
 
   #stayOnDisk(config: ResolvedConfig): void {

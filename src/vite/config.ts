@@ -1,10 +1,11 @@
 import { resolve } from 'node:path'
 import type { Plugin, ResolvedConfig, UserConfig } from 'vite'
 import type { ViteBuild } from './build.js'
+import { rootPlaceholder } from './output-root.js'
 
 /** The URL of the built files, for application code. */
 export function defineStaticUrl(url: string): { define: Record<string, string> } {
-  return { define: { 'import.meta.env.STATIC_URL': JSON.stringify(url) } }
+  return { define: { 'import.meta.env.STATIC_URL': url === rootPlaceholder ? url : JSON.stringify(url) } }
 }
 
 /** Vite's `base` as Vite resolves it. */

@@ -1,10 +1,13 @@
 import { type BundleFile, type Fingerprints, watchFingerprints } from './fingerprints.js'
+import { OutputRoots } from './output-root.js'
 import { type WorkerBuilds, watchWorkerBuilds } from './workers.js'
 
 /** The names that the bundler gives to files, in all environments of a build and in the builds of its workers. */
 export class BundlerNames {
-  readonly #workers = [watchWorkerBuilds()]
+  readonly #workers = [watchWorkerBuilds(() => this.roots)]
   readonly #fingerprints = new Map<string, Fingerprints>()
+  /** The same object for all plugin objects of a build. */
+  roots = new OutputRoots()
 
   /** For Vite's `worker.plugins`. */
   workerPlugins = () => this.#workers.slice(0, 1).flatMap(({ plugins }) => plugins())
@@ -12,6 +15,7 @@ export class BundlerNames {
   /** Also knows the workers that another plugin object watches. */
   addWorkersOf(other: BundlerNames): void {
     if (!this.#workers.includes(other.#workers[0] as WorkerBuilds)) this.#workers.push(...other.#workers)
+    this.roots = other.roots
   }
 
   /** Watches one more output of an environment, by the options that Rollup gets for it. */

@@ -1,6 +1,7 @@
 import { Parser } from 'htmlparser2'
 import { builtPath } from '../urls/paths.js'
 import type { BundleFile } from './fingerprints.js'
+import { rootPlaceholder } from './output-root.js'
 
 /** The targets of a page's URLs. */
 export interface PageUrls {
@@ -36,10 +37,9 @@ export function completeBundle(
   for (const [path, file] of Object.entries(bundle)) {
     if (file.type !== 'asset' || (path !== chunkImportMap && !/\.html?$/i.test(path))) continue
     const before = Buffer.from(file.source).toString()
-    const after =
-      path === chunkImportMap
-        ? completeImportMap(before, { ...urls, page: path })
-        : completePage(before, { ...urls, page: path })
+    const complete = path === chunkImportMap ? completeImportMap : completePage
+    // Vite fills in `%STATIC_URL%`.
+    const after = complete(before.replaceAll(rootPlaceholder, urls.publicUrl), { ...urls, page: path })
     if (after !== before) file.source = after
   }
 }

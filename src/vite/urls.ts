@@ -49,6 +49,7 @@ export class BuiltUrls {
   /** @param sources undefined if the build stays on disk: its URLs then are Vite's own */
   begin(sources: UrlSources | undefined): void {
     this.#sources = sources
+    this.names.roots.begin(sources?.settings)
     this.namedDotfiles.clear()
     this.completed.clear()
     this.#withPlus.clear()
@@ -63,6 +64,17 @@ export class BuiltUrls {
   /** The BuiltUrls whose `render` this is; undefined for another function. */
   static of(render: unknown): BuiltUrls | undefined {
     return (render as { [owner]?: BuiltUrls } | undefined)?.[owner]
+  }
+
+  /**
+   * With several environments, Vite evaluates the configuration once for each, and keeps the plugins of the first. The resolved configuration then
+   * contains functions of plugin objects that never build.
+   */
+  replaceOtherInstance({ experimental }: Pick<ResolvedConfig, 'experimental'>): void {
+    const other = BuiltUrls.of(experimental.renderBuiltUrl)
+    if (!other || other === this) return
+    experimental.renderBuiltUrl = this.render
+    this.names.addWorkersOf(other.names)
   }
 
   /** Another function in its place in Vite's configuration means that another plugin decides about URLs. */
@@ -80,7 +92,8 @@ export class BuiltUrls {
     return isInBucket ? this.#sources?.settings.publicUrl + encodeURI(path) : undefined
   }
 
-  #urlOf(file: string, { type, hostType, ssr }: Parameters<RenderBuiltUrl>[1]): ReturnType<RenderBuiltUrl> {
+  #urlOf(file: string, context: Parameters<RenderBuiltUrl>[1]): ReturnType<RenderBuiltUrl> {
+    const { type, hostType, hostId, ssr } = context
     if (!this.#sources?.settings.rewrite) return undefined
     const { settings, config, copiesPublicDir, whyLeftOut } = this.#sources
     // In `srcset` and in a style attribute, Vite passes public files with a slash.
@@ -96,11 +109,21 @@ export class BuiltUrls {
     }
     // A file that is not uploaded is on the page's origin. A stylesheet is in the bucket and cannot name that origin.
     if (hostType !== 'css' && whyLeftOut(bare) !== undefined) return undefined
+    const isRelative = settings.rewrite === 'relative' && hostType !== 'html' && !ssr
+    const inOutput = (encoded: string) =>
+      `new self.URL(${JSON.stringify(encoded)}, ${this.names.roots.in(hostId)}).href`
     if (hostType === 'js' && !ssr && this.names.isWorkerEntry(path)) {
-      return { runtime: workerBlobUrlInModule(settings.publicUrl + encodePath(path)) }
+      return {
+        runtime: isRelative
+          ? workerBlobUrlInModule(inOutput(encodePath(path)), this.names.roots.in(hostId))
+          : workerBlobUrlInModule(JSON.stringify(settings.publicUrl + encodePath(path))),
+      }
     }
     if (settings.rewrite === 'base') return undefined
     if (path.includes('+')) this.#withPlus.add(path)
+    // Vite would write `import.meta`, or resolve it against the worker's location, which may be a Blob.
+    if (isRelative && this.names.roots.isWorkerEntry(hostId)) return { runtime: inOutput(encodeURI(path)) }
+    if (isRelative) return { relative: true }
     // Not percent-encoded: Vite encodes the result, and passes the query of `logo.svg?x` as part of the path.
     return settings.publicUrl + path
   }

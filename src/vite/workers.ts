@@ -1,6 +1,7 @@
 import type { Plugin } from 'vite'
 import { withSlashes } from '../urls/paths.js'
 import { watchFingerprints } from './fingerprints.js'
+import { OutputRoots } from './output-root.js'
 
 /** Knowledge from the builds that Vite runs for workers. */
 export interface WorkerBuilds {
@@ -22,13 +23,26 @@ const REGISTERS_WORKLET = /\bregister(?:Processor|Paint|Layout|Animator)\b/
  * A worklet (`addModule` of a `?worker&url`) also goes through a worker build. It is no entry here: browsers load it from any origin,
  * and it cannot import a script dynamically.
  */
-export function watchWorkerBuilds(): WorkerBuilds {
+export function watchWorkerBuilds(roots: () => OutputRoots = () => new OutputRoots()): WorkerBuilds {
   const entries = new Set<string>()
   const fingerprinted = new Set<string>()
   const fingerprints = watchFingerprints()
   const plugin: Plugin = {
     name: 'static-s3:workers',
     outputOptions: fingerprints.outputOptions,
+    renderChunk: {
+      order: 'pre',
+      handler: (code, { fileName, isEntry }, { format }) =>
+        roots().render(code, fileName, format, isEntry ? 'worker entry' : 'page'),
+    },
+    // Vite 8 asks for some URLs before it renders the chunk.
+    resolveFileUrl: {
+      order: 'pre',
+      handler({ chunkId, format }) {
+        roots().note(chunkId, format, 'worker entry')
+        return undefined
+      },
+    },
     generateBundle: {
       order: 'post',
       handler(_options, bundle) {

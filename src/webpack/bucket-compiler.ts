@@ -56,7 +56,8 @@ export class BucketCompiler {
   /** Undefined if pages have no URLs to the bucket, or if a server runs the bundle. */
   #urlsOfPages(): PageUrls | undefined {
     if (!this.#settings?.rewrite || isServerSide(this.#compiler)) return undefined
-    return { publicUrl: this.#settings.publicUrl, base: this.#urls.base, isRelative: this.#urls.isRelative }
+    const { base, isRelative, isAuto } = this.#urls
+    return { publicUrl: this.#settings.publicUrl, base, isRelative, isAuto }
   }
 
   /** Undefined if the precache list does not change. */

@@ -4,7 +4,7 @@ import type { Compiler } from './compiler.js'
 interface Framework {
   name: string
   /** Whether the configuration is the framework's. */
-  owns: (options: Compiler['options']) => boolean
+  owns: (compiler: Pick<Compiler, 'options' | 'hooks'>) => boolean
   /** Why this plugin cannot deploy the framework's site. */
   because: string
   /** The line of the framework's own entry, and its place. */
@@ -15,21 +15,33 @@ interface Framework {
 const frameworks: Framework[] = [
   {
     name: 'Next',
-    owns: ({ resolve }) => hasAlias(resolve, /^private-next-/),
+    owns: ({ options }) => hasAlias(options, /^private-next-/),
     because: 'its output folder also holds the code of its server',
     line: "adapterPath: require.resolve('static-s3/next') in next.config",
   },
+  {
+    name: 'Docusaurus',
+    owns: ({ options }) => hasAlias(options, /^@docusaurus\/useBaseUrl$/),
+    because: 'it writes its pages after the bundler',
+    line: "plugins: ['static-s3/docusaurus'] in docusaurus.config",
+  },
+  {
+    name: 'Rsbuild',
+    owns: ({ hooks }) => hooks.done.taps.some(({ name }: { name: string }) => /^rsbuild:/i.test(name)),
+    because: 'it decides about failure before the deploy',
+    line: "plugins: [staticS3()] from 'static-s3/rsbuild' in rsbuild.config",
+  },
 ]
 
-function hasAlias(resolve: Compiler['options']['resolve'], name: RegExp): boolean {
+function hasAlias({ resolve }: Compiler['options'], name: RegExp): boolean {
   const alias = Object(resolve?.alias)
   const names = Array.isArray(alias) ? alias.map((each) => String(each.name)) : Object.keys(alias)
   return names.some((each) => name.test(each))
 }
 
 /** @throws StaticS3Error in the configuration of a framework with an entry of its own, which it names */
-export function refuseFramework({ options }: Pick<Compiler, 'options'>): void {
-  const framework = frameworks.find(({ owns }) => owns(options))
+export function refuseFramework(compiler: Pick<Compiler, 'options' | 'hooks'>): void {
+  const framework = frameworks.find(({ owns }) => owns(compiler))
   if (!framework) return
   const { name, because, line } = framework
   throw new StaticS3Error(

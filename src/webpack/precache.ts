@@ -58,7 +58,10 @@ function pointToBucket(config: WorkboxPlugin['config'], kind: string, urls: Prec
 }
 
 /** An entry of the precache list, for a URL that may point to the bucket. */
-export function precacheEntry(entry: Entry, { publicUrl, base, isRelative, isLeftOut }: PrecacheUrls): Entry {
+export function precacheEntry(entry: Entry, urls: PrecacheUrls): Entry {
+  const { publicUrl, base, isRelative, isAuto, isLeftOut } = urls
+  const isOfBuild = isAuto && !/^([a-z][a-z\d+.-]*:|\/)/i.test(entry.url)
+  if (isOfBuild) return precacheEntry({ ...entry, url: publicUrl + entry.url }, { ...urls, isAuto: false })
   if (!entry.url.startsWith(publicUrl)) return entry
   const path = entry.url.slice(publicUrl.length)
   if (/\.html?$/i.test(path) || isWebAppManifest(path) || isLeftOut(path)) {

@@ -19,6 +19,13 @@ export function publicPathCopies(
   return [...plugins, ...(module?.rules ?? []).flatMap(loaderOptions)].filter(isCopy)
 }
 
+/** The options of HtmlWebpackPlugin that leave the URLs in pages to `output.publicPath`. */
+export function pageOptions(plugins: readonly unknown[] = []): Copy[] {
+  const isPageWriter = (plugin: unknown): plugin is { options: Copy } =>
+    isObject(plugin) && plugin.constructor.name === 'HtmlWebpackPlugin' && isObject(plugin.options)
+  return plugins.filter(isPageWriter).flatMap(({ options }) => (options.publicPath === 'auto' ? [options] : []))
+}
+
 function loaderOptions(rule: unknown): unknown[] {
   if (!isObject(rule)) return []
   const inner = [rule.use, rule.oneOf, rule.rules].flat()

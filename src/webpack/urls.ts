@@ -1,7 +1,7 @@
 import { StaticS3Error } from '../runtime/error.js'
 import type { Settings } from '../settings/settings.js'
 import { type Compiler, isRspack, isServerSide } from './compiler.js'
-import { type Copy, publicPathCopies } from './public-path-copies.js'
+import { type Copy, pageOptions, publicPathCopies } from './public-path-copies.js'
 
 /** Points a compiler's URLs to the bucket, and back. */
 export class BuiltUrls {
@@ -9,7 +9,7 @@ export class BuiltUrls {
   readonly #definitions = { 'process.env.STATIC_URL': '' }
   /** The user's own options, with the bundler's defaults. */
   #configured: { publicPath?: unknown; hashSalt?: unknown; crossOriginLoading?: unknown } | undefined
-  #copies: { copy: Copy; own: string }[] | undefined
+  #copies: PathCopy[] | undefined
   /** The user's own public path, while `announce` replaces it. */
   #replaced: { publicPath: unknown } | undefined
   readonly #hasCrossOrigin: boolean
@@ -24,6 +24,11 @@ export class BuiltUrls {
   /** The path or URL of the output folder without static-s3. */
   get base(): string {
     return ordinaryBase(this.#configured?.publicPath)
+  }
+
+  /** True if scripts and stylesheets refer to each other relatively. */
+  get isAuto(): boolean {
+    return this.#compiler.options.output.publicPath === 'auto'
   }
 
   /** True if the output folder's place on the page's origin is known only to a running page or script. */
@@ -45,10 +50,10 @@ export class BuiltUrls {
 
   /** @throws StaticS3Error if an Rspack compiler was used with another URL before */
   pointTo({ publicUrl, rewrite }: Pick<Settings, 'publicUrl' | 'rewrite'>): void {
-    this.#point(publicUrl, rewrite !== false)
+    this.#point(publicUrl, rewrite)
   }
 
-  #point(publicUrl: string | undefined, rewrite: boolean): void {
+  #point(publicUrl: string | undefined, rewrite: Settings['rewrite']): void {
     const { output, optimization } = this.#compiler.options
     // Not in `apply`: the bundler fills in its defaults after that.
     this.#configured ??= {
@@ -57,18 +62,29 @@ export class BuiltUrls {
       crossOriginLoading: output.crossOriginLoading,
     }
     const { publicPath, hashSalt, crossOriginLoading } = this.#configured
-    this.#copies ??= publicPathCopies(publicPath, this.#compiler.options).map((copy) => ({
-      copy,
-      own: copy.publicPath,
-    }))
-    for (const { copy, own } of this.#copies) copy.publicPath = rewrite && publicUrl !== undefined ? publicUrl : own
-    output.publicPath = rewrite ? publicUrl : publicPath
+    this.#copies ??= this.#findCopies(publicPath)
+    // A server writes URLs into pages.
+    const isRelative = rewrite === 'relative' && !isServerSide(this.#compiler)
+    const inCode = isRelative ? 'auto' : publicUrl
+    for (const { copy, own, isOfPages, onlyRelative } of this.#copies) {
+      const isRewritten = rewrite && publicUrl !== undefined && (isRelative || !onlyRelative)
+      copy.publicPath = (isRewritten ? (isOfPages ? publicUrl : inCode) : own) as string
+    }
+    output.publicPath = rewrite ? inCode : publicPath
     // Scripts from another origin then report their errors, and a browser's cache keeps them with their CORS headers.
     output.crossOriginLoading = rewrite && !this.#hasCrossOrigin ? 'anonymous' : crossOriginLoading
     // Without real content hashes, the URL gets into files after they were hashed: a new domain would get under an old name.
-    const salts = rewrite && optimization?.realContentHash === false
+    const salts = rewrite && !isRelative && optimization?.realContentHash === false
     output.hashSalt = salts ? `${hashSalt ?? ''}${publicUrl}` : hashSalt
-    this.#define(publicUrl ?? this.base)
+    this.#define(isRelative ? '__webpack_require__.p' : JSON.stringify(publicUrl ?? this.base))
+  }
+
+  #findCopies(publicPath: unknown): PathCopy[] {
+    const { plugins, module } = this.#compiler.options
+    const ofPages = publicPathCopies(publicPath, { plugins }).map((copy) => ({ copy, isOfPages: true }))
+    const inCode = publicPathCopies(publicPath, { module }).map((copy) => ({ copy, isOfPages: false }))
+    const pages = pageOptions(plugins).map((copy) => ({ copy, isOfPages: true, onlyRelative: true }))
+    return [...ofPages, ...inCode, ...pages].map((each) => ({ ...each, own: each.copy.publicPath }))
   }
 
   #configuredPath(): unknown {
@@ -78,9 +94,13 @@ export class BuiltUrls {
     return this.#replaced.publicPath ?? (platform?.web === false || isServerSide(this.#compiler) ? '' : 'auto')
   }
 
-  /** Defines the URL of the built files for application code. */
+  /**
+   * Defines the URL of the built files for application code.
+   *
+   * @param staticUrl a JavaScript expression
+   */
   #define(staticUrl: string): void {
-    this.#definitions['process.env.STATIC_URL'] = JSON.stringify(staticUrl)
+    this.#definitions['process.env.STATIC_URL'] = staticUrl
     const isFirst = this.#firstStaticUrl === undefined
     this.#firstStaticUrl ??= staticUrl
     // Rspack's native half reads the options only once, at the first run.
@@ -91,6 +111,16 @@ export class BuiltUrls {
     }
     if (isFirst) new this.#compiler.webpack.DefinePlugin(this.#definitions).apply(this.#compiler)
   }
+}
+
+/** An object with a copy of the public path, and the user's own value. */
+interface PathCopy {
+  copy: Copy
+  own: string
+  /** True if pages get the URLs, or a server that writes them. */
+  isOfPages: boolean
+  /** True if the copy changes only if `output.publicPath` is no URL. */
+  onlyRelative?: boolean
 }
 
 /** `auto` and functions have no value before the page runs. */

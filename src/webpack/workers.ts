@@ -10,7 +10,11 @@ interface Chunk {
 interface Compilation {
   chunks: Iterable<Chunk>
   addRuntimeModule(chunk: Chunk, module: unknown): void
-  hooks: { additionalTreeRuntimeRequirements: { tap(name: string, fn: (chunk: Chunk) => void): void } }
+  hooks: {
+    additionalTreeRuntimeRequirements: {
+      tap(name: string, fn: (chunk: Chunk, requirements: Set<string>) => void): void
+    }
+  }
 }
 
 /**
@@ -26,23 +30,29 @@ interface Compilation {
  * @param origins called after `beforeRun`; undefined if no URL is rewritten
  */
 export function runWorkersFrom(compiler: Compiler, origins: () => PageUrls | undefined): void {
-  const { RuntimeModule } = compiler.webpack
+  const { RuntimeModule, RuntimeGlobals } = compiler.webpack
 
   class WorkerOriginRuntimeModule extends RuntimeModule {
-    constructor(readonly origins: PageUrls) {
-      super('static-s3 workers')
+    constructor(readonly code: string) {
+      // After the bundler's code for the public path.
+      super('static-s3 workers', RuntimeModule.STAGE_TRIGGER)
     }
 
     generate(): string {
-      return wrapConstructors(this.origins)
+      return this.code
     }
   }
 
   compiler.hooks.thisCompilation.tap(pluginName, (compilation: Compilation) => {
     const rewritten = origins()
     if (!rewritten) return
-    compilation.hooks.additionalTreeRuntimeRequirements.tap(pluginName, (chunk) => {
-      if (hasWorkers(compilation)) compilation.addRuntimeModule(chunk, new WorkerOriginRuntimeModule(rewritten))
+    compilation.hooks.additionalTreeRuntimeRequirements.tap(pluginName, (chunk, requirements) => {
+      if (rewritten.isAuto) requirements.add(RuntimeGlobals.publicPath)
+      const code = [
+        ...(rewritten.isAuto ? [completePublicPath] : []),
+        ...(hasWorkers(compilation) ? [wrapConstructors(rewritten)] : []),
+      ]
+      if (code.length > 0) compilation.addRuntimeModule(chunk, new WorkerOriginRuntimeModule(code.join('')))
     })
   })
 }
@@ -56,22 +66,30 @@ function hasWorkers({ chunks }: Compilation): boolean {
   return false
 }
 
+/**
+ * With `publicPath: 'auto'`, a script finds the public URL by its own URL: `https://…/js/../`. A worker whose own URL is a Blob gets it from the page.
+ */
+const completePublicPath = `
+if (typeof self === 'object') __webpack_require__.p = self.__staticS3Root || new URL(__webpack_require__.p).href;
+`
+
 /** Wraps once per realm and URL, even if there are several runtimes. A Proxy keeps `instanceof`, static properties and subclasses working. */
-function wrapConstructors({ publicUrl, base, isRelative }: PageUrls): string {
+function wrapConstructors({ publicUrl, base, isRelative, isAuto }: PageUrls): string {
   // Escaped, as in the URL object that the page passes.
-  const url = new URL(publicUrl).href
+  const url = isAuto ? '__webpack_require__.p' : JSON.stringify(new URL(publicUrl).href)
   // The page resolves it.
   const root = isRelative ? './' : base
   return `
 if (typeof self === 'object' && typeof Proxy === 'function') {
-  var installed = Symbol.for(${JSON.stringify(`static-s3 ${url}`)});
+  var publicUrl = ${url};
+  var installed = Symbol.for('static-s3 ' + publicUrl);
   if (!self[installed]) {
     self[installed] = true;
     ['Worker', 'SharedWorker'].forEach(function (name) {
       if (self[name]) self[name] = new Proxy(self[name], {
         construct: function (target, args, newTarget) {
-          if (String(args[0]).indexOf(${JSON.stringify(url)}) === 0) {
-            args = [${workerBlobUrl('String(args[0])')}].concat(args.slice(1));
+          if (String(args[0]).indexOf(publicUrl) === 0) {
+            args = [${workerBlobUrl('String(args[0])', isAuto ? 'publicUrl' : undefined)}].concat(args.slice(1));
           }
           return Reflect.construct(target, args, newTarget);
         }
@@ -82,8 +100,8 @@ if (typeof self === 'object' && typeof Proxy === 'function') {
       var register = container.register;
       container.register = function (script, options) {
         var url = String(script);
-        var ours = url.indexOf(${JSON.stringify(url)}) === 0;
-        return register.call(this, ours ? ${JSON.stringify(root)} + url.slice(${url.length}) : script, options);
+        var ours = url.indexOf(publicUrl) === 0;
+        return register.call(this, ours ? ${JSON.stringify(root)} + url.slice(publicUrl.length) : script, options);
       };
     }
   }

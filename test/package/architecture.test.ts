@@ -20,10 +20,11 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   frameworks: { imports: ['vite', 'webpack', 'deploy', 'folders', 'urls'], types: ['files', 'settings'] },
   cli: { imports: ['deploy'], types: ['settings'] },
   deploy: {
-    imports: ['report', 'release', 'check', 'prove', 'folders', 'files', 'settings', 'bucket', 'urls'],
+    imports: ['report', 'promote', 'release', 'check', 'prove', 'folders', 'files', 'settings', 'bucket', 'urls'],
     dynamic: ['s3/objects', 's3/aws'],
   },
   report: { types: ['release'] },
+  promote: { imports: ['release', 'files', 'references'], types: ['bucket'] },
   release: { imports: ['files', 'bucket'], types: ['settings'] },
   prove: { imports: ['files', 'references', 'urls'], types: ['settings'] },
   files: { imports: ['bucket', 'urls'], types: ['settings'] },

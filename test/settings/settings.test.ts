@@ -438,7 +438,7 @@ describe('problems', () => {
     ['addressingStyle', 'host', 'option `addressingStyle` is "host": use one of "auto", "path", "virtual".'],
     ['acl', 'public', 'option `acl` is "public": use one of private, public-read, '],
     ['sourceMaps', true, 'option `sourceMaps` is true: use one of "exclude", "public".'],
-    ['rewrite', true, 'option `rewrite` is true: use one of "urls", "base", false.'],
+    ['rewrite', true, 'option `rewrite` is true: use one of "urls", "relative", "base", false.'],
     ['onError', 'ignore', 'option `onError` is "ignore": use one of "fail", "warn".'],
     ['concurrency', '8', 'option `concurrency` is "8": use a whole number from 1 to 256.'],
     ['concurrency', 1.5, 'option `concurrency` is 1.5: use a whole number from 1 to 256.'],

@@ -3,9 +3,9 @@ import type { Deploy } from '../deploy/deploy.js'
 import { StaticS3Error } from '../runtime/error.js'
 import { encodePath, withSlashes } from '../urls/paths.js'
 import { workerBlobUrlInModule } from '../urls/worker-url.js'
-import { defineStaticUrl, ordinaryBase } from './config.js'
-import { environmentOf } from './environment.js'
-import { BundlerNames } from './names.js'
+import { defineStaticUrl, ordinaryBase } from '../vite/config.js'
+import { environmentOf } from '../vite/environment.js'
+import { BundlerNames } from '../vite/names.js'
 
 /** The names in all bundles of a site, relative to their output folders. */
 export interface SiteNames {
@@ -76,6 +76,6 @@ function runWorkersFromBlobs(config: ResolvedConfig, bundler: BundlerNames, publ
   config.experimental.renderBuiltUrl = (file, context) => {
     const isWorker = context.hostType === 'js' && !context.ssr && bundler.isWorkerEntry(withSlashes(file))
     if (!isWorker) return renderBuiltUrl(file, context)
-    return { runtime: workerBlobUrlInModule(publicUrl + encodePath(withSlashes(file))) }
+    return { runtime: workerBlobUrlInModule(JSON.stringify(publicUrl + encodePath(withSlashes(file)))) }
   }
 }

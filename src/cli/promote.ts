@@ -1,0 +1,62 @@
+import { promote } from '../deploy/promote.js'
+import { printResults } from './results.js'
+import { settingFlags, settingsOf } from './settings.js'
+import { type Command, readWords, Usage } from './usage.js'
+
+const help = `static-s3 promote FROM TO
+
+Copies the newest release of the location FROM to the location TO of the same bucket, on the server: static-s3 promote
+staging static. Only pages and other files without a fingerprint are sent, with the URLs of TO. A fingerprinted file that
+contains the URL of FROM stops the promotion, so build with rewrite: 'relative'. The files keep the headers that they
+have in FROM. The bucket's address comes from the environment, .env files or flags.
+
+  --json              prints the results for scripts, on the standard output
+  --report FILE       writes them to a file
+  --dry-run           prints the plan, and writes nothing to the bucket
+  --bucket NAME, --region NAME, --endpoint URL, --addressing-style auto|path|virtual, --custom-domain DOMAIN,
+  --object-parameters JSON, --verify warn|fail|false, --file-overwrite true|false, --concurrency NUMBER,
+  --lock-timeout SECONDS
+                      instead of the environment's; the domain is TO's
+  --allow-secrets VARIABLE
+                      its value in a .env file may be uploaded; may stand several times
+  --allow-missing GLOB
+                      files that URLs may name though they are not there; may stand several times
+  --force             copies unchanged files too
+  --mode MODE         which .env files are read, in this folder: production where it isn't given
+
+Exit codes: 0 live or unchanged, 1 failed, 2 a command line that can't be understood.
+`
+
+export const promoteCommand: Command = {
+  words: 'FROM TO',
+  summary: 'copies the newest release of a location to another one',
+  run,
+}
+
+async function run(words: readonly string[]): Promise<void> {
+  // A location is a word here, and the other flags decide about files and headers, which are those of the release.
+  const { location, acl, rules, 'cache-control': _, include, exclude, 'source-maps': __, ...settings } = settingFlags
+  const flags = {
+    ...settings,
+    json: { type: 'boolean' },
+    report: { type: 'string' },
+    'dry-run': { type: 'boolean' },
+    help: { type: 'boolean', short: 'h' },
+  } as const
+  const { values, positionals } = readWords({ args: [...words], options: flags, allowPositionals: true, strict: true })
+  const { json = false, help: helped, ...named } = values
+  if (helped) {
+    process.stdout.write(help)
+    return
+  }
+  const [from, to, ...more] = positionals
+  if (from === undefined || to === undefined || more.length > 0) {
+    throw new Usage('promote needs two locations: static-s3 promote FROM TO')
+  }
+  const known = { options: {}, exposed: [] }
+  await printResults(json, async (output) => {
+    const [source, target] = [await settingsOf(named, known, from), await settingsOf(named, known, to)]
+    if (source.location === target.location) throw new Usage(`promote: FROM and TO are the same location, ${to}`)
+    return promote({ from: source, to: target, ...output })
+  })
+}

@@ -1,0 +1,73 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { WriteStream } from 'node:tty'
+import { downloadTexts } from '../promote/download.js'
+import { readSourceRelease, type SourceRelease } from '../promote/source-release.js'
+import type { Result } from '../report/result.js'
+import type { Settings } from '../settings/settings.js'
+import { startEarlySurvey } from './early-survey.js'
+import { type Logger, publishInSteps } from './publish.js'
+import { newTogether } from './publish-together.js'
+import { type FileSource, hashFound, throwProblems } from './read-files.js'
+
+export interface PromoteInput {
+  /** The settings of both locations. */
+  from: Settings
+  to: Settings
+  logger: Logger
+  terminal: WriteStream | undefined
+}
+
+/**
+ * Copies the newest release of a location to another one on the server. Only files whose URLs change are sent. All else is a deploy: its checks, its
+ * order, its lock and its record.
+ *
+ * @throws StaticS3Error when anything fails
+ */
+export async function promote({ from, to, logger, terminal }: PromoteInput): Promise<Result[]> {
+  const dir = await mkdtemp(join(tmpdir(), 'static-s3-'))
+  const earlySurvey = startEarlySurvey(to)
+  const together = newTogether()
+  let released: SourceRelease | undefined
+  const source: FileSource = {
+    async find() {
+      const { bucket } = await earlySurvey.connection
+      released = await readSourceRelease(bucket, from, to, dir)
+      const { files, record } = released
+      logger.info(`release ${record.release} of ${from.publicUrl}${record.commit ? `, commit ${record.commit}` : ''}`)
+      return { files, leftOut: [], withheld: [], problems: [], warnings: [] }
+    },
+    async hash(found, survey, signal) {
+      const { bucket } = await earlySurvey.connection
+      const { files } = released as SourceRelease
+      const download = { bucket, signal, concurrency: to.concurrency, fromUrl: from.publicUrl, toUrl: to.publicUrl }
+      const { texts, problems } = await downloadTexts(files, download)
+      throwProblems(problems)
+      const known = files.filter((file) => !texts.has(file))
+      const proved = await hashFound(found, { settings: to, earlySurvey, base: '/' }, survey, { signal, known })
+      const byPath = new Map(files.map((file) => [file.path, file]))
+      const withSource = proved.files.map((file) => {
+        const original = byPath.get(file.path)
+        return original?.sha256 === file.sha256 ? { ...file, source: original.source } : file
+      })
+      return { ...proved, files: withSource }
+    },
+    deployer: (own) => ({
+      ...own,
+      by: `${own.by}, from release ${released?.record.release} of ${from.location || "the bucket's root"}`,
+      commit: released?.record.commit,
+      project: released?.record.project,
+      bundler: released?.record.bundler ?? own.bundler,
+    }),
+  }
+  const input = { settings: to, earlySurvey, source, outputs: [], before: new Map(), notOurs: [], base: '/' }
+  try {
+    const steps = publishInSteps({ ...input, bundler: 'static-s3 promote', logger, terminal, together })
+    for await (const _step of steps);
+    return together.results
+  } finally {
+    earlySurvey.stop()
+    await rm(dir, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,82 @@
+import { hash } from 'node:crypto'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Bucket } from '../bucket/bucket.js'
+import { fileOf } from '../files/built-file.js'
+import { textType } from '../references/file-name.js'
+import { StaticS3Error } from '../runtime/error.js'
+import { eachInParallel } from '../runtime/parallel.js'
+import { publicUrlsIn, urlRewriter } from './rewrite-urls.js'
+import type { PromotedFile } from './source-release.js'
+
+export interface Download {
+  bucket: Bucket
+  concurrency: number
+  signal: AbortSignal
+  /** The public URLs of both locations. */
+  fromUrl: string
+  toUrl: string
+}
+
+export interface Downloaded {
+  /** The files that are on the disk, in their folder. */
+  texts: ReadonlySet<PromotedFile>
+  problems: string[]
+}
+
+/**
+ * Downloads the files that may contain URLs, and makes them right for their new location. A file without a fingerprint gets its URLs replaced. A
+ * fingerprinted one cannot change under its name, so it must not contain the old location's URL.
+ */
+export async function downloadTexts(files: readonly PromotedFile[], download: Download): Promise<Downloaded> {
+  const { bucket, concurrency, fromUrl, toUrl, signal } = download
+  const texts = files.filter(({ path }) => textType(path) !== undefined)
+  const isPage = ({ group }: PromotedFile) => group === 'html'
+  const pages = new Map<PromotedFile, Buffer>()
+  await eachInParallel(concurrency, texts.filter(isPage), async (file) => {
+    pages.set(file, await bytesOf(file, bucket, signal))
+  })
+  const rewrite = urlRewriter([...new Set([fromUrl, ...builtFor(files, pages)])], toUrl)
+  const rewritten = new Set<string>()
+  const problems: string[] = []
+  await eachInParallel(concurrency, texts, async (file) => {
+    const bytes = pages.get(file) ?? (await bytesOf(file, bucket, signal))
+    // A byte is a character, because a script may hold any bytes.
+    const text = bytes.toString('latin1')
+    const after = rewrite(text)
+    if (after !== text) rewritten.add(file.path)
+    problems.push(...problemsOf(file, after !== text))
+    await mkdir(dirname(fileOf(file)), { recursive: true })
+    await writeFile(fileOf(file), after === text ? bytes : Buffer.from(after, 'latin1'))
+  })
+  for (const { path } of files) {
+    const plain = path.replace(/\.(br|gz|zst)$/, '')
+    if (plain === path || !rewritten.has(plain)) continue
+    problems.push(
+      `${path} is a compressed copy of a file that gets other URLs: leave it out of the deploy (exclude: '${path}')`,
+    )
+  }
+  return { texts: new Set(texts), problems: problems.sort() }
+}
+
+function problemsOf({ path, group, parameters }: PromotedFile, isRewritten: boolean): string[] {
+  const { ContentEncoding } = parameters
+  if (ContentEncoding !== undefined) {
+    return [`${path} is compressed (${ContentEncoding}), so its URLs can't be checked: store it without the encoding`]
+  }
+  return isRewritten && group === 'fingerprinted'
+    ? [`${path} contains the URL of the location that it comes from: build with rewrite: 'relative'`]
+    : []
+}
+
+async function bytesOf({ source, sha256 }: PromotedFile, bucket: Bucket, signal: AbortSignal): Promise<Buffer> {
+  const bytes = await bucket.get(source.key, signal)
+  if (bytes && hash('sha256', bytes) === sha256) return Buffer.from(bytes)
+  throw new StaticS3Error(`static-s3: ${source.key} changed during the promotion: run it again`)
+}
+
+/** The public URLs in the release's own pages. */
+function builtFor(files: readonly PromotedFile[], pages: ReadonlyMap<PromotedFile, Buffer>): string[] {
+  const fingerprinted = new Set(files.filter(({ group }) => group === 'fingerprinted').map(({ path }) => path))
+  return [...pages.values()].flatMap((bytes) => publicUrlsIn(bytes.toString(), (path) => fingerprinted.has(path)))
+}
