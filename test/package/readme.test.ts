@@ -131,7 +131,7 @@ describe('the examples', () => {
       }),
     )
     // Frameworks are installed for their own tests only.
-    const frameworks = ['astro/config']
+    const frameworks = ['@react-router/dev/vite', 'astro/config']
     files.set(join(root, 'frameworks.d.ts'), frameworks.map((name) => `declare module '${name}'`).join('\n'))
     const compilerOptions: ts.CompilerOptions = {
       module: ts.ModuleKind.NodeNext,
