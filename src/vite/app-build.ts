@@ -25,6 +25,7 @@ export class AppBuild {
   #awaited: ReadonlySet<string> | undefined
   #context: PublishContext | undefined
   #failed = false
+  /** Whether a framework's module that names the client's files was found and points to the bucket. */
   isManifestPointed = false
 
   /** Notes a built environment. */

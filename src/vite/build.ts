@@ -65,6 +65,7 @@ export class ViteBuild {
     this.#offBecause = undefined
     this.#refusal = undefined
     this.#app = undefined
+    this.#framework = undefined
     this.#urls.begin(undefined)
     // A dev server needs no decision, and reports no problem.
     if (command === 'serve') return defineStaticUrl(ordinaryBase(userConfig))

@@ -143,6 +143,8 @@ describe('the examples', () => {
     // Nuxt's configuration has it without an import.
     declarations.push('declare function defineNuxtConfig(config: object): object')
     files.set(join(root, 'frameworks.d.ts'), declarations.join('\n'))
+    const frameworks = ['@react-router/dev/vite', 'astro/config']
+    files.set(join(root, 'frameworks.d.ts'), frameworks.map((name) => `declare module '${name}'`).join('\n'))
     const compilerOptions: ts.CompilerOptions = {
       module: ts.ModuleKind.NodeNext,
       moduleResolution: ts.ModuleResolutionKind.NodeNext,
