@@ -3,7 +3,7 @@ import {
   buildsSite,
   defineUrl,
   finishedSite,
-  log,
+  logOf,
   type Nuxt,
   ordinaryUrl,
   setCdnUrl,
@@ -30,8 +30,9 @@ export const staticS3: NuxtModule = Object.assign(
   async (inline: Options, nuxt: Nuxt) => {
     const { options } = nuxt
     const site = new Site({ ...options.staticS3, ...inline })
-    const build = { mode: 'production', envDir: options.rootDir, envPrefix: options.vite.envPrefix, logger: log }
-    const settings = buildsSite(options) ? await site.begin(build) : undefined
+    const logger = logOf(nuxt)
+    const build = { mode: 'production', envDir: options.rootDir, envPrefix: options.vite.envPrefix, logger }
+    const settings = buildsSite(options, logger) ? await site.begin(build) : undefined
     defineUrl(options, settings?.publicUrl ?? ordinaryUrl(options.app))
     if (!settings) return
     if (settings.rewrite) setCdnUrl(options, settings.publicUrl)

@@ -1,5 +1,4 @@
 import { resolve } from 'node:path'
-import pc from 'picocolors'
 import type { Logger } from '../deploy/publish.js'
 import { StaticS3Error } from '../runtime/error.js'
 import type { Options } from '../settings/options.js'
@@ -30,6 +29,7 @@ export interface NuxtOptions {
 }
 
 export interface Nitro {
+  logger: { withTag(tag: string): Logger }
   options: {
     output: { publicDir: string; serverDir: string }
     runtimeConfig: { app: { buildId?: string } }
@@ -48,17 +48,22 @@ export interface PrerenderedRoute {
   skip?: boolean
 }
 
-/** Nuxt shows what goes to the console in its own style. */
-export const log: Logger = {
-  info: (message) => console.info(message.startsWith('static-s3 ') ? message : `${pc.cyan('static-s3')} ${message}`),
-  warn: (message) => console.warn(`static-s3: ${message}`),
+/** Nuxt's log is there as soon as Nitro is. Earlier messages wait. */
+export function logOf(nuxt: Nuxt): Logger {
+  const log = new Promise<Logger>((resolve) => {
+    nuxt.hook('nitro:init', ({ logger }) => resolve(logger.withTag('static-s3')))
+  })
+  return {
+    info: async (message) => (await log).info(message),
+    warn: async (message) => (await log).warn(message),
+  }
 }
 
 /** False for a dev server, for tests, and for commands that only write types, which run after each `npm install`. */
-export function buildsSite({ dev, test, _prepare, build }: NuxtOptions): boolean {
+export function buildsSite({ dev, test, _prepare, build }: NuxtOptions, logger: Logger): boolean {
   // `nuxt analyze` builds scripts without hashes in their names.
   const isAnalysis = Object(build.analyze).enabled === true
-  if (isAnalysis && !dev) log.info('static-s3 is off: build.analyze is set')
+  if (isAnalysis && !dev) logger.info('static-s3 is off: build.analyze is set')
   return !dev && !test && !_prepare && !isAnalysis
 }
 
