@@ -131,7 +131,7 @@ describe('the examples', () => {
       }),
     )
     // Frameworks are installed for their own tests only.
-    const frameworks = ['astro/config']
+    const frameworks = ['astro/config', '@sveltejs/adapter-node', '@sveltejs/kit/vite']
     files.set(join(root, 'frameworks.d.ts'), frameworks.map((name) => `declare module '${name}'`).join('\n'))
     const compilerOptions: ts.CompilerOptions = {
       module: ts.ModuleKind.NodeNext,
