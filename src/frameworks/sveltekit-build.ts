@@ -33,6 +33,7 @@ export interface Adapter {
 /** SvelteKit's help for adapters. */
 export interface Builder {
   config: KitOptions & { kit: KitOptions }
+  log: Logger
   getBuildDirectory(name: string): string
   rimraf(dir: string): void
   writeClient(dir: string): unknown
@@ -58,7 +59,8 @@ export class SvelteKitBuild {
   readonly #options: Options
   readonly #kit: KitOptions
   readonly #fallbacks: string[] = []
-  #vite: ResolvedConfig | undefined
+  readonly #held: { level: keyof Logger; message: string }[] = []
+  #logger: Logger | undefined
 
   constructor(options: Options, kit: KitOptions) {
     this.#options = options
@@ -79,8 +81,12 @@ export class SvelteKitBuild {
    */
   async begin({ root = '.', mode, envPrefix = 'VITE_', build }: ViteOptions): Promise<KitOptions> {
     const { publicPrefix = 'PUBLIC_' } = this.#kit.env ?? {}
+    const logger: Logger = {
+      info: (message) => this.#print('info', message),
+      warn: (message) => this.#print('warn', message),
+    }
     const settings = await this.site.begin({
-      ...{ mode, watch: Boolean(build?.watch), envDir: this.#envDir(root), logger: this.#logger },
+      ...{ mode, logger, watch: Boolean(build?.watch), envDir: this.#envDir(root) },
       envPrefix: [publicPrefix, envPrefix].flat(),
     })
     const changed = this.#changed(settings)
@@ -90,7 +96,7 @@ export class SvelteKitBuild {
 
   /** Vite's configuration is complete. */
   resolve(vite: ResolvedConfig): void {
-    this.#vite = vite
+    this.#printBy(loggerOf(vite))
     const url = this.publicUrl ?? `${this.#kit.paths?.base ?? ''}/`
     defineLate(vite, defineStaticUrl(url).define)
   }
@@ -106,7 +112,7 @@ export class SvelteKitBuild {
 
   /** Uploads the site after its last file is written. */
   async publish(builder: Builder): Promise<void> {
-    if (this.publicUrl !== undefined && !this.#vite) await this.#beginLate()
+    if (this.publicUrl !== undefined && !this.#logger) await this.#beginLate(builder.log)
     if (this.publicUrl === undefined) return
     const { appDir, paths } = builder.config.appDir ? builder.config : builder.config.kit
     const dir = resolve(builder.getBuildDirectory('static-s3'))
@@ -125,9 +131,10 @@ export class SvelteKitBuild {
   }
 
   /** Without Vite's hooks, SvelteKit 2 still calls its adapter. */
-  async #beginLate(): Promise<void> {
-    this.#logger.warn(
-      'vite-plugin-svelte does not hand out Vite’s configuration: workers do not run from the bucket, and import.meta.env.STATIC_URL is undefined',
+  async #beginLate(logger: Logger): Promise<void> {
+    this.#printBy(logger)
+    logger.warn(
+      'static-s3: vite-plugin-svelte does not hand out Vite’s configuration: workers do not run from the bucket, and import.meta.env.STATIC_URL is undefined',
     )
     await this.begin(commandLine())
   }
@@ -144,17 +151,16 @@ export class SvelteKitBuild {
     return resolve(root, this.#kit.env?.dir ?? '')
   }
 
-  get #logger(): Logger {
-    // SvelteKit 3 decides before Vite has a logger.
-    const early: Logger = {
-      info: (message) => console.info(`static-s3 ${message}`),
-      warn: (message) => console.warn(`static-s3: ${message}`),
-    }
-    const logger = () => (this.#vite ? loggerOf(this.#vite) : early)
-    return {
-      info: (message) => logger().info(message.replace(/^static-s3 /, '')),
-      warn: (message) => logger().warn(message),
-    }
+  #printBy(logger: Logger): void {
+    this.#logger = logger
+    for (const { level, message } of this.#held.splice(0)) logger[level](message)
+  }
+
+  /** SvelteKit 3 decides before Vite has a logger: messages wait for it. */
+  #print(level: keyof Logger, message: string): void {
+    // The logger adds the name.
+    this.#held.push({ level, message: message.replace(/^static-s3 /, '') })
+    if (this.#logger) this.#printBy(this.#logger)
   }
 
   /** @throws StaticS3Error if SvelteKit cannot point its URLs to the bucket */

@@ -19,10 +19,7 @@ beforeEach(async () => {
   for (const [name, value] of Object.entries({ ...env, AWS_S3_CUSTOM_DOMAIN: 'cdn.example.com' }))
     vi.stubEnv(name, value)
 })
-afterEach(() => {
-  vi.unstubAllEnvs()
-  vi.restoreAllMocks()
-})
+afterEach(() => void vi.unstubAllEnvs())
 afterAll(removeFolders)
 
 const adapter = () => ({ name: 'adapter', adapt: vi.fn() })
@@ -50,12 +47,12 @@ describe('SvelteKit 2, which reads its options before any hook', () => {
   })
 
   test('uploads without Vite’s hooks too, and says what is missing', async () => {
-    const warn = vi.spyOn(console, 'warn').mockReturnValue()
-    const info = vi.spyOn(console, 'info').mockReturnValue()
+    const log = { info: vi.fn(), warn: vi.fn() }
     const own = adapter()
     const config: Any = withStaticS3({ kit: { adapter: own } })
     const out = join(root, '.svelte-kit')
     const builder = {
+      log,
       config: { kit: { appDir: '_app', paths: { base: '' } } },
       getBuildDirectory: (name: string) => join(out, name),
       rimraf: vi.fn(),
@@ -67,8 +64,8 @@ describe('SvelteKit 2, which reads its options before any hook', () => {
     await writeFile(join(out, 'static-s3/_app/immutable/a.BZwFXJg4.js'), '1')
     await config.kit.adapter.adapt(builder)
     expect(own.adapt).toHaveBeenCalledOnce()
-    expect(warn.mock.calls.join()).toContain('workers do not run from the bucket')
-    expect(info.mock.calls.join()).toContain('upload is off')
+    expect(log.warn.mock.calls.join()).toContain('workers do not run from the bucket')
+    expect(log.info.mock.calls.join()).toContain('upload is off')
     const { builds } = JSON.parse(await readFile(join(out, 'static-s3/.static-s3.json'), 'utf8'))
     expect(Object.keys(builds[0].fingerprinted)).toEqual(['_app/immutable/a.BZwFXJg4.js'])
   })

@@ -144,6 +144,7 @@ describe('the examples', () => {
     declarations.push('declare function defineNuxtConfig(config: object): object')
     files.set(join(root, 'frameworks.d.ts'), declarations.join('\n'))
     const frameworks = ['@react-router/dev/vite', 'astro/config']
+    const frameworks = ['astro/config', '@sveltejs/adapter-node', '@sveltejs/kit/vite']
     files.set(join(root, 'frameworks.d.ts'), frameworks.map((name) => `declare module '${name}'`).join('\n'))
     const compilerOptions: ts.CompilerOptions = {
       module: ts.ModuleKind.NodeNext,
