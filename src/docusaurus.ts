@@ -1,7 +1,7 @@
-import { type DocusaurusContext, Locale, type WebpackConfig } from './frameworks/docusaurus.js'
+import { type DocusaurusContext, type FinishedSite, Locale, type WebpackConfig } from './frameworks/docusaurus.js'
 import type { Options } from './settings/options.js'
 
-export type { DocusaurusContext, WebpackConfig } from './frameworks/docusaurus.js'
+export type { DocusaurusContext, FinishedSite, WebpackConfig } from './frameworks/docusaurus.js'
 export type { Options, Rule } from './settings/options.js'
 
 /** The part of Docusaurus' `Plugin` that is used here. */
@@ -9,7 +9,7 @@ export interface DocusaurusPlugin {
   name: string
   contentLoaded(given: { actions: { createData(name: string, content: string): Promise<string> } }): Promise<void>
   configureWebpack(config: WebpackConfig): object
-  postBuild(built: { siteMetadata: { docusaurusVersion: string } }): Promise<void>
+  postBuild(built: FinishedSite): Promise<void>
 }
 
 /**
@@ -28,8 +28,8 @@ export async function staticS3(
     name: 'static-s3',
     contentLoaded: ({ actions }) => locale.replaceBaseUrl(actions.createData),
     configureWebpack: (config) => locale.configure(config),
-    async postBuild({ siteMetadata }) {
-      locale.finish(siteMetadata.docusaurusVersion)
+    async postBuild(built) {
+      locale.finish(built)
     },
   }
 }

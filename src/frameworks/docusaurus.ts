@@ -17,6 +17,11 @@ export interface DocusaurusContext {
   i18n: { currentLocale: string; localeConfigs: Record<string, { baseUrl: string }> }
 }
 
+/** The part of the input of Docusaurus' `postBuild` that is used here. */
+export interface FinishedSite {
+  siteMetadata: { docusaurusVersion: string; pluginVersions: Record<string, unknown> }
+}
+
 /** The part of webpack's configuration that is used here. */
 export interface WebpackConfig {
   resolve?: { alias?: unknown }
@@ -101,14 +106,19 @@ export class Locale {
   }
 
   /** Called when the locale's pages are written. */
-  finish(version: string): void {
+  finish({ siteMetadata: { docusaurusVersion, pluginVersions } }: FinishedSite): void {
     this.#throwRefusal()
     if (!this.#output) return
+    if (this.#rewrites && 'docusaurus-plugin-pwa' in pluginVersions) {
+      this.#site.deploy?.settings.warnings.push(
+        "the service worker of @docusaurus/plugin-pwa looks for all files on the page's origin: serve them there too",
+      )
+    }
     const { baseUrl, i18n } = this.#context
     const fingerprinted = new Set([...this.#output.fingerprinted, ...this.#namedByLoader(this.#output)])
     const output = { ...this.#output, fingerprinted }
     const locale = { folder: this.#folder, output, baseUrl, publicUrl: this.#publicUrl }
-    this.#site.finish(i18n.currentLocale, locale, version)
+    this.#site.finish(i18n.currentLocale, locale, docusaurusVersion)
   }
 
   /** Docusaurus' file-loader puts a hash of the content into names, and does not tell the bundler. */
