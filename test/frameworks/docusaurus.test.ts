@@ -46,7 +46,7 @@ describeFramework('docusaurus', (app) => {
 
   test('the same site once more: nothing is sent', () => expectUnchanged(site, buildLocales))
 
-  test('webpack: the site comes from the bucket (its worker is not tried: it does not answer there yet)', async () => {
+  test('webpack: the site comes from the bucket (without its worker, which Docusaurus breaks with webpack)', async () => {
     await buildFor(site, () => build({ ...site.env, BUNDLER: 'webpack' }))
     await expectImmutable()
     await tryPages('', false)
