@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import pc from 'picocolors'
 import type { Logger } from './deploy/publish.js'
 import {
+  asBuilt,
   baseOf,
   defineStaticUrl,
   filesOf,
   type NextBuild,
   type NextConfig,
   pointTo,
-  urlOfBuild,
+  withoutAdapter,
 } from './frameworks/next.js'
 import { Site } from './frameworks/site.js'
 import type { Options } from './settings/options.js'
@@ -39,15 +40,13 @@ export function staticS3(options: Options = {}): NextAdapter {
     name: 'static-s3',
 
     async modifyConfig(config, { phase, projectDir }) {
-      if (phase === 'phase-production-server') {
-        const publicUrl = await urlOfBuild(join(projectDir, config.distDir ?? '.next'))
-        return publicUrl === undefined ? config : pointTo(config, publicUrl)
-      }
+      if (phase === 'phase-production-server') return asBuilt(config, join(projectDir, config.distDir ?? '.next'))
       const isBuild = phase === 'phase-production-build'
       const build = { mode: 'production', envDir: projectDir, envPrefix: 'NEXT_PUBLIC_', logger }
       settings = isBuild ? await site.begin(build) : undefined
       const defined = defineStaticUrl(config, settings?.publicUrl ?? baseOf(config))
-      return settings?.rewrite ? pointTo(defined, settings.publicUrl) : defined
+      if (!settings) return withoutAdapter(defined)
+      return settings.rewrite ? pointTo(defined, settings.publicUrl) : defined
     },
 
     async onBuildComplete(build) {

@@ -9,6 +9,7 @@ import type { FinishedSite } from './site.js'
 
 /** The part of Next's configuration that is used here. */
 export interface NextConfig {
+  adapterPath?: string | undefined
   assetPrefix?: string
   basePath?: string
   distDir?: string
@@ -68,17 +69,23 @@ function withWorkers(config: NextConfig, publicUrl: string) {
 }
 
 /**
- * The public URL of a build, for a server that renders pages with the same URLs: the build's environment decides, not the server's.
+ * The configuration for a server. The environment of the build has decided about its URLs, not the server's.
  *
  * @param distDir absolute
- * @returns undefined if the build's URLs do not point to a bucket
  */
-export async function urlOfBuild(distDir: string): Promise<string | undefined> {
+export async function asBuilt<C extends NextConfig>(config: C, distDir: string): Promise<C> {
   // Next writes the configuration of the build into this file.
   const text = await readFile(join(distDir, 'required-server-files.json'), 'utf8').catch(() => '')
-  const { assetPrefix, env }: NextConfig = orUndefined(() => JSON.parse(text).config) ?? {}
-  const url = env?.STATIC_URL
-  return url?.includes('://') && url === `${assetPrefix}/` ? url : undefined
+  const built: NextConfig | undefined = orUndefined(() => JSON.parse(text).config)
+  if (!built) return config
+  if (!built.adapterPath) return withoutAdapter(config)
+  const url = built.env?.STATIC_URL ?? ''
+  return url.includes('://') && url === `${built.assetPrefix}/` ? pointTo(config, url) : config
+}
+
+/** Next puts prerendered pages into another folder if there is an adapter. A build that is off is as without it. */
+export function withoutAdapter<C extends NextConfig>(config: C): C {
+  return { ...config, adapterPath: undefined }
 }
 
 /** The files that a build uploads. */
