@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { Page } from 'playwright-core'
 import { beforeAll, expect, test } from 'vitest'
@@ -35,7 +35,10 @@ describeFramework('next', (app) => {
     expect(code).toBe(0)
   })
 
-  test('off: nothing is sent', () => expectOff(site, turbopack))
+  test('off: nothing is sent, and Next has no adapter', async () => {
+    await expectOff(site, turbopack)
+    expect(existsSync(join(app.dir, '.next/server/app/index.html'))).toBe(true)
+  })
 
   test('Turbopack: a site comes from the bucket, but its workers', async () => {
     const { output } = await buildFor(site, () => turbopack(site.env))
