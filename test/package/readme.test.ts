@@ -132,20 +132,19 @@ describe('the examples', () => {
     )
     // Frameworks are installed for their own tests only.
     const frameworks = [
-      'astro/config',
-      'vitepress',
       '@builder.io/qwik/optimizer',
       '@builder.io/qwik-city/vite',
-      '@rsbuild/core',
       '@react-router/dev/vite',
+      '@rsbuild/core',
+      '@sveltejs/adapter-node',
+      '@sveltejs/kit/vite',
+      'astro/config',
+      'vitepress',
     ]
     const declarations = frameworks.map((name) => `declare module '${name}'`)
     // Nuxt's configuration has it without an import.
     declarations.push('declare function defineNuxtConfig(config: object): object')
     files.set(join(root, 'frameworks.d.ts'), declarations.join('\n'))
-    const frameworks = ['@react-router/dev/vite', 'astro/config']
-    const frameworks = ['astro/config', '@sveltejs/adapter-node', '@sveltejs/kit/vite']
-    files.set(join(root, 'frameworks.d.ts'), frameworks.map((name) => `declare module '${name}'`).join('\n'))
     const compilerOptions: ts.CompilerOptions = {
       module: ts.ModuleKind.NodeNext,
       moduleResolution: ts.ModuleResolutionKind.NodeNext,
