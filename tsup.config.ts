@@ -1,3 +1,6 @@
+import { writeFile } from 'node:fs/promises'
+import { basename, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { defineConfig, type Options } from 'tsup'
 
 // A file right in src/ is a public entry: this list, those files and package.json's `exports` and `bin` are one list (a test holds them together).
@@ -18,11 +21,19 @@ const common: Options = {
 
 export default defineConfig([
   // Split, what is imported dynamically is loaded when it is needed: a build that stays on disk needs next to nothing.
-  { ...common, entry, format: 'esm', splitting: true },
+  {
+    ...common,
+    entry,
+    format: 'esm',
+    splitting: true,
+    onSuccess: async () => {
+      for (const file of frameworks) await requireModule(basename(file, '.ts'))
+    },
+  },
   // With splitting, tsup's CommonJS goes through a second compiler; so each entry has all of it, without indentation. Nobody requires a command.
   {
     ...common,
-    entry: entry.filter((file) => file !== 'src/cli.ts' && file !== 'src/rspack.ts'),
+    entry: entry.filter((file) => !['src/cli.ts', 'src/rspack.ts', ...frameworks].includes(file)),
     format: 'cjs',
     splitting: false,
     shims: true,
@@ -33,6 +44,8 @@ export default defineConfig([
       options.supported = { 'dynamic-import': false }
     },
   },
+  // `requireModule` writes the code.
+  { entry: frameworks, format: 'cjs', dts: { only: true } },
   // The same class as webpack's.
   {
     ...common,
@@ -48,3 +61,18 @@ export default defineConfig([
     ],
   },
 ])
+
+/**
+ * Writes a framework's entry in CommonJS: it requires the ES module, as every supported version of Node can. A copy of all the code for each
+ * framework would make the package twice as large.
+ */
+async function requireModule(name: string): Promise<void> {
+  const names = Object.keys(await import(pathToFileURL(resolve(`dist/${name}.js`)).href))
+  const lines = [
+    '"use strict"',
+    'Object.defineProperty(exports, "__esModule", { value: true })',
+    `const entry = require("./${name}.js")`,
+    ...names.map((each) => `exports.${each} = entry.${each}`),
+  ]
+  await writeFile(`dist/${name}.cjs`, `${lines.join('\n')}\n`)
+}

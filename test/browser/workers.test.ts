@@ -40,7 +40,7 @@ async function read(folder: string): Promise<Record<string, string>> {
 
 describe.each([
   ['in a classic script', (script: string) => workerBlobUrl(JSON.stringify(script))],
-  ['in a module', workerBlobUrlInModule],
+  ['in a module', (script: string) => workerBlobUrlInModule(JSON.stringify(script))],
 ])('the URL to construct a worker from, %s', (_where, expression) => {
   const blobs: Blob[] = []
 
