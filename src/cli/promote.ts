@@ -55,7 +55,8 @@ async function run(words: readonly string[]): Promise<void> {
   }
   const known = { options: {}, exposed: [] }
   await printResults(json, async (output) => {
-    const [source, target] = [await settingsOf(named, known, from), await settingsOf(named, known, to)]
+    const source = await settingsOf(named, known, from, 'FROM')
+    const target = await settingsOf(named, known, to, 'TO')
     if (source.location === target.location) throw new Usage(`promote: FROM and TO are the same location, ${to}`)
     return promote({ from: source, to: target, ...output })
   })
