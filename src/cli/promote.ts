@@ -6,7 +6,7 @@ import { type Command, readWords, Usage } from './usage.js'
 const help = `static-s3 promote FROM TO
 
 Copies the newest release of the location FROM to the location TO of the same bucket, on the server: static-s3 promote
-staging static. Only pages and other files without a fingerprint are sent, with the URLs of TO. A fingerprinted file that
+staging static. Only pages and other files whose URLs change are sent, with the URLs of TO. A fingerprinted file that
 contains the URL of FROM stops the promotion, so build with rewrite: 'relative'. The files keep the headers that they
 have in FROM. The bucket's address comes from the environment, .env files or flags.
 
