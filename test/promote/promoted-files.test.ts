@@ -38,8 +38,18 @@ async function released(contents: Record<string, string>, location = 'static') {
 }
 
 test.each([
-  ['a path out of the location', '../../outside.js', 'static', /^\.\.\/\.\.\/outside\.js: its name leads out of the location/],
-  ['a name too long for the new location', 'a'.repeat(1000), 'b'.repeat(100), /: its key has 1101 bytes, and S3 takes 1,024 at most$/],
+  [
+    'a path out of the location',
+    '../../outside.js',
+    'static',
+    /^\.\.\/\.\.\/outside\.js: its name leads out of the location/,
+  ],
+  [
+    'a name too long for the new location',
+    'a'.repeat(1000),
+    'b'.repeat(100),
+    /: its key has 1101 bytes, and S3 takes 1,024 at most$/,
+  ],
 ])('%s is a problem', async (_what, path, location, problem) => {
   const { source } = await released({ [path]: 'text' }, location)
   expect(source.problems).toEqual([expect.stringMatching(problem)])
