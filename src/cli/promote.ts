@@ -6,7 +6,7 @@ import { type Command, readWords, Usage } from './usage.js'
 const help = `static-s3 promote FROM TO
 
 Copies the newest release of the location FROM to the location TO of the same bucket, on the server: static-s3 promote
-staging static. Only pages and other files without a fingerprint are sent, with the URLs of TO. A fingerprinted file that
+staging static. Only pages and other files whose URLs change are sent, with the URLs of TO. A fingerprinted file that
 contains the URL of FROM stops the promotion, so build with rewrite: 'relative'. The files keep the headers that they
 have in FROM. The bucket's address comes from the environment, .env files or flags.
 
@@ -55,7 +55,8 @@ async function run(words: readonly string[]): Promise<void> {
   }
   const known = { options: {}, exposed: [] }
   await printResults(json, async (output) => {
-    const [source, target] = [await settingsOf(named, known, from), await settingsOf(named, known, to)]
+    const source = await settingsOf(named, known, from, 'FROM')
+    const target = await settingsOf(named, known, to, 'TO')
     if (source.location === target.location) throw new Usage(`promote: FROM and TO are the same location, ${to}`)
     return promote({ from: source, to: target, ...output })
   })

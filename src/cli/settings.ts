@@ -58,13 +58,15 @@ export const settingHelp = `
 /**
  * The settings of a finished build: a flag beats an option of the build, and that beats the environment.
  *
- * @param location the command line's word for it, which beats the flag
+ * @param location from the command line, which beats the flag
+ * @param word its name in the command's help
  * @throws StaticS3Error on settings that are wrong
  */
 export async function settingsOf(
   { mode = 'production', ...named }: Flags,
   known: KnownSettings,
   location?: string,
+  word = 'LOCATION',
 ): Promise<Settings> {
   const options = Object.fromEntries(
     Object.entries(named).map(([name, value]) => [
@@ -84,7 +86,7 @@ export async function settingsOf(
     envDir: process.cwd(),
     envPrefix: [...known.exposed],
     nameOption(option) {
-      if (option === 'location' && location !== undefined) return 'LOCATION'
+      if (option === 'location' && location !== undefined) return word
       return option in known.options && !(option in options) ? `the build's option \`${option}\`` : flagOf(option)
     },
   })

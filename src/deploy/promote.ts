@@ -5,7 +5,9 @@ import type { WriteStream } from 'node:tty'
 import { downloadTexts } from '../promote/download.js'
 import { readSourceRelease, type SourceRelease } from '../promote/source-release.js'
 import type { Result } from '../report/result.js'
+import { printable } from '../runtime/printable.js'
 import type { Settings } from '../settings/settings.js'
+import { publicUrlOf } from '../urls/public-url.js'
 import { startEarlySurvey } from './early-survey.js'
 import { type Logger, publishInSteps } from './publish.js'
 import { newTogether } from './publish-together.js'
@@ -31,17 +33,20 @@ export async function promote({ from, to, logger, terminal }: PromoteInput): Pro
   const together = newTogether()
   let released: SourceRelease | undefined
   const source: FileSource = {
-    async find() {
+    async find(signal) {
       const { bucket } = await earlySurvey.connection
-      released = await readSourceRelease(bucket, from, to, dir)
-      const { files, record } = released
-      logger.info(`release ${record.release} of ${from.publicUrl}${record.commit ? `, commit ${record.commit}` : ''}`)
+      released = await readSourceRelease({ bucket, from, to, dir, signal })
+      const { files, record, where, problems } = released
+      throwProblems(problems)
+      logger.info(printable(`release ${record.release} of ${where}${record.commit ? `, commit ${record.commit}` : ''}`))
       return { files, leftOut: [], withheld: [], problems: [], warnings: [] }
     },
     async hash(found, survey, signal) {
       const { bucket } = await earlySurvey.connection
       const { files } = released as SourceRelease
-      const download = { bucket, signal, concurrency: to.concurrency, fromUrl: from.publicUrl, toUrl: to.publicUrl }
+      // The custom domain may be the new location's alone.
+      const fromUrls = [from.publicUrl, publicUrlOf({ ...from, customDomain: undefined })]
+      const download = { bucket, signal, concurrency: to.concurrency, fromUrls, toUrl: to.publicUrl }
       const { texts, problems } = await downloadTexts(files, download)
       throwProblems(problems)
       const known = files.filter((file) => !texts.has(file))

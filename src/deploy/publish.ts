@@ -104,7 +104,11 @@ async function* deploy(input: StepInput, stop: Stop): AsyncGenerator<void, boole
   const watch = stopwatch()
   const connection = await earlySurvey?.connection
   connection?.onSilence((whom) => logger.warn(`waiting for ${whom}, which has not answered for 15 seconds`))
-  const found = await (input.source ? input.source.find() : findFiles(input))
+  const untilStopped = <T>(work: Promise<T>) =>
+    unlessAborted(stop.begun, work).catch((error) => {
+      throw stop.begun.aborted ? nothingDone(error) : error
+    })
+  const found = await (input.source ? untilStopped(input.source.find(stop.begun)) : findFiles(input))
   for (const warning of new Set([...settings.warnings.splice(0), ...found.warnings])) logger.warn(warning)
   if (found.files.length === 0) {
     logger.warn(`there is nothing to upload in ${outputs.map(({ dir }) => dir).join(', ')}`)
@@ -119,9 +123,7 @@ async function* deploy(input: StepInput, stop: Stop): AsyncGenerator<void, boole
   const hashing = input.source
     ? input.source.hash(found, survey, stop.begun)
     : hashFound(found, input, survey, { signal: stop.begun, coming })
-  const { files, warnings, hints } = await unlessAborted(stop.begun, hashing).catch((error) => {
-    throw stop.begun.aborted ? nothingDone(error) : error
-  })
+  const { files, warnings, hints } = await untilStopped(hashing)
   for (const warning of warnings) logger.warn(warning)
   for (const hint of hints) logger.info(hint)
   watch.pause()

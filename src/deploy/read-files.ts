@@ -47,9 +47,10 @@ export interface Proved extends Pick<Conclusion, 'warnings' | 'hints'> {
   files: readonly HashedFile[]
 }
 
-/** The files of a release that no output folder has. */
+/** The files of a release, if they do not come from output folders. */
 export interface FileSource {
-  find(): Promise<Classified>
+  /** @param signal ends it, with its reason */
+  find(signal: AbortSignal): Promise<Classified>
   hash(found: Classified, survey: Survey | undefined, signal: AbortSignal): Promise<Proved>
   /** @param own the author of this deploy */
   deployer(own: Deployer): Deployer
@@ -86,10 +87,10 @@ export async function hashFound(
   })
   const secrets = await secretsOf(settings, earlySurvey)
   const paths = new Set(known.map(({ path }) => path))
-  const onDisk = paths.size === 0 ? found.files : found.files.filter(({ path }) => !paths.has(path))
+  const onDisk = found.files.filter(({ path }) => !paths.has(path))
   const hashed = await hashFiles(onDisk, secrets, survey ? needsMd5(survey) : () => false, { lookFor, signal })
   throwProblems(hashed.problems)
-  const files = paths.size === 0 ? hashed.files : [...hashed.files, ...known]
+  const files = [...hashed.files, ...known]
   const { problems, ...advice } = await conclude(files)
   throwProblems(problems)
   return { files, ...advice }

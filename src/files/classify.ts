@@ -98,7 +98,8 @@ function nothingLeft({ include, exclude }: Policy, unmatched: readonly string[])
   return `${subject} nothing to upload: ${named.length > 1 ? 'exclude beats include, so name' : 'name'} fewer files`
 }
 
-function nameProblems(path: string, key: string): string[] {
+/** Why a file cannot have its name in the bucket. */
+export function nameProblems(path: string, key: string): string[] {
   const problems: string[] = []
   if (leadsOut(path)) problems.push(`${path}: its name leads out of the location on some servers`)
   const bytes = Buffer.byteLength(key)

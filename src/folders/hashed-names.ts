@@ -24,7 +24,7 @@ export function hashedNames(files: readonly Renamed[]): Set<string> {
   return new Set(found.filter(({ hash }) => stems.get(hash)?.size === 1).map(({ path }) => path))
 }
 
-/** True if a file's name ends with something that looks like a hash. Enough only for a file in a folder of which a framework says that all names have one. */
+/** True if a file's name ends with something that looks like a hash. This proves a hash only in a folder where a framework hashes all names. */
 export function hasHash(path: string): boolean {
   const stem = stemOf(path)
   const starts = [0, ...Array.from(stem.matchAll(/[-._]/g), ({ index }) => index + 1)]

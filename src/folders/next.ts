@@ -30,7 +30,7 @@ function hasHexHash(path: string): boolean {
   return hash !== undefined && looksRandom(hash)
 }
 
-/** By itself, this form is no sign of a hash. But nobody can configure Turbopack's names, as webpack's. */
+/** The form alone proves no hash. But users cannot configure Turbopack's names, unlike webpack's. */
 function hasTurbopacksHash(path: string): boolean {
   return /[-./][\w-]{13}\.\w+$/.test(path)
 }

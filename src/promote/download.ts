@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Bucket } from '../bucket/bucket.js'
+import { type Bucket, largestToGet } from '../bucket/bucket.js'
 import { fileOf } from '../files/built-file.js'
 import { textType } from '../references/file-name.js'
 import { StaticS3Error } from '../runtime/error.js'
@@ -13,8 +13,9 @@ export interface Download {
   bucket: Bucket
   concurrency: number
   signal: AbortSignal
-  /** The public URLs of both locations. */
-  fromUrl: string
+  /** The known public URLs of the old location. */
+  fromUrls: readonly string[]
+  /** The public URL of the new location. */
   toUrl: string
 }
 
@@ -29,26 +30,29 @@ export interface Downloaded {
  * fingerprinted one cannot change under its name, so it must not contain the old location's URL.
  */
 export async function downloadTexts(files: readonly PromotedFile[], download: Download): Promise<Downloaded> {
-  const { bucket, concurrency, fromUrl, toUrl, signal } = download
-  const texts = files.filter(({ path }) => textType(path) !== undefined)
-  const isPage = ({ group }: PromotedFile) => group === 'html'
-  const pages = new Map<PromotedFile, Buffer>()
-  await eachInParallel(concurrency, texts.filter(isPage), async (file) => {
-    pages.set(file, await bytesOf(file, bucket, signal))
+  const { bucket, concurrency, fromUrls, toUrl, signal } = download
+  const texts = files.filter(mayHaveUrls)
+  const fingerprinted = new Set(files.filter(({ group }) => group === 'fingerprinted').map(({ path }) => path))
+  const oldUrls = new Set(fromUrls)
+  await eachInParallel(concurrency, texts, async (file) => {
+    const bytes = await bytesOf(file, bucket, signal)
+    for (const url of publicUrlsIn(bytes.toString(), (path) => fingerprinted.has(path))) oldUrls.add(url)
+    await mkdir(dirname(fileOf(file)), { recursive: true })
+    await writeFile(fileOf(file), bytes)
   })
-  const rewrite = urlRewriter([...new Set([fromUrl, ...builtFor(files, pages)])], toUrl)
+  const rewrite = urlRewriter(oldUrls, toUrl)
   const rewritten = new Set<string>()
   const problems: string[] = []
-  await eachInParallel(concurrency, texts, async (file) => {
-    const bytes = pages.get(file) ?? (await bytesOf(file, bucket, signal))
+  for (const file of texts) {
+    signal.throwIfAborted()
     // A byte is a character, because a script may hold any bytes.
-    const text = bytes.toString('latin1')
+    const text = await readFile(fileOf(file), 'latin1')
     const after = rewrite(text)
-    if (after !== text) rewritten.add(file.path)
     problems.push(...problemsOf(file, after !== text))
-    await mkdir(dirname(fileOf(file)), { recursive: true })
-    await writeFile(fileOf(file), after === text ? bytes : Buffer.from(after, 'latin1'))
-  })
+    if (after === text) continue
+    rewritten.add(file.path)
+    await writeFile(fileOf(file), after, 'latin1')
+  }
   for (const { path } of files) {
     const plain = path.replace(/\.(br|gz|zst)$/, '')
     if (plain === path || !rewritten.has(plain)) continue
@@ -57,6 +61,11 @@ export async function downloadTexts(files: readonly PromotedFile[], download: Do
     )
   }
   return { texts: new Set(texts), problems: problems.sort() }
+}
+
+/** The proof's languages, and lists of URLs: sitemaps, feeds, Next's payloads. */
+function mayHaveUrls({ path, size }: PromotedFile): boolean {
+  return size <= largestToGet && (textType(path) !== undefined || /\.(txt|xml|rss|atom)$/i.test(path))
 }
 
 function problemsOf({ path, group, parameters }: PromotedFile, isRewritten: boolean): string[] {
@@ -73,10 +82,4 @@ async function bytesOf({ source, sha256 }: PromotedFile, bucket: Bucket, signal:
   const bytes = await bucket.get(source.key, signal)
   if (bytes && hash('sha256', bytes) === sha256) return Buffer.from(bytes)
   throw new StaticS3Error(`static-s3: ${source.key} changed during the promotion: run it again`)
-}
-
-/** The public URLs in the release's own pages. */
-function builtFor(files: readonly PromotedFile[], pages: ReadonlyMap<PromotedFile, Buffer>): string[] {
-  const fingerprinted = new Set(files.filter(({ group }) => group === 'fingerprinted').map(({ path }) => path))
-  return [...pages.values()].flatMap((bytes) => publicUrlsIn(bytes.toString(), (path) => fingerprinted.has(path)))
 }

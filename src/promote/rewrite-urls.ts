@@ -1,37 +1,48 @@
-import { publicPlace } from '../references/public-place.js'
+import { publicPlace, slash } from '../references/public-place.js'
 import { orUndefined } from '../runtime/or-undefined.js'
 
-/** Replaces the public URLs of one location by that of another, in every spelling: `https:\/\/…`, `//…`, `https%3A%2F%2F…`. */
-export function urlRewriter(from: readonly string[], to: string): (text: string) => string {
-  const places = from.filter((url) => url !== to).map((url) => ({ url: new URL(url), ...publicPlace(url) }))
+const anySlash = new RegExp(slash, 'gi')
+
+/**
+ * Replaces the public URLs of one location by that of another, in every spelling: `https:\/\/…`, `//…`, `https%3A%2F%2F…`.
+ *
+ * @param from a URL that is also `to` stays, even if another one is its beginning
+ */
+export function urlRewriter(from: Iterable<string>, to: string): (text: string) => string {
   const target = new URL(to)
+  // In one pass, the longest first: one location may lie in another, and a new URL may begin like an old one.
+  const places = [...new Set(from)]
+    .sort((a, b) => b.length - a.length)
+    .map((url) => ({ url, path: new URL(url).pathname, start: publicPlace(url).start }))
+  const anyPlace = new RegExp(places.map(({ start }) => `(${start})`).join('|'), 'gi')
   return (text) =>
-    places.reduce(
-      (rewritten, { start, url }) =>
-        rewritten.replace(new RegExp(start, 'gi'), (match) =>
-          // A location's upper and lower case differ.
-          match.replace(/\\*\/|%2F/gi, '/').endsWith(url.pathname) ? spelledAs(match, target) : match,
-        ),
-      text,
-    )
+    text.replace(anyPlace, (match, ...groups) => {
+      const place = places[groups.findIndex((group) => group !== undefined)]
+      // A location's upper and lower case differ.
+      const isSame = place && match.replace(anySlash, '/').endsWith(place.path)
+      return isSame && place.url !== to ? spelledAs(match, target) : match
+    })
 }
 
 function spelledAs(match: string, { protocol, host, pathname }: URL): string {
   const [, scheme, colon = ''] = /^(https?)(:|%3A)/i.exec(match) ?? []
-  const [slash = '/'] = /\\*\/|%2F/i.exec(match) ?? []
+  const [written = '/'] = match.match(anySlash) ?? []
   const begin = scheme === undefined ? '' : protocol.replace(':', colon)
-  return `${begin}${slash}${slash}${host}${pathname.replaceAll('/', slash)}`
+  return `${begin}${written}${written}${host}${pathname.replaceAll('/', written)}`
 }
 
+/** A URL without query, up to a delimiter. Its length is limited, because `publicUrlsIn` tries each slash. */
+const url = /https?:\/\/[^\s"'`<>()?#\\]{1,2000}/g
+
 /**
- * The public URLs for which pages were built: those before the names of fingerprinted files. They tell the domain that the pages use, which the
- * settings of another location do not know.
+ * The public URLs for which a file was built: those before the names of fingerprinted files. They tell the domain of the build, which the settings
+ * of another location do not know.
  */
-export function publicUrlsIn(page: string, isFingerprinted: (path: string) => boolean): string[] {
-  return (page.match(/https?:\/\/[^\s"'<>()?#\\]+/g) ?? []).flatMap((url) => {
-    for (let slash = url.indexOf('/', 8); slash > 0; slash = url.indexOf('/', slash + 1)) {
-      const rest = url.slice(slash + 1)
-      if (isFingerprinted(orUndefined(() => decodeURIComponent(rest)) ?? rest)) return [url.slice(0, slash + 1)]
+export function publicUrlsIn(text: string, isFingerprinted: (path: string) => boolean): string[] {
+  return (text.match(url) ?? []).flatMap((found) => {
+    for (let end = found.indexOf('/', 8); end > 0; end = found.indexOf('/', end + 1)) {
+      const rest = found.slice(end + 1)
+      if (isFingerprinted(orUndefined(() => decodeURIComponent(rest)) ?? rest)) return [found.slice(0, end + 1)]
     }
     return []
   })

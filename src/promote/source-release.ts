@@ -1,5 +1,5 @@
 import type { Bucket, ListedObject, ObjectParameters } from '../bucket/bucket.js'
-import { groupOf } from '../files/classify.js'
+import { groupOf, nameProblems } from '../files/classify.js'
 import type { HashedFile } from '../files/hash.js'
 import { describedBy, longestCopy } from '../release/plan.js'
 import type { RecordedObject, ReleaseRecord } from '../release/record.js'
@@ -15,51 +15,54 @@ export interface PromotedFile extends HashedFile {
 export interface SourceRelease {
   record: ReleaseRecord
   files: PromotedFile[]
+  /** `s3://bucket/staging` */
+  where: string
+  /** Names that cannot be used in the new location. */
+  problems: string[]
 }
 
-/** A folder in the bucket: `s3://bucket/staging`. */
-export interface Place {
-  bucket: string
-  location: string
+export interface SourceInput {
+  bucket: Bucket
+  from: { bucket: string; location: string }
+  to: { location: string }
+  /** For the files that are downloaded. */
+  dir: string
+  signal: AbortSignal
 }
 
 /**
  * The newest release of a location, as files of another location.
  *
- * @param dir for the files that are downloaded
  * @throws StaticS3Error if the location has no release, or if its objects are no longer those of the release
  */
-export async function readSourceRelease(
-  bucket: Bucket,
-  from: Place,
-  to: Pick<Place, 'location'>,
-  dir: string,
-): Promise<SourceRelease> {
-  const { record, listing, warnings } = await takeSurvey(bucket, from.location)
+export async function readSourceRelease({ bucket, from, to, dir, signal }: SourceInput): Promise<SourceRelease> {
+  const { record, listing, warnings } = await takeSurvey(bucket, from.location, { signal })
   const where = `s3://${[from.bucket, from.location].filter(Boolean).join('/')}`
   if (!record) {
     throw new StaticS3Error([`static-s3: ${where} has no release to promote: deploy it first`, ...warnings].join('\n'))
   }
-  const prefixes = { from: prefixOf(from), to: prefixOf(to) }
+  const [fromPrefix, toPrefix] = [prefixOf(from), prefixOf(to)]
   const headers = new Map<string, ObjectParameters>()
   const files: PromotedFile[] = []
   const changed: string[] = []
   for (const [path, object] of record.objects) {
     // The record also describes objects of earlier releases.
     if (object.release !== record.release) continue
-    const there = listing.get(prefixes.from + path)
+    const there = listing.get(fromPrefix + path)
     if (there && describedBy(record, path, there)) files.push(fileOf(path, object, there))
     else changed.push(path)
   }
-  const [large] = files.filter(({ size }) => size > longestCopy)
   if (changed.length > 0) {
     throw new StaticS3Error(
       `static-s3: ${where}: ${several(changed)} changed after release ${record.release}: deploy it again, then promote`,
     )
   }
-  if (large)
+  const large = files.find(({ size }) => size > longestCopy)
+  if (large) {
     throw new StaticS3Error(`static-s3: ${where}/${large.path} is larger than 5 GB, and S3 copies no such object`)
-  return { record, files }
+  }
+  // The record may be damaged, and the files are written to the disk.
+  return { record, files, where, problems: files.flatMap(({ path, key }) => nameProblems(path, key)) }
 
   function fileOf(path: string, object: RecordedObject, { key, etag }: ListedObject): PromotedFile {
     const { sha256, size, fingerprinted } = object
@@ -67,10 +70,10 @@ export async function readSourceRelease(
     // Files with the same headers share one object.
     headers.set(object.headers, parameters)
     const group = groupOf({ path, fingerprinted })
-    return { path, dir, key: prefixes.to + path, group, parameters, size, sha256, source: { key, etag } }
+    return { path, dir, key: toPrefix + path, group, parameters, size, sha256, source: { key, etag } }
   }
 }
 
-function prefixOf({ location }: Pick<Place, 'location'>): string {
+function prefixOf({ location }: { location: string }): string {
   return location === '' ? '' : `${location}/`
 }

@@ -1,7 +1,7 @@
 import { orUndefined } from '../runtime/or-undefined.js'
 
-/** A slash in a URL: plain, escaped for JSON or a regular expression, or percent-encoded. */
-const slash = '(?:\\\\*/|%2F)'
+/** The source of a regular expression for a slash in a URL: plain, percent-encoded, or with an escape of a script, JSON or HTML. */
+export const slash = '(?:\\\\*/|%2F|\\\\+(?:u00|x)2f|&#(?:x2f|47);)'
 
 /** The location, as URLs spell it. */
 export interface PublicPlace {

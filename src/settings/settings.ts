@@ -146,7 +146,7 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
 /** The settings that a build's URLs depend on. */
 export type UrlSettings = Pick<Settings, 'publicUrl' | 'rewrite'>
 
-/** The same, synchronously. Undefined for a build that stays on disk, if a setting is wrong, or if only the AWS SDK knows the bucket's domain. */
+/** The settings of a build's URLs, synchronously. Undefined for a build that stays on disk, if a setting is wrong, or if only the AWS SDK knows the bucket's domain. */
 export function urlSettingsAtOnce(input: SettingSources): UrlSettings | undefined {
   const read = readerOf(input)
   if (whyOff(read, input) !== undefined) return undefined

@@ -24,7 +24,7 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
     dynamic: ['s3/objects', 's3/aws'],
   },
   report: { types: ['release'] },
-  promote: { imports: ['release', 'files', 'references'], types: ['bucket'] },
+  promote: { imports: ['release', 'files', 'references', 'bucket'] },
   release: { imports: ['files', 'bucket'], types: ['settings'] },
   prove: { imports: ['files', 'references', 'urls'], types: ['settings'] },
   files: { imports: ['bucket', 'urls'], types: ['settings'] },

@@ -15,6 +15,9 @@ describe('urlRewriter', () => {
       'next=https%3A%2F%2Fcdn.example.com%2Fmy%20app%2Fstaging%2Fa.js',
       'next=http%3A%2F%2Flive.example.com:8080%2Fstatic%2Fa.js',
     ],
+    [staging.replaceAll('/', '\\u002F'), live.replaceAll('/', '\\u002F')],
+    [staging.replaceAll('/', '\\\\x2f'), live.replaceAll('/', '\\\\x2f')],
+    [staging.replaceAll('/', '&#x2F;'), live.replaceAll('/', '&#x2F;')],
     ['HTTPS://CDN.example.com/my%20app/staging/a.js', 'http://live.example.com:8080/static/a.js'],
     [`${staging}a ${staging}b`, `${live}a ${live}b`],
   ])('%s', (before, after) => {
@@ -36,6 +39,14 @@ describe('urlRewriter', () => {
     expect(urlRewriter([`${root}static/`], root)(`${root}static/a.js`)).toBe(`${root}a.js`)
     expect(urlRewriter([root], root)(`${root}a.js`)).toBe(`${root}a.js`)
   })
+
+  test('each URL changes once, by the longest beginning', () => {
+    const root = 'https://cdn.example.com/'
+    const toStatic = urlRewriter([root, `${root}staging/`], `${root}static/`)
+    expect(toStatic(`${root}staging/a.js ${root}b.js`)).toBe(`${root}static/a.js ${root}static/b.js`)
+    const builtForTo = urlRewriter([root, `${root}static/`], `${root}static/`)
+    expect(builtForTo(`${root}static/a.js ${root}b.js`)).toBe(`${root}static/a.js ${root}static/b.js`)
+  })
 })
 
 test('publicUrlsIn finds the URLs before fingerprinted names', () => {
@@ -44,9 +55,10 @@ test('publicUrlsIn finds the URLs before fingerprinted names', () => {
     <script src="https://a.example.com/staging/assets/index-BxYz1234.js?x"></script>
     <script src='https://b.example.com/assets/gr%C3%B6%C3%9Fe-BxYz1234.js'></script>
     <script src="/assets/index-BxYz1234.js"></script> <a href="https://c.example.com/index-BxYz1234.js">
-    <img src="https://d.example.com/assets/photo.png">`
+    <img src="https://d.example.com/assets/photo.png"> import(\`https://e.example.com/x/assets/index-BxYz1234.js\`)`
   expect(publicUrlsIn(page, (path) => names.has(path))).toEqual([
     'https://a.example.com/staging/',
     'https://b.example.com/',
+    'https://e.example.com/x/',
   ])
 })
