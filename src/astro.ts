@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from './deploy/publish.js'
 import { Site, withVersion } from './frameworks/site.js'
@@ -15,7 +16,8 @@ export interface AstroIntegration {
 interface AstroConfig {
   root: URL
   base: string
-  build: { assets: string }
+  output: string
+  build: { assets: string; server: URL }
   vite: { mode?: string; envDir?: string | false; envPrefix?: string | string[] }
 }
 
@@ -24,6 +26,12 @@ interface SetupHook {
   config: AstroConfig
   updateConfig(config: object): void
   logger: Logger
+}
+
+interface ConfiguredHook {
+  config: AstroConfig
+  /** Astro 5 and later. */
+  buildOutput?: string
 }
 
 interface DoneHook {
@@ -58,11 +66,13 @@ export function staticS3(options: Options = {}): AstroIntegration {
 /** The integration that runs last. */
 function publisherOf(site: Site): AstroIntegration {
   let config: AstroConfig
+  let hasServer: boolean
   return {
     name: 'static-s3:publish',
     hooks: {
-      'astro:config:done'(done: { config: AstroConfig }) {
-        config = done.config
+      'astro:config:done'(configured: ConfiguredHook) {
+        config = configured.config
+        hasServer = (configured.buildOutput ?? config.output) !== 'static'
       },
 
       async 'astro:build:done'({ dir }: DoneHook) {
@@ -71,6 +81,8 @@ function publisherOf(site: Site): AstroIntegration {
           dir: fileURLToPath(dir),
           isImmutable: (path) => path.startsWith(`${build.assets}/`),
           base: base.endsWith('/') ? base : `${base}/`,
+          // Some adapters put the server into the folder of the files for browsers: `dist/_worker.js/`.
+          notOurs: hasServer ? [resolve(fileURLToPath(build.server))] : [],
           bundler: withVersion('astro', fileURLToPath(root)),
         })
       },

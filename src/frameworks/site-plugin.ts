@@ -45,6 +45,12 @@ export function sitePlugin(current: () => Deploy | undefined, names: SiteNames):
       return current() && bundler.watch(environmentOf(this, config).name, options)
     },
 
+    // Frameworks put the URL into chunks after they were hashed. Without this, a new domain would get under an old name.
+    augmentChunkHash() {
+      const { rewrite, publicUrl } = current()?.settings ?? {}
+      return rewrite ? publicUrl : undefined
+    },
+
     renderStart() {
       const reason = current()?.whyEnd()
       if (reason) throw withPlainStack(new StaticS3Error(reason.message))
