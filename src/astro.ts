@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Logger } from './deploy/publish.js'
+import type { Logger } from './deploy/logger.js'
 import { Site, withVersion } from './frameworks/site.js'
 import type { Options } from './settings/options.js'
 

@@ -1,12 +1,11 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import pc from 'picocolors'
-import type { Logger } from './deploy/publish.js'
 import {
   asBuilt,
   baseOf,
   defineStaticUrl,
   filesOf,
+  logger,
   type NextBuild,
   type NextConfig,
   pointTo,
@@ -57,11 +56,6 @@ export function staticS3(options: Options = {}): NextAdapter {
       await site.publish(files).finally(() => (isKept ? undefined : rm(files.dir, { recursive: true })))
     },
   }
-}
-
-const logger: Logger = {
-  info: (message) => void process.stdout.write(`${message}\n`),
-  warn: (message) => void process.stderr.write(`${pc.yellow(`static-s3: ${message}`)}\n`),
 }
 
 const adapter = staticS3()

@@ -4,7 +4,7 @@ import type { Result } from '../report/result.js'
 import { printable } from '../runtime/printable.js'
 import type { Settings } from '../settings/settings.js'
 import { startDeploy } from './deploy.js'
-import type { Logger } from './publish.js'
+import type { Logger } from './logger.js'
 import { newTogether, type Part, publishTogether, stopAll } from './publish-together.js'
 
 export type { KnownSettings } from '../folders/read-folders.js'

@@ -21,8 +21,6 @@ import { type FileSource, type FolderInput, findFiles, hashFound } from './read-
 import { openVisitor } from './visitor.js'
 import { writeResults } from './write-results.js'
 
-export type { Logger } from '../report/printer.js'
-
 export interface PublishInput extends FolderInput {
   /** With its version: `vite 8.3.8`. */
   bundler: string

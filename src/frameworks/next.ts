@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { constants, cp, readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { namedLogger } from '../deploy/logger.js'
 import { namesOfNext } from '../folders/next.js'
 import { orUndefined } from '../runtime/or-undefined.js'
 import type { Compiler } from '../webpack/compiler.js'
@@ -31,6 +32,12 @@ export interface NextBuild {
   nextVersion: string
   outputs: { staticFiles: readonly { id: string; filePath: string }[] }
 }
+
+/** Next gives an adapter no log. */
+export const logger = namedLogger({
+  info: (message) => process.stdout.write(`${message}\n`),
+  warn: (message) => process.stderr.write(`${message}\n`),
+})
 
 /** The folder of public files on the page's origin, with a slash at its end. */
 export function baseOf({ basePath = '' }: NextConfig): string {

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { Logger } from '../deploy/publish.js'
+import { type Logger, waitingLogger } from '../deploy/logger.js'
 import { StaticS3Error } from '../runtime/error.js'
 import type { Options } from '../settings/options.js'
 import { defineStaticUrl } from '../vite/config.js'
@@ -48,22 +48,19 @@ export interface PrerenderedRoute {
   skip?: boolean
 }
 
-/** Nuxt's log is there as soon as Nitro is. Earlier messages wait. */
+/** Nuxt's log is there as soon as Nitro is. */
 export function logOf(nuxt: Nuxt): Logger {
   const log = new Promise<Logger>((resolve) => {
     nuxt.hook('nitro:init', ({ logger }) => resolve(logger.withTag('static-s3')))
   })
-  return {
-    info: async (message) => (await log).info(message),
-    warn: async (message) => (await log).warn(message),
-  }
+  return waitingLogger(log)
 }
 
 /** False for a dev server, for tests, and for commands that only write types, which run after each `npm install`. */
 export function buildsSite({ dev, test, _prepare, build }: NuxtOptions, logger: Logger): boolean {
   // `nuxt analyze` builds scripts without hashes in their names.
   const isAnalysis = Object(build.analyze).enabled === true
-  if (isAnalysis && !dev) logger.info('static-s3 is off: build.analyze is set')
+  if (isAnalysis && !dev) logger.info('is off: build.analyze is set')
   return !dev && !test && !_prepare && !isAnalysis
 }
 

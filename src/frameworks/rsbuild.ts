@@ -1,8 +1,7 @@
 import { join } from 'node:path'
-import pc from 'picocolors'
 import type { Deploy } from '../deploy/deploy.js'
 import { loadSettings } from '../deploy/load-settings.js'
-import type { Logger } from '../deploy/publish.js'
+import { type Logger, namedLogger } from '../deploy/logger.js'
 import type { Output } from '../files/collect.js'
 import { StaticS3Error } from '../runtime/error.js'
 import type { Options } from '../settings/options.js'
@@ -146,11 +145,7 @@ export class RsbuildBuild {
     const { logger } = this.#api
     const print = (message: string) => process.stderr.write(`${message}\n`)
     const isHidden = logger === undefined || (!this.#showsAll && logger.level !== 'silent')
-    const { info, warn } = isHidden ? { info: print, warn: print } : logger
-    return {
-      info: (message) => info(`${pc.cyan('static-s3')} ${message}`),
-      warn: (message) => warn(pc.yellow(`static-s3: ${message}`)),
-    }
+    return namedLogger(isHidden ? { info: print, warn: print } : logger)
   }
 }
 

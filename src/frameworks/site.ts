@@ -5,7 +5,7 @@ import { join, relative, sep } from 'node:path'
 import type { Plugin } from 'vite'
 import type { Deploy } from '../deploy/deploy.js'
 import { loadSettings } from '../deploy/load-settings.js'
-import type { Logger } from '../deploy/publish.js'
+import type { Logger } from '../deploy/logger.js'
 import { hasHash } from '../folders/hashed-names.js'
 import { orUndefined } from '../runtime/or-undefined.js'
 import type { Options } from '../settings/options.js'
@@ -66,7 +66,7 @@ export class Site {
     const build = { watch, whyNotProduction, mode }
     const resolved = await loadSettings({ options: this.#options, build, envDir, envPrefix })
     if (!resolved.on) {
-      logger.info(`static-s3 is off: ${resolved.because}`)
+      logger.info(`is off: ${resolved.because}`)
       return undefined
     }
     const { startDeploy } = await import('../deploy/deploy.js')

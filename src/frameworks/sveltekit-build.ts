@@ -4,12 +4,11 @@ import { basename, join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { ResolvedConfig } from 'vite'
 import { urlsBeforeBuild } from '../deploy/load-settings.js'
-import type { Logger } from '../deploy/publish.js'
+import { type Logger, namedLogger, waitingLogger } from '../deploy/logger.js'
 import { StaticS3Error } from '../runtime/error.js'
 import type { Options } from '../settings/options.js'
 import type { UrlSettings } from '../settings/settings.js'
-import { defineStaticUrl, whyNotProduction } from '../vite/config.js'
-import { loggerOf } from '../vite/publish-outputs.js'
+import { defineStaticUrl, loggerOf, whyNotProduction } from '../vite/config.js'
 import { defineLate } from './late-plugin.js'
 import { Site, withVersion } from './site.js'
 import { versionName } from './sveltekit-version.js'
@@ -59,8 +58,14 @@ export class SvelteKitBuild {
   readonly #options: Options
   readonly #kit: KitOptions
   readonly #fallbacks: string[] = []
-  readonly #held: { level: keyof Logger; message: string }[] = []
-  #logger: Logger | undefined
+  #hasLogger = false
+  #setLogger!: (logger: Logger) => void
+  /** SvelteKit 3 decides before Vite has a log. */
+  readonly #logger = waitingLogger(
+    new Promise((resolve) => {
+      this.#setLogger = resolve
+    }),
+  )
 
   constructor(options: Options, kit: KitOptions) {
     this.#options = options
@@ -81,12 +86,8 @@ export class SvelteKitBuild {
    */
   async begin({ root = '.', mode, envPrefix = 'VITE_', build }: ViteOptions): Promise<KitOptions> {
     const { publicPrefix = 'PUBLIC_' } = this.#kit.env ?? {}
-    const logger: Logger = {
-      info: (message) => this.#print('info', message),
-      warn: (message) => this.#print('warn', message),
-    }
     const settings = await this.site.begin({
-      ...{ mode, logger, watch: Boolean(build?.watch), envDir: this.#envDir(root) },
+      ...{ mode, logger: this.#logger, watch: Boolean(build?.watch), envDir: this.#envDir(root) },
       envPrefix: [publicPrefix, envPrefix].flat(),
     })
     const changed = this.#changed(settings)
@@ -96,7 +97,7 @@ export class SvelteKitBuild {
 
   /** Vite's configuration is complete. */
   resolve(vite: ResolvedConfig): void {
-    this.#printBy(loggerOf(vite))
+    this.#useLogger(loggerOf(vite))
     const url = this.publicUrl ?? `${this.#kit.paths?.base ?? ''}/`
     defineLate(vite, defineStaticUrl(url).define)
   }
@@ -112,7 +113,7 @@ export class SvelteKitBuild {
 
   /** Uploads the site after its last file is written. */
   async publish(builder: Builder): Promise<void> {
-    if (this.publicUrl !== undefined && !this.#logger) await this.#beginLate(builder.log)
+    if (this.publicUrl !== undefined && !this.#hasLogger) await this.#beginLate(builder.log)
     if (this.publicUrl === undefined) return
     const { appDir, paths } = builder.config.appDir ? builder.config : builder.config.kit
     const dir = resolve(builder.getBuildDirectory('static-s3'))
@@ -132,9 +133,9 @@ export class SvelteKitBuild {
 
   /** Without Vite's hooks, SvelteKit 2 still calls its adapter. */
   async #beginLate(logger: Logger): Promise<void> {
-    this.#printBy(logger)
-    logger.warn(
-      'static-s3: vite-plugin-svelte does not hand out Vite’s configuration: workers do not run from the bucket, and import.meta.env.STATIC_URL is undefined',
+    this.#useLogger(namedLogger(logger))
+    this.#logger.warn(
+      'vite-plugin-svelte does not hand out Vite’s configuration: workers do not run from the bucket, and import.meta.env.STATIC_URL is undefined',
     )
     await this.begin(commandLine())
   }
@@ -151,16 +152,9 @@ export class SvelteKitBuild {
     return resolve(root, this.#kit.env?.dir ?? '')
   }
 
-  #printBy(logger: Logger): void {
-    this.#logger = logger
-    for (const { level, message } of this.#held.splice(0)) logger[level](message)
-  }
-
-  /** SvelteKit 3 decides before Vite has a logger: messages wait for it. */
-  #print(level: keyof Logger, message: string): void {
-    // The logger adds the name.
-    this.#held.push({ level, message: message.replace(/^static-s3 /, '') })
-    if (this.#logger) this.#printBy(this.#logger)
+  #useLogger(logger: Logger): void {
+    this.#hasLogger = true
+    this.#setLogger(logger)
   }
 
   /** @throws StaticS3Error if SvelteKit cannot point its URLs to the bucket */

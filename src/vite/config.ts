@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { Plugin, ResolvedConfig, UserConfig } from 'vite'
+import { type Logger, namedLogger } from '../deploy/logger.js'
 import type { ViteBuild } from './build.js'
 import { rootPlaceholder } from './output-root.js'
 
@@ -23,6 +24,13 @@ export function envDirOf({ root = '.', envDir }: UserConfig): string | false {
 export function whyNotProduction(): string | undefined {
   const { NODE_ENV } = process.env
   return NODE_ENV === 'production' ? undefined : `NODE_ENV is ${NODE_ENV}`
+}
+
+/** Frameworks such as VitePress lower the log level, which hides `info`. The summary then uses a level that is shown. */
+export function loggerOf({ logger, logLevel = 'info' }: ResolvedConfig): Logger {
+  const info = logLevel === 'silent' ? 'info' : logLevel
+  const warn = logLevel === 'error' ? 'error' : 'warn'
+  return namedLogger({ info: (message) => logger[info](message), warn: (message) => logger[warn](message) })
 }
 
 export function outputFolders(root: string, build: ResolvedConfig['build']): string[] {

@@ -1,11 +1,10 @@
 import { readdirSync } from 'node:fs'
 import { resolve } from 'node:path'
-import pc from 'picocolors'
 import type { ResolvedConfig } from 'vite'
 import { type Deploy, matcher } from '../deploy/deploy.js'
-import type { Logger } from '../deploy/publish.js'
 import type { Output } from '../files/collect.js'
 import { withSlashes } from '../urls/paths.js'
+import { loggerOf } from './config.js'
 import { isStorybook, storybookIsWritten, storyIndex } from './frameworks/storybook.js'
 import { precacheFrom } from './pwa.js'
 import type { BuiltUrls } from './urls.js'
@@ -58,16 +57,6 @@ export async function publishOutputs(
 function withNames(output: Output, pattern: RegExp): Output {
   const paths = readdirSync(output.dir, { encoding: 'utf8', recursive: true }).map((path) => withSlashes(path))
   return { ...output, fingerprinted: new Set([...output.fingerprinted, ...paths.filter((path) => pattern.test(path))]) }
-}
-
-/** Frameworks such as VitePress lower the log level, which hides `info`. The summary then uses a level that is shown. */
-export function loggerOf({ logger, logLevel = 'info' }: ResolvedConfig): Logger {
-  const info = logLevel === 'silent' ? 'info' : logLevel
-  const warn = logLevel === 'error' ? 'error' : 'warn'
-  return {
-    info: (message) => logger[info](`${pc.cyan('static-s3')} ${message}`),
-    warn: (message) => logger[warn](pc.yellow(`static-s3: ${message}`)),
-  }
 }
 
 /** Vite tells plugins its version from 7 on. */

@@ -1,4 +1,4 @@
-import type { Logger } from '../deploy/publish.js'
+import type { Logger } from '../deploy/logger.js'
 import type { Asset } from './fingerprints.js'
 
 /** The name under which the plugin taps into hooks. */
