@@ -57,7 +57,7 @@ export default function useBaseUrl(url, options) {
 
 interface StaticFile {
   file: string
-  /** With \`/\` on every system. */
+  /** With `/` on every system. */
   path: string
 }
 

@@ -19,7 +19,6 @@ import {
 import { type BuildEnvironment, environmentOf } from './environment.js'
 import type { BundleFile } from './fingerprints.js'
 import type { Patches } from './frameworks/patches.js'
-import { qwikPatches } from './frameworks/qwik.js'
 import { type Framework, leaveUrlsToOwner, pointFramework, refuseOtherEntry, unknownVersion } from './frameworks.js'
 import { BundlerNames } from './names.js'
 import { rootPlaceholder } from './output-root.js'
@@ -45,7 +44,7 @@ export class ViteBuild {
   /** Undefined if Vite builds one environment alone. */
   #app: AppBuild | undefined
   #vitePress: VitePressBuild | undefined
-  /** Of Qwik's server. */
+  /** Of the framework. */
   #patches: Patches | undefined
   /** Loaded only for a build that is on: there if `#settings` is. */
   #deployRoom!: typeof import('../deploy/deploy.js')
@@ -66,6 +65,7 @@ export class ViteBuild {
     this.#refusal = undefined
     this.#app = undefined
     this.#framework = undefined
+    this.#patches = undefined
     this.#urls.begin(undefined)
     // A dev server needs no decision, and reports no problem.
     if (command === 'serve') return defineStaticUrl(ordinaryBase(userConfig))
@@ -114,7 +114,7 @@ export class ViteBuild {
       whyLeftOut: this.#deployRoom.whyLeftOut(settings, [this.#urls]),
     })
     watchBuildApp(config, this)
-    this.#patches = settings.rewrite ? qwikPatches(config, settings.publicUrl) : undefined
+    this.#patches = this.#framework?.patches?.(settings.publicUrl, config.base)
     this.#patches?.addTo(config)
     this.#app = this.#vitePress?.begin(settings, this.#urls, config, () => this.endApp([]))
   }

@@ -2,6 +2,8 @@ import type { ResolvedConfig } from 'vite'
 import { StaticS3Error } from '../runtime/error.js'
 import type { Settings } from '../settings/settings.js'
 import { builtPath } from '../urls/paths.js'
+import type { Patches } from './frameworks/patches.js'
+import { qwikPatches } from './frameworks/qwik.js'
 
 /** A resolved configuration, as far as frameworks are concerned. */
 type Config = Pick<ResolvedConfig, 'plugins' | 'experimental' | 'builder'>
@@ -33,14 +35,15 @@ export interface Framework {
   /** Points the URLs that the framework writes beside Vite to the bucket. */
   pointUrls?(config: Config, publicUrl: string): void
   serverManifest?: ServerManifest
+  /** Changes to its own code, where it writes URLs beside Vite. */
+  patches?(publicUrl: string, base: string): Patches
   /** True if its router takes the site's path from Vite's `base`. */
   routesByBase?: boolean
   /** Matches the files that the framework itself names by their content. */
   fingerprinted?: RegExp
 }
 
-const later = () =>
-  'it writes a part of its files after Vite is done, and those are not uploaded: keep its URLs as they are'
+const later = 'it writes a part of its files after Vite is done, and those are not uploaded: keep its URLs as they are'
 
 /** Frameworks that decide about URLs themselves, or write URLs beside Vite. */
 const frameworks: Framework[] = [
@@ -57,7 +60,7 @@ const frameworks: Framework[] = [
     finishesLater(config) {
       // Version 7 without the flag runs separate builds, and writes its manifest and pages in the last one.
       if (!config.builder?.sharedConfigBuild)
-        return `${later()}, or set future: { v8_viteEnvironmentApi: true } in react-router.config.ts`
+        return `${later}, or set future: { v8_viteEnvironmentApi: true } in react-router.config.ts`
       return reactRouterContext(config) ? undefined : 'static-s3 does not know this mode: keep its URLs as they are'
     },
     // It has read Vite's `base` before this. An absolute `base` would also change `import.meta.env.BASE_URL`.
@@ -80,6 +83,11 @@ const frameworks: Framework[] = [
       id: /\/@solidjs\/start\/dist\/server\/manifest\/prod-ssr-manifest\.js$/,
       point: pointJoinedNames,
     },
+  },
+  {
+    plugin: /^vite-plugin-qwik$/,
+    name: 'Qwik',
+    patches: qwikPatches,
   },
 ]
 

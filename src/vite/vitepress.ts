@@ -76,7 +76,7 @@ export class VitePressBuild {
     }
     site.buildEnd = async (built) => {
       await buildEnd?.(built)
-      if (site.sitemap?.hostname) await isComplete(join(site.outDir, 'sitemap.xml'))
+      if (site.sitemap?.hostname) await sitemapIsWritten(join(site.outDir, 'sitemap.xml'))
       settings.warnings.push(...(this.#patches?.warnings ?? []))
       await publish().catch((error) => {
         throw hideStack(error)
@@ -148,7 +148,7 @@ function filesIn(dir: string): string[] {
 }
 
 /** VitePress 1 does not wait until it has written this file. */
-async function isComplete(sitemap: string): Promise<void> {
+async function sitemapIsWritten(sitemap: string): Promise<void> {
   for (let waits = 0; waits < 200; waits++) {
     const text = await readFile(sitemap, 'utf8').catch(() => '')
     if (text.trimEnd().endsWith('</urlset>')) return

@@ -6,6 +6,7 @@ import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { makeFolder, removeFolders } from '../../fixtures/build/folders.js'
 import { staticS3 as astro } from '../../src/astro.js'
 import { Site } from '../../src/frameworks/site.js'
+import { storybookIsWritten } from '../../src/vite/frameworks/storybook.js'
 
 // `npm run test:frameworks` builds real apps. These are the cases that need none.
 
@@ -48,6 +49,13 @@ describe('Astro', () => {
 })
 
 describe('a site’s build', () => {
+  test('says once that it is off, to a log that has the name', async () => {
+    const logger = log()
+    const site = new Site({ ...options, enabled: false })
+    expect(await site.begin({ mode: 'production', envDir: false, logger })).toBeUndefined()
+    expect(logger.info.mock.calls).toEqual([[expect.stringMatching(/^is off: /)]])
+  })
+
   const scripts = async (customDomain: string) => {
     const root = await makeFolder({
       'main.js': "import('./lazy.js')",
@@ -71,5 +79,13 @@ describe('a site’s build', () => {
     const main = one.find(({ fileName }) => fileName.includes('main')) as { fileName: string; code: string }
     expect(main.code).toContain('one.example.com')
     expect(other.map(({ fileName }) => fileName)).not.toContain(main.fileName)
+  })
+})
+
+describe('Storybook, which has no hook for its last file', () => {
+  test('a complete index ends the wait; without one, the build fails', async () => {
+    await storybookIsWritten(await makeFolder({ 'index.json': '{"v":5}' }), 5000)
+    const cut = storybookIsWritten(await makeFolder({ 'index.json': '{"v":' }), 500)
+    await expect(cut).rejects.toThrow(/index\.json: Storybook has not written all of its files within 0\.5 seconds/)
   })
 })

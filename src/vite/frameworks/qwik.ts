@@ -1,18 +1,11 @@
-import type { ResolvedConfig } from 'vite'
 import { builtPath } from '../../urls/paths.js'
 import { Patches } from './patches.js'
 
 /**
  * Qwik's server writes the URLs of scripts into its pages: of the loader, the preloader and its graph below Vite's `base`, of stylesheets and
  * fonts as the client's build left them in `q-manifest.json`. The option `base` of `renderToStream` covers a part of them.
- *
- * Undefined for a build without Qwik.
  */
-export function qwikPatches(
-  { plugins, base }: Pick<ResolvedConfig, 'plugins' | 'base'>,
-  publicUrl: string,
-): Patches | undefined {
-  if (!plugins.some(({ name }) => name === 'vite-plugin-qwik')) return undefined
+export function qwikPatches(publicUrl: string, base: string): Patches {
   const server = /\/qwik\/dist\/server\.mjs$/
   return new Patches('Qwik', [
     {
