@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { resolve, sep } from 'node:path'
 import type { Output } from '../files/collect.js'
+import { StaticS3Error } from '../runtime/error.js'
 import type { Options } from '../settings/options.js'
 import { frameworkPlugin } from '../webpack/framework-plugin.js'
 import { baseUrlModule, originalBaseUrl } from './docusaurus-base-url.js'
@@ -107,8 +108,13 @@ export class Locale {
 
   /** Called when the locale's pages are written. */
   finish({ siteMetadata: { docusaurusVersion, pluginVersions } }: FinishedSite): void {
+    if (!this.#site.deploy) return
     this.#throwRefusal()
-    if (!this.#output) return
+    if (!this.#output) {
+      throw new StaticS3Error(
+        'static-s3: this version of Docusaurus builds its scripts without the plugins of configureWebpack, so nothing is uploaded: unset USE_S3, and upload with static-s3 deploy',
+      )
+    }
     if (this.#rewrites && 'docusaurus-plugin-pwa' in pluginVersions) {
       this.#site.deploy?.settings.warnings.push(
         "the service worker of @docusaurus/plugin-pwa looks for all files on the page's origin: serve them there too",

@@ -5,6 +5,7 @@ import { build } from 'vite'
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
 import { makeFolder, removeFolders } from '../../fixtures/build/folders.js'
 import { staticS3 as astro } from '../../src/astro.js'
+import { staticS3 as docusaurus } from '../../src/docusaurus.js'
 import { Site } from '../../src/frameworks/site.js'
 import { storybookIsWritten } from '../../src/vite/frameworks/storybook.js'
 
@@ -12,7 +13,10 @@ import { storybookIsWritten } from '../../src/vite/frameworks/storybook.js'
 
 const options = { enabled: true, bucket: 'my-bucket', upload: false, customDomain: 'cdn.example.com' }
 
-afterEach(() => void vi.unstubAllEnvs())
+afterEach(() => {
+  vi.unstubAllEnvs()
+  vi.restoreAllMocks()
+})
 afterAll(removeFolders)
 
 const log = () => ({ info: vi.fn(), warn: vi.fn() })
@@ -87,5 +91,28 @@ describe('Storybook, which has no hook for its last file', () => {
     await storybookIsWritten(await makeFolder({ 'index.json': '{"v":5}' }), 5000)
     const cut = storybookIsWritten(await makeFolder({ 'index.json': '{"v":' }), 500)
     await expect(cut).rejects.toThrow(/index\.json: Storybook has not written all of its files within 0\.5 seconds/)
+  })
+})
+
+describe('Docusaurus', () => {
+  const finish = async (enabled: boolean) => {
+    vi.stubEnv('NODE_ENV', 'production')
+    vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+    const siteDir = await makeFolder({})
+    const i18n = { currentLocale: 'en', localeConfigs: { en: { baseUrl: '/' } } }
+    const context = {
+      siteDir,
+      outDir: join(siteDir, 'build'),
+      baseUrl: '/',
+      siteConfig: { staticDirectories: [] },
+      i18n,
+    }
+    const plugin = await docusaurus(context, { ...options, enabled })
+    return plugin.postBuild({ siteMetadata: { docusaurusVersion: '9.0.0', pluginVersions: {} } })
+  }
+
+  test('a build whose scripts static-s3 has not seen fails, unless it is off', async () => {
+    await expect(finish(true)).rejects.toThrow('static-s3: this version of Docusaurus builds its scripts without')
+    await finish(false)
   })
 })
