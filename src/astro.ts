@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from './deploy/logger.js'
 import { Site, withVersion } from './frameworks/site.js'
+import { StaticS3Error } from './runtime/error.js'
 import type { Options } from './settings/options.js'
 
 export type { Options, Rule } from './settings/options.js'
@@ -47,7 +48,7 @@ interface DoneHook {
  */
 export function staticS3(options: Options = {}): AstroIntegration {
   const site = new Site(options)
-  return {
+  const integration: AstroIntegration = {
     name: 'static-s3',
     hooks: {
       async 'astro:config:setup'({ command, config: { root, vite }, updateConfig, logger }: SetupHook) {
@@ -61,6 +62,14 @@ export function staticS3(options: Options = {}): AstroIntegration {
       },
     },
   }
+  // Vite would take the integration for a plugin that does nothing.
+  return Object.assign(integration, { configResolved: refuseVite })
+}
+
+function refuseVite(): never {
+  throw new StaticS3Error(
+    "static-s3: static-s3/astro stands in Vite's plugins: write integrations: [staticS3()] in the Astro configuration",
+  )
 }
 
 /** The integration that runs last. */

@@ -53,7 +53,9 @@ export function staticS3(options: Options = {}): NextAdapter {
       const files = await filesOf(build)
       // A later `static-s3 deploy` takes the folder.
       const isKept = build.config.output === 'export' || !settings.upload
-      await site.publish(files).finally(() => (isKept ? undefined : rm(files.dir, { recursive: true })))
+      await site
+        .publish(files)
+        .finally(() => (isKept ? undefined : rm(files.dir, { recursive: true, force: true, maxRetries: 3 })))
     },
   }
 }

@@ -1,7 +1,7 @@
 import type { Plugin } from 'vite'
 import type { Options } from './settings/options.js'
 import { ViteBuild } from './vite/build.js'
-import { serverManifests } from './vite/frameworks.js'
+import { inOtherLists, serverManifests } from './vite/frameworks.js'
 
 export type { Options, Rule } from './settings/options.js'
 
@@ -65,7 +65,7 @@ export function staticS3(options: Options = {}): VitePlugin {
       build.beginOutput(this)
     },
   }
-  return plugin
+  return Object.assign(plugin, inOtherLists)
 }
 
 /**

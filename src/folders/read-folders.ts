@@ -53,6 +53,7 @@ export async function readFolders(dirs: readonly string[]): Promise<Release[]> {
 async function addFolder(release: Release, dir: string, facts: BuildFacts | undefined): Promise<void> {
   if (!facts) {
     refuseNextFolder(dir)
+    refuseOtherFolder(dir)
     const manifests = readManifests(dir)
     const fingerprinted = manifests?.fingerprinted ?? new Set()
     release.outputs.push({ dir, emitted: fingerprinted, fingerprinted })
@@ -107,4 +108,13 @@ function refuseNextFolder(dir: string): void {
     ? `deploy ${folder('static-s3')}`
     : `deploy ${folder('static')} to the location …/_next/static, or build with static-s3/next`
   throw new StaticS3Error(`static-s3: ${nameOf(dir)} also holds the code of Next's server: ${remedy}`)
+}
+
+/** @throws StaticS3Error for a folder beside the one in which a framework's build has collected its files, URLs included */
+function refuseOtherFolder(dir: string): void {
+  const collected = join(dir, '..', 'static-s3')
+  if (!existsSync(join(collected, buildFileName))) return
+  throw new StaticS3Error(
+    `static-s3: ${nameOf(dir)} is only a part of the build's files: deploy ${nameOf(collected)}, where the build has collected all of them`,
+  )
 }

@@ -3,6 +3,7 @@ import { constants, cp, readFile, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { namedLogger } from '../deploy/logger.js'
 import { namesOfNext } from '../folders/next.js'
+import { StaticS3Error } from '../runtime/error.js'
 import { orUndefined } from '../runtime/or-undefined.js'
 import type { Compiler } from '../webpack/compiler.js'
 import { runWorkersFrom } from '../webpack/workers.js'
@@ -12,6 +13,7 @@ import type { FinishedSite } from './site.js'
 export interface NextConfig {
   adapterPath?: string | undefined
   assetPrefix?: string
+  crossOrigin?: string
   basePath?: string
   distDir?: string
   output?: string
@@ -49,14 +51,25 @@ export function defineStaticUrl<C extends NextConfig>(config: C, staticUrl: stri
   return { ...config, env: { ...config.env, STATIC_URL: staticUrl } }
 }
 
-/** Points the URLs of Next's own files to the bucket. */
+/**
+ * Points the URLs of Next's own files to the bucket.
+ *
+ * @throws StaticS3Error if the user has set another URL
+ */
 export function pointTo<C extends NextConfig>(config: C, publicUrl: string): C {
-  const { images, experimental, basePath = '' } = config
+  const { assetPrefix = '', crossOrigin = 'anonymous', images, experimental, basePath = '' } = config
+  if (assetPrefix !== '' && `${assetPrefix}/` !== publicUrl) {
+    throw new StaticS3Error(
+      `static-s3: assetPrefix is "${assetPrefix}": remove it, because static-s3 sets it to ${publicUrl.slice(0, -1)}`,
+    )
+  }
   const { protocol, hostname, port, pathname } = new URL(publicUrl)
   const original = { protocol: protocol.slice(0, -1), hostname, port, pathname: `${pathname}**` }
   return {
     ...config,
     assetPrefix: publicUrl.slice(0, -1),
+    // Browsers refuse a script with `integrity` from another origin without CORS.
+    crossOrigin,
     // The page's server optimizes pictures, and reads the originals at their URLs.
     images: { ...images, remotePatterns: [...(images?.remotePatterns ?? []), original] },
     // Turbopack's workers refuse scripts of another origin.
@@ -103,6 +116,8 @@ export async function filesOf(build: NextBuild): Promise<FinishedSite> {
     dir,
     isImmutable: (path) => named.has(path),
     hasHash: () => true,
+    // Payloads, which Next's runtime requests beside their pages.
+    resolvesPath: (path) => path.endsWith('.txt'),
     base: baseOf(build.config),
     bundler: `next ${build.nextVersion}`,
   }

@@ -88,22 +88,25 @@ export class Site {
     const { dir, base, notOurs = [], resolvesPath, bundler } = finished
     const deploy = this.#deploy
     if (!deploy) return
-    this.#deploy = undefined
-    const fingerprinted = await this.#fingerprintedIn(finished)
-    // Without the server's files: .static-s3.json would name them.
-    const emitted = new Set([...this.#names.emitted].filter((path) => existsSync(join(dir, path))))
-    await deploy.publish({
-      outputs: [{ dir, emitted, fingerprinted }],
-      notOurs,
-      base,
-      resolvesPath,
-      bundler,
-      logger: this.#logger,
-      terminal: process.stdout,
-    })
+    try {
+      const fingerprinted = await this.#fingerprintedIn(finished)
+      // Without the server's files: .static-s3.json would name them.
+      const emitted = new Set([...this.#names.emitted].filter((path) => existsSync(join(dir, path))))
+      await deploy.publish({
+        outputs: [{ dir, emitted, fingerprinted }],
+        notOurs,
+        base,
+        resolvesPath,
+        bundler,
+        logger: this.#logger,
+        terminal: process.stdout,
+      })
+    } finally {
+      this.stop()
+    }
   }
 
-  /** Ends the deploy of a build that failed. */
+  /** Ends the deploy, whatever became of the build. */
   stop(): void {
     this.#deploy?.stop()
     this.#deploy = undefined

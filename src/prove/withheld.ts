@@ -60,5 +60,5 @@ function isSought({ reason, fingerprinted }: WithheldFile): boolean {
 const expected: readonly LeftOutReason[] = ['not included', 'excluded', 'source map', 'bundle statistics']
 
 function isExpected({ path, reason }: WithheldFile): boolean {
-  return expected.includes(reason) || /^\.vite\//.test(path)
+  return expected.includes(reason) || /^\.vite\/|(^|\/)\.(nojekyll|gitkeep|gitignore|DS_Store)$/.test(path)
 }

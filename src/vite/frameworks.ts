@@ -91,14 +91,16 @@ const frameworks: Framework[] = [
   },
 ]
 
+const astro = {
+  plugin: /^(@astrojs\/|astro:)/,
+  name: 'Astro',
+  entry: 'static-s3/astro',
+  line: 'integrations: [staticS3()] in the Astro configuration',
+}
+
 /** Frameworks that have an entry of their own, and the line with it. */
 const entries = [
-  {
-    plugin: /^(@astrojs\/|astro:)/,
-    name: 'Astro',
-    entry: 'static-s3/astro',
-    line: 'integrations: [staticS3()] in the Astro configuration',
-  },
+  astro,
   {
     plugin: /^nuxt(:|$)/,
     name: 'Nuxt',
@@ -113,14 +115,30 @@ const entries = [
   },
 ]
 
+function otherEntry({ name, entry, line }: typeof astro): StaticS3Error {
+  return new StaticS3Error(
+    `static-s3: static-s3/vite is not for ${name}, which writes files after Vite: use ${entry}, with ${line}`,
+  )
+}
+
+/** What Astro and Rsbuild call in their own lists of plugins. They would take our plugin for one of theirs that does nothing. */
+export const inOtherLists = {
+  hooks: {
+    'astro:config:setup'() {
+      throw otherEntry(astro)
+    },
+  },
+  setup() {
+    throw new StaticS3Error(
+      'static-s3: static-s3/vite is not for Rsbuild: use static-s3/rsbuild, with plugins: [staticS3()]',
+    )
+  },
+}
+
 /** @throws StaticS3Error in a framework that finishes the site after Vite, and so needs another entry */
 export function refuseOtherEntry({ plugins }: Pick<ResolvedConfig, 'plugins'>): void {
   const framework = entries.find(({ plugin }) => plugins.some(({ name }) => plugin.test(name ?? '')))
-  if (!framework) return
-  const { name, entry, line } = framework
-  throw new StaticS3Error(
-    `static-s3: static-s3/vite is not for ${name}, which writes files after Vite: use ${entry}, with ${line}`,
-  )
+  if (framework) throw otherEntry(framework)
 }
 
 function reactRouterContext(config: Config): { publicPath: string } | undefined {

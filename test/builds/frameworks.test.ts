@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { frameworkOwning, pointFramework, refuseOtherEntry } from '../../src/vite/frameworks.js'
+import { frameworkOwning, type inOtherLists, pointFramework, refuseOtherEntry } from '../../src/vite/frameworks.js'
+import { staticS3 } from '../../src/vite.js'
 
 const ours = () => undefined
 const theirs = () => undefined
@@ -58,6 +59,12 @@ describe('who decides about built URLs', () => {
   ])('%s has an entry of its own', (name, message) => {
     const refuse = () => refuseOtherEntry({ plugins: [{ name: 'vite:css' }, { name }] })
     expect(refuse).toThrow(`static-s3/vite is not for ${message}`)
+  })
+
+  test('in the lists of Astro and Rsbuild, the plugin names their entries', () => {
+    const { hooks, setup } = staticS3() as unknown as typeof inOtherLists
+    expect(hooks['astro:config:setup']).toThrow('use static-s3/astro, with integrations: [staticS3()]')
+    expect(setup).toThrow('use static-s3/rsbuild')
   })
 
   test('a plugin that only has such a word in its name is nobody', () => {
