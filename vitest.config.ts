@@ -8,6 +8,11 @@ const quick = ['check', 'files', 'folders', 'promote', 'prove', 'references', 'r
 
 /** Tests that take the longest, or wait the longest for real time or a store: begun first, they have company to the end. */
 const first = [
+  'frameworks/docusaurus',
+  'frameworks/sveltekit',
+  'frameworks/nuxt',
+  'frameworks/vue-cli',
+  'frameworks/next',
   'deploys/slow-line',
   'deploys/frozen',
   'stores/ceph',

@@ -3,6 +3,7 @@
 #
 #   npm run test:frameworks                    # all
 #   npm run test:frameworks -- astro nuxt      # some of fixtures/frameworks
+#   INSTALL_ONLY=1 bash scripts/frameworks.sh  # what takes the network, ahead
 #
 # The results go to the table of docs/frameworks.md. Ends with 77 if all tests passed, but the registry lacks a package that an app needs: the
 # tests of that app are then skipped.
@@ -26,7 +27,9 @@ install() {
   if ! cmp -s "fixtures/frameworks/$1/package.json" "$app/node_modules/.package.json"; then
     rm -rf "$app"/{node_modules,package-lock.json}
     cp -r "fixtures/frameworks/$1/." "$app/"
-    if ! (cd "$app" && npm install --no-audit --no-fund) >"$app.log" 2>&1; then
+    # Twice, because the network fails at times.
+    local npm=(npm install --prefix "$app" --no-audit --no-fund)
+    if ! { "${npm[@]}" || "${npm[@]}"; } >"$app.log" 2>&1; then
       rm -rf "$app/node_modules"
       grep -qE 'code (E404|ETARGET)' "$app.log" || { cat "$app.log" && return 1; }
       echo "SKIPPED: $1: the registry lacks a package: $(grep -m 1 -E 'notarget|404' "$app.log")" | tee "$app.lacks"
@@ -51,6 +54,7 @@ done
 export -f install
 export folder repository
 printf '%s\n' "${names[@]}" | xargs -P 3 -I NAME bash -euo pipefail -c 'install NAME'
+[ -z "${INSTALL_ONLY-}" ] || exit 0
 
 status=0
 if [ -n "$(ls "$folder"/*.lacks 2>/dev/null)" ]; then skipped=77; fi

@@ -15,15 +15,17 @@ export interface DocusaurusPlugin {
 /**
  * Uploads the files of a Docusaurus site to S3 and points its URLs there, if the environment says so (`USE_S3`).
  *
- * @param options override the environment; all can be left out
+ * @param options `Options`: they override the environment; all can be left out
  * @see https://docusaurus.io/docs/api/plugin-methods
  */
 export async function staticS3(
   context: DocusaurusContext,
-  // Docusaurus gives every plugin an `id`.
-  { id: _id, ...options }: Options & { id?: string } = {},
+  // Docusaurus' own type.
+  options: unknown = {},
 ): Promise<DocusaurusPlugin> {
-  const locale = await Locale.begin(context, options)
+  // Docusaurus gives every plugin an `id`.
+  const { id: _id, ...own }: Options & { id?: string } = Object(options)
+  const locale = await Locale.begin(context, own)
   return {
     name: 'static-s3',
     contentLoaded: ({ actions }) => locale.replaceBaseUrl(actions.createData),
