@@ -35,7 +35,11 @@ writeFileSync(page, `${before}${lines.join('\n')}${after}`)
 
 function rowOf(app: string, found: readonly string[]): string {
   const folder = join(root, '.cache/frameworks', app)
-  const { dependencies = {}, engines } = readPackage(join(root, 'fixtures/frameworks', app))
+  const {
+    devDependencies = {},
+    dependencies = devDependencies,
+    engines,
+  } = readPackage(join(root, 'fixtures/frameworks', app))
   const versions = Object.keys(dependencies).map((name) => {
     return `${name} ${readPackage(join(folder, 'node_modules', name)).version}`
   })
@@ -47,6 +51,7 @@ function rowOf(app: string, found: readonly string[]): string {
 function readPackage(folder: string): {
   version?: string
   dependencies?: Record<string, string>
+  devDependencies?: Record<string, string>
   engines?: { node?: string }
 } {
   return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
