@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
 import { deployFolders } from '../deploy/deploy-folders.js'
-import { printResults } from './results.js'
+import { printResults, resultFlags } from './print.js'
 import { settingFlags, settingHelp, settingsOf } from './settings.js'
-import { type Command, checkFolders, readWords, Usage } from './usage.js'
+import { checkFolders, commandOf, Usage } from './usage.js'
 
 const help = `static-s3 deploy DIR [DIR…]
 
@@ -18,33 +18,20 @@ ${settingHelp.slice(1)}
 Exit codes: 0 live or unchanged, 1 failed, 2 a command line that can't be understood.
 `
 
-export const deployCommand: Command = {
+export const deployCommand = commandOf({
   words: 'DIR [DIR…]',
   summary: 'uploads the output folders of finished builds',
-  run,
-}
-
-async function run(words: readonly string[]): Promise<void> {
-  const flags = {
-    ...settingFlags,
-    json: { type: 'boolean' },
-    report: { type: 'string' },
-    'dry-run': { type: 'boolean' },
-    help: { type: 'boolean', short: 'h' },
-  } as const
-  const { values, positionals } = readWords({ args: [...words], options: flags, allowPositionals: true, strict: true })
-  const { json = false, help: helped, ...named } = values
-  if (helped) {
-    process.stdout.write(help)
-    return
-  }
-  if (positionals.length === 0) throw new Usage('deploy needs a folder: static-s3 deploy DIR')
-  checkFolders(positionals)
-  await printResults(json, (output) =>
-    deployFolders({
-      dirs: positionals.map((dir) => resolve(dir)),
-      settingsFor: (known) => settingsOf(named, known),
-      ...output,
-    }),
-  )
-}
+  help,
+  flags: { ...settingFlags, ...resultFlags },
+  async run({ json = false, ...named }, dirs) {
+    if (dirs.length === 0) throw new Usage('deploy needs a folder: static-s3 deploy DIR')
+    checkFolders(dirs)
+    await printResults(json, (output) =>
+      deployFolders({
+        dirs: dirs.map((dir) => resolve(dir)),
+        settingsFor: (known) => settingsOf(named, known),
+        ...output,
+      }),
+    )
+  },
+})

@@ -4,7 +4,7 @@ import { printable } from '../runtime/printable.js'
 import type { Settings } from '../settings/settings.js'
 import { print, printWarning } from './print.js'
 import { settingFlags, settingHelp, settingsOf } from './settings.js'
-import { type Command, checkFolders, readWords, Usage } from './usage.js'
+import { checkFolders, commandOf, Usage } from './usage.js'
 
 const help = `static-s3 plan DIR [LOCATION]
 
@@ -14,40 +14,28 @@ in the folder names them, they are those of the last release. The bundler's conf
   --json              for scripts
 ${settingHelp.slice(1)}`
 
-export const planCommand: Command = {
+export const planCommand = commandOf({
   words: 'DIR [LOCATION]',
   summary: 'prints what a deploy of this folder would do, and why; writes nothing',
-  run,
-}
-
-async function run(words: readonly string[]): Promise<void> {
-  const flags = {
-    ...settingFlags,
-    json: { type: 'boolean' },
-    help: { type: 'boolean', short: 'h' },
-  } as const
-  const { values, positionals } = readWords({ args: [...words], options: flags, allowPositionals: true, strict: true })
-  const { json, help: helped, ...named } = values
-  if (helped) {
-    process.stdout.write(help)
-    return
-  }
-  const [dir, location, ...more] = positionals
-  if (dir === undefined) throw new Usage('plan needs a folder: static-s3 plan DIR [LOCATION]')
-  if (more.length > 0) throw new Usage(`plan takes a folder and a location, and not ${more.join(' ')} too`)
-  checkFolders([dir])
-  const plans: object[] = []
-  for (const release of await readFolders([resolve(dir)])) {
-    const settings = await settingsOf(named, release.known, location)
-    const found = await preview(release, settings)
-    plans.push(asData(settings, found))
-    if (json) continue
-    for (const warning of found.warnings) printWarning(printable(warning))
-    print(process.stdout, `${found.text}\n`)
-  }
-  const data = plans.length === 1 ? plans[0] : plans
-  if (json) process.stdout.write(`${printable(JSON.stringify(data, undefined, 2))}\n`)
-}
+  help,
+  flags: { ...settingFlags, json: { type: 'boolean' } },
+  async run({ json, ...named }, [dir, location, ...more]) {
+    if (dir === undefined) throw new Usage('plan needs a folder: static-s3 plan DIR [LOCATION]')
+    if (more.length > 0) throw new Usage(`plan takes a folder and a location, and not ${more.join(' ')} too`)
+    checkFolders([dir])
+    const plans: object[] = []
+    for (const release of await readFolders([resolve(dir)])) {
+      const settings = await settingsOf(named, release.known, location)
+      const found = await preview(release, settings)
+      plans.push(asData(settings, found))
+      if (json) continue
+      for (const warning of found.warnings) printWarning(printable(warning))
+      print(process.stdout, `${found.text}\n`)
+    }
+    const data = plans.length === 1 ? plans[0] : plans
+    if (json) process.stdout.write(`${printable(JSON.stringify(data, undefined, 2))}\n`)
+  },
+})
 
 function asData(settings: Settings, { decisions, leftOut, overwritten, last, warnings }: Preview): object {
   const { bucket, location, publicUrl } = settings

@@ -1,7 +1,7 @@
 import { promote } from '../deploy/promote.js'
-import { printResults } from './results.js'
+import { printResults, resultFlags } from './print.js'
 import { settingFlags, settingsOf } from './settings.js'
-import { type Command, readWords, Usage } from './usage.js'
+import { commandOf, Usage } from './usage.js'
 
 const help = `static-s3 promote FROM TO
 
@@ -27,37 +27,24 @@ have in FROM. The bucket's address comes from the environment, .env files or fla
 Exit codes: 0 live or unchanged, 1 failed, 2 a command line that can't be understood.
 `
 
-export const promoteCommand: Command = {
+// A location is a word here, and the other flags decide about files and headers, which are those of the release.
+const { location, acl, rules, 'cache-control': _, include, exclude, 'source-maps': __, ...flags } = settingFlags
+
+export const promoteCommand = commandOf({
   words: 'FROM TO',
   summary: 'copies the newest release of a location to another one',
-  run,
-}
-
-async function run(words: readonly string[]): Promise<void> {
-  // A location is a word here, and the other flags decide about files and headers, which are those of the release.
-  const { location, acl, rules, 'cache-control': _, include, exclude, 'source-maps': __, ...settings } = settingFlags
-  const flags = {
-    ...settings,
-    json: { type: 'boolean' },
-    report: { type: 'string' },
-    'dry-run': { type: 'boolean' },
-    help: { type: 'boolean', short: 'h' },
-  } as const
-  const { values, positionals } = readWords({ args: [...words], options: flags, allowPositionals: true, strict: true })
-  const { json = false, help: helped, ...named } = values
-  if (helped) {
-    process.stdout.write(help)
-    return
-  }
-  const [from, to, ...more] = positionals
-  if (from === undefined || to === undefined || more.length > 0) {
-    throw new Usage('promote needs two locations: static-s3 promote FROM TO')
-  }
-  const known = { options: {}, exposed: [] }
-  await printResults(json, async (output) => {
-    const source = await settingsOf(named, known, from, 'FROM')
-    const target = await settingsOf(named, known, to, 'TO')
-    if (source.location === target.location) throw new Usage(`promote: FROM and TO are the same location, ${to}`)
-    return promote({ from: source, to: target, ...output })
-  })
-}
+  help,
+  flags: { ...flags, ...resultFlags },
+  async run({ json = false, ...named }, [from, to, ...more]) {
+    if (from === undefined || to === undefined || more.length > 0) {
+      throw new Usage('promote needs two locations: static-s3 promote FROM TO')
+    }
+    const known = { options: {}, exposed: [] }
+    await printResults(json, async (output) => {
+      const source = await settingsOf(named, known, from, 'FROM')
+      const target = await settingsOf(named, known, to, 'TO')
+      if (source.location === target.location) throw new Usage(`promote: FROM and TO are the same location, ${to}`)
+      return promote({ from: source, to: target, ...output })
+    })
+  },
+})

@@ -25,8 +25,32 @@ export class Usage extends Error {
   }
 }
 
+type Flags = NonNullable<ParseArgsConfig['options']>
+type Config<F extends Flags> = { options: F; allowPositionals: true; strict: true }
+
+/** A command's parts: `help` is printed for `--help`, and `run` gets the flags and the other words. */
+interface Parts<F extends Flags> extends Pick<Command, 'words' | 'summary'> {
+  help: string
+  flags: F
+  run(values: ReturnType<typeof parseArgs<Config<F>>>['values'], positionals: readonly string[]): Promise<void>
+}
+
+export function commandOf<const F extends Flags>({ words, summary, help, flags, run }: Parts<F>): Command {
+  return {
+    words,
+    summary,
+    async run(args) {
+      const options = { ...flags, help: { type: 'boolean', short: 'h' } } as const
+      const { values, positionals } = readWords({ args: [...args], options, allowPositionals: true, strict: true })
+      const { help: helped, ...others } = values as { help?: boolean }
+      if (helped) process.stdout.write(help)
+      else await run(others as Parameters<typeof run>[0], positionals)
+    },
+  }
+}
+
 /** `parseArgs`, with its complaints as ours. */
-export function readWords<const T extends ParseArgsConfig>(config: T): ReturnType<typeof parseArgs<T>> {
+function readWords<const T extends ParseArgsConfig>(config: T): ReturnType<typeof parseArgs<T>> {
   try {
     return parseArgs(config)
   } catch (error) {
