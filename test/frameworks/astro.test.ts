@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import type { Env } from '../../fixtures/build/run-process.js'
-import { describeFramework, freshApp } from '../../fixtures/frameworks/app.js'
+import { describeFramework } from '../../fixtures/frameworks/app.js'
 import {
   buildFor,
   expectFromBucket,
@@ -21,8 +21,6 @@ describeFramework('astro', (app) => {
   const browser = withBrowser()
   const build = (env: Env) => app.run(['astro', 'build'], { ASTRO_TELEMETRY_DISABLED: '1', ...env })
   const buildServer = (env: Env) => build({ OUTPUT: 'server', AWS_LOCATION: 'static', ...env })
-
-  beforeAll(() => freshApp('astro'))
 
   test('off: nothing is sent', () => expectOff(site, build))
 

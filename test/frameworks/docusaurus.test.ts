@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import { readTree } from '../../fixtures/build/index.js'
 import type { Env } from '../../fixtures/build/run-process.js'
-import { describeFramework, freshApp } from '../../fixtures/frameworks/app.js'
+import { describeFramework } from '../../fixtures/frameworks/app.js'
 import {
   buildFor,
   expectFromBucket,
@@ -25,8 +25,6 @@ describeFramework('docusaurus', (app) => {
   // Rspack's minifier gives variables other names when modules come from its cache.
   const buildLocales = (env: Env) => build({ ...env, LOCALES: 'en,fr', DOCUSAURUS_NO_PERSISTENT_CACHE: 'true' })
   const dir = join(app.dir, 'build')
-
-  beforeAll(() => freshApp('docusaurus'))
 
   test('off: nothing is sent', async () => {
     await expectOff(site, (env) => build({ ...env, BUNDLER: 'webpack' }))

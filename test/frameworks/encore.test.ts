@@ -1,9 +1,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import type { Env } from '../../fixtures/build/run-process.js'
-import { describeFramework, freshApp } from '../../fixtures/frameworks/app.js'
+import { describeFramework } from '../../fixtures/frameworks/app.js'
 import {
   buildFor,
   expectFromBucket,
@@ -24,8 +24,6 @@ describeFramework('encore', (app) => {
   const browser = withBrowser()
   const build = (env: Env) => app.run(['encore', 'production'], env)
   const readJson = async (name: string) => JSON.parse(await readFile(join(app.dir, 'public/build', name), 'utf8'))
-
-  beforeAll(() => freshApp('encore'))
 
   test('off: nothing is sent', () => expectOff(site, build))
 

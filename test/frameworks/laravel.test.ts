@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import type { Env } from '../../fixtures/build/run-process.js'
-import { describeFramework, freshApp } from '../../fixtures/frameworks/app.js'
+import { describeFramework } from '../../fixtures/frameworks/app.js'
 import { type Answer, serveBackEnd } from '../../fixtures/frameworks/back-end.js'
 import {
   buildFor,
@@ -19,8 +19,6 @@ describeFramework('laravel', (app) => {
   const browser = withBrowser()
   const assetUrl = () => site.publicUrl.replace('/build/', '')
   const build = (env: Env) => app.run(['vite', 'build'], { ...env, ASSET_URL: assetUrl() })
-
-  beforeAll(() => freshApp('laravel'))
 
   test('off: nothing is sent', () => expectOff(site, (env) => app.run(['vite', 'build'], env)))
 

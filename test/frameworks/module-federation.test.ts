@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import type { Ended, Env } from '../../fixtures/build/run-process.js'
-import { describeFramework, freshApp } from '../../fixtures/frameworks/app.js'
+import { describeFramework } from '../../fixtures/frameworks/app.js'
 import {
   buildFor,
   expectFromBucket,
@@ -16,8 +16,6 @@ describeFramework('module-federation', (app) => {
   const site = siteBucket()
   const browser = withBrowser()
   const build = (name: string, env: Env) => app.run(['webpack', '--config', `${name}/webpack.config.js`], env)
-
-  beforeAll(() => freshApp('module-federation'))
 
   describe.each([
     ['webpack', 'remoteEntry.js'],

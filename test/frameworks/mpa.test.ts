@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import type { Env } from '../../fixtures/build/run-process.js'
-import { describeFramework, freshApp } from '../../fixtures/frameworks/app.js'
+import { describeFramework } from '../../fixtures/frameworks/app.js'
 import {
   buildFor,
   expectFromBucket,
@@ -17,8 +17,6 @@ describeFramework('mpa', (app) => {
   const site = siteBucket()
   const browser = withBrowser()
   const build = (env: Env) => app.run(['vite', 'build'], env)
-
-  beforeAll(() => freshApp('mpa'))
 
   test('off: nothing is sent', () => expectOff(site, build))
 

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import type { Page } from 'playwright-core'
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import type { Env } from '../../fixtures/build/run-process.js'
-import { describeFramework, freshApp } from '../../fixtures/frameworks/app.js'
+import { describeFramework } from '../../fixtures/frameworks/app.js'
 import {
   buildFor,
   expectFromBucket,
@@ -24,8 +24,6 @@ describeFramework('next', (app) => {
   const next = (args: string[], env: Env) => app.run(['next', ...args], { NEXT_TELEMETRY_DISABLED: '1', ...env })
   const turbopack = (env: Env) => next(['build'], env)
   const webpack = (env: Env) => next(['build', '--webpack'], env)
-
-  beforeAll(() => freshApp('next'))
 
   test("the adapter fits Next's own type", async () => {
     const { code, output } = await app.run(

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import type { Env } from '../../fixtures/build/run-process.js'
 import { sitePuts } from '../../fixtures/build/site.js'
-import { describeFramework, freshApp } from '../../fixtures/frameworks/app.js'
+import { describeFramework } from '../../fixtures/frameworks/app.js'
 import {
   buildFor,
   expectFromBucket,
@@ -22,8 +22,6 @@ describeFramework('nuxt', (app) => {
   const generate = (env: Env) => app.run(['nuxt', 'generate'], env)
   const publicDir = join(app.dir, '.output/public')
   const built = (path: string) => readFile(join(publicDir, path), 'utf8')
-
-  beforeAll(() => freshApp('nuxt'))
 
   test('off: nothing is sent, and URLs are Nuxt’s own', async () => {
     await expectOff(site, generate)

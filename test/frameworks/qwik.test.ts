@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import type { Env } from '../../fixtures/build/run-process.js'
 import { sitePuts } from '../../fixtures/build/site.js'
-import { describeFramework, freshApp } from '../../fixtures/frameworks/app.js'
+import { describeFramework } from '../../fixtures/frameworks/app.js'
 import {
   buildFor,
   expectFromBucket,
@@ -18,8 +18,6 @@ describeFramework('qwik', (app) => {
   const browser = withBrowser()
   const build = (env: Env) => app.run(['vite', 'build'], env)
   const buildServer = (env: Env) => app.run(['vite', 'build', '-c', 'adapters/node/vite.config.ts'], env)
-
-  beforeAll(() => freshApp('qwik'))
 
   test('off: nothing is sent', () => expectOff(site, build))
 

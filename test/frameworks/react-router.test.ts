@@ -1,9 +1,9 @@
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import type { Env } from '../../fixtures/build/run-process.js'
-import { describeFramework, freshApp } from '../../fixtures/frameworks/app.js'
+import { describeFramework } from '../../fixtures/frameworks/app.js'
 import {
   buildFor,
   expectOff,
@@ -22,8 +22,6 @@ describeFramework('react-router', (app) => {
   const client = join(app.dir, 'build/client')
   // Data comes from the server, or from where the pages are.
   const own = /\.data$|\/__manifest\?/
-
-  beforeAll(() => freshApp('react-router'))
 
   test('off: nothing is sent', () => expectOff(site, build))
 

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import { readTree } from '../../fixtures/build/index.js'
 import type { Env } from '../../fixtures/build/run-process.js'
 import { sitePuts } from '../../fixtures/build/site.js'
-import { describeFramework, freshApp } from '../../fixtures/frameworks/app.js'
+import { describeFramework } from '../../fixtures/frameworks/app.js'
 import {
   buildFor,
   expectFromBucket,
@@ -22,8 +22,6 @@ describeFramework('rsbuild', (app) => {
   const browser = withBrowser()
   const build = (env: Env) => app.run(['rsbuild', 'build'], env)
   const dist = join(app.dir, 'dist')
-
-  beforeAll(() => freshApp('rsbuild'))
 
   test('off: nothing is sent', async () => {
     await expectOff(site, build)

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import { readTree } from '../../fixtures/build/index.js'
 import type { Env } from '../../fixtures/build/run-process.js'
 import { sitePuts } from '../../fixtures/build/site.js'
-import { describeFramework, freshApp } from '../../fixtures/frameworks/app.js'
+import { describeFramework } from '../../fixtures/frameworks/app.js'
 import { buildFor, expectOff, expectRefused, siteBucket } from '../../fixtures/frameworks/expectations.js'
 import { servePages } from '../../fixtures/pages/index.js'
 
@@ -13,8 +13,6 @@ describeFramework('storybook', (app) => {
   const browser = withBrowser()
   const build = (env: Env) => app.run(['storybook', 'build'], env)
   const dist = join(app.dir, 'storybook-static')
-
-  beforeAll(() => freshApp('storybook'))
 
   test('off: nothing is sent', () => expectOff(site, build))
 

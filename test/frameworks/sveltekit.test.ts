@@ -6,7 +6,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import type { Env } from '../../fixtures/build/run-process.js'
 import { sitePuts } from '../../fixtures/build/site.js'
-import { describeFramework, freshApp } from '../../fixtures/frameworks/app.js'
+import { describeFramework } from '../../fixtures/frameworks/app.js'
 import {
   buildFor,
   expectFromBucket,
@@ -41,7 +41,6 @@ function describeSvelteKit(name: string, base: string): void {
     const git = (...args: string[]) => execFileSync('git', args, { cwd: app.dir })
 
     beforeAll(async () => {
-      await freshApp(name)
       // Both versions build the same sources.
       for (const folder of ['src', 'static']) {
         await cp(join(apps, 'sveltekit-2', folder), join(app.dir, folder), { recursive: true })

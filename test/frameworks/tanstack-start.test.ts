@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import type { Env } from '../../fixtures/build/run-process.js'
 import { sitePuts } from '../../fixtures/build/site.js'
-import { describeFramework, freshApp } from '../../fixtures/frameworks/app.js'
+import { describeFramework } from '../../fixtures/frameworks/app.js'
 import { buildFor, expectOff, expectRefused, siteBucket } from '../../fixtures/frameworks/expectations.js'
 import { servePagesOf } from '../../fixtures/frameworks/page-server.js'
 import { expectThreeRoutes } from '../../fixtures/frameworks/three-routes.js'
@@ -12,8 +12,6 @@ describeFramework('tanstack-start', (app) => {
   const site = siteBucket()
   const { keep, open } = withBrowser()
   const build = (env: Env) => app.run(['vite', 'build'], env)
-
-  beforeAll(() => freshApp('tanstack-start'))
 
   test('off: nothing is sent', () => expectOff(site, build))
 

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import { readTree } from '../../fixtures/build/index.js'
 import type { Env } from '../../fixtures/build/run-process.js'
 import { sitePuts } from '../../fixtures/build/site.js'
-import { describeFramework, freshApp } from '../../fixtures/frameworks/app.js'
+import { describeFramework } from '../../fixtures/frameworks/app.js'
 import {
   buildFor,
   expectFromBucket,
@@ -20,8 +20,6 @@ for (const name of ['vitepress', 'vitepress-2']) {
     const browser = withBrowser()
     const build = (env: Env) => app.run(['vitepress', 'build'], env)
     const dist = join(app.dir, '.vitepress/dist')
-
-    beforeAll(() => freshApp(name, 'vitepress'))
 
     // VitePress hides the line that says why.
     test('off: nothing is sent', async () => {

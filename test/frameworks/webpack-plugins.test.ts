@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import type { Env } from '../../fixtures/build/run-process.js'
-import { describeFramework, freshApp } from '../../fixtures/frameworks/app.js'
+import { describeFramework } from '../../fixtures/frameworks/app.js'
 import { buildFor, expectOff, siteBucket } from '../../fixtures/frameworks/expectations.js'
 import { servePages } from '../../fixtures/pages/index.js'
 
@@ -16,8 +16,6 @@ describeFramework('webpack-plugins', (app) => {
   const browser = withBrowser()
   const build = (env: Env) => app.run(['webpack'], env)
   const read = (path: string) => readFile(join(app.dir, 'dist', path), 'utf8')
-
-  beforeAll(() => freshApp('webpack-plugins'))
 
   test('off: nothing is sent', () => expectOff(site, build))
 
