@@ -1,5 +1,6 @@
-import { existsSync, readdirSync } from 'node:fs'
-import { join, sep } from 'node:path'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { filesBelow } from '../runtime/files-below.js'
 import { looksRandom } from './hashed-names.js'
 
 /** Next names the files in these folders by their content. The build's own folder beside them has a name that users may fix. */
@@ -16,10 +17,7 @@ export function namesOfNext(dir: string, root = '_next/static/'): string[] {
   const paths = immutableFolders
     .map((folder) => root + folder)
     .filter((folder) => existsSync(join(dir, folder)))
-    .flatMap((folder) =>
-      readdirSync(join(dir, folder), { recursive: true, encoding: 'utf8' }).map((name) => `${folder}/${name}`),
-    )
-    .map((path) => path.replaceAll(sep, '/'))
+    .flatMap((folder) => filesBelow(join(dir, folder)).map((path) => `${folder}/${path}`))
   const isTurbopacks = paths.some((path) => /\/turbopack-[\w-]+\.js$/.test(path))
   return paths.filter((path) => hasHexHash(path) || (isTurbopacks && hasTurbopacksHash(path)))
 }

@@ -1,12 +1,12 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { extname, join, relative, sep } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { extname, join } from 'node:path'
 import { lookup } from 'mime-types'
+import { filesBelow } from '../runtime/files-below.js'
 import { isSvgSprite } from '../urls/svg-sprite.js'
 
-/** The name under which our module imports Docusaurus' own. */
-export const originalBaseUrl = 'static-s3-original-base-url'
-
 interface StaticFolders {
+  /** The name under which the module imports Docusaurus' own. */
+  original: string
   dirs: readonly string[]
   isUploaded: (path: string) => boolean
   baseUrl: string
@@ -17,15 +17,15 @@ interface StaticFolders {
  * The code of a module with the exports of `@docusaurus/useBaseUrl`. Docusaurus gives it to pages and links too, so it names the bucket only for
  * pictures, media and fonts of the static folders. The module lists their endings, and the files that do not go to the bucket: both lists are short.
  */
-export function baseUrlModule({ dirs, isUploaded, baseUrl, publicUrl }: StaticFolders): string {
+export function baseUrlModule({ original, dirs, isUploaded, baseUrl, publicUrl }: StaticFolders): string {
   const media = dirs.flatMap(filesIn).filter(({ path }) => /^(image|audio|video|font)\//.test(lookup(path) || ''))
   const goesToBucket = ({ path, file }: StaticFile) =>
     isUploaded(path) && !(/\.svg$/i.test(path) && isSvgSprite(readFileSync(file, 'utf8')))
   const inBucket = media.filter(goesToBucket)
   const endings = [...new Set(inBucket.map(({ path }) => extname(path)))].sort()
   const others = media.filter((file) => !inBucket.includes(file)).map(({ path }) => path)
-  return `import { useBaseUrlUtils as useOriginal } from '${originalBaseUrl}'
-export * from '${originalBaseUrl}'
+  return `import { useBaseUrlUtils as useOriginal } from '${original}'
+export * from '${original}'
 
 const endings = ${JSON.stringify(endings)}
 const others = ${JSON.stringify(others.sort().flatMap((path) => [...new Set([path, encodeURI(path)])]))}
@@ -64,8 +64,5 @@ interface StaticFile {
 function filesIn(dir: string): StaticFile[] {
   // Docusaurus ignores a missing folder too.
   if (!existsSync(dir)) return []
-  return readdirSync(dir, { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .map((file) => ({ file, path: relative(dir, file).replaceAll(sep, '/') }))
+  return filesBelow(dir).map((path) => ({ path, file: join(dir, path) }))
 }

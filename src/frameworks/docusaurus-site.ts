@@ -1,14 +1,14 @@
-import { readdir, readFile } from 'node:fs/promises'
-import { join, relative, sep } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { join, sep } from 'node:path'
 import pc from 'picocolors'
 import type { Deploy } from '../deploy/deploy.js'
 import { loadSettings } from '../deploy/load-settings.js'
 import type { Logger } from '../deploy/logger.js'
 import type { Output } from '../files/collect.js'
 import { StaticS3Error } from '../runtime/error.js'
+import { filesBelow } from '../runtime/files-below.js'
 import type { Options } from '../settings/options.js'
 import { staysOnPageOrigin } from '../urls/same-origin.js'
-import { completePage } from '../vite/pages.js'
 
 /** A locale whose files are all written. */
 export interface FinishedLocale {
@@ -82,14 +82,14 @@ export class DocusaurusSite {
   /** Points a locale's pages to the bucket: Docusaurus puts its own path before scripts and stylesheets. */
   async #completePages(deploy: Deploy, { folder, output, baseUrl, publicUrl }: FinishedLocale): Promise<void> {
     const { rewriteFile } = await import('../deploy/deploy.js')
+    const { completePage } = await import('../vite/pages.js')
     const urlInBucket = deploy.urlInBucket([output])
     const emittedUrl = (path: string) =>
       output.emitted.has(path) && !staysOnPageOrigin(path) ? urlInBucket(folder + path) : undefined
     const others = [...this.#finished.values()].map(({ output }) => output.dir).filter((dir) => dir !== output.dir)
-    for (const entry of await readdir(output.dir, { recursive: true, withFileTypes: true })) {
-      const file = join(entry.parentPath, entry.name)
-      if (!/\.html?$/i.test(entry.name) || others.some((dir) => isIn(dir, file) && isIn(output.dir, dir))) continue
-      const page = relative(output.dir, file).replaceAll(sep, '/')
+    for (const page of filesBelow(output.dir)) {
+      const file = join(output.dir, page)
+      if (!/\.html?$/i.test(page) || others.some((dir) => isIn(dir, file) && isIn(output.dir, dir))) continue
       const html = await readFile(file, 'utf8')
       const complete = completePage(html, { page, base: baseUrl, publicUrl, emittedUrl })
       if (complete !== html) await rewriteFile(file, complete)

@@ -4,7 +4,6 @@ import type { Output } from '../files/collect.js'
 import { StaticS3Error } from '../runtime/error.js'
 import type { Options } from '../settings/options.js'
 import { frameworkPlugin } from '../webpack/framework-plugin.js'
-import { baseUrlModule, originalBaseUrl } from './docusaurus-base-url.js'
 import { type DocusaurusSite, siteIn } from './docusaurus-site.js'
 
 /** The part of Docusaurus' `LoadContext` that is used here. */
@@ -29,6 +28,7 @@ export interface WebpackConfig {
 }
 
 const baseUrlName = '@docusaurus/useBaseUrl'
+const originalBaseUrl = 'static-s3-original-base-url'
 
 /** One locale of a site. Docusaurus builds the locales one after another, and loads its plugins anew for each. */
 export class Locale {
@@ -71,7 +71,8 @@ export class Locale {
     const dirs = siteConfig.staticDirectories.map((dir) => resolve(siteDir, dir))
     const urlInBucket = deploy.urlInBucket([])
     const isUploaded = (path: string) => urlInBucket(this.#folder + path) !== undefined
-    const module = baseUrlModule({ dirs, isUploaded, baseUrl, publicUrl: this.#publicUrl })
+    const { baseUrlModule } = await import('./docusaurus-base-url.js')
+    const module = baseUrlModule({ original: originalBaseUrl, dirs, isUploaded, baseUrl, publicUrl: this.#publicUrl })
     this.#baseUrlFile = await createData('use-base-url.js', module)
   }
 

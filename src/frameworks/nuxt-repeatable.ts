@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { filesBelow } from '../runtime/files-below.js'
 import { orUndefined } from '../runtime/or-undefined.js'
-import { withSlashes } from '../urls/paths.js'
 import type { Nitro, Nuxt } from './nuxt.js'
 
 /**
@@ -33,7 +33,7 @@ async function replaceBuildId({ options }: Nuxt, nitro: Nitro, prerendered: Read
   const { buildId = '' } = app
   const { publicDir } = nitro.options.output
   const assets = options.app.buildAssetsDir.slice(1)
-  const names = (await readdir(join(publicDir, assets), { recursive: true })).map((name) => withSlashes(name)).sort()
+  const names = filesBelow(join(publicDir, assets)).sort()
   const manifests = names.filter((name) => /^builds\/.+\.json$/.test(name)).map((name) => assets + name)
   const contents = new Map<string, string>()
   // A prerendered file may be a picture: latin1 keeps its bytes.

@@ -3,7 +3,7 @@ import type { Deploy } from '../deploy/deploy.js'
 import { StaticS3Error } from '../runtime/error.js'
 import { encodePath, withSlashes } from '../urls/paths.js'
 import { workerBlobUrlInModule } from '../urls/worker-url.js'
-import { defineStaticUrl, ordinaryBase } from '../vite/config.js'
+import { defineStaticUrl, ordinaryBase, withoutStack } from '../vite/config.js'
 import { environmentOf } from '../vite/environment.js'
 import { BundlerNames } from '../vite/names.js'
 
@@ -53,7 +53,7 @@ export function sitePlugin(current: () => Deploy | undefined, names: SiteNames):
 
     renderStart() {
       const reason = current()?.whyEnd()
-      if (reason) throw withPlainStack(new StaticS3Error(reason.message))
+      if (reason) throw withoutStack(new StaticS3Error(reason.message))
     },
 
     writeBundle: {
@@ -67,12 +67,6 @@ export function sitePlugin(current: () => Deploy | undefined, names: SiteNames):
     },
   }
   return plugin
-}
-
-/** Rolldown prints the message, and then the stack without this beginning. */
-function withPlainStack(error: Error): Error {
-  error.stack = `${error.name}: ${error.message}`
-  return error
 }
 
 /** Frameworks give workers the bucket's URL, from which browsers run none. */

@@ -1,15 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { join, relative, sep } from 'node:path'
+import { join } from 'node:path'
 import type { Plugin } from 'vite'
 import type { Deploy } from '../deploy/deploy.js'
 import { loadSettings } from '../deploy/load-settings.js'
 import type { Logger } from '../deploy/logger.js'
 import { hasHash } from '../folders/hashed-names.js'
+import { filesBelow } from '../runtime/files-below.js'
 import { orUndefined } from '../runtime/or-undefined.js'
 import type { Options } from '../settings/options.js'
 import type { Settings } from '../settings/settings.js'
+import { whyNotProduction } from '../vite/config.js'
 import { type SiteNames, sitePlugin } from './site-plugin.js'
 
 /** What a framework knows of a site before it builds it. */
@@ -35,7 +36,7 @@ export interface FinishedSite {
   base: string
   /** Folders inside that are not part of it. Absolute. */
   notOurs?: readonly string[]
-  /** True for a file whose path the application itself turns into the bucket's URL, by a function of its framework. */
+  /** True for a file whose path may stand in plain strings, because the application's framework itself knows where the file is. */
   resolvesPath?: (path: string) => boolean
   /** With its version: `astro 7.3.0`. */
   bundler: string
@@ -61,9 +62,9 @@ export class Site {
   async begin({ mode, watch = false, envDir, envPrefix, logger }: SiteBuild): Promise<Settings | undefined> {
     this.stop()
     this.#logger = logger
-    const { NODE_ENV = 'production' } = process.env
-    const whyNotProduction = NODE_ENV === 'production' ? undefined : `NODE_ENV is ${NODE_ENV}`
-    const build = { watch, whyNotProduction, mode }
+    // Some frameworks set NODE_ENV later.
+    const because = whyNotProduction({ NODE_ENV: 'production', ...process.env })
+    const build = { watch, whyNotProduction: because, mode }
     const resolved = await loadSettings({ options: this.#options, build, envDir, envPrefix })
     if (!resolved.on) {
       logger.info(`is off: ${resolved.because}`)
@@ -89,7 +90,7 @@ export class Site {
     const deploy = this.#deploy
     if (!deploy) return
     try {
-      const fingerprinted = await this.#fingerprintedIn(finished)
+      const fingerprinted = this.#fingerprintedIn(finished)
       // Without the server's files: .static-s3.json would name them.
       const emitted = new Set([...this.#names.emitted].filter((path) => existsSync(join(dir, path))))
       await deploy.publish({
@@ -115,11 +116,10 @@ export class Site {
   }
 
   /** Users may tell a bundler to leave the hash out, even in a folder that the framework calls immutable. */
-  async #fingerprintedIn({ dir, isImmutable, hasHash: isHashed = hasHash }: FinishedSite): Promise<Set<string>> {
+  #fingerprintedIn({ dir, isImmutable, hasHash: isHashed = hasHash }: FinishedSite): Set<string> {
     const { emitted, fingerprinted } = this.#names
     const paths = new Set<string>()
-    for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
-      const path = relative(dir, join(entry.parentPath, entry.name)).replaceAll(sep, '/')
+    for (const path of filesBelow(dir)) {
       if (isImmutable(path) && (emitted.has(path) ? fingerprinted.has(path) : isHashed(path))) paths.add(path)
     }
     return paths

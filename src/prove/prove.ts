@@ -27,7 +27,7 @@ export interface ProofInput {
   coming?: ReadonlyMap<string, string>
   /** The output folder on the page's origin: a URL or a path with a slash at its end. */
   base: string
-  /** True for a file whose path the application itself turns into the bucket's URL, by a function of its framework. */
+  /** True for a file whose path may stand in plain strings, because the application's framework itself knows where the file is. */
   resolvesPath?: ((path: string) => boolean) | undefined
 }
 

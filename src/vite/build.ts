@@ -15,6 +15,7 @@ import {
   outputFolders,
   watchBuildApp,
   whyNotProduction,
+  withoutStack,
 } from './config.js'
 import { type BuildEnvironment, environmentOf } from './environment.js'
 import type { BundleFile } from './fingerprints.js'
@@ -146,9 +147,7 @@ export class ViteBuild {
     if (!deploy || !reason || this.#ended.has(deploy)) return
     // Thrown once, not for each module, and without its causes, which the bundler would print.
     this.#ended.add(deploy)
-    const error = new StaticS3Error(reason.message)
-    // Rollup prints the message, and then the stack without this beginning.
-    error.stack = `${error.name}: ${error.message}\n`
+    const error = withoutStack(new StaticS3Error(reason.message))
     const refusal = new StaticS3Error(reason.message)
     if (this.#vitePress) for (const each of [error, refusal]) hideStack(each)
     if ('rolldownVersion' in context.meta) this.#refusal = refusal

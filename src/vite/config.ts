@@ -21,8 +21,7 @@ export function envDirOf({ root = '.', envDir }: UserConfig): string | false {
 }
 
 /** Undefined for a production build, as far as can be known before Vite reads `.env` files. */
-export function whyNotProduction(): string | undefined {
-  const { NODE_ENV } = process.env
+export function whyNotProduction({ NODE_ENV }: { NODE_ENV?: string | undefined } = process.env): string | undefined {
   return NODE_ENV === 'production' ? undefined : `NODE_ENV is ${NODE_ENV}`
 }
 
@@ -31,6 +30,12 @@ export function loggerOf({ logger, logLevel = 'info' }: ResolvedConfig): Logger 
   const info = logLevel === 'silent' ? 'info' : logLevel
   const warn = logLevel === 'error' ? 'error' : 'warn'
   return namedLogger({ info: (message) => logger[info](message), warn: (message) => logger[warn](message) })
+}
+
+/** An error for Vite to print: Rollup and Rolldown print the message, and then the stack without this beginning. */
+export function withoutStack(error: Error): Error {
+  error.stack = `${error.name}: ${error.message}\n`
+  return error
 }
 
 export function outputFolders(root: string, build: ResolvedConfig['build']): string[] {

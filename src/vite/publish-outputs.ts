@@ -1,9 +1,8 @@
-import { readdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { ResolvedConfig } from 'vite'
 import { type Deploy, matcher } from '../deploy/deploy.js'
 import type { Output } from '../files/collect.js'
-import { withSlashes } from '../urls/paths.js'
+import { filesBelow } from '../runtime/files-below.js'
 import { loggerOf } from './config.js'
 import { isStorybook, storybookIsWritten, storyIndex } from './frameworks/storybook.js'
 import { precacheFrom } from './pwa.js'
@@ -33,7 +32,7 @@ export async function publishOutputs(
   deploy.settings.warnings.push(...urls.takeWarnings())
   const { plugins, base } = config
   if (isStorybook(config)) {
-    urls.completed.add(storyIndex)
+    urls.resolvedPaths.add(storyIndex)
     for (const { dir } of outputs) await storybookIsWritten(dir)
   }
   const urlInBucket = deploy.urlInBucket(outputs)
@@ -43,7 +42,7 @@ export async function publishOutputs(
     outputs,
     notOurs: serverFolders(config),
     base,
-    resolvesPath: (path) => urls.completed.has(path),
+    resolvesPath: (path) => urls.resolvedPaths.has(path),
     bundler: bundlerOf(context),
     prepareFiles: async (files) => {
       urls.checkCopied(files.files, matcher(deploy.settings.allowMissing))
@@ -55,8 +54,8 @@ export async function publishOutputs(
 }
 
 function withNames(output: Output, pattern: RegExp): Output {
-  const paths = readdirSync(output.dir, { encoding: 'utf8', recursive: true }).map((path) => withSlashes(path))
-  return { ...output, fingerprinted: new Set([...output.fingerprinted, ...paths.filter((path) => pattern.test(path))]) }
+  const named = filesBelow(output.dir).filter((path) => pattern.test(path))
+  return { ...output, fingerprinted: new Set([...output.fingerprinted, ...named]) }
 }
 
 /** Vite tells plugins its version from 7 on. */

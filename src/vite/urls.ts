@@ -32,8 +32,8 @@ export interface UrlSources {
 export class BuiltUrls {
   /** Dotfiles that the bundler named. They belong to the application and are uploaded. */
   readonly namedDotfiles = new Set<string>()
-  /** Files whose paths in plain strings a framework completes while the application runs. */
-  readonly completed = new Set<string>()
+  /** Files whose paths may stand in plain strings, because the framework itself knows where they are. */
+  readonly resolvedPaths = new Set<string>()
   readonly names: BundlerNames
   /** By type and path: an SVG file is read once. */
   readonly #sprites = new Map<string, boolean>()
@@ -51,7 +51,7 @@ export class BuiltUrls {
     this.#sources = sources
     this.names.roots.begin(sources?.settings)
     this.namedDotfiles.clear()
-    this.completed.clear()
+    this.resolvedPaths.clear()
     this.#withPlus.clear()
     this.#notCopied.clear()
     this.#sprites.clear()

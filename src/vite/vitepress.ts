@@ -1,17 +1,16 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { ResolvedConfig, UserConfig } from 'vite'
 import { StaticS3Error } from '../runtime/error.js'
-import { orUndefined } from '../runtime/or-undefined.js'
+import { filesBelow } from '../runtime/files-below.js'
 import type { Settings } from '../settings/settings.js'
 import { withSlashes } from '../urls/paths.js'
 import { staysOnPageOrigin } from '../urls/same-origin.js'
 import { AppBuild } from './app-build.js'
 import type { Patches } from './frameworks/patches.js'
 import { vitePressPatches } from './frameworks/vitepress-client.js'
-import { completePage } from './pages.js'
 import type { PublishContext } from './publish-outputs.js'
 import type { BuiltUrls } from './urls.js'
 
@@ -71,7 +70,7 @@ export class VitePressBuild {
       const pictures = publicPictures(config.publicDir).filter((path) => urls.emittedUrl(path) !== undefined)
       this.#patches = vitePressPatches(settings.publicUrl, pictures)
       this.#patches.addTo(config)
-      for (const path of pictures) urls.completed.add(path)
+      for (const path of pictures) urls.resolvedPaths.add(path)
       this.#completePages(settings.publicUrl, urls)
     }
     site.buildEnd = async (built) => {
@@ -97,6 +96,7 @@ export class VitePressBuild {
     const { transformHtml } = site
     const emittedUrl = (path: string) => (isRequested(site, path) ? urls.emittedUrl(path) : undefined)
     site.transformHtml = async (html, file, context) => {
+      const { completePage } = await import('./pages.js')
       const page = withSlashes(relative(site.outDir, file))
       const transformed = (await transformHtml?.(html, file, context)) || html
       return completePage(transformed, { page, base: site.site.base, publicUrl, emittedUrl })
@@ -139,12 +139,8 @@ function isRequested({ outDir, assetsDir }: SiteConfig, path: string): boolean {
 }
 
 function publicPictures(publicDir: string): string[] {
-  return filesIn(publicDir).filter((path) => /\.(a?png|avif|gif|jpe?g|svg|webp)$/i.test(path))
-}
-
-function filesIn(dir: string): string[] {
-  const names = dir ? orUndefined(() => readdirSync(dir, { recursive: true, encoding: 'utf8' })) : undefined
-  return (names ?? []).map((name) => withSlashes(name))
+  if (!publicDir || !existsSync(publicDir)) return []
+  return filesBelow(publicDir).filter((path) => /\.(a?png|avif|gif|jpe?g|svg|webp)$/i.test(path))
 }
 
 /** VitePress 1 does not wait until it has written this file. */

@@ -22,6 +22,7 @@ afterAll(removeFolders)
 /** Runs the module, with a stand-in for Docusaurus' own. */
 function load(original: WithBaseUrl): { withBaseUrl: WithBaseUrl; again: WithBaseUrl } {
   const code = baseUrlModule({
+    original: 'static-s3-original-base-url',
     dirs: [dir, join(dir, 'missing')],
     isUploaded: (path) => path !== 'img/left out.png',
     baseUrl: '/docs/',

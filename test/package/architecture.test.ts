@@ -118,6 +118,18 @@ describe('packages', () => {
     expect(offences(sources, ({ of, kind }) => isSdk(of) && kind === 'dynamic')).not.toEqual([])
   })
 
+  it('that parse files are loaded only for a build that is on', () => {
+    const parsers = ['htmlparser2', 'js-tokens', 'mime-types']
+    const adapters = sources.filter(({ name }) => !name.includes('/') && name !== 'cli')
+    const loaded = new Set(adapters.map(({ name }) => name))
+    for (const name of loaded) {
+      for (const { of, ours, kind } of source(name).imports) if (ours && kind === 'static') loaded.add(of)
+    }
+    expect(loaded.size).toBeGreaterThan(20)
+    const files = [...loaded].map(source)
+    expect(offences(files, ({ of, kind }) => kind === 'static' && parsers.includes(packageOf(of)))).toEqual([])
+  })
+
   it('are those that package.json names for users', () => {
     const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
     const named = Object.keys({ ...dependencies, ...peerDependencies })

@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { ResolvedConfig } from 'vite'
 import { StaticS3Error } from '../../runtime/error.js'
+import { filesBelow } from '../../runtime/files-below.js'
 import { orUndefined } from '../../runtime/or-undefined.js'
 
 /** The list of the stories. Storybook's interface requests it from its own origin. */
@@ -37,6 +38,7 @@ function isComplete(index: string): boolean {
 }
 
 function stateOf(dir: string): string {
-  const files = readdirSync(dir, { recursive: true, encoding: 'utf8' })
-  return files.map((file) => `${file} ${orUndefined(() => statSync(join(dir, file)).size)}`).join('\n')
+  return filesBelow(dir)
+    .map((path) => `${path} ${orUndefined(() => statSync(join(dir, path)).size)}`)
+    .join('\n')
 }
