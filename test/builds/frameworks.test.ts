@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { pointTo } from '../../src/frameworks/next.js'
 import { frameworkOwning, type inOtherLists, pointFramework, refuseOtherEntry } from '../../src/vite/frameworks.js'
 import { staticS3 } from '../../src/vite.js'
 
@@ -65,6 +66,13 @@ describe('who decides about built URLs', () => {
     const { hooks, setup } = staticS3() as unknown as typeof inOtherLists
     expect(hooks['astro:config:setup']).toThrow('use static-s3/astro, with integrations: [staticS3()]')
     expect(setup).toThrow('use static-s3/rsbuild')
+  })
+
+  test('a URL option of Next that leads elsewhere is refused, and crossOrigin is set only if the user did not', () => {
+    expect(() => pointTo({ assetPrefix: '/cdn' }, url)).toThrow('assetPrefix is "/cdn": remove it')
+    const assetPrefix = 'https://cdn.example.com/static'
+    expect(pointTo({ assetPrefix }, url)).toMatchObject({ assetPrefix, crossOrigin: 'anonymous' })
+    expect(pointTo({ crossOrigin: 'use-credentials' }, url).crossOrigin).toBe('use-credentials')
   })
 
   test('a plugin that only has such a word in its name is nobody', () => {

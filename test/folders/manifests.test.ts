@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { makeFolder, removeFolders } from '../../fixtures/build/folders.js'
 import { readManifests } from '../../src/folders/manifests.js'
+import { readFolders } from '../../src/folders/read-folders.js'
 
 afterAll(removeFolders)
 
@@ -142,5 +143,17 @@ describe('a name counts only if the manifest shows that a hash was added', () =>
     ['null', null, ['a']],
   ])('%s', async (_what, manifest, files) => {
     expect(await named('manifest.json', manifest, files)).toEqual([])
+  })
+})
+
+describe('a part of a framework’s build', () => {
+  it('is refused if the build has collected all of its files in a folder beside it', async () => {
+    const dir = await makeFolder({ 'static/chunks/a.js': '', 'static-s3/.static-s3.json': '{}' })
+    await expect(readFolders([join(dir, 'static')])).rejects.toThrow(/deploy \S*static-s3, where the build has/)
+  })
+
+  it('is deployed without such a folder', async () => {
+    const dir = await makeFolder({ 'static/chunks/a.js': '', 'static-s3/other.json': '{}' })
+    expect(await readFolders([join(dir, 'static')])).toHaveLength(1)
   })
 })

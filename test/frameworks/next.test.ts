@@ -107,6 +107,7 @@ describeFramework('next', (app) => {
     await expect.poll(() => page.locator('output').textContent()).toBe('ping pong')
     await expectCounter(page, 'count is 1')
     await expect.poll(() => page.locator('img').evaluateAll(allDecoded)).toBe(true)
+    expect(await page.locator('script[integrity][src^="http"]').count()).toBeGreaterThan(0)
     await page.getByRole('link', { name: 'About' }).click()
     await expect.poll(() => page.title()).toBe('About')
     await expectCounter(page, 'late count is 1')
