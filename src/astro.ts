@@ -57,7 +57,7 @@ export function staticS3(options: Options = {}): AstroIntegration {
         const { mode = 'production', envDir = rootDir, envPrefix = 'PUBLIC_' } = vite
         const settings = await site.begin({ mode, envDir, envPrefix, logger })
         if (settings?.rewrite) updateConfig(pointedTo(settings.publicUrl))
-        // Astro appends it: other integrations write files in the same hook.
+        // Astro appends the publisher, so it runs after integrations that write files in the same hook.
         updateConfig({ vite: { plugins: [site.vitePlugin] }, integrations: [publisherOf(site)] })
       },
     },

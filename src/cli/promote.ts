@@ -27,7 +27,7 @@ have in FROM. The bucket's address comes from the environment, .env files or fla
 Exit codes: 0 live or unchanged, 1 failed, 2 a command line that can't be understood.
 `
 
-// A location is a word here, and the other flags decide about files and headers, which are those of the release.
+// FROM and TO replace `--location`. The other flags left out decide about files and headers: a promotion keeps the release's.
 const { location, acl, rules, 'cache-control': _, include, exclude, 'source-maps': __, ...flags } = settingFlags
 
 export const promoteCommand = commandOf({

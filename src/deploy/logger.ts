@@ -11,7 +11,7 @@ export function namedLogger({ info, warn }: Logger): Logger {
   }
 }
 
-/** Messages wait for the log of a framework that decides before it has one. */
+/** Holds messages until the framework has a log. */
 export function waitingLogger(logger: Promise<Logger>): Logger {
   return {
     info: async (message) => (await logger).info(message),

@@ -63,7 +63,7 @@ export class DocusaurusSite {
         outputs: [siteOutput(this.#root, locales)],
         notOurs: [],
         base: '/',
-        // By `useBaseUrl`.
+        // `useBaseUrl` takes such paths.
         resolvesPath: () => true,
         bundler: `docusaurus ${this.#version}`,
         logger,
@@ -96,7 +96,7 @@ export class DocusaurusSite {
     }
   }
 
-  /** A process that ends earlier is no success. */
+  /** A process that ends before the upload fails. */
   #checkEnd(code: number): void {
     if (this.#isSettled || this.#finished.size === 0 || code !== 0) return
     process.stderr.write(`${pc.red('[ERROR]')} static-s3: the process ended before the upload did.\n`)

@@ -89,7 +89,7 @@ function withWorkers(config: NextConfig, publicUrl: string) {
 }
 
 /**
- * The configuration for a server. The environment of the build has decided about its URLs, not the server's.
+ * The configuration for `next start`. Its URLs come from the build, not from the server's environment.
  *
  * @param distDir absolute
  */
@@ -103,7 +103,7 @@ export async function asBuilt<C extends NextConfig>(config: C, distDir: string):
   return url.includes('://') && url === `${built.assetPrefix}/` ? pointTo(config, url) : config
 }
 
-/** Next puts prerendered pages into another folder if there is an adapter. A build that is off is as without it. */
+/** Next puts prerendered pages into another folder if there is an adapter. So a build that is off has none. */
 export function withoutAdapter<C extends NextConfig>(config: C): C {
   return { ...config, adapterPath: undefined }
 }

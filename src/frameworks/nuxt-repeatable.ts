@@ -25,8 +25,8 @@ export function makeRepeatable(nuxt: Nuxt): void {
 }
 
 /**
- * The new id is made from the content of all pages and payloads and from the scripts' names, because a browser uses a payload that it has under
- * the same id without asking again.
+ * The new id is made from the content of all pages and payloads and from the scripts' names, because a browser reuses
+ * a payload of the same id without a request.
  */
 async function replaceBuildId({ options }: Nuxt, nitro: Nitro, prerendered: ReadonlySet<string>): Promise<void> {
   const { app } = nitro.options.runtimeConfig
@@ -52,7 +52,7 @@ async function replaceBuildId({ options }: Nuxt, nitro: Nitro, prerendered: Read
 }
 
 /**
- * Replaces the time in a payload, or in a page's payload. Nuxt only asks whether there is one. A payload's first element has the places of
+ * Replaces the time in a payload, or in a page's payload. Nuxt only checks that a time is there. A payload's first element has the places of
  * its values: `[{"data":1,"prerenderedAt":4},…,1795915164897]`.
  */
 export function withoutTime(content: string): string {

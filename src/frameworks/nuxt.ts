@@ -111,7 +111,7 @@ export function finishedSite({ _version, options: { app } }: Nuxt, { options: { 
     dir: resolve(output.publicDir),
     isImmutable: (path) => path.startsWith(assets) && !path.startsWith(`${assets}builds/`),
     base: ordinaryUrl(app),
-    // By `publicAssetsURL`.
+    // `publicAssetsURL` takes such paths.
     resolvesPath: () => true,
     notOurs: [resolve(output.serverDir)],
     bundler: `nuxt ${_version}`,

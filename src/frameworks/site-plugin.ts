@@ -45,7 +45,7 @@ export function sitePlugin(current: () => Deploy | undefined, names: SiteNames):
       return current() && bundler.watch(environmentOf(this, config).name, options)
     },
 
-    // Frameworks put the URL into chunks after they were hashed. Without this, a new domain would get under an old name.
+    // Frameworks put the URL into chunks after they were hashed. Without this, a chunk with a new domain would keep its old name.
     augmentChunkHash() {
       const { rewrite, publicUrl } = current()?.settings ?? {}
       return rewrite ? publicUrl : undefined
@@ -69,7 +69,7 @@ export function sitePlugin(current: () => Deploy | undefined, names: SiteNames):
   return plugin
 }
 
-/** Frameworks give workers the bucket's URL, from which browsers run none. */
+/** Frameworks give workers the bucket's URL, but browsers run no worker from another origin. */
 function runWorkersFromBlobs(config: ResolvedConfig, bundler: BundlerNames, publicUrl: string): void {
   const { renderBuiltUrl } = config.experimental
   if (!renderBuiltUrl) return

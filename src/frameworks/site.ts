@@ -13,7 +13,7 @@ import type { Settings } from '../settings/settings.js'
 import { whyNotProduction } from '../vite/config.js'
 import { type SiteNames, sitePlugin } from './site-plugin.js'
 
-/** What a framework knows of a site before it builds it. */
+/** The facts about a site that a framework knows before the build. */
 export interface SiteBuild {
   mode: string
   watch?: boolean
@@ -107,7 +107,7 @@ export class Site {
     }
   }
 
-  /** Ends the deploy, whatever became of the build. */
+  /** Ends the deploy, even if the build failed. */
   stop(): void {
     this.#deploy?.stop()
     this.#deploy = undefined

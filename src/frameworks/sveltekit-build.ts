@@ -102,7 +102,7 @@ export class SvelteKitBuild {
     defineLate(vite, defineStaticUrl(url).define)
   }
 
-  /** An adapter may write one more page: for all URLs that have none of their own. */
+  /** Notes the adapter's fallback page, which answers all URLs without a page of their own. */
   watchFallback(builder: Builder): void {
     const { generateFallback } = builder
     builder.generateFallback = (file) => {
@@ -126,7 +126,7 @@ export class SvelteKitBuild {
       isImmutable: (path) => path.startsWith(`${appDir}/immutable/`),
       base: `${paths?.base ?? ''}/`,
       bundler: withVersion('@sveltejs/kit', process.cwd()),
-      // Those are arguments of `asset()` from `$app/paths`.
+      // `asset()` from `$app/paths` takes such paths.
       resolvesPath: () => true,
     })
   }

@@ -26,8 +26,8 @@ export interface Downloaded {
 }
 
 /**
- * Downloads the files that may contain URLs, and makes them right for their new location. A file without a fingerprint gets its URLs replaced. A
- * fingerprinted one cannot change under its name, so it must not contain the old location's URL.
+ * Downloads the files that may contain URLs, and adapts them to their new location: URLs in a file without a fingerprint are replaced. A
+ * fingerprinted file cannot change under its name, so it must not contain the old location's URL.
  */
 export async function downloadTexts(files: readonly PromotedFile[], download: Download): Promise<Downloaded> {
   const { bucket, concurrency, fromUrls, toUrl, signal } = download

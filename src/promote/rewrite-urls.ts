@@ -4,9 +4,9 @@ import { orUndefined } from '../runtime/or-undefined.js'
 const anySlash = new RegExp(slash, 'gi')
 
 /**
- * Replaces the public URLs of one location by that of another, in every spelling: `https:\/\/…`, `//…`, `https%3A%2F%2F…`.
+ * Replaces the public URLs of one location with another location's URL, in every spelling: `https:\/\/…`, `//…`, `https%3A%2F%2F…`.
  *
- * @param from a URL that is also `to` stays, even if another one is its beginning
+ * @param from a URL that is also `to` stays, even if it begins with another one
  */
 export function urlRewriter(from: Iterable<string>, to: string): (text: string) => string {
   const target = new URL(to)

@@ -20,7 +20,7 @@ export function wavesOf({ decisions }: Plan, part: Part): { waves: Record<Group,
   const total: Done = { files: 0, bytes: 0 }
   for (const decision of decisions) {
     const { file, action, reason } = decision
-    // A copy has no `If-None-Match`: not every store knows it there.
+    // A copy has no `If-None-Match`: not every store supports it on a copy.
     const isCreation = file.group === 'fingerprinted' && reason === 'new' && !file.source
     if (action === 'skip' || (isCreation && part === 'all but creations')) continue
     total.files++

@@ -50,7 +50,7 @@ const WORKER_URL = `function (script, root) {
 
 /**
  * The same without a member expression such as `self.URL`. Vite 8.4 gives this code to Rolldown as a part of the module around it, and Rolldown
- * takes some of its member expressions for those of the module's `import * as`.
+ * mistakes some of its member expressions for members of the module's `import * as`.
  */
 const WORKER_URL_IN_MODULE = `(script, root) => {
   const { URL, Blob, location: { origin: own }, __staticS3Workers: urls = {} } = self

@@ -63,7 +63,7 @@ const frameworks: Framework[] = [
         return `${later}, or set future: { v8_viteEnvironmentApi: true } in react-router.config.ts`
       return reactRouterContext(config) ? undefined : 'static-s3 does not know this mode: keep its URLs as they are'
     },
-    // It has read Vite's `base` before this. An absolute `base` would also change `import.meta.env.BASE_URL`.
+    // React Router has already read Vite's `base`. An absolute `base` would also change `import.meta.env.BASE_URL`.
     pointUrls(config, publicUrl) {
       Object.assign(reactRouterContext(config) ?? {}, { publicPath: publicUrl })
     },

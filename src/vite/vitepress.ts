@@ -35,7 +35,7 @@ export function siteConfigOf(config: object): SiteConfig | undefined {
  * VitePress's build of a site: Vite builds the client, then the server. VitePress then writes pages, `vp-icons.css` and `hashmap.json`, and calls
  * `buildEnd` last.
  *
- * VitePress has no option for the URLs of scripts and stylesheets: `transformHtml` completes its pages, and patches its client.
+ * VitePress has no option for the URLs of scripts and stylesheets: static-s3 completes pages in `transformHtml`, and patches the client.
  */
 export class VitePressBuild {
   readonly site: SiteConfig

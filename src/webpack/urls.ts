@@ -117,7 +117,7 @@ export class BuiltUrls {
 interface PathCopy {
   copy: Copy
   own: string
-  /** True if pages get the URLs, or a server that writes them. */
+  /** True if pages, or a server that writes pages, get the URLs. */
   isOfPages: boolean
   /** True if the copy changes only if `output.publicPath` is no URL. */
   onlyRelative?: boolean
