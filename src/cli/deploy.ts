@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { deployFolders } from '../deploy/deploy-folders.js'
+import { deployFolders } from '../deploy/commands/deploy-folders.js'
 import { printResults, resultFlags } from './print.js'
 import { settingFlags, settingHelp, settingsOf } from './settings.js'
 import { checkFolders, commandOf, Usage } from './usage.js'

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { type Preview, preview, readFolders } from '../deploy/preview.js'
+import { type Preview, preview, readFolders } from '../deploy/commands/preview.js'
 import { printable } from '../runtime/printable.js'
 import type { Settings } from '../settings/settings.js'
 import { print, printWarning } from './print.js'

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util'
 import pc from 'picocolors'
-import { type FoldersInput, resultsAsJson } from '../deploy/deploy-folders.js'
+import { type FoldersInput, resultsAsJson } from '../deploy/commands/deploy-folders.js'
 import { plain, readable } from '../runtime/error.js'
 import { printable } from '../runtime/printable.js'
 

@@ -1,4 +1,4 @@
-import { promote } from '../deploy/promote.js'
+import { promote } from '../deploy/commands/promote.js'
 import { printResults, resultFlags } from './print.js'
 import { settingFlags, settingsOf } from './settings.js'
 import { commandOf, Usage } from './usage.js'

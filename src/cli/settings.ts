@@ -1,4 +1,4 @@
-import type { KnownSettings } from '../deploy/deploy-folders.js'
+import type { KnownSettings } from '../deploy/commands/deploy-folders.js'
 import { loadSettings } from '../deploy/load-settings.js'
 import type { Options } from '../settings/options.js'
 import type { Settings } from '../settings/settings.js'

@@ -18,7 +18,11 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   'vite/frameworks': { imports: ['urls'] },
   webpack: { imports: ['deploy', 'urls'], types: ['files', 'settings'] },
   frameworks: { imports: ['vite', 'webpack', 'deploy', 'folders', 'urls'], types: ['files', 'settings'] },
-  cli: { imports: ['deploy'], types: ['settings'] },
+  cli: { imports: ['deploy/commands', 'deploy'], types: ['settings'] },
+  'deploy/commands': {
+    imports: ['deploy', 'report', 'promote', 'release', 'folders', 'urls'],
+    types: ['files', 'settings'],
+  },
   deploy: {
     imports: ['report', 'promote', 'release', 'check', 'prove', 'folders', 'files', 'settings', 'bucket', 'urls'],
     dynamic: ['s3/objects', 's3/aws'],

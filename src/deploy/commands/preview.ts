@@ -1,14 +1,14 @@
-import type { LeftOut } from '../files/built-file.js'
-import { checkPublicUrl, type Release } from '../folders/read-folders.js'
-import { makePlan } from '../release/make-plan.js'
-import type { Decision } from '../release/plan.js'
-import type { ReleaseRecord } from '../release/record.js'
-import { report } from '../report/report.js'
-import type { Settings } from '../settings/settings.js'
-import { startEarlySurvey } from './early-survey.js'
-import { findFiles, hashFound } from './read-files.js'
+import type { LeftOut } from '../../files/built-file.js'
+import { checkPublicUrl, type Release } from '../../folders/read-folders.js'
+import { makePlan } from '../../release/make-plan.js'
+import type { Decision } from '../../release/plan.js'
+import type { ReleaseRecord } from '../../release/record.js'
+import { report } from '../../report/report.js'
+import type { Settings } from '../../settings/settings.js'
+import { startEarlySurvey } from '../early-survey.js'
+import { findFiles, hashFound } from '../read-files.js'
 
-export { readFolders } from '../folders/read-folders.js'
+export { readFolders } from '../../folders/read-folders.js'
 
 export interface Preview {
   decisions: readonly Decision[]

@@ -1,14 +1,20 @@
 import type { WriteStream } from 'node:tty'
-import { checkPublicUrl, type KnownSettings, namesOf, readFolders, refuseEmptyFolder } from '../folders/read-folders.js'
-import type { Result } from '../report/result.js'
-import { printable } from '../runtime/printable.js'
-import type { Settings } from '../settings/settings.js'
-import { startDeploy } from './deploy.js'
-import type { Logger } from './logger.js'
-import { newTogether, type Part, publishTogether, stopAll } from './publish-together.js'
+import {
+  checkPublicUrl,
+  type KnownSettings,
+  namesOf,
+  readFolders,
+  refuseEmptyFolder,
+} from '../../folders/read-folders.js'
+import type { Result } from '../../report/result.js'
+import { printable } from '../../runtime/printable.js'
+import type { Settings } from '../../settings/settings.js'
+import { startDeploy } from '../deploy.js'
+import type { Logger } from '../logger.js'
+import { newTogether, type Part, publishTogether, stopAll } from '../publish-together.js'
 
-export type { KnownSettings } from '../folders/read-folders.js'
-export { resultsAsJson } from '../report/result.js'
+export type { KnownSettings } from '../../folders/read-folders.js'
+export { resultsAsJson } from '../../report/result.js'
 
 export interface FoldersInput {
   /** Absolute. */
