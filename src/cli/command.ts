@@ -4,10 +4,16 @@ import { debugging, readable, StaticS3Error } from '../runtime/error.js'
 import { suggestion } from '../runtime/suggestion.js'
 import { deployCommand } from './deploy.js'
 import { planCommand } from './plan.js'
+import { policyCommand } from './policy.js'
 import { promoteCommand } from './promote.js'
 import { type Command, Usage } from './usage.js'
 
-const commands: Record<string, Command> = { deploy: deployCommand, plan: planCommand, promote: promoteCommand }
+const commands: Record<string, Command> = {
+  deploy: deployCommand,
+  plan: planCommand,
+  promote: promoteCommand,
+  policy: policyCommand,
+}
 
 function help(): string {
   const usages = Object.entries(commands).map(([name, { words, summary }]) => ({ usage: `${name} ${words}`, summary }))
