@@ -11,8 +11,8 @@ exec </dev/null
 
 suite=trixie
 folder=$PWD/.cache/django
-# Python's own code only: packages with compiled modules need the suite's own Python.
-packages=(python3-{django,asgiref,sqlparse} python3-django-storages{,-s3} python3-{boto3,botocore,s3transfer,jmespath,dateutil,six,urllib3,dotenv})
+# Python's own code only: packages with compiled modules need the suite's own Python. The admin links to jQuery.
+packages=(libjs-jquery python3-{django,asgiref,sqlparse} python3-django-storages{,-s3} python3-{boto3,botocore,s3transfer,jmespath,dateutil,six,urllib3,dotenv})
 
 skip() {
   echo "SKIPPED: $*"
@@ -40,5 +40,5 @@ apt=(apt-get -qq -o Dir::Etc::SourceList="$new/sources.list" -o Dir::Etc::Source
 for package in "$new"/packages/*.deb; do dpkg-deb -x "$package" "$new/root"; done
 rm -rf "$folder"
 mkdir -p "$(dirname "$folder")"
-mv "$new/root/usr/lib/python3/dist-packages" "$folder"
-PYTHONPATH=$folder python3 -c 'import django, storages; print("Django", django.__version__, "and django-storages", storages.__version__)'
+mv "$new/root" "$folder"
+PYTHONPATH=$folder/usr/lib/python3/dist-packages python3 -c 'import django, storages; print("Django", django.__version__, "and django-storages", storages.__version__)'

@@ -12,7 +12,9 @@ class ShopView(CreateView):
     fields = ["name", "photo"]
     template_name = "shop/shop.html"
     success_url = reverse_lazy("shop")
-    extra_context = {"products": Product.objects.order_by("-pk")}
+
+    def get_context_data(self, **context):
+        return super().get_context_data(products=Product.objects.order_by("-pk"), **context)
 
     def form_valid(self, form):
         response = super().form_valid(form)
