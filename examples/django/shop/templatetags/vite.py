@@ -17,8 +17,7 @@ def vite_asset_url(name):
 @register.simple_tag
 def vite_asset(name):
     manifest = read_manifest()
-    chunks = list(chunks_of(name, manifest))
-    styles = dict.fromkeys(style for chunk in chunks for style in chunk.get("css", []))
+    styles = dict.fromkeys(style for chunk in chunks_of(name, manifest, set()) for style in chunk.get("css", []))
     # Pages need `crossorigin` to load modules and fonts from the bucket's origin.
     return format_html(
         '{}<script type="module" crossorigin src="{}"></script>',
@@ -31,10 +30,12 @@ def vite_asset(name):
     )
 
 
-def chunks_of(name, manifest):
+def chunks_of(name, manifest, seen):
     """A chunk after all that it imports, so that its own styles win."""
+    seen.add(name)
     for imported in manifest[name].get("imports", []):
-        yield from chunks_of(imported, manifest)
+        if imported not in seen:
+            yield from chunks_of(imported, manifest, seen)
     yield manifest[name]
 
 
