@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PutBucketPolicyCommand } from '@aws-sdk/client-s3'
+import type { Locator } from 'playwright-core'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { OpenPage } from '../../fixtures/browser/index.js'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
@@ -81,13 +82,16 @@ async function addProduct(page: OpenPage['page']): Promise<string> {
   await page.getByLabel('Name').fill('A dot')
   await page.getByLabel('Photo').setInputFiles(photo)
   // In a chunk of its own.
-  await expect.poll(() => page.locator('.preview').count()).toBe(1)
+  await expect.poll(() => widthOf(page.locator('.preview'))).toBe(48)
   await page.getByRole('button', { name: 'Add' }).click()
   await expect.poll(() => page.locator('.preview').count()).toBe(0)
   const newest = page.locator('.products img').first()
-  await expect.poll(() => newest.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBe(48)
+  await expect.poll(() => widthOf(newest)).toBe(48)
   return newest.evaluate((image: HTMLImageElement) => image.src)
 }
+
+/** 0 until the image is there. */
+const widthOf = (image: Locator) => image.evaluate(({ naturalWidth }: HTMLImageElement) => naturalWidth)
 
 async function expectUrlsInEmail({ dir }: DjangoExample, beginnings: string[]): Promise<void> {
   const [file = ''] = await readdir(join(dir, 'outbox'))
