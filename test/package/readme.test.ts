@@ -12,7 +12,10 @@ const readme = read('README.md')
 const options = read('src/settings/options.ts')
 
 /** Every page with its path, except the one that the bench writes. */
-const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...docs()].map((file) => ({ file, text: read(file) }))
+const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'examples/django/README.md', ...docs()].map((file) => ({
+  file,
+  text: read(file),
+}))
 
 function docs(): string[] {
   const names = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
