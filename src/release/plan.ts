@@ -1,7 +1,8 @@
 import type { ListedObject, StoredObject, WrittenObject } from '../bucket/bucket.js'
 import { smallBytes } from '../bucket/bucket.js'
 import { canonicalHeaders, showsHeaders } from '../bucket/headers.js'
-import type { HashedFile } from '../files/hash.js'
+import { asGzip } from '../files/file-body.js'
+import { contentOf, type HashedFile } from '../files/hash.js'
 import type { RecordedObject } from './record.js'
 import type { Survey } from './survey.js'
 
@@ -76,9 +77,7 @@ export function plan(files: readonly HashedFile[], known: Known, force: boolean)
   const overwritten = decisions.flatMap(({ file, action }) => {
     const there = known.listing.get(file.key)
     if (!there || action !== 'upload' || file.group !== 'fingerprinted') return []
-    const bytes = bytesOf(file, there, known)
-    const areOther = bytes === 'other by the record' || (bytes === 'other by MD5' && etagsAreMd5)
-    return there.size !== file.size || areOther ? [file] : []
+    return hasOtherContent(file, there, known, etagsAreMd5) ? [file] : []
   })
   const rewritten = decisions.flatMap(({ file, action }) => {
     const there = action === 'skip' ? undefined : known.listing.get(file.key)
@@ -135,6 +134,14 @@ function bytesOf(file: HashedFile, there: ListedObject, known: Known) {
   return there.etag === file.md5 ? 'same' : 'other by MD5'
 }
 
+/** Other gzip may have the same content: zlib's output differs among versions and machines. */
+function hasOtherContent(file: HashedFile, there: ListedObject, known: Known, etagsAreMd5: boolean): boolean {
+  const recorded = withBytesOf(known.record, file.path, there)
+  if (recorded) return contentOf(recorded) !== contentOf(file)
+  if (file.original !== undefined) return false
+  return there.size !== file.size || (etagsAreMd5 && bytesOf(file, there, known) === 'other by MD5')
+}
+
 /** The record of an object that still has the recorded bytes. */
 function withBytesOf(record: Survey['record'], path: string, there: ListedObject): RecordedObject | undefined {
   const recorded = record?.objects.get(path)
@@ -145,6 +152,18 @@ function withBytesOf(record: Survey['record'], path: string, there: ListedObject
 export function describedBy(record: Survey['record'], path: string, there: ListedObject): RecordedObject | undefined {
   const recorded = withBytesOf(record, path, there)
   return recorded && (there.lastModified ?? 0) <= recorded.writtenAt ? recorded : undefined
+}
+
+/**
+ * The file as its object holds it, if the file is to be stored as gzip, and its object and headers are certainly unchanged: it then needs no
+ * compression. Only the content is compared: zlib's output differs among versions and machines.
+ */
+export function asRecorded(file: HashedFile, { listing, record }: Pick<Known, 'listing' | 'record'>) {
+  const there = listing.get(file.key)
+  const recorded = there && describedBy(record, file.path, there)
+  if (recorded?.original !== file.sha256) return undefined
+  const stored = recorded.sha256 === file.sha256 ? file : asGzip(file, recorded)
+  return recorded.headers === canonicalHeaders(stored.parameters) ? { ...stored, original: file.sha256 } : undefined
 }
 
 /** The keys that need a HEAD request: the object has the file's bytes, and no record describes its headers. */

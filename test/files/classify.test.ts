@@ -14,6 +14,7 @@ const policy: Policy = {
   include: [],
   exclude: [],
   sourceMaps: 'exclude',
+  compress: false,
 }
 
 /** A path with a `*` in front is fingerprinted. */
