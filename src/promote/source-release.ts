@@ -1,6 +1,6 @@
 import type { Bucket, ListedObject, ObjectParameters } from '../bucket/bucket.js'
 import { groupOf, nameProblems } from '../files/classify.js'
-import type { HashedFile } from '../files/hash.js'
+import { contentOf, type HashedFile } from '../files/hash.js'
 import { describedBy, longestCopy } from '../release/plan.js'
 import type { RecordedObject, ReleaseRecord } from '../release/record.js'
 import { takeSurvey } from '../release/survey.js'
@@ -79,6 +79,12 @@ export function asBuilt(file: PromotedFile): PromotedFile {
   if (file.original === undefined) return file
   const { ContentEncoding: _, ...parameters } = file.parameters
   return { ...file, parameters, compress: true }
+}
+
+/** The file as a copy of its object in the source, if the content is still the same. */
+export function asStored(file: HashedFile, object: PromotedFile | undefined): HashedFile {
+  if (!object || contentOf(object) !== file.sha256) return file
+  return object.original === undefined ? { ...file, source: object.source } : object
 }
 
 function prefixOf({ location }: { location: string }): string {

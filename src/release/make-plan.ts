@@ -1,12 +1,13 @@
 import type { Bucket, StoredObject, WrittenObject } from '../bucket/bucket.js'
-import { compressed } from '../files/file-body.js'
+import { canonicalHeaders } from '../bucket/headers.js'
+import { asGzip, compressed } from '../files/file-body.js'
 import type { HashedFile } from '../files/hash.js'
 import { isForbidden, responseOf, StaticS3Error } from '../runtime/error.js'
 import { eachInParallel } from '../runtime/parallel.js'
 import { several } from '../runtime/printable.js'
 import type { Stop } from '../runtime/stop.js'
 import type { Settings } from '../settings/settings.js'
-import { asRecorded, type Plan, plan, undescribed } from './plan.js'
+import { describedBy, type Plan, plan, undescribed } from './plan.js'
 import type { Survey } from './survey.js'
 
 export interface PlanInput {
@@ -46,8 +47,9 @@ const compressedBytes = 32 * 1024 ** 2
 /** The files as their objects hold them: some as gzip. */
 async function asStored(
   { files, settings, warn, stop }: PlanInput,
-  known: Parameters<typeof asRecorded>[1],
+  known: Pick<Survey, 'listing' | 'record'>,
 ): Promise<readonly HashedFile[]> {
+  if (!files.some(({ compress }) => compress)) return files
   const stored = [...files]
   const stale: string[] = []
   let room = compressedBytes
@@ -61,6 +63,18 @@ async function asStored(
   })
   if (stale.length > 0) warn(`${several(stale.sort())}: not used, because it is not the gzip of the file beside it`)
   return stored
+}
+
+/**
+ * The file as its object holds it, if the file is to be stored as gzip, and its object and headers are certainly unchanged: it then needs no
+ * compression. Only the content is compared: zlib's output differs among versions and machines.
+ */
+function asRecorded(file: HashedFile, { listing, record }: Pick<Survey, 'listing' | 'record'>) {
+  const there = listing.get(file.key)
+  const recorded = there && describedBy(record, file.path, there)
+  if (recorded?.original !== file.sha256) return undefined
+  const stored = recorded.sha256 === file.sha256 ? file : asGzip(file, recorded)
+  return recorded.headers === canonicalHeaders(stored.parameters) ? { ...stored, original: file.sha256 } : undefined
 }
 
 /**

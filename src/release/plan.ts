@@ -1,7 +1,6 @@
 import type { ListedObject, StoredObject, WrittenObject } from '../bucket/bucket.js'
 import { smallBytes } from '../bucket/bucket.js'
 import { canonicalHeaders, showsHeaders } from '../bucket/headers.js'
-import { asGzip } from '../files/file-body.js'
 import { contentOf, type HashedFile } from '../files/hash.js'
 import type { RecordedObject } from './record.js'
 import type { Survey } from './survey.js'
@@ -66,7 +65,7 @@ export const longestCopy = 5 * 1024 ** 3
  *
  * While an object's ETag is the recorded one, its bytes are the recorded ones. Its headers are too, unless the listing shows that it was written
  * later: new headers alone change no ETag. `us` is this deploy, which has written the object already: `force` doesn't write it again. An object
- * that can't be copied is uploaded.
+ * that can't be copied is uploaded. A file that is stored as gzip has the gzip's size, bytes and headers here.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html on when an ETag is an MD5
  */
@@ -152,18 +151,6 @@ function withBytesOf(record: Survey['record'], path: string, there: ListedObject
 export function describedBy(record: Survey['record'], path: string, there: ListedObject): RecordedObject | undefined {
   const recorded = withBytesOf(record, path, there)
   return recorded && (there.lastModified ?? 0) <= recorded.writtenAt ? recorded : undefined
-}
-
-/**
- * The file as its object holds it, if the file is to be stored as gzip, and its object and headers are certainly unchanged: it then needs no
- * compression. Only the content is compared: zlib's output differs among versions and machines.
- */
-export function asRecorded(file: HashedFile, { listing, record }: Pick<Known, 'listing' | 'record'>) {
-  const there = listing.get(file.key)
-  const recorded = there && describedBy(record, file.path, there)
-  if (recorded?.original !== file.sha256) return undefined
-  const stored = recorded.sha256 === file.sha256 ? file : asGzip(file, recorded)
-  return recorded.headers === canonicalHeaders(stored.parameters) ? { ...stored, original: file.sha256 } : undefined
 }
 
 /** The keys that need a HEAD request: the object has the file's bytes, and no record describes its headers. */

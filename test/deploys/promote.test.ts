@@ -103,7 +103,7 @@ test('copies on the server, sends only pages, and keeps bytes, names and headers
 
 test('files that are stored as gzip stay so, and their URLs change', async () => {
   const dir = await makeApp(app)
-  const rows = Array.from({ length: 100 }, (_, i) => `// ${i * 7919}\n`).join('')
+  const rows = Array.from({ length: 200 }, (_, i) => `// ${i * 7919}\n`).join('')
   await writeFiles(dir, {
     'public/photos.js': `${rows}const photos = ["${urlOf('staging')}logo.txt"]`,
     'public/plain.js': `${rows}const photos = []`,

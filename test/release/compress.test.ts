@@ -46,8 +46,14 @@ const off = { compress: false }
 const twin = (bytes: Buffer) => writeFile(join(dir, 'app-1.js.gz'), bytes)
 const object = () => bucket.objects.get('static/app-1.js')
 
+interface DeployOptions {
+  isRecorded?: boolean
+  force?: boolean
+  fileOverwrite?: boolean
+}
+
 /** @returns the decision about the file, in words */
-async function deploy(built: HashedFile, { isRecorded = true, ...options } = {}) {
+async function deploy(built: HashedFile, { isRecorded = true, ...options }: DeployOptions = {}) {
   time += 5000
   const survey = await takeSurvey(bucket, 'static')
   const settings = { force: false, fileOverwrite: true, concurrency: 4, ...options }

@@ -2,9 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { WriteStream } from 'node:tty'
-import { contentOf } from '../../files/hash.js'
 import { downloadTexts } from '../../promote/download.js'
-import { asBuilt, readSourceRelease, type SourceRelease } from '../../promote/source-release.js'
+import { asBuilt, asStored, readSourceRelease, type SourceRelease } from '../../promote/source-release.js'
 import type { Result } from '../../report/result.js'
 import { printable } from '../../runtime/printable.js'
 import type { Settings } from '../../settings/settings.js'
@@ -55,12 +54,7 @@ export async function promote({ from, to, logger, terminal }: PromoteInput): Pro
       const known = files.filter((file) => !texts.has(file))
       const proved = await hashFound(built, { settings: to, earlySurvey, base: '/' }, survey, { signal, known })
       const byPath = new Map(files.map((file) => [file.path, file]))
-      const withSource = proved.files.map((file) => {
-        const original = byPath.get(file.path)
-        if (!original || contentOf(original) !== file.sha256) return file
-        return original.original === undefined ? { ...file, source: original.source } : original
-      })
-      return { ...proved, files: withSource }
+      return { ...proved, files: proved.files.map((file) => asStored(file, byPath.get(file.path))) }
     },
     deployer: (own) => ({
       ...own,
