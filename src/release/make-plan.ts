@@ -58,10 +58,10 @@ async function asStored(
     stop?.begun.throwIfAborted()
     const unchanged = settings.force ? undefined : asRecorded(file, known)
     const made = unchanged ?? (await compressed(file, stale))
-    if (made.content !== file.content) room -= made.size
+    room -= made.content?.length ?? 0
     stored[i] = room < 0 ? { ...made, content: undefined } : made
   })
-  if (stale.length > 0) warn(`${several(stale.sort())}: not used, because it is not the gzip of the file beside it`)
+  if (stale.length > 0) warn(`${several(stale.sort())}: not used, because the file beside it has other content`)
   return stored
 }
 
