@@ -56,7 +56,7 @@ async function read(file: HashedFile): Promise<Uint8Array | Pieces | undefined> 
 }
 
 /** Bytes. A smaller file gains nothing, as for CloudFront; a larger one would take too much memory. */
-const [leastToCompress, mostToCompress] = [1000, 32 * 1024 ** 2]
+const [leastToCompress, mostToCompress] = [1000, 64 * 1024 ** 2]
 
 /**
  * A file as its object holds it: as gzip, if that is smaller.

@@ -84,9 +84,9 @@ function problemsOf({ path, group, parameters, original }: PromotedFile, isRewri
 /** Without the gzip of a deploy. */
 async function bytesOf(file: PromotedFile, bucket: Bucket, signal: AbortSignal): Promise<Buffer> {
   const { source, sha256 } = file
-  const bytes = await bucket.get(source.key, signal)
-  if (bytes && hash('sha256', bytes) === sha256) {
-    return contentOf(file) === sha256 ? Buffer.from(bytes) : promisify(gunzip)(bytes, { maxOutputLength: largestToGet })
-  }
+  const stored = await bucket.get(source.key, signal)
+  if (stored && contentOf(file) === sha256 && hash('sha256', stored) === sha256) return Buffer.from(stored)
+  const bytes = stored && (await promisify(gunzip)(stored, { maxOutputLength: largestToGet }).catch(() => undefined))
+  if (bytes && hash('sha256', bytes) === contentOf(file)) return bytes
   throw new StaticS3Error(`static-s3: ${source.key} changed during the promotion: run it again`)
 }

@@ -63,7 +63,6 @@ for (const { title, available, start } of s3Servers) {
         await viteBuild('vite', dir, {
           plugins: [...plugins, staticS3({ verify: 'fail' })],
           customLogger,
-          logLevel: 'info',
         })
         return said.join('\n')
       }
