@@ -28,7 +28,17 @@ Exit codes: 0 live or unchanged, 1 failed, 2 a command line that can't be unders
 `
 
 // FROM and TO replace `--location`. The other flags left out decide about files and headers: a promotion keeps the release's.
-const { location, acl, rules, 'cache-control': _, include, exclude, 'source-maps': __, ...flags } = settingFlags
+const {
+  location,
+  acl,
+  rules,
+  compress,
+  'cache-control': _,
+  include,
+  exclude,
+  'source-maps': __,
+  ...flags
+} = settingFlags
 
 export const promoteCommand = commandOf({
   words: 'FROM TO',

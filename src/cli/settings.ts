@@ -18,6 +18,7 @@ export const settingFlags = {
   include: { type: 'string', multiple: true },
   exclude: { type: 'string', multiple: true },
   'source-maps': { type: 'string' },
+  compress: { type: 'boolean' },
   verify: { type: 'string' },
   'file-overwrite': { type: 'string' },
   concurrency: { type: 'string' },
@@ -51,6 +52,7 @@ export const settingHelp = `
                       its value in a .env file may be uploaded; may stand several times
   --allow-missing GLOB
                       files that URLs may name though they are not there; may stand several times
+  --compress          stores CSS, JavaScript, SVG and WebAssembly as gzip
   --force             uploads unchanged files too
   --mode MODE         which .env files are read, in this folder: production where it isn't given
 `

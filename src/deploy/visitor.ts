@@ -1,6 +1,7 @@
 import type { PublicFile } from '../check/problems.js'
 import { type View, visit } from '../check/visit.js'
 import { secondsWithoutRevalidation } from '../files/cache-lifetime.js'
+import { contentOf } from '../files/hash.js'
 import type { Decision } from '../release/plan.js'
 import { StaticS3Error } from '../runtime/error.js'
 import type { S3Connection } from '../s3/objects/s3-bucket.js'
@@ -64,9 +65,9 @@ export function filesToVisit(decisions: readonly Decision[], publicUrl: string):
     const files = (changed.length > 0 ? changed : candidates).map(({ file }) => file)
     return files.length === 0 ? [] : [files.reduce((least, file) => (file.size < least.size ? file : least))]
   })
-  return found.map(({ path, sha256, parameters: { ContentType, CacheControl } }) => ({
-    url: publicUrl + encodePath(path),
-    sha256,
+  return found.map(({ parameters: { ContentType, CacheControl }, ...file }) => ({
+    url: publicUrl + encodePath(file.path),
+    sha256: contentOf(file),
     contentType: String(ContentType),
     isKept: secondsWithoutRevalidation(String(CacheControl)) > 0,
   }))

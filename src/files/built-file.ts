@@ -34,6 +34,7 @@ export type LeftOutReason =
   | SensitiveKind
   | 'dotfile'
   | 'bundle statistics'
+  | 'compressed copy'
   // By the output folder
   | 'left over from an earlier build'
   | 'link that is not followed'

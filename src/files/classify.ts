@@ -13,6 +13,8 @@ export interface ClassifiedFile extends Pick<BuiltFile, 'path' | 'dir'> {
   key: string
   group: Group
   parameters: ObjectParameters
+  /** True if the file is to be stored as gzip, without a Content-Encoding among its parameters. */
+  compress?: boolean | undefined
 }
 
 /** A left-out file that the bundler emitted. */
@@ -39,6 +41,13 @@ export function classify(
   const reasonFor = whyLeftOut(policy, outputs)
   const allPaths = [...collected.files, ...collected.leftOut].map(({ path }) => path)
   const headersFor = headersBy(policy, new Set(allPaths))
+  const byPath = new Map(policy.compress ? collected.files.map((file) => [file.path, file]) : [])
+  // The original's object holds the same bytes.
+  const isTwin = (path: string) => {
+    const original = path.endsWith('.gz') ? byPath.get(path.slice(0, -'.gz'.length)) : undefined
+    const isUploaded = original && reasonFor(original.path, original) === undefined
+    return isUploaded === true && headersFor(original.path, groupOf(original)).compress
+  }
   const prefix = policy.location === '' ? '' : `${policy.location}/`
   const files: ClassifiedFile[] = []
   const leftOut = [...collected.leftOut]
@@ -48,19 +57,20 @@ export function classify(
   const lasting: string[] = []
   for (const file of collected.files) {
     const { path, dir } = file
-    const reason = reasonFor(path, file)
+    const reason = reasonFor(path, isTwin(path) ? { ...file, isTwin: true } : file)
     if (reason !== undefined) {
-      leftOut.push(isChoice(reason) || file.emitted ? { path, reason } : { path, reason, byName: true })
+      const isKnown = isChoice(reason) || reason === 'compressed copy' || file.emitted
+      leftOut.push(isKnown ? { path, reason } : { path, reason, byName: true })
       if (file.emitted) withheld.push({ path, reason, fingerprinted: file.fingerprinted })
       continue
     }
     const key = prefix + path
     const group = groupOf(file)
-    const { parameters, ignoresCacheControl } = headersFor(path, group)
+    const { parameters, ignoresCacheControl, compress } = headersFor(path, group)
     if (ignoresCacheControl) ignored.push(path)
     if (group === 'html' && secondsWithoutRevalidation(String(parameters.CacheControl)) > 86_400) lasting.push(path)
     problems.push(...nameProblems(path, key))
-    files.push({ path, dir, key, group, parameters })
+    files.push({ path, dir, key, group, parameters, compress })
   }
   // Several builds may share the settings: a glob can be meant for another build's files.
   const isPart = outputs.some(({ emittedOnly }) => emittedOnly)

@@ -1,10 +1,13 @@
 import { hash } from 'node:crypto'
-import { closeSync, fstatSync, openSync } from 'node:fs'
-import type { Body, Pieces } from '../bucket/bucket.js'
+import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
+import { promisify } from 'node:util'
+import { constants, gunzip, gzip } from 'node:zlib'
+import type { Body, ObjectParameters, Pieces } from '../bucket/bucket.js'
 import { smallBytes } from '../bucket/bucket.js'
 import { StaticS3Error } from '../runtime/error.js'
+import { orUndefined } from '../runtime/or-undefined.js'
 import { fileOf } from './built-file.js'
-import type { HashedFile } from './hash.js'
+import { contentOf, type HashedFile } from './hash.js'
 import { piecesOf, readSmall } from './read-file.js'
 
 /** A file's content for its upload, read for each attempt unless it is in memory. A file that changed since it was hashed is refused. */
@@ -15,14 +18,21 @@ export function bodyOfFile(file: HashedFile): Body {
     md5,
     sha256,
     async open() {
-      const bytes = content ?? (await read(file).catch((error) => throwReadError(path, error)))
+      const readAgain = contentOf(file) === sha256 ? read : readCompressed
+      const bytes = content ?? (await readAgain(file).catch((error) => throwReadError(path, error)))
       if (bytes) return bytes
-      throw new StaticS3Error(`static-s3: ${path} changed while it was being uploaded; build again`)
+      throw changed(path)
     },
   }
 }
 
-function throwReadError(path: string, { code }: NodeJS.ErrnoException): never {
+function changed(path: string): StaticS3Error {
+  return new StaticS3Error(`static-s3: ${path} changed while it was being uploaded; build again`)
+}
+
+function throwReadError(path: string, error: NodeJS.ErrnoException): never {
+  if (error instanceof StaticS3Error) throw error
+  const { code } = error
   const problem = code === 'ENOENT' ? 'vanished before it was uploaded' : `can't be read (${code})`
   throw new StaticS3Error(`static-s3: ${path} ${problem}`)
 }
@@ -43,4 +53,52 @@ async function read(file: HashedFile): Promise<Uint8Array | Pieces | undefined> 
     if (found !== size) closeSync(handle)
   }
   return found === size ? piecesOf(handle) : undefined
+}
+
+/** Bytes. A smaller file gains nothing, as for CloudFront; a larger one would take too much memory. */
+const [leastToCompress, mostToCompress] = [1000, 64 * 1024 ** 2]
+
+/**
+ * A file as its object holds it: as gzip, if that is smaller.
+ *
+ * @param stale gets the build's compressed copy if it has other content
+ */
+export async function compressed(file: HashedFile, stale: string[]): Promise<HashedFile> {
+  if (file.size < leastToCompress || file.size > mostToCompress) return file
+  const bytes = await gzipOf(file, stale).catch((error) => throwReadError(file.path, error))
+  const original = file.sha256
+  if (bytes.length >= file.size) return { ...file, original }
+  const [sha256, md5] = [hash('sha256', bytes), hash('md5', bytes)]
+  return { ...asGzip(file, { sha256, size: bytes.length }), md5, original, content: bytes }
+}
+
+/** The file as an object with these bytes. */
+export function asGzip(file: HashedFile, { sha256, size }: Pick<HashedFile, 'sha256' | 'size'>): HashedFile {
+  const parameters = gzipParameters.get(file.parameters) ?? { ...file.parameters, ContentEncoding: 'gzip' }
+  gzipParameters.set(file.parameters, parameters)
+  return { ...file, sha256, size, parameters, md5: undefined, content: undefined }
+}
+
+/** A cache, because files with the same parameters share one object. */
+const gzipParameters = new WeakMap<ObjectParameters, ObjectParameters>()
+
+/** The same bytes again, or undefined. */
+async function readCompressed(file: HashedFile): Promise<Buffer | undefined> {
+  const bytes = await gzipOf(file, [])
+  return hash('sha256', bytes) === file.sha256 ? bytes : undefined
+}
+
+/** The build's own compressed copy, or a new one, without a time. */
+async function gzipOf(file: HashedFile, stale: string[]): Promise<Buffer> {
+  const bytes = file.content ?? readFileSync(fileOf(file))
+  if (hash('sha256', bytes) !== contentOf(file)) throw changed(file.path)
+  const copy = `${fileOf(file)}.gz`
+  const size = orUndefined(() => statSync(copy).size) ?? Number.POSITIVE_INFINITY
+  if (size < bytes.length) {
+    const twin = readFileSync(copy)
+    const content = await promisify(gunzip)(twin, { maxOutputLength: bytes.length }).catch(() => undefined)
+    if (content?.equals(bytes)) return twin
+    stale.push(`${file.path}.gz`)
+  }
+  return promisify(gzip)(bytes, { level: constants.Z_BEST_COMPRESSION })
 }

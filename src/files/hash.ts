@@ -14,8 +14,13 @@ export interface HashedFile extends ClassifiedFile {
   md5?: string | undefined
   /** Hex; records compare content by it. */
   sha256: string
-  /** A small file's bytes, kept for the upload while there is room. */
+  /** The bytes, kept for the upload while there is room. */
   content?: Buffer | undefined
+  /**
+   * For an object that is stored as gzip, and has the gzip's size and hashes: the SHA-256 of the file. The same as `sha256` if gzip makes the file no
+   * smaller.
+   */
+  original?: string | undefined
   /** An object of the bucket with the same bytes, for a copy on the server. */
   source?: { key: string; etag: string } | undefined
 }
@@ -34,6 +39,11 @@ export interface Secret {
   value: string
   /** Advice if a file contains it. */
   remedy: string
+}
+
+/** The SHA-256 of the content, without the gzip. */
+export function contentOf({ original, sha256 }: Pick<HashedFile, 'original' | 'sha256'>): string {
+  return original ?? sha256
 }
 
 /** True if a file of this size needs its MD5. */
@@ -117,6 +127,19 @@ function contentSearch(secrets: readonly Secret[]): ContentSearch {
 }
 
 /** All fields at once, one by one: a spread takes several times as long, and a field added later takes more memory. */
-function unread({ path, dir, key, group, parameters }: ClassifiedFile): HashedFile {
-  return { path, dir, key, group, parameters, size: 0, sha256: '', md5: undefined, content: undefined }
+function unread({ path, dir, key, group, parameters, compress }: ClassifiedFile): HashedFile {
+  const nothing = undefined
+  return {
+    path,
+    dir,
+    key,
+    group,
+    parameters,
+    compress,
+    size: 0,
+    sha256: '',
+    md5: nothing,
+    content: nothing,
+    original: nothing,
+  }
 }

@@ -7,13 +7,21 @@ import { fileName, type Group } from './built-file.js'
 import { secondsWithoutRevalidation } from './cache-lifetime.js'
 import { matcher } from './globs.js'
 
-export type HeaderPolicy = Pick<Settings, 'cacheControl' | 'objectParameters' | 'rules'>
+export type HeaderPolicy = Pick<Settings, 'cacheControl' | 'objectParameters' | 'rules' | 'compress'>
 
 interface FileHeaders {
   parameters: ObjectParameters
   /** True if the CacheControl of all objects would make this one stale. */
   ignoresCacheControl: boolean
+  /** True if the file is to be stored as gzip. */
+  compress: boolean
 }
+
+/**
+ * Types that only pages load, as in django-storages' GZIP_CONTENT_TYPES, and WebAssembly. S3 sends gzip to every client: HTML, JSON, XML and plain text
+ * are also read by programs that decode none.
+ */
+const gzippedTypes = /^(text\/(css|javascript)|application\/(x-)?javascript|application\/wasm|image\/svg\+xml)\s*(;|$)/i
 
 /** Files with the same headers share one object: a site has few sets of headers, and perhaps 100,000 files. */
 export function headersBy(
@@ -52,7 +60,12 @@ function fileHeaders(
     ...(CacheControl === undefined || goesStale ? {} : { CacheControl }),
     ...ruled,
   }
-  return { parameters, ignoresCacheControl: goesStale && ruled.CacheControl === undefined }
+  const { ContentType, ContentEncoding }: ObjectParameters = parameters
+  return {
+    parameters,
+    ignoresCacheControl: goesStale && ruled.CacheControl === undefined,
+    compress: policy.compress && ContentEncoding === undefined && gzippedTypes.test(String(ContentType)),
+  }
 }
 
 /** Encodings by the ending of a compressed copy. */

@@ -8,7 +8,10 @@ import { isSourceMapByName } from './sensitive-file.js'
 type Selection = Pick<Settings, 'include' | 'exclude' | 'sourceMaps'>
 type NamedDotfiles = readonly Pick<Output, 'namedDotfiles'>[]
 /** Facts beyond the path, known once the file is written. */
-type Facts = Partial<Pick<BuiltFile, 'target' | 'kind' | 'emitted'>>
+type Facts = Partial<Pick<BuiltFile, 'target' | 'kind' | 'emitted'>> & {
+  /** True if it is the compressed copy of a file that is stored compressed. */
+  isTwin?: boolean
+}
 
 /** Returns a function of a file's path and facts: the reason to leave the file out, or undefined if it is uploaded. */
 export function whyLeftOut(
@@ -50,7 +53,7 @@ interface DefaultReason {
 
 function defaultReason(
   path: string,
-  { kind, emitted = true }: Facts,
+  { kind, emitted = true, isTwin }: Facts,
   sourceMaps: Selection['sourceMaps'],
   isNamed: (path: string) => boolean,
 ): DefaultReason | undefined {
@@ -64,6 +67,7 @@ function defaultReason(
   if (sourceMaps === 'exclude' && (kind === 'source map' || isSourceMapByName(name))) {
     return { reason: 'source map', unless: path.replace(/\.map(?=[^/]*$)/, '.not-map') }
   }
+  if (isTwin) return { reason: 'compressed copy', unless: path.slice(0, -'.gz'.length) }
   // Written by webpack, webpack-bundle-tracker, Module Federation, webpack-bundle-analyzer and rollup-plugin-visualizer. The bundler emits the
   // application's pages.
   const isStatistics = /^((webpack|mf)-)?stats\.json$/.test(path) || (!emitted && /^(stats|report)\.html$/.test(path))

@@ -44,7 +44,7 @@ const format = 1
  */
 const optionsOfBuild = [
   ...(['acl', 'objectParameters', 'rules', 'include', 'exclude', 'cacheControl', 'sourceMaps', 'verify'] as const),
-  ...(['fileOverwrite', 'allowMissing', 'allowSecrets'] as const),
+  ...(['compress', 'fileOverwrite', 'allowMissing', 'allowSecrets'] as const),
 ]
 
 export interface FactsInput extends Pick<BuildFacts, 'base' | 'notOurs'> {

@@ -1,8 +1,11 @@
 import { hash } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
 import { type Bucket, largestToGet } from '../bucket/bucket.js'
 import { fileOf } from '../files/built-file.js'
+import { contentOf } from '../files/hash.js'
 import { textType } from '../references/file-name.js'
 import { StaticS3Error } from '../runtime/error.js'
 import { eachInParallel } from '../runtime/parallel.js'
@@ -68,9 +71,9 @@ function mayHaveUrls({ path, size }: PromotedFile): boolean {
   return size <= largestToGet && (textType(path) !== undefined || /\.(txt|xml|rss|atom)$/i.test(path))
 }
 
-function problemsOf({ path, group, parameters }: PromotedFile, isRewritten: boolean): string[] {
-  const { ContentEncoding } = parameters
-  if (ContentEncoding !== undefined) {
+function problemsOf({ path, group, parameters, original }: PromotedFile, isRewritten: boolean): string[] {
+  const { ContentEncoding = 'identity' } = parameters
+  if (ContentEncoding !== 'identity' && original === undefined) {
     return [`${path} is compressed (${ContentEncoding}), so its URLs can't be checked: store it without the encoding`]
   }
   return isRewritten && group === 'fingerprinted'
@@ -78,8 +81,12 @@ function problemsOf({ path, group, parameters }: PromotedFile, isRewritten: bool
     : []
 }
 
-async function bytesOf({ source, sha256 }: PromotedFile, bucket: Bucket, signal: AbortSignal): Promise<Buffer> {
-  const bytes = await bucket.get(source.key, signal)
-  if (bytes && hash('sha256', bytes) === sha256) return Buffer.from(bytes)
+/** Without the gzip of a deploy. */
+async function bytesOf(file: PromotedFile, bucket: Bucket, signal: AbortSignal): Promise<Buffer> {
+  const { source, sha256 } = file
+  const stored = await bucket.get(source.key, signal)
+  if (stored && contentOf(file) === sha256 && hash('sha256', stored) === sha256) return Buffer.from(stored)
+  const bytes = stored && (await promisify(gunzip)(stored, { maxOutputLength: largestToGet }).catch(() => undefined))
+  if (bytes && hash('sha256', bytes) === contentOf(file)) return bytes
   throw new StaticS3Error(`static-s3: ${source.key} changed during the promotion: run it again`)
 }

@@ -1,6 +1,6 @@
 import type { Bucket, ListedObject, ObjectParameters } from '../bucket/bucket.js'
 import { groupOf, nameProblems } from '../files/classify.js'
-import type { HashedFile } from '../files/hash.js'
+import { contentOf, type HashedFile } from '../files/hash.js'
 import { describedBy, longestCopy } from '../release/plan.js'
 import type { RecordedObject, ReleaseRecord } from '../release/record.js'
 import { takeSurvey } from '../release/survey.js'
@@ -65,13 +65,26 @@ export async function readSourceRelease({ bucket, from, to, dir, signal }: Sourc
   return { record, files, where, problems: files.flatMap(({ path, key }) => nameProblems(path, key)) }
 
   function fileOf(path: string, object: RecordedObject, { key, etag }: ListedObject): PromotedFile {
-    const { sha256, size, fingerprinted } = object
+    const { sha256, original, size, fingerprinted } = object
     const parameters = headers.get(object.headers) ?? (JSON.parse(object.headers) as ObjectParameters)
     // Files with the same headers share one object.
     headers.set(object.headers, parameters)
     const group = groupOf({ path, fingerprinted })
-    return { path, dir, key: toPrefix + path, group, parameters, size, sha256, source: { key, etag } }
+    return { path, dir, key: toPrefix + path, group, parameters, size, sha256, original, source: { key, etag } }
   }
+}
+
+/** The file as a build brings it: without the gzip in which its object is stored. */
+export function asBuilt(file: PromotedFile): PromotedFile {
+  if (file.original === undefined) return file
+  const { ContentEncoding: _, ...parameters } = file.parameters
+  return { ...file, parameters, compress: true }
+}
+
+/** The file as a copy of its object in the source, if the content is still the same. */
+export function asStored(file: HashedFile, object: PromotedFile | undefined): HashedFile {
+  if (!object || contentOf(object) !== file.sha256) return file
+  return object.original === undefined ? { ...file, source: object.source } : object
 }
 
 function prefixOf({ location }: { location: string }): string {

@@ -49,7 +49,9 @@ function nearest(path: string, known: readonly string[]): string {
     : `names no file: the file is ${twin}, and upper and lower case differ in S3`
 }
 
-const byDefault: readonly LeftOut['reason'][] = ['dotfile', 'private key', 'source map', 'bundle statistics']
+const byDefault: readonly LeftOut['reason'][] = [
+  ...(['dotfile', 'private key', 'source map', 'bundle statistics', 'compressed copy'] as const),
+]
 
 function remedyFor(path: string, reason: LeftOut['reason']): string {
   if (reason === 'excluded') return ': take it out of `exclude`'

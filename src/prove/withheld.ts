@@ -53,11 +53,17 @@ function unexpected(files: readonly WithheldFile[]): string[] {
 }
 
 function isSought({ reason, fingerprinted }: WithheldFile): boolean {
-  return fingerprinted && reason !== 'source map'
+  return fingerprinted && reason !== 'source map' && reason !== 'compressed copy'
 }
 
 /** No visitor needs these files, or the user left them out. */
-const expected: readonly LeftOutReason[] = ['not included', 'excluded', 'source map', 'bundle statistics']
+const expected: readonly LeftOutReason[] = [
+  'not included',
+  'excluded',
+  'source map',
+  'bundle statistics',
+  'compressed copy',
+]
 
 function isExpected({ path, reason }: WithheldFile): boolean {
   return expected.includes(reason) || /^\.vite\/|(^|\/)\.(nojekyll|gitkeep|gitignore|DS_Store)$/.test(path)

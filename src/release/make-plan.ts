@@ -1,9 +1,13 @@
 import type { Bucket, StoredObject, WrittenObject } from '../bucket/bucket.js'
+import { canonicalHeaders } from '../bucket/headers.js'
+import { asGzip, compressed } from '../files/file-body.js'
 import type { HashedFile } from '../files/hash.js'
 import { isForbidden, responseOf, StaticS3Error } from '../runtime/error.js'
 import { eachInParallel } from '../runtime/parallel.js'
+import { several } from '../runtime/printable.js'
+import type { Stop } from '../runtime/stop.js'
 import type { Settings } from '../settings/settings.js'
-import { type Plan, plan, undescribed } from './plan.js'
+import { describedBy, type Plan, plan, undescribed } from './plan.js'
 import type { Survey } from './survey.js'
 
 export interface PlanInput {
@@ -11,6 +15,7 @@ export interface PlanInput {
   bucket: Bucket
   settings: Pick<Settings, 'force' | 'concurrency' | 'fileOverwrite'>
   warn: (message: string) => void
+  stop?: Stop
 }
 
 /**
@@ -20,16 +25,56 @@ export interface PlanInput {
  * @param written the objects that this deploy has written, by key
  */
 export async function makePlan(
-  { files, bucket, settings, warn }: PlanInput,
+  input: PlanInput,
   { listing, record }: Survey,
   written: ReadonlyMap<string, WrittenObject> = new Map(),
 ): Promise<Plan> {
+  const { bucket, settings, warn } = input
   const known = { listing, record, written }
+  const files = await asStored(input, known)
   const keys = undescribed(files, known, settings.force)
   const heads = await currentHeaders(bucket, keys, settings.concurrency)
   const made = plan(files, { ...known, heads }, settings.force)
   guardFingerprints(made, settings, warn)
   return made
+}
+
+/** Files to compress at the same time, in Node's thread pool. */
+const compressedAtOnce = 4
+/** Bytes of compressed files to keep for their upload. Others are compressed again. */
+const compressedBytes = 32 * 1024 ** 2
+
+/** The files as their objects hold them: some as gzip. */
+async function asStored(
+  { files, settings, warn, stop }: PlanInput,
+  known: Pick<Survey, 'listing' | 'record'>,
+): Promise<readonly HashedFile[]> {
+  if (!files.some(({ compress }) => compress)) return files
+  const stored = [...files]
+  const stale: string[] = []
+  let room = compressedBytes
+  await eachInParallel(compressedAtOnce, [...files.entries()], async ([i, file]) => {
+    if (!file.compress) return
+    stop?.begun.throwIfAborted()
+    const unchanged = settings.force ? undefined : asRecorded(file, known)
+    const made = unchanged ?? (await compressed(file, stale))
+    room -= made.content?.length ?? 0
+    stored[i] = room < 0 ? { ...made, content: undefined } : made
+  })
+  if (stale.length > 0) warn(`${several(stale.sort())}: not used, because the file beside it has other content`)
+  return stored
+}
+
+/**
+ * The file as its object holds it, if the file is to be stored as gzip, and its object and headers are certainly unchanged: it then needs no
+ * compression. Only the content is compared: zlib's output differs among versions and machines.
+ */
+function asRecorded(file: HashedFile, { listing, record }: Pick<Survey, 'listing' | 'record'>) {
+  const there = listing.get(file.key)
+  const recorded = there && describedBy(record, file.path, there)
+  if (recorded?.original !== file.sha256) return undefined
+  const stored = recorded.sha256 === file.sha256 ? file : asGzip(file, recorded)
+  return recorded.headers === canonicalHeaders(stored.parameters) ? { ...stored, original: file.sha256 } : undefined
 }
 
 /**

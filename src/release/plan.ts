@@ -1,7 +1,7 @@
 import type { ListedObject, StoredObject, WrittenObject } from '../bucket/bucket.js'
 import { smallBytes } from '../bucket/bucket.js'
 import { canonicalHeaders, showsHeaders } from '../bucket/headers.js'
-import type { HashedFile } from '../files/hash.js'
+import { contentOf, type HashedFile } from '../files/hash.js'
 import type { RecordedObject } from './record.js'
 import type { Survey } from './survey.js'
 
@@ -65,7 +65,7 @@ export const longestCopy = 5 * 1024 ** 3
  *
  * While an object's ETag is the recorded one, its bytes are the recorded ones. Its headers are too, unless the listing shows that it was written
  * later: new headers alone change no ETag. `us` is this deploy, which has written the object already: `force` doesn't write it again. An object
- * that can't be copied is uploaded.
+ * that can't be copied is uploaded. A file that is stored as gzip has the gzip's size, bytes and headers here.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html on when an ETag is an MD5
  */
@@ -76,9 +76,7 @@ export function plan(files: readonly HashedFile[], known: Known, force: boolean)
   const overwritten = decisions.flatMap(({ file, action }) => {
     const there = known.listing.get(file.key)
     if (!there || action !== 'upload' || file.group !== 'fingerprinted') return []
-    const bytes = bytesOf(file, there, known)
-    const areOther = bytes === 'other by the record' || (bytes === 'other by MD5' && etagsAreMd5)
-    return there.size !== file.size || areOther ? [file] : []
+    return hasOtherContent(file, there, known, etagsAreMd5) ? [file] : []
   })
   const rewritten = decisions.flatMap(({ file, action }) => {
     const there = action === 'skip' ? undefined : known.listing.get(file.key)
@@ -133,6 +131,14 @@ function bytesOf(file: HashedFile, there: ListedObject, known: Known) {
   if (recorded) return recorded.sha256 === file.sha256 ? 'same' : 'other by the record'
   if (!isMd5(there.etag) || file.md5 === undefined) return 'unknown'
   return there.etag === file.md5 ? 'same' : 'other by MD5'
+}
+
+/** Other gzip may have the same content: zlib's output differs among versions and machines. */
+function hasOtherContent(file: HashedFile, there: ListedObject, known: Known, etagsAreMd5: boolean): boolean {
+  const recorded = withBytesOf(known.record, file.path, there)
+  if (recorded) return contentOf(recorded) !== contentOf(file)
+  if (file.original !== undefined) return false
+  return there.size !== file.size || (etagsAreMd5 && bytesOf(file, there, known) === 'other by MD5')
 }
 
 /** The record of an object that still has the recorded bytes. */

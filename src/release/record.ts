@@ -18,6 +18,8 @@ export interface Deployer {
 export interface RecordedObject {
   /** Hex. */
   sha256: string
+  /** SHA-256 of the file, if the object is to hold it as gzip. */
+  original?: string | undefined
   /** Bytes. */
   size: number
   /** As S3 returned it. It changes with the content. */
@@ -65,7 +67,7 @@ interface Preamble extends Omit<ReleaseRecord, 'at' | 'objects'> {
 }
 
 /** `headers` is the number of a set. `release` is there if it is an earlier one. */
-interface ObjectLine extends Pick<RecordedObject, 'sha256' | 'size' | 'etag' | 'writtenAt'> {
+interface ObjectLine extends Pick<RecordedObject, 'sha256' | 'original' | 'size' | 'etag' | 'writtenAt'> {
   path: string
   headers: number
   fingerprinted?: true
@@ -87,8 +89,8 @@ export async function encodeRecord(location: string, record: ReleaseRecord): Pro
       sets.set(object.headers, set)
       lines.push(`{"headers":${object.headers}}`)
     }
-    const { sha256, size, etag, writtenAt } = object
-    const line: ObjectLine = { path, sha256, size, etag, writtenAt, headers: set }
+    const { sha256, original, size, etag, writtenAt } = object
+    const line: ObjectLine = { path, sha256, original, size, etag, writtenAt, headers: set }
     if (object.fingerprinted) line.fingerprinted = true
     if (object.release !== release) line.release = object.release
     lines.push(JSON.stringify(line))
@@ -112,6 +114,7 @@ export async function decodeRecord(location: string, bytes: Uint8Array): Promise
     }
     objects.set(expect(line.path, isText), {
       sha256: expect(line.sha256, isSha256),
+      original: line.original === undefined ? undefined : expect(line.original, isSha256),
       size: expect(line.size, isCount),
       etag: expect(line.etag, isText),
       writtenAt: expect(line.writtenAt, isCount),

@@ -85,12 +85,13 @@ function* ownObjects(
   release: number,
 ): Generator<[path: string, object: RecordedObject]> {
   for (const { file, action } of plan.decisions) {
-    const { path, key, size, sha256, parameters, group } = file
+    const { path, key, size, sha256, original, parameters, group } = file
     const there = survey.listing.get(key)
     // For a skipped object, the listing has the exact time.
     const { etag, writtenAt } = (action === 'skip' && there ? listedAs(there) : written.get(key)) as WrittenObject
     const headers = canonicalHeaders(parameters)
-    yield [path, { sha256, size, etag, writtenAt, headers, fingerprinted: group === 'fingerprinted', release }]
+    const fingerprinted = group === 'fingerprinted'
+    yield [path, { sha256, original, size, etag, writtenAt, headers, fingerprinted, release }]
   }
 }
 

@@ -21,10 +21,9 @@ export function refuseDjangoSettings(read: SettingReader): void {
       'turn it on, because TLS is always verified (NODE_EXTRA_CA_CERTS=file.pem adds a certificate authority)',
     )
   }
-  const gzipped = read.variable('AWS_IS_GZIPPED')
-  if (gzipped && asBoolean(gzipped.value) !== false) {
-    read.warnings.push('AWS_IS_GZIPPED is not supported yet: files are uploaded as the build made them')
-  }
+  const types = read.variable('GZIP_CONTENT_TYPES')
+  if (types && asBoolean(read.variable('AWS_IS_GZIPPED')?.value) === true)
+    read.warn(types, 'it is not read, and `compress` gzips CSS, JavaScript, SVG and WebAssembly')
 }
 
 interface OtherNames {

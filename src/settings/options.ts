@@ -111,6 +111,13 @@ export interface Options {
    */
   sourceMaps?: 'exclude' | 'public'
   /**
+   * Stores CSS, JavaScript, SVG and WebAssembly as gzip, with `Content-Encoding: gzip`, for a bucket without a CDN that compresses. If the build has
+   * made `app.js.gz`, its bytes become the object of `app.js`.
+   * @env `AWS_IS_GZIPPED`
+   * @default false
+   */
+  compress?: boolean
+  /**
    * `urls` makes every built URL point to the bucket and keeps `import.meta.env.BASE_URL`. `relative` does the same for pages, while scripts and
    * stylesheets refer to each other relatively: they are the same files under every domain and location. `base` sets Vite's `base` itself.
    * `false` uploads only. With webpack and Rspack, `urls` and `base` both set `output.publicPath`.
@@ -199,6 +206,7 @@ export const optionNames: readonly string[] = Object.keys({
   exclude: 0,
   cacheControl: 0,
   sourceMaps: 0,
+  compress: 0,
   rewrite: 0,
   upload: 0,
   verify: 0,

@@ -44,6 +44,7 @@ export interface Settings extends BucketAddress {
   allowMissing: string[]
   cacheControl: { fingerprinted: string; other: string }
   sourceMaps: 'exclude' | 'public'
+  compress: boolean
   rewrite: 'urls' | 'relative' | 'base' | false
   upload: boolean
   verify: 'warn' | 'fail' | false
@@ -117,6 +118,7 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
     allowMissing: read.globs('allowMissing'),
     cacheControl: readCacheControl(read),
     sourceMaps: read.oneOf('sourceMaps', [], ['exclude', 'public'], 'exclude'),
+    compress: read.boolean('compress', ['AWS_IS_GZIPPED'], false),
     rewrite: readRewrite(read),
     upload: read.boolean('upload', ['STATIC_S3_UPLOAD'], true),
     verify: readVerify(read),

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import type { InlineConfig } from 'vite'
 import { expect, test } from 'vitest'
 import { runCommand } from '../../fixtures/build/command.js'
@@ -98,6 +99,40 @@ test('copies on the server, sends only pages, and keeps bytes, names and headers
   await build(dir)
   const second = await promote('staging', 'static', '--json')
   expect(second.result, second.stderr).toMatchObject({ release: 2, uploaded: [], updated: ['logo.txt'], bytes: 0 })
+})
+
+test('files that are stored as gzip stay so, and their URLs change', async () => {
+  const dir = await makeApp(app)
+  const rows = Array.from({ length: 200 }, (_, i) => `// ${i * 7919}\n`).join('')
+  await writeFiles(dir, {
+    'public/photos.js': `${rows}const photos = ["${urlOf('staging')}logo.txt"]`,
+    'public/plain.js': `${rows}const photos = []`,
+    'src/main.js': `${rows}import './style.css'\nconsole.log(${JSON.stringify(rows)})`,
+  })
+  await build(dir, { compress: true })
+  const first = await promote('staging', 'static', '--json')
+  expect(first, first.stderr).toMatchObject({ code: 0, result: { status: 'live' } })
+  const [staging, live] = [objectsIn('staging'), objectsIn('static')]
+  const encoded = [...live].filter(([, { headers }]) => headers['content-encoding'] === 'gzip').map(([path]) => path)
+  expect(encoded).toEqual(
+    expect.arrayContaining(['photos.js', 'plain.js', expect.stringMatching(/assets\/index-.*js$/)]),
+  )
+  for (const path of encoded) {
+    const [before, after] = [staging, live].map((objects) => objects.get(path))
+    expect(after?.headers).toEqual(before?.headers)
+    const content = gunzipSync(before?.body as Buffer).toString()
+    expect(gunzipSync(after?.body as Buffer).toString()).toBe(content.replaceAll(urlOf('staging'), urlOf('static')))
+  }
+  expect(gunzipSync(live.get('photos.js')?.body as Buffer).toString()).toContain(`${urlOf('static')}logo.txt`)
+  const sent = sitePuts(target.s3).filter(({ headers }) => headers['x-amz-copy-source'] === undefined)
+  expect(sent.map(({ key }) => key).sort()).toEqual(['static/about.html', 'static/index.html', 'static/photos.js'])
+  const again = await promote('staging', 'static', '--json')
+  expect(again.result, again.stderr).toMatchObject({ status: 'unchanged' })
+  expect(writes(target.s3)).toEqual([])
+  // A deploy finds the promoted objects unchanged, though it has not compressed them.
+  await build(dir, { compress: true, location: 'static' })
+  const puts = sitePuts(target.s3).map(({ key }) => key)
+  expect(puts.filter((key) => !key.endsWith('.html') && key !== 'static/photos.js')).toEqual([])
 })
 
 test('pages get the domain of the new location, whatever their own was', async () => {

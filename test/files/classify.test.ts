@@ -14,6 +14,7 @@ const policy: Policy = {
   include: [],
   exclude: [],
   sourceMaps: 'exclude',
+  compress: false,
 }
 
 /** A path with a `*` in front is fingerprinted. */
@@ -329,6 +330,44 @@ describe('globs', () => {
       { path: 'b.js', reason: 'excluded' },
       { path: 'c.css', reason: 'not included' },
     ])
+  })
+})
+
+describe('with `compress`', () => {
+  const compress = true
+  const isCompressed = (path: string, settings: Partial<Settings> = {}) =>
+    only(path, { compress, ...settings }).compress
+
+  it.each(['*a-1.css', 'a.js', 'a.mjs', 'a.cjs', 'logo.svg', 'a.wasm', 'sw.js'])('%s is stored as gzip', (path) => {
+    expect(isCompressed(path)).toBe(true)
+    expect(isCompressed(path, { compress: false })).toBe(false)
+  })
+
+  it.each([
+    ...['index.html', 'a.json', 'manifest.webmanifest', 'sitemap.xml', 'robots.txt', '.well-known/assetlinks.json'],
+    ...['a.png', 'a.woff2', 'a.js.br', 'logo.svgz'],
+  ])('%s is not', (path) => expect(isCompressed(path)).toBe(false))
+
+  it('a rule or objectParameters decide by another type, or an encoding of their own', () => {
+    const rule = (parameters: object) => ({ rules: [{ match: ['a.*'], parameters: { ...parameters } }] })
+    expect(isCompressed('a.js', rule({ ContentEncoding: 'br' }))).toBe(false)
+    expect(isCompressed('a.js', rule({ ContentEncoding: 'identity' }))).toBe(false)
+    expect(isCompressed('a.js', { objectParameters: { ContentEncoding: 'gzip' } })).toBe(false)
+    expect(isCompressed('a.js', rule({ ContentType: 'text/plain' }))).toBe(false)
+    expect(isCompressed('a.bin', rule({ ContentType: 'Text/CSS' }))).toBe(true)
+  })
+
+  it('the build’s own gzip is left out with its original, unless include names it', () => {
+    const paths = ['a.js', 'a.js.gz', 'a.js.br', 'a.html', 'a.html.gz', 'b.js.gz']
+    const { files, leftOut } = classifyPaths(paths, { compress })
+    expect(files.map(({ path }) => path)).toEqual(['a.js', 'a.js.br', 'a.html', 'a.html.gz', 'b.js.gz'])
+    expect(leftOut).toEqual([{ path: 'a.js.gz', reason: 'compressed copy' }])
+    expect(uploaded(paths)).toEqual(paths)
+    expect(uploaded(paths, { compress, include: ['**'] })).not.toContain('a.js.gz')
+    expect(uploaded(paths, { compress, include: ['**', '*.gz'] })).toEqual(paths)
+    expect(uploaded(paths, { compress, exclude: ['*.js'] })).toContain('a.js.gz')
+    const encoded = { rules: [{ match: ['a.js'], parameters: { ContentEncoding: 'identity' } }] }
+    expect(uploaded(paths, { compress, ...encoded })).toEqual(paths)
   })
 })
 

@@ -35,7 +35,14 @@ describe('settings', () => {
       'AWS_PROFILE',
       'AWS_WEB_IDENTITY_TOKEN_FILE',
     ],
-    ...['AWS_QUERYSTRING_AUTH', 'AWS_S3_SIGNATURE_VERSION', 'AWS_S3_VERIFY', 'AWS_IS_GZIPPED', 'API_TOKEN'],
+    ...[
+      'AWS_QUERYSTRING_AUTH',
+      'AWS_S3_SIGNATURE_VERSION',
+      'AWS_S3_VERIFY',
+      'AWS_IS_GZIPPED',
+      'GZIP_CONTENT_TYPES',
+      'API_TOKEN',
+    ],
     ...['__proto__'],
   ]
   const plausible = [
@@ -90,7 +97,17 @@ describe('settings', () => {
     const optionNames = [
       ...['enabled', 'bucket', 'location', 'region', 'customDomain', 'endpoint', 'addressingStyle', 'acl'],
       ...['objectParameters'],
-      ...['rules', 'include', 'exclude', 'cacheControl', 'sourceMaps', 'rewrite', 'fileOverwrite', 'concurrency'],
+      ...[
+        'rules',
+        'include',
+        'exclude',
+        'cacheControl',
+        'sourceMaps',
+        'compress',
+        'rewrite',
+        'fileOverwrite',
+        'concurrency',
+      ],
       ...['lockTimeout'],
       ...['dryRun', 'force', 'onError', 'allowSecrets', 'toString'],
     ]

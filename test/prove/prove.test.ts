@@ -41,7 +41,7 @@ async function prove(contents: Record<string, string | Buffer>, given: Case = {}
   }
   const settings = {
     ...{ publicUrl, location: 'static', allowMissing, rewrite },
-    ...{ include: [], exclude, sourceMaps: 'exclude' as const, rules: [], objectParameters: {} },
+    ...{ include: [], exclude, sourceMaps: 'exclude' as const, compress: false, rules: [], objectParameters: {} },
     cacheControl: { fingerprinted: 'immutable', other: 'no-cache' },
   }
   const found = classify({ files, leftOut: [] }, settings)

@@ -58,6 +58,7 @@ describe('defaults', () => {
       include: [],
       exclude: [],
       allowMissing: [],
+      compress: false,
       cacheControl: { fingerprinted: 'public, max-age=31536000, immutable', other: 'no-cache' },
       sourceMaps: 'exclude',
       rewrite: 'urls',
@@ -108,6 +109,8 @@ describe('the environment', () => {
     ],
     ['AWS_S3_OBJECT_PARAMETERS', '{"Metadata": {"a": "b"}}', 'objectParameters', { Metadata: { a: 'b' } }],
     ['AWS_S3_OBJECT_PARAMETERS', '{}', 'objectParameters', {}],
+    ['AWS_IS_GZIPPED', 'True', 'compress', true],
+    ['AWS_IS_GZIPPED', '0', 'compress', false],
     ['AWS_S3_FILE_OVERWRITE', 'False', 'fileOverwrite', false],
     ['AWS_S3_FILE_OVERWRITE', 'True', 'fileOverwrite', true],
   ])('%s=%s', async (variable, value, setting, means) => {
@@ -136,13 +139,14 @@ describe('the environment', () => {
     ['AWS_S3_SIGNATURE_VERSION', 's3v4'],
     ['AWS_S3_VERIFY', 'True'],
     ['AWS_IS_GZIPPED', 'False'],
+    ['AWS_IS_GZIPPED', ''],
   ])('%s=%s changes nothing', async (variable, value) => {
     expect(await resolve({ shell: { [variable]: value } })).toEqual(await resolve())
   })
 
-  it('AWS_IS_GZIPPED gives a warning', async () => {
-    expect((await resolve({ shell: { AWS_IS_GZIPPED: 'True' } })).warnings).toEqual([
-      'AWS_IS_GZIPPED is not supported yet: files are uploaded as the build made them',
+  it('GZIP_CONTENT_TYPES gives a warning', async () => {
+    expect((await resolve({ shell: { AWS_IS_GZIPPED: '1', GZIP_CONTENT_TYPES: 'text/css' } })).warnings).toEqual([
+      'GZIP_CONTENT_TYPES is "text/css": it is not read, and `compress` gzips CSS, JavaScript, SVG and WebAssembly',
     ])
   })
 })
@@ -174,6 +178,7 @@ describe('an option beats the environment', () => {
       'objectParameters',
       { StorageClass: 'GLACIER_IR' },
     ],
+    ['compress', false, 'AWS_IS_GZIPPED', 'True', 'compress', false],
     ['fileOverwrite', true, 'AWS_S3_FILE_OVERWRITE', 'False', 'fileOverwrite', true],
     ['fileOverwrite', false, 'AWS_S3_FILE_OVERWRITE', 'True', 'fileOverwrite', false],
     ['concurrency', 8, 'STATIC_S3_CONCURRENCY', '4', 'concurrency', 8],

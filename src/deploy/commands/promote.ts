@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { WriteStream } from 'node:tty'
 import { downloadTexts } from '../../promote/download.js'
-import { readSourceRelease, type SourceRelease } from '../../promote/source-release.js'
+import { asBuilt, asStored, readSourceRelease, type SourceRelease } from '../../promote/source-release.js'
 import type { Result } from '../../report/result.js'
 import { printable } from '../../runtime/printable.js'
 import type { Settings } from '../../settings/settings.js'
@@ -45,19 +45,16 @@ export async function promote({ from, to, logger, terminal }: PromoteInput): Pro
     async hash(found, survey, signal) {
       const { bucket } = await earlySurvey.connection
       const { files } = released as SourceRelease
+      const built = { ...found, files: files.map(asBuilt) }
       // The custom domain may be the new location's alone.
       const fromUrls = [from.publicUrl, publicUrlOf({ ...from, customDomain: undefined })]
       const download = { bucket, signal, concurrency: to.concurrency, fromUrls, toUrl: to.publicUrl }
       const { texts, problems } = await downloadTexts(files, download)
       throwProblems(problems)
       const known = files.filter((file) => !texts.has(file))
-      const proved = await hashFound(found, { settings: to, earlySurvey, base: '/' }, survey, { signal, known })
+      const proved = await hashFound(built, { settings: to, earlySurvey, base: '/' }, survey, { signal, known })
       const byPath = new Map(files.map((file) => [file.path, file]))
-      const withSource = proved.files.map((file) => {
-        const original = byPath.get(file.path)
-        return original?.sha256 === file.sha256 ? { ...file, source: original.source } : file
-      })
-      return { ...proved, files: withSource }
+      return { ...proved, files: proved.files.map((file) => asStored(file, byPath.get(file.path))) }
     },
     deployer: (own) => ({
       ...own,
