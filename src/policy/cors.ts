@@ -1,11 +1,20 @@
+/** As the AWS SDK and its command line write a rule. */
 export interface CorsRule {
+  /** Tells our rule from others. */
   ID: string
   AllowedMethods: string[]
+  /** `https://www.example.com`, or `*` for every origin. */
   AllowedOrigins: string[]
   AllowedHeaders: string[]
 }
 
-/** Lets pages of these origins load modules, fonts and everything else that a browser fetches with CORS. */
+const id = 'StaticS3'
+
+/**
+ * Lets pages of these origins load modules, fonts and everything else that a browser fetches with CORS.
+ *
+ * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/ManageCorsUsing.html
+ */
 export function corsRules(origins: readonly string[] = ['*']): CorsRule[] {
-  return [{ ID: 'StaticS3', AllowedMethods: ['GET', 'HEAD'], AllowedOrigins: [...origins], AllowedHeaders: ['*'] }]
+  return [{ ID: id, AllowedMethods: ['GET', 'HEAD'], AllowedOrigins: [...origins], AllowedHeaders: ['*'] }]
 }
