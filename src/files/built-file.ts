@@ -30,6 +30,7 @@ export type LeftOutReason =
   // The user's choice
   | 'not included'
   | 'excluded'
+  | 'existing object'
   // By default
   | SensitiveKind
   | 'dotfile'

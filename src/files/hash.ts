@@ -18,6 +18,8 @@ export interface HashedFile extends ClassifiedFile {
   content?: Buffer | undefined
   /** An object of the bucket with the same bytes, for a copy on the server. */
   source?: { key: string; etag: string } | undefined
+  /** True if the file replaces no object. */
+  createOnly?: boolean
 }
 
 export interface Hashed {
