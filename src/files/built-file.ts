@@ -31,6 +31,7 @@ export type LeftOutReason =
   | 'not included'
   | 'excluded'
   | 'existing object'
+  | 'vanished'
   // By default
   | SensitiveKind
   | 'dotfile'

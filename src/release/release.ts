@@ -62,9 +62,9 @@ export interface Cleaned {
   /** Keys. */
   deleted: ReadonlySet<string>
   /** The error that ended it early. */
-  failure?: unknown
+  failure: unknown
   /** True if the store may still delete an object. */
-  isUnanswered?: boolean
+  isUnanswered: boolean
 }
 
 export interface Released {
@@ -111,7 +111,7 @@ export async function release(input: ReleaseInput): Promise<Released> {
       beforeManifests?.(last.plan.decisions, lock && lockKey(releasesFolder(settings.location), lock.release)),
     )
     const cleaned = await cleanUp(input, last, lock)
-    leftUnanswered = cleaned.isUnanswered === true
+    leftUnanswered = cleaned.isUnanswered
     // The record describes only objects that are there.
     const done = { plan: withoutForestalled(last.plan, upload), survey: without(last.survey, cleaned.deleted) }
     const isRecorded = lock && !leftUnanswered && (await keepRecord(input, lock, done, deployer, upload))
@@ -187,10 +187,11 @@ async function cleanUp(
   { removals }: Planned,
   lock: Lock | undefined,
 ): Promise<Cleaned> {
-  if (!cleanup || !removals || removals.objects.length === 0) return { deleted: new Set() }
+  const nothing = { deleted: new Set<string>(), failure: undefined, isUnanswered: false }
+  if (!cleanup || !removals || removals.objects.length === 0) return nothing
   if (lock) return cleanup.carryOut(bucket, removals.objects, lock, stop)
   warn('nothing was deleted, because static-s3 deletes only under its lock in .static-s3/')
-  return { deleted: new Set() }
+  return nothing
 }
 
 function without(survey: Survey, deleted: ReadonlySet<string>): Survey {

@@ -18,11 +18,11 @@ export async function deleteObjects(
 ): Promise<Cleaned> {
   const deleted = new Set<string>()
   let failure: unknown
+  let isUnanswered = false
   let conditions = true
   // As for uploads, a failure aborts no DELETE under the lock: the store could carry it out later.
   const signal = AbortSignal.any([permit.signal, cut])
-  const check = () => permit.check()
-  const remove = async ({ key, etag }: ListedObject) => {
+  const remove = async ({ key, etag }: ListedObject, check: () => void) => {
     const there = await bucket.head(key, begun)
     if (there && there.etag !== etag) return
     if (there && conditions) {
@@ -40,12 +40,18 @@ export async function deleteObjects(
   }
   await eachInParallel(concurrency, objects, async (object) => {
     if (failure !== undefined || begun.aborted || permit.signal.aborted) return
+    let isSent = false
+    const check = () => {
+      permit.check()
+      isSent = true
+    }
     try {
-      await remove(object)
+      await remove(object, check)
     } catch (error) {
       failure ??= error
+      isUnanswered ||= isSent && (signal.aborted || responseOf(error).unanswered)
     }
   })
   failure ??= begun.aborted ? begun.reason : permit.signal.aborted ? permit.signal.reason : undefined
-  return failure === undefined ? { deleted } : { deleted, failure, isUnanswered: responseOf(failure).unanswered }
+  return { deleted, failure, isUnanswered }
 }

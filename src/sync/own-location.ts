@@ -5,7 +5,7 @@ import { isForbidden } from '../runtime/error.js'
 import { isOfSync, refusal } from './deletions.js'
 
 /** The most locations whose records are read. */
-const mostLocations = 10
+const mostLocations = 20
 
 /**
  * Refuses a location above or inside the location of a build. Locations whose records these credentials may not read are not known.

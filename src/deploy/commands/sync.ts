@@ -89,7 +89,9 @@ function sourceOf({ dir, settings, deletes, maxDelete, skipExisting }: SyncInput
       const { bucket } = await folder.earlySurvey.connection
       await refuseBuildsAround(bucket, location, name, signal)
       const files = skipExisting ? free(found, survey, leftOut) : found.files
-      const hashed = await hashOnly({ files }, folder, survey, { signal })
+      // Users delete media at any time.
+      const onVanished = (path: string) => leftOut.push({ path, reason: 'vanished', byName: true })
+      const hashed = await hashOnly({ files }, folder, survey, { signal, onVanished })
       const all = skipExisting ? hashed.map((file) => ({ ...file, createOnly: true })) : hashed
       return { files: all, warnings: [], hints: [] }
     },
