@@ -138,7 +138,7 @@ function bytesOf(file: HashedFile, there: ListedObject, known: Known) {
 }
 
 /** The record of an object that still has the recorded bytes. */
-export function withBytesOf(record: Survey['record'], path: string, there: ListedObject): RecordedObject | undefined {
+function withBytesOf(record: Survey['record'], path: string, there: ListedObject): RecordedObject | undefined {
   const recorded = record?.objects.get(path)
   return recorded?.etag === there.etag && recorded.size === there.size ? recorded : undefined
 }

@@ -3,7 +3,7 @@ import { bodyOfBytes, compareKeys } from '../bucket/bucket.js'
 import { canonicalHeaders } from '../bucket/headers.js'
 import type { Settings } from '../settings/settings.js'
 import type { Lock } from './lock.js'
-import { type Decision, describedBy, type Plan, withBytesOf } from './plan.js'
+import { type Decision, describedBy, type Plan } from './plan.js'
 import { type Deployer, encodeRecord, type RecordedObject, type ReleaseRecord } from './record.js'
 import { recordKey, releasesFolder } from './releases-folder.js'
 import type { Survey } from './survey.js'
@@ -104,7 +104,7 @@ function isAdopted({ file, action }: Decision, { listing, record }: Survey, writ
   const there = listing.get(key)
   if (!there || action === 'upload') return false
   if (action === 'skip' && written.get(key)?.etag === there.etag) return false
-  const recorded = withBytesOf(record, path, there)
+  const recorded = describedBy(record, path, there)
   return recorded ? recorded.adopted === true : true
 }
 
