@@ -6,10 +6,12 @@ import { deployCommand } from './deploy.js'
 import { planCommand } from './plan.js'
 import { policyCommand } from './policy.js'
 import { promoteCommand } from './promote.js'
+import { syncCommand } from './sync.js'
 import { type Command, Usage } from './usage.js'
 
 const commands: Record<string, Command> = {
   deploy: deployCommand,
+  sync: syncCommand,
   plan: planCommand,
   promote: promoteCommand,
   policy: policyCommand,

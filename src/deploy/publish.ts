@@ -3,8 +3,8 @@ import type { Bucket } from '../bucket/bucket.js'
 import { fileOf } from '../files/built-file.js'
 import type { Classified } from '../files/classify.js'
 import type { HashedFile } from '../files/hash.js'
-import { makePlan } from '../release/make-plan.js'
-import { release } from '../release/release.js'
+import { makePlan, type PlanInput } from '../release/make-plan.js'
+import { type Released, type ReleaseInput, release } from '../release/release.js'
 import type { Survey } from '../release/survey.js'
 import { type Logger, type Printer, printerOf } from '../report/printer.js'
 import { type Progress, showProgress, terminalOf } from '../report/progress.js'
@@ -146,13 +146,19 @@ async function bringUp(
   survey: Survey,
   files: readonly HashedFile[],
   stop: Stop,
-): Promise<Pick<ReportInput, 'decisions' | 'release' | 'isBroken'>> {
+): Promise<Pick<ReportInput, 'decisions' | 'release' | 'isBroken' | 'deleted' | 'others'>> {
   stop.begun.addEventListener('abort', progress.clear)
   const { warn } = logger
   const { bucket, lockChannel } = connection
   const visitor = openVisitor(settings, connection, stop.begun)
-  const { decisions, release: number } = settings.dryRun
-    ? { ...(await makePlan({ files, bucket: until(stop, bucket), settings, warn }, survey)), release: undefined }
+  const cleanup = source?.cleanup
+  const {
+    decisions,
+    release: number,
+    deleted,
+    others,
+  } = settings.dryRun
+    ? await planOnly({ files, bucket: until(stop, bucket), settings, warn, cleanup }, survey)
     : await release({
         files,
         survey,
@@ -170,13 +176,22 @@ async function bringUp(
         },
         settings,
         warn,
+        cleanup,
         onProgress: (done, all) => stop.begun.aborted || progress.update(done, all),
         onWait: (whom) => logger.info(`waiting for ${whom}`),
       }).finally(progress.clear)
 
   const { problem, unreachable } = (await visitor?.view()) ?? {}
   for (const sentence of [problem, unreachable]) if (sentence !== undefined) logger.warn(sentence)
-  return { decisions, release: number, isBroken: problem !== undefined }
+  return { decisions, release: number, isBroken: problem !== undefined, deleted, others }
+}
+
+/** What `release` would do. */
+async function planOnly(input: PlanInput & Pick<ReleaseInput, 'cleanup'>, survey: Survey): Promise<Released> {
+  const removals = input.cleanup?.plan(survey)
+  if (removals?.problem !== undefined) input.warn(removals.problem)
+  const { decisions } = await makePlan(input, survey)
+  return { decisions, release: undefined, deleted: removals?.objects.map(({ key }) => key), others: removals?.others }
 }
 
 /** @returns the files of all builds in this bucket, by key */
@@ -215,6 +230,7 @@ function until({ begun, cut }: Stop, bucket: Bucket): Bucket {
     head: (key, signal = begun) => bucket.head(key, signal),
     put: (key, body, parameters, signal = cut, check?) => bucket.put(key, body, parameters, signal, check),
     copy: (from, to, parameters, signal = cut, check?) => bucket.copy(from, to, parameters, signal, check),
+    delete: (key, options) => bucket.delete(key, { ...options, signal: options?.signal ?? cut }),
     now: () => bucket.now(),
   }
 }

@@ -7,6 +7,7 @@ import { urlInBucket } from '../files/why-left-out.js'
 import { type Conclusion, type ProofInput, startProof } from '../prove/prove.js'
 import { needsMd5 } from '../release/plan.js'
 import type { Deployer } from '../release/record.js'
+import type { Cleanup } from '../release/release.js'
 import type { Survey } from '../release/survey.js'
 import { StaticS3Error } from '../runtime/error.js'
 import { secretParts } from '../settings/credentials.js'
@@ -54,6 +55,7 @@ export interface FileSource {
   hash(found: Classified, survey: Survey | undefined, signal: AbortSignal): Promise<Proved>
   /** @param own the author of this deploy */
   deployer(own: Deployer): Deployer
+  cleanup?: Cleanup
 }
 
 export interface HashOptions {
@@ -85,15 +87,30 @@ export async function hashFound(
     base,
     resolvesPath,
   })
-  const secrets = await secretsOf(settings, earlySurvey)
   const paths = new Set(known.map(({ path }) => path))
   const onDisk = found.files.filter(({ path }) => !paths.has(path))
-  const hashed = await hashFiles(onDisk, secrets, survey ? needsMd5(survey) : () => false, { lookFor, signal })
-  throwProblems(hashed.problems)
-  const files = [...hashed.files, ...known]
+  const hashed = await hashOnly({ files: onDisk }, { settings, earlySurvey }, survey, { lookFor, signal })
+  const files = [...hashed, ...known]
   const { problems, ...advice } = await conclude(files)
   throwProblems(problems)
   return { files, ...advice }
+}
+
+/**
+ * Hashes the files, and searches them for secrets.
+ *
+ * @throws StaticS3Error with every problem that stops the deploy
+ */
+export async function hashOnly(
+  { files }: Pick<Classified, 'files'>,
+  { settings, earlySurvey }: Pick<FolderInput, 'settings' | 'earlySurvey'>,
+  survey: Survey | undefined,
+  options: Parameters<typeof hashFiles>[3],
+): Promise<readonly HashedFile[]> {
+  const secrets = await secretsOf(settings, earlySurvey)
+  const hashed = await hashFiles(files, secrets, survey ? needsMd5(survey) : () => false, options)
+  throwProblems(hashed.problems)
+  return hashed.files
 }
 
 async function secretsOf(

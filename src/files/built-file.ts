@@ -30,6 +30,8 @@ export type LeftOutReason =
   // The user's choice
   | 'not included'
   | 'excluded'
+  | 'existing object'
+  | 'vanished'
   // By default
   | SensitiveKind
   | 'dotfile'

@@ -129,5 +129,5 @@ export function groupOf({ path, fingerprinted }: Pick<BuiltFile, 'path' | 'finge
   if (/\.(html?|xhtml)$/i.test(plain)) return 'html'
   if (fingerprinted) return 'fingerprinted'
   if (isServiceWorker(plain)) return 'service worker'
-  return staysOnPageOrigin(plain) || /manifest[^/]*\.json$/i.test(plain) ? 'manifest' : 'asset'
+  return staysOnPageOrigin(plain) || /(manifest[^/]*|(^|\/)staticfiles)\.json$/i.test(plain) ? 'manifest' : 'asset'
 }

@@ -23,6 +23,8 @@ export interface HashedFile extends ClassifiedFile {
   original?: string | undefined
   /** An object of the bucket with the same bytes, for a copy on the server. */
   source?: { key: string; etag: string } | undefined
+  /** True if the file replaces no object. */
+  createOnly?: boolean
 }
 
 export interface Hashed {
@@ -58,17 +60,21 @@ const largeAtOnce = 4
 /** Characters. Files contain shorter values by chance. */
 const shortestSecret = 8
 
-/**
- * Reads every file once, to hash it and to search it for secrets.
- *
- * @param lookFor returns another scan of a file's bytes
- * @param signal stops it, with its reason
- */
+export interface HashFilesOptions {
+  /** Returns another scan of a file's bytes. */
+  lookFor?: (file: ClassifiedFile) => Look | undefined
+  /** Stops it, with its reason. */
+  signal?: AbortSignal | undefined
+  /** Called for a file that is gone, which is left out. Without it, such a file is a problem. */
+  onVanished?: (path: string) => void
+}
+
+/** Reads every file once, to hash it and to search it for secrets. */
 export async function hashFiles(
   files: readonly ClassifiedFile[],
   secrets: readonly Secret[],
   needsMd5: NeedsMd5,
-  { lookFor, signal }: { lookFor?: (file: ClassifiedFile) => Look | undefined; signal?: AbortSignal | undefined } = {},
+  { lookFor, signal, onVanished }: HashFilesOptions = {},
 ): Promise<Hashed> {
   const sought = secrets.filter(({ value }) => value.length >= shortestSecret)
   const values = contentSearch(sought)
@@ -82,8 +88,13 @@ export async function hashFiles(
       problems.push(`${file.path} contains ${name}: ${remedy}`)
     }
   }
-  const addError = ({ path }: HashedFile, { code }: NodeJS.ErrnoException) =>
-    problems.push(code === 'ENOENT' ? `${path} vanished after the build` : `${path} can't be read (${code})`)
+  const vanished = new Set<HashedFile>()
+  const addError = (file: HashedFile, { code }: NodeJS.ErrnoException) => {
+    const { path } = file
+    if (code !== 'ENOENT') problems.push(`${path} can't be read (${code})`)
+    else if (onVanished) vanished.add(file)
+    else problems.push(`${path} vanished after the build`)
+  }
 
   const hashed = files.map(unread)
   const large: HashedFile[] = []
@@ -118,7 +129,9 @@ export async function hashFiles(
       addError(file, error as NodeJS.ErrnoException)
     }
   })
-  return problems.length > 0 ? { files: [], problems: problems.sort() } : { files: hashed, problems }
+  if (problems.length > 0) return { files: [], problems: problems.sort() }
+  for (const { path } of vanished) onVanished?.(path)
+  return { files: vanished.size === 0 ? hashed : hashed.filter((file) => !vanished.has(file)), problems }
 }
 
 function contentSearch(secrets: readonly Secret[]): ContentSearch {

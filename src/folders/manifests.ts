@@ -35,8 +35,8 @@ export function readManifests(dir: string): ManifestNames | undefined {
   }
   for (const name of known.sort()) {
     const files = filesNamedIn(dir, readJson(join(dir, name)))
-    const hashed = hashedNames(files)
-    add(name, name === djangoManifest ? [...hashed].filter((path) => hasItsMd5(dir, path)) : hashed)
+    const paths = files.map(({ path }) => path)
+    add(name, name === djangoManifest ? paths.filter((path) => hasItsMd5(dir, path)) : hashedNames(files))
   }
   const isNextsStatic = basename(dir) === 'static' && existsSync(join(dir, '../build-manifest.json'))
   add('_next/static', namesOfNext(dir, isNextsStatic ? '' : undefined))

@@ -15,6 +15,7 @@ export type Reason =
   | 'headers'
   | 'headers unknown'
   | 'already there'
+  | 'exists'
   | 'unchanged'
 
 /** The action for a file, and its reason. */
@@ -64,8 +65,9 @@ export const longestCopy = 5 * 1024 ** 3
  * | yes           | no    | same  | the record, an MD5, us  | same  | nothing    | –       | copy   | headers unknown |
  *
  * While an object's ETag is the recorded one, its bytes are the recorded ones. Its headers are too, unless the listing shows that it was written
- * later: new headers alone change no ETag. `us` is this deploy, which has written the object already: `force` doesn't write it again. An object
- * that can't be copied is uploaded. A file that is stored as gzip has the gzip's size, bytes and headers here.
+ * later: new headers alone change no ETag. A `createOnly` file is skipped (exists) if another deploy or tool has written its object. `us` is this
+ * deploy, which has written the object already: `force` doesn't write it again. An object that can't be copied is uploaded. A file that is stored
+ * as gzip has the gzip's size, bytes and headers here.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html on when an ETag is an MD5
  */
@@ -89,6 +91,7 @@ export function plan(files: readonly HashedFile[], known: Known, force: boolean)
 function decide(file: HashedFile, known: Known, force: boolean): Decision {
   const there = known.listing.get(file.key)
   if (!there) return { file, action: 'upload', reason: 'new' }
+  if (file.createOnly && !isOurs(there, known)) return { file, action: 'skip', reason: 'exists' }
   if (force && !isOurs(there, known)) return { file, action: 'upload', reason: 'forced' }
   if (there.size !== file.size) return { file, action: 'upload', reason: 'size' }
   const bytes = bytesOf(file, there, known)

@@ -32,6 +32,8 @@ export interface RecordedObject {
   /** As `canonicalHeaders` writes them. */
   headers: string
   fingerprinted: boolean
+  /** True if another tool uploaded the bytes: static-s3 never deletes the object. */
+  adopted?: true
   /** The last release with this object. */
   release: number
 }
@@ -71,6 +73,7 @@ interface ObjectLine extends Pick<RecordedObject, 'sha256' | 'original' | 'size'
   path: string
   headers: number
   fingerprinted?: true
+  adopted?: true
   release?: number
 }
 
@@ -92,6 +95,7 @@ export async function encodeRecord(location: string, record: ReleaseRecord): Pro
     const { sha256, original, size, etag, writtenAt } = object
     const line: ObjectLine = { path, sha256, original, size, etag, writtenAt, headers: set }
     if (object.fingerprinted) line.fingerprinted = true
+    if (object.adopted) line.adopted = true
     if (object.release !== release) line.release = object.release
     lines.push(JSON.stringify(line))
   }
@@ -120,6 +124,7 @@ export async function decodeRecord(location: string, bytes: Uint8Array): Promise
       writtenAt: expect(line.writtenAt, isCount),
       headers: expect(sets[line.headers as number], isText),
       fingerprinted: line.fingerprinted === true,
+      ...(line.adopted === true ? { adopted: true } : {}),
       release: expect(line.release === undefined ? release : line.release, isCount),
     })
   }

@@ -1,8 +1,9 @@
-import type { Bucket } from '../bucket/bucket.js'
+import type { Bucket, ListedObject } from '../bucket/bucket.js'
 import type { HashedFile } from '../files/hash.js'
 import { plain, responseOf } from '../runtime/error.js'
 import { type Stop, unstoppable } from '../runtime/stop.js'
 import type { Settings } from '../settings/settings.js'
+import type { Permit } from './hold-lock.js'
 import type { Lock } from './lock.js'
 import { type LockRequest, requestLock } from './lock-request.js'
 import { makePlan } from './make-plan.js'
@@ -35,18 +36,51 @@ export interface ReleaseInput {
   beforeManifests?: (decisions: readonly Decision[], lockKey: string | undefined) => Promise<void>
   /** Called when another deploy has the lock. */
   onWait: (whom: string) => void
+  cleanup?: Cleanup | undefined
+}
+
+/** Objects to delete, and how many others stay that are no file's. */
+export interface Removals {
+  objects: readonly ListedObject[]
+  others: number
+  /** Why a release without `dryRun` would be refused. */
+  problem?: string | undefined
+}
+
+/** Deletes objects after the uploads. */
+export interface Cleanup {
+  /**
+   * Undefined if nothing is to be deleted on principle.
+   *
+   * @throws StaticS3Error if the survey forbids the release
+   */
+  plan(survey: Survey): Removals | undefined
+  carryOut(bucket: Bucket, objects: readonly ListedObject[], permit: Permit, stop: Stop): Promise<Cleaned>
+}
+
+export interface Cleaned {
+  /** Keys. */
+  deleted: ReadonlySet<string>
+  /** The error that ended it early. */
+  failure: unknown
+  /** True if the store may still delete an object. */
+  isUnanswered: boolean
 }
 
 export interface Released {
   decisions: readonly Decision[]
   /** Its number; undefined if nothing has changed, or if no record can be kept. */
   release: number | undefined
+  /** The keys of deleted objects, if the release has a cleanup. */
+  deleted?: readonly string[] | undefined
+  others?: number | undefined
 }
 
 /** A plan, and its survey. */
 interface Planned {
   plan: Plan
   survey: Survey
+  removals: Removals | undefined
 }
 
 /**
@@ -58,12 +92,13 @@ export async function release(input: ReleaseInput): Promise<Released> {
   const { bucket, settings, onProgress, warm, stop, beforeManifests } = input
   const upload = startUpload(bucket, settings.concurrency, onProgress, stop)
   const first = await orFail(upload, planFirst(input))
-  if (isUnchanged(first)) return { decisions: first.plan.decisions, release: undefined }
+  if (isUnchanged(first)) return unchanged(first)
 
   warm?.(first.plan.decisions.filter(({ action }) => action !== 'skip').length)
   const deployer = await input.deployer()
   const others = warnOfOthers(input, first, deployer)
   const request = requestLockFor(input, first.survey, deployer)
+  let leftUnanswered = false
   try {
     // No page refers to these files yet, and they replace no file: they need no lock. They go up before the others.
     await upload.run(first.plan, 'creations')
@@ -75,12 +110,21 @@ export async function release(input: ReleaseInput): Promise<Released> {
     await upload.run(last.plan, last === first ? 'all but creations' : 'all', lock, () =>
       beforeManifests?.(last.plan.decisions, lock && lockKey(releasesFolder(settings.location), lock.release)),
     )
+    const cleaned = await cleanUp(input, last, lock)
+    leftUnanswered = cleaned.isUnanswered
     // The record describes only objects that are there.
-    const isRecorded = lock && (await keepRecord(input, lock, last, deployer, upload))
-    return { decisions: carriedOut(first, last, upload), release: isRecorded ? lock.release : undefined }
+    const done = { plan: withoutForestalled(last.plan, upload), survey: without(last.survey, cleaned.deleted) }
+    const isRecorded = lock && !leftUnanswered && (await keepRecord(input, lock, done, deployer, upload))
+    if (cleaned.failure !== undefined) throw upload.failure(cleaned.failure)
+    return {
+      decisions: carriedOut(first, done, upload),
+      release: isRecorded ? lock.release : undefined,
+      deleted: last.removals && [...cleaned.deleted],
+      others: last.removals?.others,
+    }
   } catch (error) {
     // The store may still carry out a request without a response. It must not do so after the next deploy has begun, so the lock expires.
-    if (!upload.leftUnanswered()) await request?.giveUp()
+    if (!leftUnanswered && !upload.leftUnanswered()) await request?.giveUp()
     throw error
   } finally {
     await others
@@ -109,10 +153,15 @@ const fresh = 10_000
 
 async function planFirst(input: ReleaseInput): Promise<Planned> {
   const { bucket, survey } = input
-  const first = { survey, plan: await makePlan(input, survey) }
+  const first = await planWith(input, survey)
   if (!isUnchanged(first) || bucket.now() - survey.takenAt <= fresh) return first
   const now = await renewed(input)
-  return now === survey ? first : { survey: now, plan: await makePlan(input, now) }
+  return now === survey ? first : planWith(input, now)
+}
+
+async function planWith(input: ReleaseInput, survey: Survey, written?: Upload['written']): Promise<Planned> {
+  const removals = input.cleanup?.plan(survey)
+  return { survey, removals, plan: await makePlan(input, survey, written) }
 }
 
 /** The survey, taken again if another deploy has had the lock since. */
@@ -123,8 +172,40 @@ async function renewed({ bucket, settings: { location }, survey }: ReleaseInput)
   return isSame ? survey : takeSurvey(bucket, location, { folder })
 }
 
-function isUnchanged({ plan }: Planned): boolean {
-  return plan.decisions.every(({ reason }) => reason === 'unchanged')
+function isUnchanged({ plan, removals }: Planned): boolean {
+  const isDone = plan.decisions.every(({ reason }) => reason === 'unchanged' || reason === 'exists')
+  return isDone && (removals?.objects ?? []).length === 0
+}
+
+function unchanged({ plan: { decisions }, removals }: Planned): Released {
+  return { decisions, release: undefined, ...(removals && { deleted: [], others: removals.others }) }
+}
+
+/** Deletes objects only under a lock. */
+async function cleanUp(
+  { bucket, cleanup, warn, stop = unstoppable }: ReleaseInput,
+  { removals }: Planned,
+  lock: Lock | undefined,
+): Promise<Cleaned> {
+  const nothing = { deleted: new Set<string>(), failure: undefined, isUnanswered: false }
+  if (!cleanup || !removals || removals.objects.length === 0) return nothing
+  if (lock) return cleanup.carryOut(bucket, removals.objects, lock, stop)
+  warn('nothing was deleted, because static-s3 deletes only under its lock in .static-s3/')
+  return nothing
+}
+
+function without(survey: Survey, deleted: ReadonlySet<string>): Survey {
+  if (deleted.size === 0) return survey
+  return { ...survey, listing: new Map([...survey.listing].filter(([key]) => !deleted.has(key))) }
+}
+
+/** A file that replaces no object was not written if the object came first. */
+function withoutForestalled(plan: Plan, { written }: Upload): Plan {
+  const decisions = plan.decisions.map((decision): Decision => {
+    const isForestalled = decision.file.createOnly && decision.action !== 'skip' && !written.has(decision.file.key)
+    return isForestalled ? { ...decision, action: 'skip', reason: 'exists' } : decision
+  })
+  return { ...plan, decisions }
 }
 
 /** Requests the lock, unless the survey found that no records can be kept. */
@@ -157,14 +238,14 @@ async function planUnder(
 ): Promise<Planned> {
   if (!wasForestalled() && (!lock || isCurrent(first.survey, lock.release))) return first
   const survey = await takeSurvey(input.bucket, input.settings.location, lock ? { folder: lock.folder } : {})
-  return { survey, plan: await makePlan(input, survey, written) }
+  return planWith(input, survey, written)
 }
 
 /** @returns whether the record is there */
 async function keepRecord(
   { bucket, settings, stop = unstoppable, warn }: ReleaseInput,
   lock: Lock,
-  { plan, survey }: Planned,
+  { plan, survey }: Pick<Planned, 'plan' | 'survey'>,
   deployer: Deployer,
   { written }: Upload,
 ): Promise<boolean> {
@@ -182,7 +263,7 @@ async function keepRecord(
 }
 
 /** Each file's outcome. The last plan skips a file that the first plan created. */
-function carriedOut(first: Planned, last: Planned, { written }: Upload): readonly Decision[] {
+function carriedOut(first: Planned, last: Pick<Planned, 'plan'>, { written }: Upload): readonly Decision[] {
   return last.plan.decisions.map((after, i) => {
     const isCreated = after.action === 'skip' && written.has(after.file.key)
     return isCreated ? (first.plan.decisions[i] as Decision) : after

@@ -54,7 +54,8 @@ export function startUpload(
       isSent = true
     }
     try {
-      const write = part === 'creations' ? writer.create : writer.write
+      const isCreation = part === 'creations' || decision.file.createOnly
+      const write = isCreation ? writer.create : writer.write
       const object = await write(decision, { signal, stop, check })
       if (!object) {
         forestalled = true

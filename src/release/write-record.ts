@@ -3,7 +3,7 @@ import { bodyOfBytes, compareKeys } from '../bucket/bucket.js'
 import { canonicalHeaders } from '../bucket/headers.js'
 import type { Settings } from '../settings/settings.js'
 import type { Lock } from './lock.js'
-import { describedBy, type Plan } from './plan.js'
+import { type Decision, describedBy, type Plan } from './plan.js'
 import { type Deployer, encodeRecord, type RecordedObject, type ReleaseRecord } from './record.js'
 import { recordKey, releasesFolder } from './releases-folder.js'
 import type { Survey } from './survey.js'
@@ -84,15 +84,29 @@ function* ownObjects(
   { plan, survey, written }: CarriedOut,
   release: number,
 ): Generator<[path: string, object: RecordedObject]> {
-  for (const { file, action } of plan.decisions) {
+  for (const decision of plan.decisions) {
+    const { file, action, reason } = decision
+    // The object may have any content.
+    if (reason === 'exists') continue
     const { path, key, size, sha256, original, parameters, group } = file
     const there = survey.listing.get(key)
     // For a skipped object, the listing has the exact time.
     const { etag, writtenAt } = (action === 'skip' && there ? listedAs(there) : written.get(key)) as WrittenObject
     const headers = canonicalHeaders(parameters)
     const fingerprinted = group === 'fingerprinted'
-    yield [path, { sha256, original, size, etag, writtenAt, headers, fingerprinted, release }]
+    const object = { sha256, original, size, etag, writtenAt, headers, fingerprinted, release }
+    yield [path, isAdopted(decision, survey, written) ? { ...object, adopted: true } : object]
   }
+}
+
+/** True if another tool uploaded the object's bytes, for all that the record says. */
+function isAdopted({ file, action }: Decision, { listing, record }: Survey, written: CarriedOut['written']): boolean {
+  const { path, key } = file
+  const there = listing.get(key)
+  if (!there || action === 'upload') return false
+  if (action === 'skip' && written.get(key)?.etag === there.etag) return false
+  const recorded = describedBy(record, path, there)
+  return recorded ? recorded.adopted === true : true
 }
 
 function listedAs({ etag, lastModified = 0 }: ListedObject): WrittenObject {
@@ -103,7 +117,7 @@ function listedAs({ etag, lastModified = 0 }: ListedObject): WrittenObject {
 function keptObjects({ location, plan, survey }: CarriedOut): [path: string, object: RecordedObject][] {
   const { record, listing } = survey
   const prefix = location === '' ? '' : `${location}/`
-  const ours = new Set(plan.decisions.map(({ file }) => file.path))
+  const ours = new Set(plan.decisions.flatMap(({ file, reason }) => (reason === 'exists' ? [] : [file.path])))
   const kept = [...(record?.objects ?? [])].filter(([path]) => {
     const there = ours.has(path) ? undefined : listing.get(prefix + path)
     return there && describedBy(record, path, there)

@@ -15,6 +15,10 @@ export interface ReportInput {
   /** True if a warning says that visitors can't use the release. */
   isBroken: boolean
   milliseconds: number
+  /** The keys of deleted objects; undefined if the deploy deletes nothing on principle. */
+  deleted?: readonly string[] | undefined
+  /** Objects of the location that are no file's, and stay. */
+  others?: number | undefined
 }
 
 type Colors = ReturnType<typeof pc.createColors>
@@ -31,19 +35,25 @@ export function report(input: ReportInput, colors: Colors = pc): string {
     count.bytes += file.size
     if (dryRun && action !== 'skip') changes.push(`  ${printableLine(file.path)} ${colors.dim(`(${reason})`)}`)
   }
+  const { deleted = [], others = 0 } = input
+  if (dryRun) changes.push(...deleted.map((key) => `  ${printableLine(key)} ${colors.dim('(gone here)')}`))
   const rows = [
     row(dryRun ? 'to upload' : 'uploaded', counts.new, colors.green),
     row(dryRun ? 'to update' : 'updated', counts.updated, colors.cyan),
     row('headers', counts.headers, colors.cyan),
     row('unchanged', counts.unchanged, colors.dim),
     leftOut.length === 0 ? [] : [line('left out', leftOut.length, byReason(leftOut), colors.dim, colors)],
+    deleted.length === 0
+      ? []
+      : [line(dryRun ? 'to delete' : 'deleted', deleted.length, 'gone here', colors.red, colors)],
+    others === 0 ? [] : [line('kept', others, 'not uploaded by static-s3, or changed since', colors.dim, colors)],
   ].flat()
   const target = `s3://${input.bucket}${input.location === '' ? '' : `/${input.location}`}`
   return [`${target} ${colors.dim('→')} ${colors.green(input.publicUrl)}`, ...changes, ...rows, lastLine()].join('\n')
 
   function lastLine(): string {
     if (dryRun) return colors.yellow('dry run: nothing was written')
-    const done = `${outcome(decisions.length > counts.unchanged.files, input.release)} in ${duration(input.milliseconds)}`
+    const done = `${outcome(decisions.length > counts.unchanged.files || deleted.length > 0, input.release)} in ${duration(input.milliseconds)}`
     return input.isBroken ? colors.yellow(`! ${done}, but see the warning above`) : colors.green(`✓ ${done}`)
   }
 

@@ -15,6 +15,9 @@ export interface Result {
   headers: string[]
   unchanged: string[]
   leftOut: { path: string; reason: string }[]
+  /** Keys, and how many other objects stay that are no file's: only of a sync with `--delete`. */
+  deleted?: string[]
+  kept?: number
   warnings: string[]
   /** Bytes that were sent. */
   bytes: number
@@ -29,19 +32,31 @@ export interface Failure {
 }
 
 export function resultOf(input: ReportInput, warnings: readonly string[]): Result {
-  const { decisions, leftOut, dryRun, release = null, bucket, location, publicUrl, milliseconds } = input
+  const {
+    decisions,
+    leftOut,
+    dryRun,
+    release = null,
+    bucket,
+    location,
+    publicUrl,
+    milliseconds,
+    deleted,
+    others = 0,
+  } = input
   const paths: Record<Label, string[]> = { new: [], updated: [], headers: [], unchanged: [] }
   let bytes = 0
   for (const decision of decisions) {
     paths[labelOf(decision)].push(decision.file.path)
     if (decision.action === 'upload' && !decision.file.source) bytes += decision.file.size
   }
-  const isChanged = paths.unchanged.length < decisions.length
+  const isChanged = paths.unchanged.length < decisions.length || (deleted ?? []).length > 0
   return {
     status: dryRun ? 'dry run' : isChanged ? 'live' : 'unchanged',
     ...{ release, bucket, location, publicUrl },
     ...{ uploaded: paths.new, updated: paths.updated, headers: paths.headers, unchanged: paths.unchanged },
     leftOut: leftOut.map(({ path, reason }) => ({ path, reason })),
+    ...(deleted && { deleted: [...deleted], kept: others }),
     warnings: [...warnings],
     bytes,
     milliseconds: Math.round(milliseconds),
@@ -61,8 +76,20 @@ export function resultsAsJson(results: readonly (Result | Failure)[]): string {
  */
 export function resultAsMarkdown(result: Result | Failure): string {
   if (result.status === 'failed') return ['### static-s3: failed', asCode(result.error), ''].join('\n\n')
-  const { status, release, bucket, location, publicUrl, uploaded, updated, headers, unchanged, leftOut } = result
-  const counts = { uploaded, updated, headers, unchanged, 'left out': leftOut }
+  const {
+    status,
+    release,
+    bucket,
+    location,
+    publicUrl,
+    uploaded,
+    updated,
+    headers,
+    unchanged,
+    leftOut,
+    deleted = [],
+  } = result
+  const counts = { uploaded, updated, headers, unchanged, 'left out': leftOut, deleted }
   const rows = Object.entries(counts).filter(([, files]) => files.length > 0)
   const outcome = release === null ? status : `release ${release} ${status}`
   const target = `s3://${bucket}${location === '' ? '' : `/${location}`}`

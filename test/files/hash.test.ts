@@ -274,6 +274,13 @@ describe('problems', () => {
       files: [],
       problems: ['gone.js vanished after the build'],
     })
+    const gone: string[] = []
+    const onVanished = (path: string) => gone.push(path)
+    const files = [classified('gone.js'), await write('here.js', 'x')]
+    const { files: hashed, problems } = await hashFiles(files, secrets, noMd5, { onVanished })
+    expect({ gone, problems, hashed: hashed.map(({ path }) => path) }).toEqual({
+      ...{ gone: ['gone.js'], problems: [], hashed: ['here.js'] },
+    })
   })
 
   const MB = 1024 ** 2

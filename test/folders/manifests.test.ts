@@ -82,6 +82,11 @@ describe('a manifest names the fingerprinted files', () => {
     const files = { [paths['css/base.css']]: 'body {}', [paths['app.js']]: 'changed()', 'css/base.css': 'body {}' }
     const manifest = { paths, version: '1.1', hash: 'deb0b1c2a3d4' }
     expect(await named('staticfiles.json', manifest, [], files)).toEqual([paths['css/base.css']])
+    // Django's admin has equal files under different names, and one without an ending.
+    const equal = { 'LICENSE.md': `LICENSE.${md5('x')}.md`, LICENSE: `LICENSE.${md5('x')}`, 'L.md': `L.${md5('x')}.md` }
+    const all = Object.values(equal)
+    const same = Object.fromEntries(all.map((path) => [path, 'x']))
+    expect(await named('staticfiles.json', { paths: equal }, [], same)).toEqual(all.sort())
   })
 
   it('Next: in its three folders, and not in the build’s own', async () => {

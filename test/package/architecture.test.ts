@@ -20,14 +20,15 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   frameworks: { imports: ['vite', 'webpack', 'deploy', 'folders', 'urls'], types: ['files', 'settings'] },
   cli: { imports: ['deploy/commands', 'deploy'], types: ['settings'] },
   'deploy/commands': {
-    imports: ['deploy', 'report', 'promote', 'release', 'folders', 'policy', 'urls'],
-    types: ['files', 'settings'],
+    imports: ['deploy', 'report', 'promote', 'sync', 'release', 'folders', 'files', 'policy', 'urls'],
+    types: ['settings'],
   },
   deploy: {
     imports: ['report', 'promote', 'release', 'check', 'prove', 'folders', 'files', 'settings', 'bucket', 'urls'],
     dynamic: ['s3/objects', 's3/aws'],
   },
   report: { types: ['release'] },
+  sync: { imports: ['release', 'bucket'] },
   promote: { imports: ['release', 'files', 'references', 'bucket'] },
   release: { imports: ['files', 'bucket'], types: ['settings'] },
   prove: { imports: ['files', 'references', 'urls'], types: ['settings'] },

@@ -1,0 +1,71 @@
+import { resolve } from 'node:path'
+import { syncFolder } from '../deploy/commands/sync.js'
+import { printResults, resultFlags } from './print.js'
+import { settingFlags, settingHelp, settingsOf } from './settings.js'
+import { checkFolders, commandOf, Usage } from './usage.js'
+
+const help = `static-s3 sync DIR [LOCATION]
+
+Brings a folder that no build made into the bucket: media, or the output of Django's collectstatic, whose staticfiles.json
+names the fingerprinted files. Each folder has its own location. Only files with other bytes or headers are sent. The files
+are not parsed.
+
+  --delete            deletes objects whose files are gone from the folder, after the uploads; only those that static-s3
+                      uploaded and that nobody has changed since
+  --max-delete NUMBER the most objects to delete; a quarter of the recorded ones (at least 10) where it isn't given
+  --skip-existing     never replaces an object, and compares nothing
+  --cache-control VALUE
+                      for all files, such as "public, max-age=86400"; or JSON: {"fingerprinted": "…", "other": "…"}
+  --json              prints the results for scripts, on the standard output
+  --report FILE       writes them to a file
+  --dry-run           prints the plan, and writes and deletes nothing
+${settingHelp
+  .slice(1)
+  .replace(' --cache-control JSON,', '')
+  .replace(/ {2}--allow-missing GLOB\n.*\n/, '')}
+Exit codes: 0 live or unchanged, 1 failed, 2 a command line that can't be understood.
+`
+
+// No URL in these files is checked.
+const { 'allow-missing': _, ...flags } = settingFlags
+
+export const syncCommand = commandOf({
+  words: 'DIR [LOCATION]',
+  summary: 'brings a folder that no build made into the bucket: media, or collected static files',
+  help,
+  flags: {
+    ...flags,
+    ...resultFlags,
+    delete: { type: 'boolean' },
+    'max-delete': { type: 'string' },
+    'skip-existing': { type: 'boolean' },
+  },
+  async run(
+    { json = false, delete: deletes = false, 'max-delete': most, 'skip-existing': skipExisting = false, ...named },
+    [dir, location, ...more],
+  ) {
+    if (dir === undefined) throw new Usage('sync needs a folder: static-s3 sync DIR [LOCATION]')
+    if (more.length > 0) throw new Usage(`sync takes a folder and a location, and not ${more.join(' ')} too`)
+    if (most !== undefined && !/^\d{1,15}$/.test(most)) throw new Usage(`--max-delete is ${most}: use a whole number`)
+    if (most !== undefined && !deletes) throw new Usage('--max-delete needs --delete')
+    if (skipExisting && named.force)
+      throw new Usage('--force replaces objects, and --skip-existing does not: choose one')
+    checkFolders([dir])
+    const forAll = valueForAll(named['cache-control'])
+    if (forAll !== undefined) named['cache-control'] = JSON.stringify({ fingerprinted: forAll, other: forAll })
+    await printResults(json, async (output) => {
+      const settings = await settingsOf(named, { options: {}, exposed: [] }, location)
+      if (forAll !== undefined) delete settings.objectParameters.CacheControl
+      // LOCATION may be for media, and STATIC_URL is not theirs.
+      if (location !== undefined)
+        settings.warnings = settings.warnings.filter((text) => !text.startsWith('STATIC_URL '))
+      const maxDelete = most === undefined ? undefined : Number(most)
+      return syncFolder({ dir: resolve(dir), settings, deletes, maxDelete, skipExisting, ...output })
+    })
+  },
+})
+
+/** A header's value for all files; undefined for JSON. */
+function valueForAll(text: string | undefined): string | undefined {
+  return text === undefined || text.trimStart().startsWith('{') ? undefined : text
+}

@@ -1,0 +1,97 @@
+import type { ListedObject } from '../bucket/bucket.js'
+import { describedBy } from '../release/plan.js'
+import type { Survey } from '../release/survey.js'
+import { StaticS3Error } from '../runtime/error.js'
+import { several } from '../runtime/printable.js'
+
+export interface DeletionInput extends Pick<Survey, 'listing' | 'record'> {
+  location: string
+  /** The paths of all files in the folder, left-out ones included. */
+  here: ReadonlySet<string>
+  /** True if `include`, `exclude` and the defaults would upload a file of this path. */
+  isSelected: (path: string) => boolean
+}
+
+export interface Deletions {
+  objects: ListedObject[]
+  /** The remaining objects that no file of the folder stands for: another tool uploaded or changed them, or no record describes them. */
+  others: number
+}
+
+/**
+ * Decides about each object of the location that no file of the folder stands for.
+ *
+ * | selected | recorded as it stands | uploaded by static-s3 | decision        |
+ * |----------|-----------------------|-----------------------|-----------------|
+ * | no       | –                     | –                     | stays           |
+ * | yes      | no                    | –                     | stays, an other |
+ * | yes      | yes                   | no                    | stays, an other |
+ * | yes      | yes                   | yes                   | deleted         |
+ */
+export function deletionsOf({ listing, record, location, here, isSelected }: DeletionInput): Deletions {
+  const prefix = location === '' ? '' : `${location}/`
+  const found: Deletions = { objects: [], others: 0 }
+  for (const [key, object] of listing) {
+    // A listing of the whole bucket has the records too.
+    if (!key.startsWith(prefix) || key.startsWith('.static-s3/')) continue
+    const path = key.slice(prefix.length)
+    if (here.has(path) || !isSelected(path)) continue
+    const recorded = describedBy(record, path, object)
+    if (recorded && !recorded.adopted) found.objects.push(object)
+    else found.others++
+  }
+  return found
+}
+
+/** The most objects that a sync deletes without `--max-delete`: this share of the recorded ones, but at least `few`. */
+const share = 1 / 4
+const few = 10
+
+/** Why these are too many deletions; undefined if they are not. */
+export function tooMany(
+  { objects }: Deletions,
+  record: Survey['record'],
+  maxDelete: number | undefined,
+): string | undefined {
+  const recorded = record?.objects.size ?? 0
+  const most = maxDelete ?? Math.max(few, Math.floor(recorded * share))
+  const { length } = objects
+  if (length <= most) return undefined
+  const names = several(objects.map(({ key }) => key))
+  const limit = maxDelete === undefined ? `${most}, a quarter of the recorded objects` : `--max-delete ${maxDelete}`
+  return `${length} objects would be deleted (${names}), and the limit is ${limit}. Check that the folder is complete, or allow them with --max-delete ${length}`
+}
+
+/**
+ * Refuses a folder that has nothing in common with the location: media on their way into the static files, for example.
+ *
+ * @throws StaticS3Error if a build's release is there, or if no recorded file is in the folder
+ */
+export function refuseOtherContent(
+  { record, location, here }: Pick<DeletionInput, 'record' | 'location' | 'here'>,
+  folder: string,
+  mayReplaceAll: boolean,
+): void {
+  if (!record) return
+  const where = location === '' ? "the bucket's root" : location
+  if (!isOfSync(record)) throw refusal(where, record.bundler, folder)
+  if (record.objects.size === 0 || mayReplaceAll || [...record.objects.keys()].some((path) => here.has(path))) return
+  throw new StaticS3Error(
+    `static-s3: ${where} has the files of another folder: none of its ${record.objects.size} recorded files is in ${folder}. ` +
+      `Give ${folder} a location of its own: static-s3 sync ${folder} LOCATION. If it replaces them all: --delete --max-delete ${record.objects.size}.`,
+  )
+}
+
+/** The name of this command in records, where builds have their bundler. */
+export const syncName = 'static-s3 sync'
+
+export function isOfSync({ bundler }: { bundler: string }): boolean {
+  return bundler === syncName
+}
+
+export function refusal(where: string, bundler: string, folder: string): StaticS3Error {
+  return new StaticS3Error(
+    `static-s3: ${where} has the release of a build (${bundler}), and a sync never mixes with a build's files. ` +
+      `Give ${folder} a location outside of it: static-s3 sync ${folder} LOCATION. A build's output folder needs static-s3 deploy.`,
+  )
+}
