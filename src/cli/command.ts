@@ -6,6 +6,7 @@ import { deployCommand } from './deploy.js'
 import { planCommand } from './plan.js'
 import { policyCommand } from './policy.js'
 import { promoteCommand } from './promote.js'
+import { urlCommand } from './url.js'
 import { type Command, Usage } from './usage.js'
 
 const commands: Record<string, Command> = {
@@ -13,6 +14,7 @@ const commands: Record<string, Command> = {
   plan: planCommand,
   promote: promoteCommand,
   policy: policyCommand,
+  url: urlCommand,
 }
 
 function help(): string {
