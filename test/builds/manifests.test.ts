@@ -13,7 +13,9 @@ test("a deploy leaves Vite's manifest on the disk as Vite wrote it, with paths a
   let written = ''
   const reader = {
     name: 'reads-the-manifest',
-    writeBundle: async () => void (written = await readFile(file, 'utf8')),
+    async writeBundle() {
+      written = await readFile(file, 'utf8')
+    },
   }
   await viteBuild('vite', dir, { plugins: [staticS3(), reader], build: { manifest: true } })
   expect(await readFile(file, 'utf8')).toBe(written)
