@@ -6,10 +6,15 @@ export function suggestion(name: string, known: readonly string[]): string {
   return near === undefined ? `: use one of ${known.join(', ')}.` : `: did you mean \`${near}\`?`
 }
 
-/** The known name that a misspelt one may stand for. */
+/**
+ * The known name that a misspelt one may stand for.
+ *
+ * @returns undefined if more than a third of each known name differs
+ */
 export function nearest(name: string, known: readonly string[]): string | undefined {
-  const near = known
-    .map((candidate) => ({ candidate, away: distance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((a, b) => a.away - b.away)[0]
+  const misspelt = name.toLowerCase()
+  const [near] = known
+    .map((candidate) => ({ candidate, away: distance(misspelt, candidate.toLowerCase()) }))
+    .sort((a, b) => a.away - b.away)
   return near && near.away <= Math.max(2, near.candidate.length / 3) ? near.candidate : undefined
 }
