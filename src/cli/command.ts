@@ -7,6 +7,7 @@ import { planCommand } from './plan.js'
 import { policyCommand } from './policy.js'
 import { promoteCommand } from './promote.js'
 import { syncCommand } from './sync.js'
+import { urlCommand } from './url.js'
 import { type Command, Usage } from './usage.js'
 
 const commands: Record<string, Command> = {
@@ -15,6 +16,7 @@ const commands: Record<string, Command> = {
   plan: planCommand,
   promote: promoteCommand,
   policy: policyCommand,
+  url: urlCommand,
 }
 
 function help(): string {

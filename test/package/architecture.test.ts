@@ -33,7 +33,7 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   release: { imports: ['files', 'bucket'], types: ['settings'] },
   prove: { imports: ['files', 'references', 'urls'], types: ['settings'] },
   files: { imports: ['bucket', 'urls'], types: ['settings'] },
-  folders: { imports: ['files'], types: ['settings'] },
+  folders: { imports: ['files', 'urls'], types: ['settings'] },
   check: { imports: ['policy', 'urls'] },
   policy: { imports: ['urls'], types: ['bucket'] },
   references: {},

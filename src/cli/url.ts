@@ -1,0 +1,44 @@
+import { resolve } from 'node:path'
+import { outputFolder, publicUrls } from '../deploy/commands/url.js'
+import { printable } from '../runtime/printable.js'
+import { printWarning } from './print.js'
+import { settingFlags, settingsOf } from './settings.js'
+import { checkFolders, commandOf, Usage } from './usage.js'
+
+const help = `static-s3 url FILE [FILE…]
+
+Prints the public URL of each file, for e-mails and feeds: static-s3 url src/logo.png favicon.ico. A file has its name in the
+sources, as in a manifest of Vite, webpack, Encore, Django or Rails, or its name in the output folder. No request is
+sent, and no credentials are needed.
+
+  --dir DIR           the output folder; otherwise dist, build, public/build or public/vite
+  --json              prints an object, with the URLs under the files' names
+  --bucket NAME, --location FOLDER, --region NAME, --endpoint URL, --addressing-style auto|path|virtual,
+  --custom-domain DOMAIN
+                      instead of the environment's
+  --mode MODE         which .env files are read, in this folder: production where it isn't given
+
+Exit codes: 0 printed, 1 a file without a public URL, 2 a command line that can't be understood.
+`
+
+const { bucket, location, region, endpoint, 'addressing-style': style, 'custom-domain': domain, mode } = settingFlags
+const flags = { bucket, location, region, endpoint, 'addressing-style': style, 'custom-domain': domain, mode }
+
+export const urlCommand = commandOf({
+  words: 'FILE [FILE…]',
+  summary: 'prints the public URLs of files, from the build’s manifest',
+  help,
+  flags: { ...flags, dir: { type: 'string' }, json: { type: 'boolean' } },
+  async run({ json, dir, ...named }, files) {
+    if (files.length === 0) throw new Usage('url needs a file: static-s3 url FILE')
+    if (dir !== undefined) checkFolders([dir])
+    const { urls, warnings } = await publicUrls({
+      dir: dir === undefined ? outputFolder(process.cwd()) : resolve(dir),
+      files,
+      settingsFor: (known) => settingsOf(named, known),
+    })
+    for (const warning of warnings) printWarning(printable(warning))
+    const lines = json ? [JSON.stringify(Object.fromEntries(urls), undefined, 2)] : [...urls.values()]
+    process.stdout.write(printable(`${lines.join('\n')}\n`))
+  },
+})
