@@ -35,6 +35,7 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   folders: { imports: ['files'], types: ['settings'] },
   check: { imports: ['urls'] },
   references: {},
+  's3/configuration': { imports: ['s3/objects', 's3/http', 's3/errors', 'bucket', 'urls'], types: ['settings'] },
   's3/objects': { imports: ['s3/http', 's3/aws', 's3/errors', 'bucket', 'urls'], types: ['settings'] },
   's3/http': { imports: ['s3/aws', 's3/errors'], types: ['settings'] },
   's3/aws': { imports: ['urls'], types: ['settings'] },
