@@ -5,9 +5,15 @@ import { suggestion } from '../runtime/suggestion.js'
 import { deployCommand } from './deploy.js'
 import { planCommand } from './plan.js'
 import { promoteCommand } from './promote.js'
+import { setupCommand } from './setup.js'
 import { type Command, Usage } from './usage.js'
 
-const commands: Record<string, Command> = { deploy: deployCommand, plan: planCommand, promote: promoteCommand }
+const commands: Record<string, Command> = {
+  deploy: deployCommand,
+  plan: planCommand,
+  promote: promoteCommand,
+  setup: setupCommand,
+}
 
 function help(): string {
   const usages = Object.entries(commands).map(([name, { words, summary }]) => ({ usage: `${name} ${words}`, summary }))

@@ -20,7 +20,7 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   frameworks: { imports: ['vite', 'webpack', 'deploy', 'folders', 'urls'], types: ['files', 'settings'] },
   cli: { imports: ['deploy/commands', 'deploy'], types: ['settings'] },
   'deploy/commands': {
-    imports: ['deploy', 'report', 'promote', 'release', 'folders', 'policy', 'urls'],
+    imports: ['deploy', 'report', 'promote', 'release', 'folders', 'setup', 'policy', 'urls'],
     types: ['files', 'settings'],
   },
   deploy: {
@@ -34,6 +34,7 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   files: { imports: ['bucket', 'urls'], types: ['settings'] },
   folders: { imports: ['files'], types: ['settings'] },
   check: { imports: ['policy', 'urls'] },
+  setup: { imports: ['policy'], types: ['bucket'] },
   policy: { imports: ['urls'], types: ['bucket'] },
   references: {},
   's3/configuration': { imports: ['s3/objects', 's3/http', 's3/errors', 'bucket', 'urls'], types: ['settings'] },
