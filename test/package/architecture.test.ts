@@ -21,7 +21,8 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   cli: { imports: ['deploy/commands', 'deploy'], types: ['settings'] },
   'deploy/commands': {
     imports: ['deploy', 'report', 'promote', 'release', 'folders', 'setup', 'policy', 'urls'],
-    types: ['files', 'settings'],
+    types: ['files', 'settings', 'bucket'],
+    dynamic: ['s3/configuration'],
   },
   deploy: {
     imports: ['report', 'promote', 'release', 'check', 'prove', 'folders', 'files', 'settings', 'bucket', 'urls'],

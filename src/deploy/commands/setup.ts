@@ -93,8 +93,8 @@ const withoutPart: Record<Part, string> = {
   ownership: '',
   'public access block': '',
   'lifecycle rules': 'Parts of uploads that a killed deploy leaves stay in the bucket.',
-  'CORS rules': 'Allow pages of other origins in its console, or at the CDN.',
-  'bucket policy': "Make the location public in its console, or by the custom domain's settings.",
+  'CORS rules': 'Let pages of other origins use the files by its own settings, or at a CDN.',
+  'bucket policy': 'Make the location public by its own settings, or by a custom domain.',
 }
 
 async function readState(
