@@ -1,6 +1,7 @@
+import { blockCommand, cloudFrontPolicy, corsCommand, publicReadCommand } from '../policy/commands.js'
 import type { BucketAddress } from '../urls/public-url.js'
 import type { AllowedOrigins } from './page-origin.js'
-import { blockCommand, cloudFrontStatement, corsCommand, publicReadCommand } from './paste.js'
+
 import type { Problem } from './problems.js'
 
 export interface Findings {
@@ -60,7 +61,7 @@ function readRemedy(isForbidden: boolean, address: BucketAddress): string[] {
   }
   if (endpoint !== undefined) return [`Let ${customDomain} read ${what}.`]
   return [
-    `To let CloudFront read ${what}, with origin access control, in the bucket's policy:\n\n${cloudFrontStatement(address)}`,
+    `To let CloudFront read ${what}, with origin access control, as the bucket's policy:\n\n${cloudFrontPolicy(address)}`,
   ]
 }
 

@@ -4,6 +4,7 @@ import { debugging, readable, StaticS3Error } from '../runtime/error.js'
 import { suggestion } from '../runtime/suggestion.js'
 import { deployCommand } from './deploy.js'
 import { planCommand } from './plan.js'
+import { policyCommand } from './policy.js'
 import { promoteCommand } from './promote.js'
 import { setupCommand } from './setup.js'
 import { type Command, Usage } from './usage.js'
@@ -13,6 +14,7 @@ const commands: Record<string, Command> = {
   plan: planCommand,
   promote: promoteCommand,
   setup: setupCommand,
+  policy: policyCommand,
 }
 
 function help(): string {

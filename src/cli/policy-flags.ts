@@ -1,0 +1,46 @@
+import { printable } from '../runtime/printable.js'
+import type { Settings } from '../settings/settings.js'
+import { print } from './print.js'
+import { settingFlags } from './settings.js'
+import { Usage } from './usage.js'
+
+export const text = { type: 'string' } as const
+export const many = { type: 'string', multiple: true } as const
+export const switched = { type: 'boolean' } as const
+
+const { bucket, location, region, endpoint, mode } = settingFlags
+
+/** The names in a policy, as settings. */
+export const addressFlags = {
+  ...{ bucket, location, region, endpoint, mode },
+  'custom-domain': settingFlags['custom-domain'],
+  'addressing-style': settingFlags['addressing-style'],
+} as const
+
+export const addressHelp = `
+  --bucket NAME, --location FOLDER, --region NAME, --custom-domain DOMAIN, --endpoint URL,
+  --addressing-style auto|path|virtual
+                      instead of the environment's
+  --mode MODE         which .env files are read, in this folder: production where it isn't given
+`
+
+/** Prints the document alone on the standard output, so that it can be piped. */
+export function printDocument(document: object | string, hints: readonly string[]): void {
+  const printed = typeof document === 'string' ? document : JSON.stringify(document, undefined, 2)
+  process.stdout.write(`${printable(printed).trimEnd()}\n`)
+  print(process.stderr, hints.map((hint) => `${printable(hint)}\n`).join(''))
+}
+
+/** @throws Usage for a store that may not know the policy's conditions */
+export function onlyOnAws(name: string, { endpoint }: Settings): void {
+  if (endpoint !== undefined) throw new Usage(`${name} is for AWS, and the endpoint is ${endpoint}`)
+}
+
+/** Patterns as IAM reads them: `*` also matches slashes. */
+export function globsOf(globs: readonly string[]): string[] {
+  for (const glob of globs) {
+    if (!/^[^/{}[\]!$\s][^{}[\]!$\s]*$/.test(glob))
+      throw new Usage(`--immutable is ${glob}: use * and ? only, such as assets/*`)
+  }
+  return globs.map((glob) => glob.replace(/\*{2,}\/?\*?/g, '*'))
+}
