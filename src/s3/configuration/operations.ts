@@ -68,6 +68,8 @@ export function openOperations(settings: Omit<TransportSettings, 'headers' | 'co
     // `call` repeats requests.
     maxAttempts: 1,
   })
+  // Our sockets do not keep the process alive.
+  const timer = setInterval(() => {}, 2 ** 30)
   const run: Operations['run'] = (operation, input) =>
     call({ verb: 'CONFIGURATION', operation, action: actions[operation] }, undefined, () => {
       const AnyCommand = sdk[`${operation}Command`] as unknown as new (input: object) => never
@@ -80,6 +82,9 @@ export function openOperations(settings: Omit<TransportSettings, 'headers' | 'co
         if (error.cause?.name === codeIfNone) return undefined
         throw error
       }),
-    close: transport.close,
+    close() {
+      clearInterval(timer)
+      transport.close()
+    },
   }
 }
