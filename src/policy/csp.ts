@@ -18,12 +18,14 @@ export function contentSecurityPolicy(files: readonly CspFile[], origin: string)
   const some = (pattern: RegExp) => files.some(({ path }) => pattern.test(path))
   const says = (pattern: RegExp) => files.some(({ text }) => text !== undefined && pattern.test(text))
   const inline = inlineHashes(files.filter(({ path }) => /\.html?$/i.test(path)))
+  // A hash would switch 'unsafe-inline' off.
+  const styles = says(madeStyles) ? ["'unsafe-inline'"] : inline.style
   const isPlain = ({ path }: CspFile) =>
     ![images, fonts, media, manifests, scripts, /\.(css|html?)$/i].some((each) => each.test(path))
   const directives: [name: string, sources: (string | false)[] | false][] = [
     ['default-src', ["'self'"]],
     ['script-src', ["'self'", origin, some(/\.wasm$/i) && "'wasm-unsafe-eval'", ...inline.script]],
-    ['style-src', (some(/\.css$/i) || inline.style.length > 0) && ["'self'", origin, ...inline.style]],
+    ['style-src', (some(/\.css$/i) || styles.length > 0) && ["'self'", origin, ...styles]],
     ['img-src', (some(images) || says(/data:image\//)) && ["'self'", origin, says(/data:image\//) && 'data:']],
     ['font-src', (some(fonts) || says(inlineFont)) && ["'self'", origin, says(inlineFont) && 'data:']],
     ['media-src', some(media) && ["'self'", origin]],
@@ -39,6 +41,9 @@ export function contentSecurityPolicy(files: readonly CspFile[], origin: string)
     .flatMap(([name, sources]) => (sources ? [[name, ...sources.filter((each) => each !== false)].join(' ')] : []))
     .join('; ')
 }
+
+/** A style that a script inserts, or that an attribute has, has no hash that a build could tell. */
+const madeStyles = /createElement\(["'`]style["'`]\)|\sstyle\s*=\s*["'`]/
 
 const inlineFont = /data:(font|application\/(x-)?font)/
 

@@ -7,7 +7,7 @@ import type {
   PublicAccessBlock,
 } from '../bucket/configuration.js'
 import { bucketPolicy, bucketPolicySids, type Readers } from '../policy/bucket.js'
-import { corsRules } from '../policy/cors.js'
+import { allowsOrigin, corsRules } from '../policy/cors.js'
 import { type PolicyNames, sidOf } from '../policy/names.js'
 import { allowsAsMuch, isForAll, isSame } from './statements.js'
 
@@ -123,14 +123,6 @@ function corsChange({ corsRules: there }: BucketState, { origins }: Wanted): Cha
     kept: there.length - (old ? 1 : 0),
     write: (to) => to.putCorsRules(rules),
   }
-}
-
-function allowsOrigin({ AllowedMethods = [], AllowedOrigins = [] }: CorsRule, origin: string): boolean {
-  const matches = (pattern: string) => {
-    const [start = '', end] = pattern.split('*')
-    return end === undefined ? pattern === origin : origin.startsWith(start) && origin.endsWith(end)
-  }
-  return AllowedMethods.includes('GET') && AllowedOrigins.some(matches)
 }
 
 /** Days after which S3 removes the parts of an upload that a killed deploy left. No upload takes as long. */

@@ -180,11 +180,11 @@ describe('a release that visitors cannot use', () => {
       To let everybody read s3://my-bucket/static/ alone (replaces the bucket's policy):
 
       aws s3api put-public-access-block --bucket my-bucket --public-access-block-configuration BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=false,RestrictPublicBuckets=false
-      aws s3api put-bucket-policy --bucket my-bucket --policy '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::my-bucket/static/*"}]}'
+      aws s3api put-bucket-policy --bucket my-bucket --policy '{"Version":"2012-10-17","Statement":[{"Sid":"StaticS3ReadStatic","Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::my-bucket/static/*"},{"Sid":"StaticS3DenyRecordsStatic","Effect":"Deny","Principal":"*","Action":["s3:GetObject","s3:GetObjectVersion"],"Resource":"arn:aws:s3:::my-bucket/.static-s3/*","Condition":{"StringNotEquals":{"aws:PrincipalAccount":"\${aws:ResourceAccount}"}}}]}'
 
       To let pages of every origin use the files (replaces the bucket's CORS rules):
 
-      aws s3api put-bucket-cors --bucket my-bucket --cors-configuration '{"CORSRules":[{"AllowedMethods":["GET","HEAD"],"AllowedOrigins":["*"],"AllowedHeaders":["*"]}]}'"
+      aws s3api put-bucket-cors --bucket my-bucket --cors-configuration '{"CORSRules":[{"ID":"StaticS3","AllowedMethods":["GET","HEAD"],"AllowedOrigins":["*"],"AllowedHeaders":["*"]}]}'"
     `)
   })
 
@@ -207,9 +207,9 @@ describe('a release that visitors cannot use', () => {
       "visitors can't use this release:
         - status 403 (AccessDenied): https://my-bucket.s3.eu-central-1.amazonaws.com/static/assets/index-B4.js
 
-      To let CloudFront read s3://my-bucket/static/ alone, with origin access control, in the bucket's policy:
+      To let CloudFront read s3://my-bucket/static/ alone, with origin access control, as the bucket's policy:
 
-      {"Effect":"Allow","Principal":{"Service":"cloudfront.amazonaws.com"},"Action":"s3:GetObject","Resource":"arn:aws:s3:::my-bucket/static/*","Condition":{"StringEquals":{"AWS:SourceArn":"arn:aws:cloudfront::ACCOUNT:distribution/ID"}}}"
+      {"Version":"2012-10-17","Statement":[{"Sid":"StaticS3ReadStatic","Effect":"Allow","Principal":{"Service":"cloudfront.amazonaws.com"},"Action":"s3:GetObject","Resource":"arn:aws:s3:::my-bucket/static/*","Condition":{"StringEquals":{"aws:SourceArn":"arn:aws:cloudfront::ACCOUNT:distribution/ID"}}},{"Sid":"StaticS3DenyRecordsStatic","Effect":"Deny","Principal":"*","Action":["s3:GetObject","s3:GetObjectVersion"],"Resource":"arn:aws:s3:::my-bucket/.static-s3/*","Condition":{"StringNotEquals":{"aws:PrincipalAccount":"\${aws:ResourceAccount}"}}}]}"
     `)
   })
 

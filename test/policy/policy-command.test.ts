@@ -1,0 +1,136 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PutBucketPolicyCommand } from '@aws-sdk/client-s3'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { runCommand } from '../../fixtures/build/command.js'
+import { deployEnv } from '../../fixtures/build/environment.js'
+import { makeApp, removeApps } from '../../fixtures/build/in-process.js'
+import { cephAvailable, startCeph } from '../../fixtures/s3/ceph.js'
+import { startEmbedded, type TestS3 } from '../../fixtures/s3/index.js'
+import { runCommand as runHere } from '../../src/cli/command.js'
+import type { PolicyDocument, Statement } from '../../src/policy/names.js'
+
+afterAll(removeApps)
+
+const aws = { AWS_STORAGE_BUCKET_NAME: 'my-bucket', AWS_S3_REGION_NAME: 'eu-central-1' }
+async function policy(words: string, env: Record<string, string> = aws) {
+  for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
+  const out = { stdout: '', stderr: '' }
+  for (const stream of ['stdout', 'stderr'] as const) {
+    vi.spyOn(process[stream], 'write').mockImplementation((text) => {
+      out[stream] += text
+      return true
+    })
+  }
+  const code = await runHere(['policy', ...words.split(' ')]).finally(() => {
+    vi.restoreAllMocks()
+    vi.unstubAllEnvs()
+  })
+  return { code, ...out }
+}
+
+describe('static-s3 policy', () => {
+  test.each<[words: string, expected: object]>([
+    ['iam --prune --location a/b', { Statement: { length: 3 } }],
+    ['bucket --region cn-north-1', { Statement: { 0: { Resource: 'arn:aws-cn:s3:::my-bucket/static/*' } } }],
+    ['cors --origin https://a.example', { CORSRules: [{ AllowedOrigins: ['https://a.example'] }] }],
+    ['oidc --account 123456789012 --gitlab g/p', { Statement: [{ Sid: 'StaticS3TrustGitLab' }] }],
+    ['cloudformation', { Outputs: { BucketName: { Description: 'AWS_STORAGE_BUCKET_NAME' } } }],
+  ])('%s prints the document alone, and hints beside it', async (words, expected) => {
+    const { code, stdout, stderr } = await policy(words)
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/^aws |: aws /m)])
+    expect(JSON.parse(stdout)).toMatchObject(expected)
+  })
+
+  test.each([
+    ['', /policy needs a name: iam\|bucket/],
+    ['iam --cloudfront d1.cloudfront.net', /--cloudfront is d1.*use ACCOUNT:ID/],
+    ['bucket --cloudfront E2X', /add its account/],
+    ['bucket --cloudfront 123456789012:E2X --from 192.0.2.1', /leave out --from/],
+    ['bucket --immutable *.{js,css}', /--immutable is .*use \* and \? only/],
+    ['bucket --immutable a/* --endpoint https://s3.example.com', /is for AWS/],
+    ['oidc --account 123456789012 --github o/*', /o\/\* is no project/],
+    ['oidc --github o/r', /--account and its 12 digits/],
+    ['terraform --region us-gov-west-1', /us-gov-west-1/],
+    ['terraform --custom-domain cdn.example.com', /add --certificate/],
+  ])('%s: exit code 2, and what to do', async (words, says) => {
+    const { code, stdout, stderr } = await policy(words)
+    expect([code, stdout, stderr]).toEqual([2, '', expect.stringMatching(says)])
+  })
+
+  test('--help tells of each policy and of its flags', async () => {
+    const { stdout } = await policy('--help')
+    const names = [...stdout.matchAll(/^ {2}([a-z]+) /gm)].map(([, name = '']) => name)
+    expect(names).toEqual(['iam', 'bucket', 'cors', 'oidc', 'csp', 'cloudformation', 'terraform'])
+    for (const name of names) {
+      const { code, stdout } = await policy(`${name} --help`)
+      expect([code, stdout]).toEqual([0, expect.stringContaining(`static-s3 policy ${name}`)])
+      expect(stdout).toContain('--mode MODE')
+    }
+  })
+})
+
+const servers: [name: string, available: boolean, start: () => Promise<TestS3>][] = [
+  ['the embedded server', true, startEmbedded],
+  ['Ceph', cephAvailable(), startCeph],
+]
+describe.each(servers)('the printed policies on %s', (_name, available, start) => {
+  describe.skipIf(!available)(available ? 'hold' : 'hold: skipped, not installed', () => {
+    let s3: TestS3
+    let bucket: string
+    let dir: string
+    beforeAll(async () => {
+      s3 = await start()
+      dir = await makeApp({ 'dist/index.html': '<!doctype html>', 'dist/assets/a.js': '1' })
+    })
+    afterAll(() => s3?.close())
+    beforeEach(async () => {
+      bucket = await s3.createBucket(undefined, { public: 'nothing/' })
+    })
+
+    const deploy = async (content: string, as: TestS3['credentials']) => {
+      await writeFile(join(dir, 'dist/assets/a.js'), content)
+      const env = deployEnv({ ...s3, credentials: as }, bucket)
+      return runCommand(dir, ['deploy', 'dist'], env)
+    }
+    const printed = async (words: string) => {
+      const { stdout } = await runCommand(dir, ['policy', ...words.split(' ')], deployEnv(s3, bucket))
+      return JSON.parse(stdout) as PolicyDocument
+    }
+    /** These servers have no policies of users. So the bucket's policy names the user. */
+    const allow = async (without?: string) => {
+      const [readers, rights] = await Promise.all([printed('bucket'), printed('iam')])
+      const Principal = { AWS: s3.other.arn }
+      const granted = rights.Statement.map((each) => ({ ...each, Principal, Action: actionsOf(each, without) }))
+      const Statement = [...readers.Statement, ...granted.filter(({ Action }) => Action.length > 0)]
+      await s3
+        .client()
+        .send(
+          new PutBucketPolicyCommand({ Bucket: bucket, Policy: JSON.stringify({ Version: '2012-10-17', Statement }) }),
+        )
+    }
+    const actionsOf = ({ Action }: Statement, without?: string) => [Action].flat().filter((each) => each !== without)
+
+    test('a deploy passes with these rights, and visitors read the location alone', async () => {
+      await allow()
+      for (const content of ['first', 'second']) {
+        const { code, stderr } = await deploy(content, s3.other)
+        expect([code, stderr]).toEqual([0, ''])
+      }
+      const get = async (key: string) => (await fetch(`${s3.endpoint}/${bucket}/${key}`)).status
+      expect(await get('static/assets/a.js')).toBe(200)
+      expect(await get('.static-s3/static/releases/99999998.json.gz')).toBe(403)
+    })
+
+    test.each<[right: string, code: number, says: RegExp]>([
+      ['s3:ListBucket', 1, /LIST .*it needs s3:ListBucket/],
+      ['s3:PutObject', 1, /PUT .*it needs s3:PutObject/],
+      ['s3:GetObject', 0, /the record of the last release is not used.*s3:GetObject/],
+    ])('without %s: exit code %d, and the right is named', async (right, code, says) => {
+      expect((await deploy('first', s3.credentials)).code).toBe(0)
+      await allow(right)
+      const after = await deploy('second', s3.other)
+      expect([after.code, after.stderr]).toEqual([code, expect.stringMatching(says)])
+    })
+  })
+})
