@@ -4,7 +4,19 @@ import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** Rooms of `npm run test:quick`: their tests need no built package, bundler, browser or Ceph, and take no minute of random input. */
-const quick = ['check', 'files', 'folders', 'promote', 'prove', 'references', 'release', 'report', 's3', 'settings', 'setup']
+const quick = [
+  'check',
+  'files',
+  'folders',
+  'promote',
+  'prove',
+  'references',
+  'release',
+  'report',
+  's3',
+  'settings',
+  'setup',
+]
 
 /** Tests that take the longest, or wait the longest for real time or a store: begun first, they have company to the end. */
 const first = [

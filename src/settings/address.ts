@@ -1,5 +1,13 @@
 import type { BucketAddress } from '../urls/public-url.js'
 import { asUrl, type Named, type SettingReader } from './setting-reader.js'
+import {
+  apiRemedy,
+  isBucketHost,
+  noDirectoryBucket,
+  refusesRegion,
+  regionOfHost,
+  visitorsRemedy,
+} from './store-hosts.js'
 
 /** An endpoint from the SDK's configuration, or from a variable that the SDK reads too. */
 export interface ConfiguredEndpoint {
@@ -9,34 +17,12 @@ export interface ConfiguredEndpoint {
   ignored: boolean
 }
 
-const noDirectoryBucket = 'use a general purpose bucket, because browsers cannot read a directory bucket (S3 Express)'
-
 /** Suffixes of bucket names that AWS reserves, with their remedies. */
 const reservedEnds: [end: RegExp, remedy: string][] = [
   [/--(x|xa)-s3$/, noDirectoryBucket],
   [/--(ol|table)-s3$/, 'use the bucket behind it, because it accepts no uploads'],
   [/\.mrap$/, 'use one of its buckets, because a Multi-Region Access Point needs another kind of signature'],
 ]
-
-/** Hosts that do not serve a store's API. */
-const otherHosts: [host: RegExp, remedy: string][] = [
-  [
-    /\bs3-website[.-]/,
-    "remove it or use the store's API, because website endpoints have no HTTPS and accept no uploads",
-  ],
-  [
-    /\bs3-accelerate\./,
-    "remove it, because visitors' requests would pass through Transfer Acceleration too, and cost extra",
-  ],
-  [/\bs3express-[^.]+\./, noDirectoryBucket],
-  [/\.(r2\.dev|cloudfront\.net)$/, 'make it AWS_S3_CUSTOM_DOMAIN, because it serves visitors and accepts no uploads'],
-]
-
-/** Hosts of an API. A label before one of them is a bucket. The first label of any other host may be the store's own name. */
-const storeHost = /^(s3[.-].*|[\w-]+\.(digitaloceanspaces|linodeobjects|your-objectstorage)\.com)$/
-
-const firstMatch = (table: [pattern: RegExp, remedy: string][], text: string) =>
-  table.find(([pattern]) => pattern.test(text))?.[1]
 
 export function readBucket(read: SettingReader, endpoint: string | undefined): string {
   const variable = 'AWS_STORAGE_BUCKET_NAME'
@@ -53,7 +39,7 @@ export function readBucket(read: SettingReader, endpoint: string | undefined): s
     return ''
   }
   const { value } = found
-  const reserved = firstMatch(reservedEnds, value)
+  const reserved = reservedEnds.find(([end]) => end.test(value))?.[1]
   if (value.startsWith('arn:')) {
     // An ARN does not always tell the access point's host name.
     read.problem(found, "use the bucket's name, or the access point's alias")
@@ -96,11 +82,18 @@ export function readLocation(read: SettingReader): string {
   return location
 }
 
+/** The setting, or else the region in the endpoint's host: the AWS SDK's may be meant for AWS. */
 export function readRegion(read: SettingReader, endpoint: string | undefined): string | undefined {
   const found = read.string('region', ['AWS_S3_REGION_NAME', 'AWS_REGION', 'AWS_DEFAULT_REGION'])
-  if (found && !/^[a-z0-9-]+$/.test(found.value)) read.problem(found, 'use a region such as eu-central-1')
-  else if (found?.value === 'auto' && !endpoint) read.problem(found, 'use a region of AWS, or set an endpoint')
-  return found?.value
+  const host = asUrl(endpoint ?? '')?.hostname ?? ''
+  const known = regionOfHost(host)
+  if (!found) return known
+  if (!/^[a-z0-9-]+$/.test(found.value)) read.problem(found, 'use a region such as eu-central-1')
+  else if (found.value === 'auto' && !endpoint) read.problem(found, 'use a region of AWS, or set an endpoint')
+  else if (known && refusesRegion(host, found.value)) {
+    read.problem(found, `set AWS_S3_REGION_NAME to "${known}", the region of ${host}`)
+  }
+  return found.value
 }
 
 /** A protocol in the domain, as in `http://localhost:9000`, beats AWS_S3_URL_PROTOCOL. */
@@ -120,8 +113,9 @@ export function readCustomDomain(read: SettingReader): Pick<BucketAddress, 'cust
     read.problem(found, 'remove empty, "." and ".." parts from its path')
   } else if (/\.s3-website[.-]/.test(url.host) && protocol === 'https:') {
     read.problem(found, 'use a CloudFront distribution, or no domain, because website endpoints have no HTTPS')
-  } else if (isR2Api(url)) {
-    read.problem(found, noVisitors)
+  } else {
+    const remedy = visitorsRemedy(url.hostname)
+    if (remedy) read.problem(found, remedy)
   }
   return { customDomain: `${url?.host}${path}`, protocol }
 }
@@ -158,7 +152,9 @@ export function readEndpoint(read: SettingReader, found: Named<string> | undefin
   if (!found || read.refusesUrlSecrets(found)) return undefined
   const url = asUrl(found.value)
   if (!url || !/^https?:\/\/[^/]/i.test(found.value) || !isHost(url)) {
-    read.problem(found, 'use a URL such as https://s3.example.com')
+    // Many stores' own pages show only the host's name.
+    const example = /^[\w-]+(\.[\w-]+)+$/.test(found.value) ? found.value : 's3.example.com'
+    read.problem(found, `use a URL such as https://${example}`)
   } else if (leadsElsewhere(found.value.replace(/^https?:\/\/|\/+$/gi, ''))) {
     read.problem(found, 'remove empty, "." and ".." parts and encoded slashes from its path')
   } else if (url.protocol === 'http:' && !isNear(url.hostname)) {
@@ -177,27 +173,23 @@ export function checkEndpoint(
 ): void {
   const url = found && asUrl(found.value)
   if (!url) return
-  const other = firstMatch(otherHosts, url.hostname)
-  const store = bucket && url.hostname.startsWith(`${bucket}.`) ? url.hostname.slice(bucket.length + 1) : undefined
-  if (other) {
-    read.problem(found, other)
-  } else if (bucket && ((store && storeHost.test(store)) || url.pathname.replace(/\/+$/, '').endsWith(`/${bucket}`))) {
+  const host = url.hostname
+  const path = url.pathname.replace(/\/+$/, '')
+  const notApi = apiRemedy(host)
+  const notForVisitors = customDomain === undefined ? visitorsRemedy(host) : undefined
+  if (notApi) {
+    read.problem(found, notApi)
+  } else if (bucket && (isBucketHost(host, bucket) || path.endsWith(`/${bucket}`))) {
     read.problem(found, "remove the bucket's name from it")
-  } else if (customDomain === undefined && isR2Api(url)) {
-    read.problem(found, noVisitors)
-  } else if (customDomain === undefined && isPrivateName(url.hostname)) {
-    read.warn(found, `no browser outside of that network knows ${url.hostname}; set AWS_S3_CUSTOM_DOMAIN`)
-  } else if (store) {
+  } else if (notForVisitors) {
+    read.problem(found, notForVisitors)
+  } else if (customDomain === undefined && isPrivateName(host)) {
+    read.warn(found, `no browser outside of that network knows ${host}; set AWS_S3_CUSTOM_DOMAIN`)
+  } else if (bucket && host.startsWith(`${bucket}.`)) {
     read.warn(found, `remove "${bucket}." if it stands for the bucket`)
+  } else if (customDomain === url.host && path === '') {
+    read.warn(found, `its visitors need the bucket's name: set AWS_S3_CUSTOM_DOMAIN to ${customDomain}/${bucket}`)
   }
-}
-
-// https://developers.cloudflare.com/r2/buckets/public-buckets/
-const noVisitors =
-  "set AWS_S3_CUSTOM_DOMAIN to the bucket's own or its r2.dev domain, because R2's endpoint serves no visitors"
-
-function isR2Api({ hostname }: URL): boolean {
-  return hostname.endsWith('.r2.cloudflarestorage.com')
 }
 
 /** False for an unfilled template: `URL` accepts quotes, commas and `${HOST}` in a host's name. */

@@ -15,8 +15,9 @@ const options = read('src/settings/options.ts')
 const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...docs()].map((file) => ({ file, text: read(file) }))
 
 function docs(): string[] {
-  const names = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md') && name !== 'performance.md')
-  return names.map((name) => `docs/${name}`)
+  const names = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+  const paths = names.map((name) => `docs/${name.replaceAll('\\', '/')}`)
+  return paths.filter((path) => path.endsWith('.md') && path !== 'docs/performance.md')
 }
 
 /** The first two cells of each row of the settings' table. */
@@ -51,14 +52,40 @@ describe('the pages in docs/', () => {
     expect(missing).toEqual([])
   })
 
+  const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  )
+  // Read by Laravel; by the AWS SDK for Python; by the AWS SDK's credential chain.
+  const foreign = ['AWS_BUCKET', 'AWS_CA_BUNDLE', 'AWS_ROLE_ARN', 'ASSET_URL']
+
   test('name only variables that the sources read', () => {
-    const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
-    const sources = files.filter((file) => file.endsWith('.ts')).map((file) => read(join('src', file)))
-    // Read by Laravel; by the AWS SDK for Python; by the AWS SDK's credential chain.
-    const foreign = ['AWS_BUCKET', 'AWS_CA_BUNDLE', 'AWS_ROLE_ARN']
-    const known = new Set([...variables(sources.join('\n')), ...variables(readme), ...foreign])
+    const sources = files.map((file) => read(join('src', file)))
+    // Those of django-storages have a table, and a test of its own.
+    const django = variables(read('docs/from-django.md').split('## The settings')[1] ?? '')
+    const known = new Set([...variables(sources.join('\n')), ...variables(readme), ...foreign, ...django])
     const named = pages.flatMap(({ text }) => [...variables(text)])
     expect(named.filter((name) => !known.has(name))).toEqual([])
+  })
+
+  const inBlocks = pages.flatMap(({ file, text }) =>
+    [...text.matchAll(/^ *```sh\n([\s\S]*?)^ *```/gm)].map(([, code = '']) => ({ file, code })),
+  )
+
+  test('set only variables that static-s3 or the tool in the same block reads', () => {
+    const assigned = inBlocks.flatMap(({ file, code }) =>
+      [...code.matchAll(/^ *(?:# )?(?:export )?([A-Z][A-Z0-9_]+)=/gm)].map(([, name = '']) => ({ file, name })),
+    )
+    expect(assigned.filter(({ file }) => file.startsWith('docs/stores/')).length).toBeGreaterThan(20)
+    const known = variables(files.map((path) => read(join('src', path))).join('\n'))
+    expect(assigned.filter(({ name }) => !known.has(name) && !foreign.includes(name))).toEqual([])
+  })
+
+  test('of stores say what was tried and what was only read, with sources', () => {
+    for (const { file, text } of pages.filter(({ file }) => file.startsWith('docs/stores/'))) {
+      expect(text.split('## Tried and read')[1]?.trim(), file).toMatch(/\w/)
+      expect(text.match(/\]\(https:/g)?.length ?? 0, file).toBeGreaterThan(0)
+      expect(text.split('\n').length, file).toBeLessThanOrEqual(60)
+    }
   })
 
   test('caching.md names every header that a rule can set', () => {

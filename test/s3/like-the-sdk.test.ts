@@ -181,11 +181,11 @@ it('uploads in parts as the SDK does', async () => {
   const size = 2 * partBytes + 1
   const content = Buffer.alloc(size, 'a')
   const body = bodyOf(content)
-  const etag = '"<&>"'
+  const etag = '"<&\'>"'
   for (const settings of bothStyles()) {
     const Bucket = settings.bucket
     const upload = { Bucket, Key: key, UploadId: 'id/+ &' }
-    const xml = `<Result><UploadId>id/+ &amp;</UploadId><ETag>&quot;&lt;&amp;&gt;&quot;</ETag></Result>`
+    const xml = `<Result><UploadId>id/+ &amp;</UploadId><ETag>&quot;&lt;&amp;&apos;&gt;&quot;</ETag></Result>`
     const answer = { status: 200, headers: { etag }, body: Buffer.from(xml) }
     const call: LargeObject['call'] = (_signal, attempt) => attempt()
     const ours = await requestsOf(
@@ -193,7 +193,7 @@ it('uploads in parts as the SDK does', async () => {
       async (transport) => {
         const parameters = { ...allParameters, IfNoneMatch: '*' }
         const input = { transport, key, body, parameters, buffers: new PartBuffers(), call }
-        expect(await putInParts({ ...input, signal: undefined, check: undefined })).toBe('<&>')
+        expect(await putInParts({ ...input, signal: undefined, check: undefined })).toBe("<&'>")
         await transport.send({ method: 'DELETE', key, query: { uploadId: upload.UploadId } }, undefined)
       },
       answer,
@@ -329,10 +329,11 @@ function withoutBody({ method, address, headers }: Sent): Omit<Sent, 'body'> {
   return { method, address, headers: others }
 }
 
+/** As written: some stores read only the entities that the SDK writes. */
 function partsIn(document: unknown): Record<string, string | undefined>[] {
   return [...elements(String(document), 'Part')].map((part) => ({
     number: textOf(part, 'PartNumber'),
-    etag: textOf(part, 'ETag'),
+    etag: /<ETag>(.*)<\/ETag>/.exec(part)?.[1],
   }))
 }
 

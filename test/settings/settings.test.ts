@@ -714,6 +714,7 @@ describe('customDomain', () => {
     ['my-bucket.s3-website.eu-central-1.amazonaws.com', 'use a CloudFront distribution, or no domain, because'],
     ['my-bucket.s3-website-us-east-1.amazonaws.com', 'use a CloudFront distribution, or no domain, because'],
     ['0123.r2.cloudflarestorage.com', "set AWS_S3_CUSTOM_DOMAIN to the bucket's own or its r2.dev domain"],
+    ['storage.cloud.google.com/my-bucket', 'use storage.googleapis.com/BUCKET'],
   ])('%s is refused, because pages cannot use it', async (customDomain, problem) => {
     expect(await messageOf(resolve({ options: { customDomain } }))).toContain(
       `  - option \`customDomain\` is "${customDomain}": ${problem}`,
@@ -737,6 +738,8 @@ describe('endpoint', () => {
 
   it.each<[given: string, problem: string]>([
     ['s3.example.com', ' is %: use a URL such as https://s3.example.com.'],
+    ['s3.us-west-004.backblazeb2.com', ' is %: use a URL such as https://s3.us-west-004.backblazeb2.com.'],
+    ['storage.googleapis.com', ' is %: use a URL such as https://storage.googleapis.com.'],
     ['localhost:9000', ' is %: use a URL such as https://s3.example.com.'],
     ['ftp://s3.example.com', ' is %: use a URL such as https://s3.example.com.'],
     ['https://', ' is %: use a URL such as https://s3.example.com.'],
@@ -841,6 +844,35 @@ describe('region', () => {
 
   it('may not be auto on AWS, which has no such region', async () => {
     expect(await messageOf(resolve({ options: { region: 'auto' } }))).toContain('  - option `region` ')
+  })
+
+  it.each<[endpoint: string, region: string]>([
+    ['https://0123.r2.cloudflarestorage.com', 'auto'],
+    ['https://0123.eu.r2.cloudflarestorage.com', 'auto'],
+    ['https://s3.us-west-004.backblazeb2.com', 'us-west-004'],
+    ['https://nyc3.digitaloceanspaces.com/', 'nyc3'],
+    ['https://s3.example.com', 'sdk-1'],
+    ['https://nyc3.digitaloceanspaces.com.example.com', 'sdk-1'],
+  ])('that no setting names is in the host of some stores: %s', async (endpoint, region) => {
+    const options = { enabled: true, bucket: 'my-bucket', endpoint, customDomain: 'cdn.example.com' }
+    const resolved = await settingsOf(resolveSettings({ ...input({ options }), findRegion: async () => 'sdk-1' }))
+    expect(resolved.region).toBe(region)
+  })
+
+  it.each<[endpoint: string, region: string, right: string | undefined]>([
+    ['https://0123.r2.cloudflarestorage.com', 'eu-central-1', 'auto'],
+    ['https://0123.r2.cloudflarestorage.com', 'us-east-1', undefined],
+    ['https://0123.r2.cloudflarestorage.com', 'weur', undefined],
+    ['https://s3.us-west-004.backblazeb2.com', 'us-west-2', 'us-west-004'],
+    ['https://s3.us-west-004.backblazeb2.com', 'us-west-004', undefined],
+    ['https://nyc3.digitaloceanspaces.com', 'us-east-1', undefined],
+  ])('of another store than %s is refused: %s', async (AWS_S3_ENDPOINT_URL, AWS_REGION, right) => {
+    const message = await messageOf(
+      resolveEnv({ AWS_S3_ENDPOINT_URL, AWS_REGION, AWS_S3_CUSTOM_DOMAIN: 'cdn.example.com' }),
+    )
+    const problem = `AWS_REGION is "${AWS_REGION}": set AWS_S3_REGION_NAME to "${right}", the region of `
+    expect(message.includes(problem)).toBe(right !== undefined)
+    expect(message === 'no error').toBe(right === undefined)
   })
 
   it('comes from the SDK, by profile, only if no setting names it', async () => {
@@ -1259,6 +1291,11 @@ describe('an endpoint', () => {
     ['https://site--usw2-az1--x-s3.s3express-usw2-az1.us-west-2.amazonaws.com', 'use a general purpose bucket'],
     ['https://pub-1.r2.dev', 'make it AWS_S3_CUSTOM_DOMAIN'],
     ['https://d111111abcdef8.cloudfront.net', 'make it AWS_S3_CUSTOM_DOMAIN'],
+    ['https://nyc3.cdn.digitaloceanspaces.com', 'make it AWS_S3_CUSTOM_DOMAIN'],
+    ['https://my-bucket.nyc3.cdn.digitaloceanspaces.com', 'make it AWS_S3_CUSTOM_DOMAIN'],
+    ['https://f004.backblazeb2.com', "use the bucket's S3 endpoint"],
+    ['https://api.backblazeb2.com', "use the bucket's S3 endpoint"],
+    ['https://storage.cloud.google.com', 'use https://storage.googleapis.com'],
   ])('that is no API is refused: %s', async (endpoint, problem) => {
     const message = await messageOf(resolveEnv({ ...bucket, AWS_S3_ENDPOINT_URL: endpoint }))
     expect(message).toContain(`  - AWS_S3_ENDPOINT_URL is "${endpoint}": `)
@@ -1279,6 +1316,26 @@ describe('an endpoint', () => {
     const known = { AWS_S3_ENDPOINT_URL, AWS_S3_CUSTOM_DOMAIN: 'http://localhost:9000/my-bucket' }
     expect((await resolveEnv(known)).warnings).toEqual([])
   })
+
+  it.each<[domain: string, endpoint: string, remedy: string | undefined]>([
+    ['http://localhost:9000', 'http://localhost:9000', 'localhost:9000/my-bucket'],
+    ['storage.googleapis.com', 'https://storage.googleapis.com', 'storage.googleapis.com/my-bucket'],
+    ['storage.googleapis.com/my-bucket', 'https://storage.googleapis.com', undefined],
+    ['localhost:9001', 'http://localhost:9000', undefined],
+    ['s3.example.com', 'https://s3.example.com/gateway', undefined],
+  ])(
+    "whose host is the custom domain too needs the bucket's name there: %s at %s",
+    async (domain, endpoint, remedy) => {
+      const found = await resolveEnv({ ...bucket, AWS_S3_ENDPOINT_URL: endpoint, AWS_S3_CUSTOM_DOMAIN: domain })
+      expect(found.warnings).toEqual(
+        remedy
+          ? [
+              `AWS_S3_ENDPOINT_URL is "${endpoint}": its visitors need the bucket's name: set AWS_S3_CUSTOM_DOMAIN to ${remedy}`,
+            ]
+          : [],
+      )
+    },
+  )
 
   it('of R2 needs a custom domain, because it serves no visitors', async () => {
     const r2 = { ...bucket, AWS_S3_ENDPOINT_URL: 'https://0123.r2.cloudflarestorage.com' }

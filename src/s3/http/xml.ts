@@ -62,11 +62,13 @@ export function textsOf(xml: string): Record<string, string> {
   return Object.fromEntries(found.map(([, name, text = '']) => [name, decode(text)]))
 }
 
-export function escapeXml(text: string): string {
-  return text.replace(/[<>&"]/g, (each) => `&#${each.charCodeAt(0)};`)
-}
-
 const ENTITIES: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }
+
+/** By name: R2's emulator cannot read `&#34;` in an ETag. */
+export function escapeXml(text: string): string {
+  const nameOf = (each: string) => Object.keys(ENTITIES).find((name) => ENTITIES[name] === each)
+  return text.replace(/[<>&"']/g, (each) => `&${nameOf(each)};`)
+}
 
 /** @see https://www.w3.org/TR/xml/#sec-references */
 function decode(text: string): string {
