@@ -15,6 +15,7 @@ const quick = [
   'report',
   's3',
   'settings',
+  'setup',
   'sync',
 ]
 

@@ -6,6 +6,7 @@ import { deployCommand } from './deploy.js'
 import { planCommand } from './plan.js'
 import { policyCommand } from './policy.js'
 import { promoteCommand } from './promote.js'
+import { setupCommand } from './setup.js'
 import { syncCommand } from './sync.js'
 import { urlCommand } from './url.js'
 import { type Command, Usage } from './usage.js'
@@ -15,6 +16,7 @@ const commands: Record<string, Command> = {
   sync: syncCommand,
   plan: planCommand,
   promote: promoteCommand,
+  setup: setupCommand,
   policy: policyCommand,
   url: urlCommand,
 }

@@ -1,3 +1,5 @@
+import type { CorsRule as Allowed } from '../bucket/configuration.js'
+
 /** As the AWS SDK and its command line write a rule. */
 export interface CorsRule {
   /** Tells our rule from others. */
@@ -17,4 +19,13 @@ const id = 'StaticS3'
  */
 export function corsRules(origins: readonly string[] = ['*']): CorsRule[] {
   return [{ ID: id, AllowedMethods: ['GET', 'HEAD'], AllowedOrigins: [...origins], AllowedHeaders: ['*'] }]
+}
+
+/** True if this rule, as S3 returns it, lets pages of the origin read. */
+export function allowsOrigin({ AllowedMethods = [], AllowedOrigins = [] }: Partial<Allowed>, origin: string): boolean {
+  const matches = (pattern: string) => {
+    const [start = '', end] = pattern.split('*')
+    return end === undefined ? pattern === origin : origin.startsWith(start) && origin.endsWith(end)
+  }
+  return AllowedMethods.includes('GET') && AllowedOrigins.some(matches)
 }

@@ -20,8 +20,9 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   frameworks: { imports: ['vite', 'webpack', 'deploy', 'folders', 'urls'], types: ['files', 'settings'] },
   cli: { imports: ['deploy/commands', 'deploy'], types: ['settings'] },
   'deploy/commands': {
-    imports: ['deploy', 'report', 'promote', 'sync', 'release', 'folders', 'files', 'policy', 'urls'],
-    types: ['settings'],
+    imports: ['deploy', 'report', 'promote', 'sync', 'release', 'folders', 'files', 'setup', 'policy', 'urls'],
+    types: ['settings', 'bucket'],
+    dynamic: ['s3/configuration'],
   },
   deploy: {
     imports: ['report', 'promote', 'release', 'check', 'prove', 'folders', 'files', 'settings', 'bucket', 'urls'],
@@ -35,8 +36,10 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   files: { imports: ['bucket', 'urls'], types: ['settings'] },
   folders: { imports: ['files', 'urls'], types: ['settings'] },
   check: { imports: ['policy', 'urls'] },
+  setup: { imports: ['policy'], types: ['bucket'] },
   policy: { imports: ['urls'], types: ['bucket'] },
   references: {},
+  's3/configuration': { imports: ['s3/objects', 's3/http', 's3/errors', 'bucket', 'urls'], types: ['settings'] },
   's3/objects': { imports: ['s3/http', 's3/aws', 's3/errors', 'bucket', 'urls'], types: ['settings'] },
   's3/http': { imports: ['s3/aws', 's3/errors'], types: ['settings'] },
   's3/aws': { imports: ['urls'], types: ['settings'] },

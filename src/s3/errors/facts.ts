@@ -103,9 +103,15 @@ const HINTS: [applies: (error: S3Error, context: ExplainContext) => boolean, hin
     (_error, context) => `If a condition on s3:prefix limits it, allow both prefixes: ${listPolicy(context)}.`,
   ],
   [
-    ({ message }, context) => hasAcl(sentParameters(context)) || /block ?public/i.test(message),
+    ({ message }, context) =>
+      hasAcl(sentParameters(context)) || (context.request.verb === 'PUT' && /block ?public/i.test(message)),
     () =>
       'The bucket may also block public ACLs: remove AWS_DEFAULT_ACL, and make the files public by a bucket policy.',
+  ],
+  [
+    ({ message }, { request }) => request.verb === 'CONFIGURATION' && /block ?public/i.test(message),
+    () =>
+      'The account or organization may block public policies for all its buckets: have that changed, or keep the bucket private with --cloudfront.',
   ],
   [
     ({ message }, context) =>

@@ -1,0 +1,163 @@
+import pc from 'picocolors'
+import { type BucketSetup, distributionArn, prepareSetup, type SetupOptions } from '../deploy/commands/setup.js'
+import { StaticS3Error } from '../runtime/error.js'
+import { printable } from '../runtime/printable.js'
+import type { Settings } from '../settings/settings.js'
+import { print, printWarning } from './print.js'
+import { settingFlags, settingsOf } from './settings.js'
+import { commandOf, Usage } from './usage.js'
+
+const help = `static-s3 setup
+
+Prepares the bucket for deploys and visitors: creates it if it does not exist, lets everybody read the location alone,
+lets pages load modules and fonts from it (CORS), and removes the parts of abandoned uploads after 7 days. On AWS, it
+also turns ACLs off and opens the public access block as far as the policy needs it. Statements and rules of others stay.
+Shows the changes, then asks. A second run changes nothing.
+
+  --also BUCKET       another bucket alike, such as one for development; may stand several times
+  --cloudfront ARN    lets this CloudFront distribution read the location, by origin access control, instead of everybody
+  --origin URL        a site whose pages use the files, such as https://example.com; every site where it isn't given;
+                      may stand several times
+  --immutable GLOB    names below the location that nobody may overwrite, such as 'assets/*'; may stand several times
+  --yes               does not ask
+  --dry-run           shows the changes, and writes nothing
+  --json              prints the changes for scripts, on the standard output; needs --yes or --dry-run
+  --bucket NAME, --location FOLDER, --region NAME, --custom-domain DOMAIN, --endpoint URL,
+  --addressing-style auto|path|virtual
+                      instead of the environment's
+  --mode MODE         which .env files are read, in this folder: production where it isn't given
+
+Exit codes: 0 set up, or nothing to do, 1 failed or not confirmed, 2 a command line that can't be understood.
+`
+
+const { bucket, location, region, endpoint, mode, 'custom-domain': domain, 'addressing-style': style } = settingFlags
+const flags = { bucket, location, region, endpoint, mode, 'custom-domain': domain, 'addressing-style': style }
+
+const setupFlags = {
+  also: { type: 'string', multiple: true },
+  cloudfront: { type: 'string' },
+  origin: { type: 'string', multiple: true },
+  immutable: { type: 'string', multiple: true },
+  yes: { type: 'boolean' },
+  'dry-run': { type: 'boolean' },
+  json: { type: 'boolean' },
+} as const
+
+export const setupCommand = commandOf({
+  words: '',
+  summary: 'creates and configures the bucket, and asks before each change',
+  help,
+  flags: { ...flags, ...setupFlags },
+  async run({ also = [], cloudfront, origin, immutable, yes, 'dry-run': dryRun, json = false, ...named }, words) {
+    if (words.length > 0) throw new Usage(`setup takes no other words, and not ${words.join(' ')}: see --help`)
+    const known = { options: {}, exposed: [] }
+    const first = await settingsOf(named, known)
+    const others: Settings[] = []
+    for (const bucket of also) others.push(await settingsOf({ ...named, bucket }, known))
+    const options = { readers: readersOf(first, cloudfront, immutable), origins: origin?.map(checkOrigin) }
+    const setups = await prepareAll([first, ...others], options)
+    try {
+      if (!json) show(setups)
+      const isChange = setups.some(({ isNew, changes }) => isNew || changes.length > 0)
+      if (isChange && !dryRun && !yes) await confirm(json)
+      const lacks: string[] = []
+      for (const { apply } of dryRun ? [] : setups) lacks.push(...(await apply()))
+      for (const lack of lacks) printWarning(printable(lack))
+      if (json) process.stdout.write(`${printable(JSON.stringify(setups.map(asData), undefined, 2))}\n`)
+      else if (!dryRun) print(process.stdout, nextSteps(setups, isChange))
+    } finally {
+      for (const { close } of setups) close()
+    }
+  },
+})
+
+async function prepareAll(all: readonly Settings[], options: SetupOptions): Promise<BucketSetup[]> {
+  const setups: BucketSetup[] = []
+  try {
+    for (const settings of all) setups.push(await prepareSetup(settings, options))
+    return setups
+  } catch (error) {
+    for (const { close } of setups) close()
+    throw error
+  }
+}
+
+function readersOf(
+  settings: Settings,
+  cloudfront: string | undefined,
+  immutable: string[] | undefined,
+): SetupOptions['readers'] {
+  if (cloudfront === undefined) return { immutable }
+  const distribution = distributionArn(cloudfront, settings)
+  if (distribution === undefined) {
+    throw new Usage(
+      `--cloudfront is ${cloudfront}: give the distribution's ARN, such as arn:aws:cloudfront::123456789012:distribution/E1ABC`,
+    )
+  }
+  if (settings.endpoint !== undefined) {
+    throw new Usage(`--cloudfront is for AWS alone, and AWS_S3_ENDPOINT_URL is ${settings.endpoint}`)
+  }
+  return { distribution, immutable }
+}
+
+function checkOrigin(text: string): string {
+  const isOrigin = text === '*' || /^https?:\/\/[^/?#\s]+$/.test(text)
+  if (isOrigin) return text
+  throw new Usage(`--origin is ${text}: give scheme and host without a path, such as https://example.com`)
+}
+
+function show(setups: readonly BucketSetup[]): void {
+  for (const { settings, difference, warnings } of setups) {
+    const where = `s3://${settings.bucket}${settings.location === '' ? '' : `/${settings.location}`}`
+    print(process.stdout, `${pc.bold(printable(`${where} → ${settings.publicUrl}`))}\n`)
+    const lines = difference.map((line) => coloured(printable(line)))
+    print(process.stdout, `${lines.length > 0 ? lines.join('\n') : 'nothing to change'}\n\n`)
+    for (const warning of warnings) printWarning(printable(warning))
+  }
+}
+
+function coloured(line: string): string {
+  if (line.startsWith('+')) return pc.green(line)
+  return line.startsWith('-') ? pc.red(line) : pc.bold(line)
+}
+
+/** @throws StaticS3Error unless the user confirms */
+async function confirm(json: boolean): Promise<void> {
+  if (json || !process.stdin.isTTY || !process.stdout.isTTY) {
+    throw new StaticS3Error('static-s3: nothing was changed: without a terminal, confirm the changes with --yes.')
+  }
+  const prompts = await import('@clack/prompts')
+  const answer = await prompts.confirm({ message: 'Apply these changes?', initialValue: false })
+  if (answer !== true) throw new StaticS3Error('static-s3: nothing was changed.')
+}
+
+function nextSteps(setups: readonly BucketSetup[], isChange: boolean): string {
+  const variables = setups.map(({ settings: { bucket, location, region, endpoint, customDomain } }) =>
+    [
+      'USE_S3=1',
+      `AWS_STORAGE_BUCKET_NAME=${bucket}`,
+      ...(location === 'static' ? [] : [`AWS_LOCATION=${location}`]),
+      `AWS_S3_REGION_NAME=${region}`,
+      ...(endpoint === undefined ? [] : [`AWS_S3_ENDPOINT_URL=${endpoint}`]),
+      ...(customDomain === undefined ? [] : [`AWS_S3_CUSTOM_DOMAIN=${customDomain}`]),
+    ]
+      .map((line) => `  ${printable(line)}\n`)
+      .join(''),
+  )
+  return `${pc.green('✓')} ${isChange ? 'set up' : 'already set up: nothing was changed'}
+
+Set where you deploy${setups.length > 1 ? ', for one of the buckets' : ''}:
+
+${variables.join('\n')}
+Then build, and look at the bucket as a visitor does:
+
+  npm run build
+  npx static-s3 check
+`
+}
+
+function asData({ settings, isNew, changes, warnings }: BucketSetup): object {
+  const { bucket, location, region, publicUrl } = settings
+  const data = changes.map(({ part, removed, added }) => ({ part, removed, added }))
+  return { bucket, location, region, publicUrl, create: isNew, changes: data, warnings }
+}

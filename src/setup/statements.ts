@@ -1,0 +1,63 @@
+import type { PolicyStatement } from '../bucket/configuration.js'
+
+// Questions about the statements of a bucket's policy. Each answers for the worst case: it reads no conditions but those named.
+
+/** True if two statements say the same. S3 may return one value for a list of one, and fields in another order. */
+export function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(plain(a)) === JSON.stringify(plain(b))
+}
+
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.length === 1 ? plain(value[0]) : value.map(plain).sort()
+  if (typeof value !== 'object' || value === null) return value
+  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(fields.map(([name, each]) => [name, plain(each)]))
+}
+
+/** True if a foreign statement allows at least what `wanted`, a statement of ours, allows. */
+export function allowsAsMuch(there: PolicyStatement, wanted: PolicyStatement): boolean {
+  const { Resource, NotResource } = wanted
+  return (
+    there.Effect === 'Allow' &&
+    wanted.Effect === 'Allow' &&
+    isSame(principalOf(there), principalOf(wanted)) &&
+    listOf(wanted.Action).every((action) => covers(there.Action, action, 'i')) &&
+    (Resource === undefined
+      ? isSame(there.NotResource, NotResource)
+      : listOf(Resource).every((each) => covers(there.Resource, each))) &&
+    (there.Condition === undefined || isSame(there.Condition, wanted.Condition))
+  )
+}
+
+/** True if the statement lets everybody do this, without a condition. */
+export function opensToAll(statement: PolicyStatement, action: string, resource: string): boolean {
+  const { Action, NotAction, Resource, NotResource } = statement
+  return (
+    isForAll(statement) &&
+    (NotAction === undefined ? covers(Action, action, 'i') : !covers(NotAction, action, 'i')) &&
+    (NotResource === undefined ? covers(Resource, resource) : !covers(NotResource, resource))
+  )
+}
+
+/** True if the statement allows something to everybody, without a condition. */
+export function isForAll(statement: PolicyStatement): boolean {
+  return statement.Effect === 'Allow' && principalOf(statement) === '*' && statement.Condition === undefined
+}
+
+function principalOf({ Principal, NotPrincipal }: PolicyStatement): unknown {
+  if (NotPrincipal !== undefined) return '*'
+  const named = (Principal as { AWS?: unknown } | undefined)?.AWS
+  return listOf(named).includes('*') ? '*' : Principal
+}
+
+/** True if one of the patterns matches everything that `wanted`, a name or a pattern, matches. */
+function covers(patterns: string | string[] | undefined, wanted: string, flags = ''): boolean {
+  return listOf(patterns).some((pattern) => {
+    const source = pattern.replace(/[\\^$.|+()[\]{}]/g, '\\$&')
+    return new RegExp(`^${source.replaceAll('*', '.*').replaceAll('?', '.')}$`, flags).test(wanted)
+  })
+}
+
+function listOf<T>(value: T | T[] | undefined): T[] {
+  return value === undefined ? [] : ([value].flat() as T[])
+}

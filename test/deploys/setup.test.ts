@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { GetBucketPolicyCommand, HeadBucketCommand, PutBucketPolicyCommand } from '@aws-sdk/client-s3'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { deployEnv } from '../../fixtures/build/environment.js'
+import { type Env, runProcess } from '../../fixtures/build/run-process.js'
+import { s3Servers, startEmbedded, type TestS3 } from '../../fixtures/s3/index.js'
+
+// From an account without a bucket to a page that is served from one, by the commands alone.
+
+const script = join(import.meta.dirname, '../../dist/cli.js')
+
+for (const { name, title, available, start } of s3Servers) {
+  describe.skipIf(!available)(`static-s3 setup on ${title}`, () => {
+    let s3: TestS3
+    let dir: string
+
+    beforeAll(async () => {
+      // Behind an endpoint, no request opens a public access block.
+      s3 = name === 'embedded' ? await startEmbedded({ newBuckets: 'open' }) : await start()
+      dir = await mkdtemp(join(tmpdir(), 'static-s3-setup-'))
+    })
+    afterAll(async () => {
+      await rm(dir, { recursive: true, force: true })
+      await s3.close()
+    })
+
+    const run = (words: string, env: Env) => runProcess([process.execPath, script, ...words.split(' ')], dir, env)
+    const exists = (Bucket: string) =>
+      s3
+        .client()
+        .send(new HeadBucketCommand({ Bucket }))
+        .then(
+          () => true,
+          () => false,
+        )
+
+    it('leads to a bucket that a deploy with verify: fail accepts', async () => {
+      const bucket = `site-${randomBytes(6).toString('hex')}`
+      const second = `${bucket}-dev`
+      const env = { ...deployEnv(s3, bucket), STATIC_S3_VERIFY: 'fail' }
+
+      const shown = await run('setup --dry-run', env)
+      expect(shown.code, shown.output).toBe(0)
+      expect(shown.stdout).toContain(`+   "Resource": "arn:aws:s3:::${bucket}/static/*"`)
+      const unasked = await run('setup', env)
+      expect(unasked).toMatchObject({ code: 1, stdout: shown.stdout })
+      expect(unasked.stderr).toBe(
+        'static-s3: nothing was changed: without a terminal, confirm the changes with --yes.\n',
+      )
+      expect(await exists(bucket)).toBe(false)
+
+      const applied = await run(`setup --yes --also ${second}`, env)
+      expect(applied.code, applied.output).toBe(0)
+      expect(applied.stderr).toBe('')
+      expect(applied.stdout).toContain(`  AWS_STORAGE_BUCKET_NAME=${bucket}\n`)
+      expect(await exists(second)).toBe(true)
+
+      await mkdir(join(dir, 'site'), { recursive: true })
+      await writeFile(join(dir, 'site/index.html'), '<script type="module" src="app.js"></script>')
+      await writeFile(join(dir, 'site/app.js'), 'export const a = 1')
+      const deployed = await run('deploy site', env)
+      expect(deployed.code, deployed.output).toBe(0)
+      expect(deployed.output).not.toContain('visitors')
+      const url = (path: string) => `${s3.endpoint}/${bucket}/${path}`
+      const page = await fetch(url('static/index.html'), { headers: { origin: 'https://example.com' } })
+      expect(page.status).toBe(200)
+      expect(page.headers.get('access-control-allow-origin')).toBe('*')
+      expect((await fetch(url('.static-s3/static/lock'))).status).toBe(403)
+      expect((await fetch(url(''))).status).toBe(403)
+
+      const again = await run(`setup --also ${second}`, env)
+      expect(again.code, again.output).toBe(0)
+      expect(again.stdout).toContain('already set up: nothing was changed')
+    })
+
+    it('keeps the statement of others, and prints JSON', async () => {
+      const bucket = await s3.createBucket()
+      const theirs = `{"Sid":"Theirs","Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::${bucket}/x/*"}`
+      const Policy = `{"Version":"2012-10-17","Statement":[${theirs}]}`
+      await s3.client().send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }))
+      const { code, stdout, output } = await run(
+        'setup --yes --json --origin https://example.com',
+        deployEnv(s3, bucket),
+      )
+      expect(code, output).toBe(0)
+      expect(JSON.parse(stdout)).toMatchObject([
+        {
+          bucket,
+          create: false,
+          changes: [{ part: 'lifecycle rules' }, { part: 'CORS rules' }, { part: 'bucket policy' }],
+        },
+      ])
+      const after = await s3.client().send(new GetBucketPolicyCommand({ Bucket: bucket }))
+      expect(after.Policy).toContain(theirs)
+      const list = /lets everybody/
+      expect(output).not.toMatch(list)
+    })
+
+    it.runIf(name === 'embedded')('refuses a command line that makes no sense', async () => {
+      const env = deployEnv(s3, 'site')
+      const results = await Promise.all(
+        ['--origin https://a.example/x', '--cloudfront nonsense', 'bucket', '--prune'].map((words) =>
+          run(`setup ${words}`, env),
+        ),
+      )
+      expect(results.map(({ code }) => code)).toEqual([2, 2, 2, 2])
+    })
+  })
+}

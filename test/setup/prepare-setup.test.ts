@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { settingsFor } from '../../fixtures/s3/connection.js'
+import { type EmbeddedS3, startEmbedded } from '../../fixtures/s3/index.js'
+import { type BucketSetup, prepareSetup, type SetupOptions } from '../../src/deploy/commands/setup.js'
+import { openConfiguration } from '../../src/s3/configuration/s3-configuration.js'
+import type { Settings } from '../../src/settings/settings.js'
+
+// The embedded server in the place of AWS: new buckets are locked, and there is an ownership.
+
+let s3: EmbeddedS3
+const open: BucketSetup[] = []
+
+beforeAll(async () => {
+  s3 = await startEmbedded({ newBuckets: 'locked' })
+})
+afterEach(() => {
+  s3.server.intercept = undefined
+  for (const { close } of open.splice(0)) close()
+})
+afterAll(() => s3.close())
+
+const newName = () => `site-${randomBytes(6).toString('hex')}`
+
+async function prepare(bucket: string, more: Partial<SetupOptions> = {}, settings: Partial<Settings> = {}) {
+  const names = { ...settingsFor(s3, bucket), location: 'static', objectParameters: {}, rules: [] }
+  const aws = { ...names, endpoint: undefined, ...settings } as unknown as Settings
+  const setup = await prepareSetup(aws, { readers: {}, origins: undefined, ...more }, async () =>
+    openConfiguration({ ...aws, endpoint: s3.endpoint }),
+  )
+  open.push(setup)
+  return setup
+}
+
+const partsOf = ({ changes }: BucketSetup) => changes.map(({ part }) => part)
+const writes = () => s3.server.requests.filter(({ method }) => method === 'PUT').map(({ operation }) => operation)
+const statusOf = async (bucket: string, key: string) => (await fetch(`${s3.endpoint}/${bucket}/${key}`)).status
+
+const fail = (operation: string, status: number, code: string) => {
+  s3.server.intercept = (request) => (request.operation === operation ? { status, code } : undefined)
+}
+
+describe('on AWS', () => {
+  it('a bucket is created, and opened last', async () => {
+    const bucket = newName()
+    const setup = await prepare(bucket)
+    s3.server.reset()
+    expect(await setup.apply()).toEqual([])
+    expect(writes()).toEqual([
+      'CreateBucket',
+      'PutBucketLifecycleConfiguration',
+      'PutBucketCors',
+      'PutPublicAccessBlock',
+      'PutBucketPolicy',
+    ])
+    const bytes = { body: Buffer.from('x') }
+    s3.server.seed(bucket, [
+      { key: 'static/a.js', ...bytes },
+      { key: 'static-admin/a.js', ...bytes },
+      { key: '.static-s3/static/lock', ...bytes },
+    ])
+    expect(await statusOf(bucket, 'static/a.js')).toBe(200)
+    expect(await statusOf(bucket, 'static-admin/a.js')).toBe(403)
+    expect(await statusOf(bucket, '.static-s3/static/lock')).toBe(403)
+    expect(await statusOf(bucket, '?list-type=2')).toBe(403)
+
+    const again = await prepare(bucket)
+    expect({ isNew: again.isNew, parts: partsOf(again), warnings: again.warnings }).toEqual({
+      isNew: false,
+      parts: [],
+      warnings: [],
+    })
+  })
+
+  it('a refused policy closes the public access block again, and the error says what was applied', async () => {
+    const bucket = newName()
+    fail('PutBucketPolicy', 403, 'AccessDenied')
+    const setup = await prepare(bucket)
+    await expect(setup.apply()).rejects.toThrow(
+      new RegExp(
+        `it needs s3:PutBucketPolicy on arn:aws:s3:::${bucket} \\(AccessDenied\\)[^]*\ns3://${bucket}: applied: bucket, lifecycle rules, CORS rules\\. ` +
+          'Not applied: public access block, bucket policy\\. Then run setup again',
+      ),
+    )
+    s3.server.intercept = undefined
+    const again = await prepare(bucket)
+    expect(partsOf(again)).toEqual(['public access block', 'bucket policy'])
+    await again.apply()
+    expect(partsOf(await prepare(bucket))).toEqual([])
+  })
+
+  it('a policy that the account blocks gets its own remedy', async () => {
+    const bucket = await s3.createBucket()
+    const message = 'public policies are blocked by the BlockPublicPolicy block public access setting.'
+    s3.server.intercept = ({ operation }) =>
+      operation === 'PutBucketPolicy' ? { status: 403, code: 'AccessDenied', message } : undefined
+    await expect((await prepare(bucket)).apply()).rejects.toThrow(
+      /The account or organization may block public policies/,
+    )
+  })
+})
+
+describe('a setup stops before its first write', () => {
+  it('at a bucket in another region', async () => {
+    const bucket = await s3.createBucket()
+    await expect(prepare(bucket, {}, { region: 'eu-west-1' })).rejects.toThrow(/AWS_S3_REGION_NAME=us-east-1/)
+  })
+
+  it("at somebody else's bucket", async () => {
+    const bucket = await s3.createBucket()
+    await expect(prepare(bucket, {}, { credentials: s3.other })).rejects.toThrow(
+      /It may belong to somebody else: then set AWS_STORAGE_BUCKET_NAME/,
+    )
+  })
+
+  it('at a configuration that may not be read', async () => {
+    const bucket = await s3.createBucket()
+    fail('GetBucketCors', 403, 'AccessDenied')
+    await expect(prepare(bucket)).rejects.toThrow(/s3:GetBucketCORS/)
+  })
+})
+
+it.each([
+  ['GetBucketLifecycleConfiguration', 501, 'NotImplemented'],
+  ['PutBucketLifecycleConfiguration', 405, 'MethodNotAllowed'],
+])('a store without lifecycle rules (%s) gets a sentence, and the rest', async (operation, status, code) => {
+  const bucket = await s3.createBucket()
+  fail(operation, status, code)
+  const setup = await prepare(bucket)
+  const lacks = [...setup.warnings, ...(await setup.apply())]
+  expect(lacks).toEqual([expect.stringContaining(`the store has no lifecycle rules (${code}).`)])
+  s3.server.intercept = undefined
+  expect(partsOf(await prepare(bucket))).toEqual(['lifecycle rules'])
+})
