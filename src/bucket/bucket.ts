@@ -61,6 +61,14 @@ export interface StoredObject {
   parameters: ObjectParameters
 }
 
+export interface DeleteOptions {
+  /** Deletes the object only if it has this ETag. Older stores ignore the condition: S3 has it since September 2025. */
+  ifMatch?: string
+  signal?: AbortSignal | undefined
+  /** As for `put`. */
+  check?: (() => void) | undefined
+}
+
 export interface ListOptions {
   /** The largest number of objects (1 to 1,000): the first ones in S3's order, in one request. */
   first?: number
@@ -106,6 +114,8 @@ export interface Bucket {
     signal?: AbortSignal,
     check?: () => void,
   ): Promise<WrittenObject>
+  /** Deletes the object. A missing key is no error. With `ifMatch`, it rejects like `put` if the object has another ETag. */
+  delete(key: string, options?: DeleteOptions): Promise<void>
   /** The time of the store's clock, by its last response: milliseconds since 1970. */
   now(): number
 }

@@ -87,6 +87,12 @@ const table: [name: string, error: Error, Partial<ExplainContext>, parts: string
     ['s3:GetObject on arn:aws:s3:::my-bucket/.static-s3/*', 'Without s3:ListBucket'],
   ],
   [
+    'AccessDenied on DELETE',
+    s3Error('AccessDenied', { status: 403 }),
+    { request: { verb: 'DELETE', key: 'static/a.js' } },
+    ['DELETE s3://my-bucket/static/a.js: ', 's3:DeleteObject on arn:aws:s3:::my-bucket/static/*', iam],
+  ],
+  [
     'AccessDenied on COPY',
     s3Error('AccessDenied', { status: 403 }),
     { request: { verb: 'COPY', from: 'static/a', key: 'static/a', parameters: {} } },

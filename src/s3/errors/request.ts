@@ -2,7 +2,7 @@ import type { ObjectParameters } from '../../bucket/bucket.js'
 
 export type Request =
   | { verb: 'LIST'; prefix: string }
-  | { verb: 'GET' | 'HEAD'; key: string }
+  | { verb: 'GET' | 'HEAD' | 'DELETE'; key: string }
   | { verb: 'PUT'; key: string; parameters: ObjectParameters }
   | { verb: 'COPY'; from: string; key: string; parameters: ObjectParameters }
   | { verb: 'CREDENTIALS' }
@@ -38,6 +38,7 @@ const ACTIONS = {
   HEAD: 's3:GetObject',
   PUT: 's3:PutObject',
   COPY: 's3:GetObject and s3:PutObject',
+  DELETE: 's3:DeleteObject',
   CREDENTIALS: 's3:PutObject',
 }
 

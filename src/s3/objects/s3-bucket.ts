@@ -127,6 +127,14 @@ function bucketOf(store: Store, concurrency: Concurrency): Bucket {
         written(etagOf(await copyObject(transport, store.name, from, key, parameters, { signal, check }))),
       ),
 
+    delete: (key, { ifMatch, signal, check } = {}) =>
+      call({ verb: 'DELETE', key }, signal, async () => {
+        const headers: Record<string, string> = ifMatch === undefined ? {} : { 'if-match': `"${ifMatch}"` }
+        // With a condition, S3 answers NoSuchKey: also if an earlier attempt deleted the object and the reply was lost.
+        const send = transport.send({ method: 'DELETE', key, headers, check }, signal)
+        await undefinedIf(({ code }) => code === 'NoSuchKey', send)
+      }),
+
     now: transport.now,
   }
 }
