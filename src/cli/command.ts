@@ -2,12 +2,18 @@ import { readFileSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { debugging, readable, StaticS3Error } from '../runtime/error.js'
 import { suggestion } from '../runtime/suggestion.js'
+import { checkCommand } from './check.js'
 import { deployCommand } from './deploy.js'
 import { planCommand } from './plan.js'
 import { promoteCommand } from './promote.js'
 import { type Command, Usage } from './usage.js'
 
-const commands: Record<string, Command> = { deploy: deployCommand, plan: planCommand, promote: promoteCommand }
+const commands: Record<string, Command> = {
+  deploy: deployCommand,
+  plan: planCommand,
+  promote: promoteCommand,
+  check: checkCommand,
+}
 
 function help(): string {
   const usages = Object.entries(commands).map(([name, { words, summary }]) => ({ usage: `${name} ${words}`, summary }))
@@ -31,7 +37,7 @@ export async function runCommand([name, ...words]: readonly string[]): Promise<n
     else if (name === undefined || name === '--help' || name === '-h') process.stdout.write(help())
     else if (!Object.hasOwn(commands, name))
       throw new Usage(`no command \`${name}\`${suggestion(name, Object.keys(commands))}`)
-    else await commands[name]?.run(words)
+    else return (await commands[name]?.run(words)) ?? 0
     return 0
   } catch (thrown) {
     const error = readable(thrown)

@@ -20,8 +20,9 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   frameworks: { imports: ['vite', 'webpack', 'deploy', 'folders', 'urls'], types: ['files', 'settings'] },
   cli: { imports: ['deploy/commands', 'deploy'], types: ['settings'] },
   'deploy/commands': {
-    imports: ['deploy', 'report', 'promote', 'release', 'folders', 'urls'],
-    types: ['files', 'settings'],
+    imports: ['deploy', 'report', 'promote', 'release', 'check', 'folders', 'settings', 'urls'],
+    types: ['files'],
+    dynamic: ['s3/objects', 's3/aws', 's3/configuration'],
   },
   deploy: {
     imports: ['report', 'promote', 'release', 'check', 'prove', 'folders', 'files', 'settings', 'bucket', 'urls'],
@@ -33,7 +34,8 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   prove: { imports: ['files', 'references', 'urls'], types: ['settings'] },
   files: { imports: ['bucket', 'urls'], types: ['settings'] },
   folders: { imports: ['files'], types: ['settings'] },
-  check: { imports: ['urls'] },
+  check: { imports: ['check/points', 'bucket', 'urls'], types: ['settings'] },
+  'check/points': { imports: ['check', 'report', 'files', 'urls'], types: ['bucket'] },
   references: {},
   's3/objects': { imports: ['s3/http', 's3/aws', 's3/errors', 'bucket', 'urls'], types: ['settings'] },
   's3/http': { imports: ['s3/aws', 's3/errors'], types: ['settings'] },
