@@ -38,6 +38,6 @@ export function conclusion(findings: readonly Checked[], colors: Colors = pc): s
 }
 
 /** A finding for scripts. */
-export function findingAsData({ point, verdict, fault = null, saw, remedy = null, because }: Checked): object {
-  return { group: point.group, point: point.name, verdict, fault, saw, remedy, because: because?.name ?? null }
+export function findingAsData({ point, verdict, fault, saw, remedy, because }: Checked): object {
+  return { group: point.group, point: point.name, verdict, fault, saw, remedy, because: because?.name }
 }

@@ -32,11 +32,12 @@ export async function checkBucket(
   const stop = stopBySignal()
   // No socket keeps the process alive.
   const keepAlive = setInterval(() => {}, 2 ** 30)
-  let connection: S3Connection | undefined
+  const { openBucket } = await import('../../s3/objects/s3-bucket.js')
+  const { openConfiguration } = await import('../../s3/configuration/s3-configuration.js')
+  const { configuration, close } = openConfiguration(settings)
+  const connection = await openBucket(settings)
   const look = async () => {
-    const { openBucket } = await import('../../s3/objects/s3-bucket.js')
-    connection = await openBucket(settings)
-    const site = await openSite(settings, mode, connection, stop)
+    const site = await openSite(settings, mode, { ...connection, configuration }, stop)
     const findings: Checked[] = []
     try {
       for await (const found of lookAt(allPoints, site, stop.begun)) {
@@ -51,7 +52,8 @@ export async function checkBucket(
   try {
     return await stop.within(look())
   } finally {
-    connection?.close()
+    connection.close()
+    close()
     clearInterval(keepAlive)
     await stop.end()
   }
@@ -60,26 +62,24 @@ export async function checkBucket(
 async function openSite(
   settings: Settings,
   mode: string,
-  connection: S3Connection,
+  connection: S3Connection & Pick<Site, 'configuration'>,
   { begun, cut }: SignalStop,
 ): Promise<Site> {
   const { bucketUrl } = await import('../../s3/aws/endpoint.js')
-  const { openConfiguration } = await import('../../s3/configuration/s3-configuration.js')
   const environment = readEnvironment(mode, process.cwd(), process.env)
-  const { bucket } = connection
+  const { bucket, configuration } = connection
   const recordsFolder = releasesFolder(settings.location)
   const run = randomBytes(4).toString('hex')
   const inTime = () => AbortSignal.any([begun, AbortSignal.timeout(patience)])
   let live: ReturnType<Site['lastRelease']> | undefined
   return {
-    ...{ settings, bucket, recordsFolder, run },
+    ...{ settings, bucket, configuration, recordsFolder, run },
     canary: openCanary({ bucket, settings, recordsFolder, recordParameters: recordParameters(settings), run, cut }),
     mediaUrl: environment.all.MEDIA_URL,
     credentials: async () => {
       const found = await connection.credentials()
       return { ...found, source: credentialSource(environment, found) }
     },
-    configuration: openConfiguration(settings),
     bucketUrl: await bucketUrl(settings),
     send: (request) => connection.sendUnsigned(request, inTime()),
     allowed: () => connection.corsOrigins(inTime()),
