@@ -54,17 +54,29 @@ export function usesPathStyle(
   return endpoint !== undefined || bucket.includes('.')
 }
 
-/** The prefixes of regions in AWS's other partitions, and the partitions' domains. */
-const partitions = {
-  'cn-': 'amazonaws.com.cn',
-  'eusc-': 'amazonaws.eu',
-  'us-iso-': 'c2s.ic.gov',
-  'us-isob-': 'sc2s.sgov.gov',
-  'us-isof-': 'csp.hci.ic.gov',
-  'eu-isoe-': 'cloud.adc-e.uk',
-}
+/** AWS's partitions by the prefixes of their regions, and the partitions' domains. */
+const partitions: [prefix: string, partition: string, domain: string][] = [
+  ['cn-', 'aws-cn', 'amazonaws.com.cn'],
+  ['us-gov-', 'aws-us-gov', 'amazonaws.com'],
+  ['eusc-', 'aws-eusc', 'amazonaws.eu'],
+  ['us-iso-', 'aws-iso', 'c2s.ic.gov'],
+  ['us-isob-', 'aws-iso-b', 'sc2s.sgov.gov'],
+  ['us-isof-', 'aws-iso-f', 'csp.hci.ic.gov'],
+  ['eu-isoe-', 'aws-iso-e', 'cloud.adc-e.uk'],
+]
+
+const partitionOf = (region: string) => partitions.find(([prefix]) => region.startsWith(prefix))
 
 /** @see https://docs.aws.amazon.com/general/latest/gr/s3.html */
 export function awsDomain(region: string): string {
-  return Object.entries(partitions).find(([prefix]) => region.startsWith(prefix))?.[1] ?? 'amazonaws.com'
+  return partitionOf(region)?.[2] ?? 'amazonaws.com'
+}
+
+/**
+ * The second part of every ARN in a region.
+ *
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+ */
+export function awsPartition(region: string): string {
+  return partitionOf(region)?.[1] ?? 'aws'
 }

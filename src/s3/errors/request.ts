@@ -1,4 +1,5 @@
 import type { ObjectParameters } from '../../bucket/bucket.js'
+import { awsPartition } from '../../urls/public-url.js'
 
 export type Request =
   | { verb: 'LIST'; prefix: string }
@@ -52,8 +53,7 @@ export function permissionsOf(context: ExplainContext): string {
 
 /** The resource as a policy names it: the bucket for a listing, otherwise everything below the key's first folder. */
 export function resourceOf({ request, bucket, region }: ExplainContext): string {
-  const partition = region.startsWith('cn-') ? 'aws-cn' : region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws'
-  const arn = `arn:${partition}:s3:::${bucket}`
+  const arn = `arn:${awsPartition(region)}:s3:::${bucket}`
   return 'key' in request ? `${arn}/${/^[^/]*\//.exec(request.key)?.[0] ?? ''}*` : arn
 }
 
