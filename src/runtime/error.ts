@@ -33,6 +33,8 @@ export interface ErrorResponse {
   /** The HTTP status; undefined without a response. */
   status: number | undefined
   code: string | undefined
+  /** The bucket's region, if the store names it. */
+  region: string | undefined
   /** True if S3 may have carried out an attempt whose response was lost. */
   unanswered: boolean
 }
@@ -40,10 +42,10 @@ export interface ErrorResponse {
 /** The response that caused an error. */
 export function responseOf(error: unknown): ErrorResponse {
   const cause = (error as Error).cause
-  if (cause === undefined) return { status: undefined, code: undefined, unanswered: false }
+  if (cause === undefined) return { status: undefined, code: undefined, region: undefined, unanswered: false }
   if (cause instanceof StaticS3Error) return responseOf(cause)
-  const { status, name, unanswered } = cause as { status?: number; name?: string; unanswered?: boolean }
-  return { status, code: name, unanswered: unanswered ?? status === undefined }
+  const { status, name, region, unanswered } = cause as Partial<ErrorResponse> & { name?: string }
+  return { status, code: name, region, unanswered: unanswered ?? status === undefined }
 }
 
 /** True if S3 forbids the request: another attempt would fail too. */

@@ -38,6 +38,7 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   'check/points': { imports: ['check', 'policy', 'report', 'files', 'urls'], types: ['bucket'] },
   policy: { imports: ['urls'], types: ['bucket'] },
   references: {},
+  's3/configuration': { imports: ['s3/objects', 's3/http', 's3/errors', 'bucket', 'urls'], types: ['settings'] },
   's3/objects': { imports: ['s3/http', 's3/aws', 's3/errors', 'bucket', 'urls'], types: ['settings'] },
   's3/http': { imports: ['s3/aws', 's3/errors'], types: ['settings'] },
   's3/aws': { imports: ['urls'], types: ['settings'] },

@@ -15,6 +15,7 @@ import './behaviours/multipart-uploads.js'
 import './behaviours/signatures.js'
 import './behaviours/policies.js'
 import './behaviours/cors.js'
+import './behaviours/lifecycle.js'
 import './behaviours/addressing.js'
 
 // What S3 does, so far as static-s3 and its tests rely on it, held against our own server and against a store that people

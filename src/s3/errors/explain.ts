@@ -1,7 +1,7 @@
 import { StaticS3Error } from '../../runtime/error.js'
 import { redact, redactSecrets } from '../../runtime/redact.js'
 import { templateFor } from './explanations.js'
-import { fill } from './facts.js'
+import { fill, regionOf } from './facts.js'
 import { describeRequest, type ExplainContext } from './request.js'
 import { readError, type S3Error } from './s3-error.js'
 
@@ -9,7 +9,7 @@ import { readError, type S3Error } from './s3-error.js'
  * Turns an error of S3, the SDK or the network into the message for the user: the request, the fact with S3's code, the remedy. Neither the
  * message nor `cause` contains a key id, secret, token or signature. A StaticS3Error stays as it is.
  *
- * `cause` has S3's code as its `name`, and `status` and `requestId`.
+ * `cause` has S3's code as its `name`, and `status`, `requestId` and the `region` of the bucket, if the store names it.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  */
@@ -28,15 +28,12 @@ export function explainAbort(reason: unknown, context: ExplainContext): StaticS3
 }
 
 /** Node prints all fields of a cause, and the SDK's errors have fields in which S3 repeats the signed request. */
-function redactedCopy(
-  thrown: unknown,
-  { code, status, message, requestId }: S3Error,
-  { secrets }: ExplainContext,
-): Error {
+function redactedCopy(thrown: unknown, error: S3Error, { secrets }: ExplainContext): Error {
+  const { code, status, message, requestId } = error
   const frames = thrown instanceof Error ? (thrown.stack?.match(/^ {4}at .+$/gm) ?? []) : []
   const copy = new Error(redact(message, secrets))
   copy.name = redact(code, secrets) || 'Error'
   // The message may have lines that look like frames.
   copy.stack = redact([`${copy.name}: ${copy.message}`, ...frames].join('\n'), secrets)
-  return Object.assign(copy, { status, requestId: redact(requestId, secrets) || undefined })
+  return Object.assign(copy, { status, requestId: redact(requestId, secrets) || undefined, region: regionOf(error) })
 }

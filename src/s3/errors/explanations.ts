@@ -99,6 +99,8 @@ const CODES: Record<string, string> = {
   'AccessDenied Forbidden': 'access denied{sentence}; it needs {needs}{code}. {howToAllow}',
   KMSAccessDeniedException: `the KMS key can't be used{said}{code}. ${checkKey}`,
   NoSuchBucket: 'there is no bucket "{bucket}" at {store}{code}. Check AWS_STORAGE_BUCKET_NAME, or create it.',
+  BucketAlreadyExists:
+    'the bucket "{bucket}" belongs to somebody else{code}. Set AWS_STORAGE_BUCKET_NAME to a name that nobody has.',
   NoSuchKey: 'the object does not exist{code}. Something deleted it during the deploy: run the deploy again.',
   InvalidBucketName:
     '"{bucket}" is no bucket name{code}. Set AWS_STORAGE_BUCKET_NAME to 3 to 63 lower-case letters, digits, hyphens and dots, without s3:// and path (AWS_LOCATION).',

@@ -7,6 +7,7 @@ export type Request =
   | { verb: 'PUT'; key: string; parameters: ObjectParameters }
   | { verb: 'COPY'; from: string; key: string; parameters: ObjectParameters }
   | { verb: 'CREDENTIALS' }
+  | { verb: 'CONFIGURATION'; operation: string; action: string }
 
 export interface ExplainContext {
   request: Request
@@ -22,11 +23,12 @@ export interface ExplainContext {
   secrets: readonly string[]
 }
 
-/** `PUT static/app.js to s3://bucket` */
+/** `PUT static/app.js to s3://bucket`, `PutBucketPolicy of s3://bucket` */
 export function describeRequest({ request, bucket }: ExplainContext): string {
   const there = `s3://${bucket}`
   if (request.verb === 'LIST') return `LIST ${there}/${request.prefix}`
   if (request.verb === 'CREDENTIALS') return `signing in for ${there}`
+  if (request.verb === 'CONFIGURATION') return `${request.operation} of ${there}`
   if (request.verb === 'PUT') return `PUT ${request.key} to ${there}`
   if (request.verb !== 'COPY') return `${request.verb} ${there}/${request.key}`
   const isInPlace = request.from === request.key
@@ -48,7 +50,9 @@ export function permissionsOf(context: ExplainContext): string {
   const parameters = sentParameters(context)
   const acl = hasAcl(parameters) ? ' and s3:PutObjectAcl' : ''
   const tagging = parameters.Tagging === undefined ? '' : ' and s3:PutObjectTagging'
-  return `${ACTIONS[context.request.verb]}${acl}${tagging} on ${resourceOf(context)}`
+  const { request } = context
+  const action = request.verb === 'CONFIGURATION' ? `s3:${request.action}` : ACTIONS[request.verb]
+  return `${action}${acl}${tagging} on ${resourceOf(context)}`
 }
 
 /** The resource as a policy names it: the bucket for a listing, otherwise everything below the key's first folder. */
