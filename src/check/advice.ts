@@ -17,7 +17,11 @@ export function advise({ problems, publicRecord, allowed }: Findings, address: B
   if (publicRecord !== undefined) {
     findings.push(`  - everybody can read who deployed, when, and from which commit: ${publicRecord}`)
   }
-  return [title, ...findings, ...remediesOf(problems, publicRecord !== undefined, allowed, address).map((remedy) => `\n${remedy}`)].join('\n')
+  return [
+    title,
+    ...findings,
+    ...remediesOf(problems, publicRecord !== undefined, allowed, address).map((remedy) => `\n${remedy}`),
+  ].join('\n')
 }
 
 /** Policies, rules and settings to paste. */

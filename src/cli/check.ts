@@ -1,5 +1,12 @@
 import pc from 'picocolors'
-import { type Checked, checkBucket, conclusion, findingAsData, findingAsText, outcomeOf } from '../deploy/commands/check.js'
+import {
+  type Checked,
+  checkBucket,
+  conclusion,
+  findingAsData,
+  findingAsText,
+  outcomeOf,
+} from '../deploy/commands/check.js'
 import { printable } from '../runtime/printable.js'
 import { print } from './print.js'
 import { settingFlags, settingsOf } from './settings.js'

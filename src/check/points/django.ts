@@ -22,7 +22,11 @@ const mediaUrl = point({
     const isInside = set.includes('//') && (url.startsWith(publicUrl) || publicUrl.startsWith(url))
     if (!isInside) return pass(set)
     const saw = `MEDIA_URL is "${set}", but the static files are in ${publicUrl}: uploads of users could replace them`
-    return fail('same-place', saw, 'Give each a location of its own, such as AWS_LOCATION=static, and media in OPTIONS of STORAGES.')
+    return fail(
+      'same-place',
+      saw,
+      'Give each a location of its own, such as AWS_LOCATION=static, and media in OPTIONS of STORAGES.',
+    )
   },
 })
 
@@ -31,7 +35,9 @@ const otherNames = point({
   faults: ['warned'],
   look({ settings: { warnings } }) {
     const others = warnings.filter((each) => !each.startsWith('STATIC_URL '))
-    return others.length > 0 ? hint('warned', others.join('\n')) : pass('no variable looks like a setting and is ignored')
+    return others.length > 0
+      ? hint('warned', others.join('\n'))
+      : pass('no variable looks like a setting and is ignored')
   },
 })
 

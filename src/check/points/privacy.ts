@@ -94,12 +94,18 @@ const lifecycle = point({
       const rules = (await site.configuration.lifecycleRules()).filter(({ Status }) => Status === 'Enabled')
       const live = await site.lastRelease()
       const keys = [prefixOf(site), site.recordsFolder, ...(live?.files.keys() ?? [])]
-      const deadly = rules.find((rule) => rule.Expiration?.Days ?? rule.Expiration?.Date ? covers(rule, keys) : false)
+      const deadly = rules.find((rule) =>
+        (rule.Expiration?.Days ?? rule.Expiration?.Date) ? covers(rule, keys) : false,
+      )
       if (deadly) {
         const { ID = 'a rule without ID', Expiration: { Days, Date: date } = {} } = deadly
         const when = Days === undefined ? `on ${date?.toISOString()}` : `${Days} days after their upload`
         const saw = `"${ID}" deletes files in use ${when}, unchanged ones too`
-        return fail('deletes-files', saw, 'Remove this rule, or limit it to another prefix. static-s3 prune deletes old releases alone.')
+        return fail(
+          'deletes-files',
+          saw,
+          'Remove this rule, or limit it to another prefix. static-s3 prune deletes old releases alone.',
+        )
       }
       const aborts = rules.some((rule) => rule.AbortIncompleteMultipartUpload && covers(rule, [prefixOf(site)]))
       if (aborts) return pass('none deletes files in use, and one removes abandoned parts of uploads')

@@ -45,7 +45,11 @@ export const endpoint = point({
       const { code = '' } = error as NodeJS.ErrnoException
       const saw = `${host} can't be reached from here (${reasonOf(error)})`
       if (/CERT|SIGNATURE|ERR_TLS|ERR_SSL/.test(code)) {
-        return fail('certificate', saw, 'Behind a proxy that opens TLS, set NODE_EXTRA_CA_CERTS to its certificate file.')
+        return fail(
+          'certificate',
+          saw,
+          'Behind a proxy that opens TLS, set NODE_EXTRA_CA_CERTS to its certificate file.',
+        )
       }
       return unknown('unreachable', saw, 'Check the network, HTTPS_PROXY, AWS_S3_ENDPOINT_URL and AWS_S3_REGION_NAME.')
     }
@@ -127,7 +131,8 @@ export const bucket = point({
       canary.write(canary.recordKey, '{}', canary.recordParameters),
     ])
     if (writes.every((each) => each.status === 'rejected' && isForbidden(each.reason))) {
-      const remedy = 'If the bucket is yours, allow what \`static-s3 policy iam\` prints. Otherwise choose another name: all accounts share the names.'
+      const remedy =
+        'If the bucket is yours, allow what `static-s3 policy iam` prints. Otherwise choose another name: all accounts share the names.'
       return fail('denied', `${there} is there, but neither listing nor writing is allowed: ${plain(error)}`, remedy)
     }
     return pass(`${there} is there`)

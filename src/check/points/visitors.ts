@@ -90,14 +90,24 @@ const bytes = point({
   name: 'bytes',
   needs: [status],
   faults: ['other-bytes'],
-  look: (site) => without(site, 'bytes', 'as they were uploaded', (saw) => fail('other-bytes', saw, `Let the domain serve s3://${site.settings.bucket}, and no server on the way change files.`)),
+  look: (site) =>
+    without(site, 'bytes', 'as they were uploaded', (saw) =>
+      fail(
+        'other-bytes',
+        saw,
+        `Let the domain serve s3://${site.settings.bucket}, and no server on the way change files.`,
+      ),
+    ),
 })
 
 const type = point({
   name: 'Content-Type',
   needs: [bytes],
   faults: ['other-type'],
-  look: (site) => without(site, 'type', canaryType, (saw) => fail('other-type', saw, 'Let the CDN pass on the Content-Type of the bucket.')),
+  look: (site) =>
+    without(site, 'type', canaryType, (saw) =>
+      fail('other-type', saw, 'Let the CDN pass on the Content-Type of the bucket.'),
+    ),
 })
 
 async function without<T>(site: Site, kind: Problem['kind'], seen: string, faultOf: (saw: string) => T) {
@@ -113,14 +123,23 @@ const cors = point({
   async look(site) {
     const { problems, allowed, fetched, page } = await visitScript(site)
     const problem = problems.find(({ kind }) => kind === 'cors')
-    if (!problem) return pass(`Access-Control-Allow-Origin "${fetched.headers['access-control-allow-origin']}" for ${page.origin}`)
+    if (!problem)
+      return pass(`Access-Control-Allow-Origin "${fetched.headers['access-control-allow-origin']}" for ${page.origin}`)
     if (await servesPages(rootOf(site), site.send)) return pass('the pages have the same origin and need none')
     const fresh = await visit(site, await place(site, 'cors', '1', 'fingerprinted'))
     if (fresh.problems.length === 0) {
       const saw = `a cache gives scripts the response to an image, without Access-Control-Allow-Origin: ${problem.url}`
-      return fail('cached-without', saw, 'Let the CDN cache by the header Origin (CloudFront: an origin request policy with Origin), or add the CORS headers itself (CloudFront: response headers policy SimpleCORS).')
+      return fail(
+        'cached-without',
+        saw,
+        'Let the CDN cache by the header Origin (CloudFront: an origin request policy with Origin), or add the CORS headers itself (CloudFront: response headers policy SimpleCORS).',
+      )
     }
-    return fail('refused', sentenceOf(problem, allowed), remediesOf([problem], false, allowed, site.settings).join('\n'))
+    return fail(
+      'refused',
+      sentenceOf(problem, allowed),
+      remediesOf([problem], false, allowed, site.settings).join('\n'),
+    )
   },
 })
 
@@ -134,7 +153,11 @@ const vary = point({
       headers['access-control-allow-origin'] === '*' || /\borigin\b/i.test(headers.vary ?? '')
     if (problems.length > 0 || (isSafe(image) && isSafe(fetched))) return pass('caches keep the responses apart')
     const saw = 'missing without Origin: a file that a page loads first without `crossorigin`, then with it, may fail'
-    return hint('missing', saw, 'Load each file in the same way everywhere, or let a CDN add the CORS headers to all responses.')
+    return hint(
+      'missing',
+      saw,
+      'Load each file in the same way everywhere, or let a CDN add the CORS headers to all responses.',
+    )
   },
 })
 
@@ -153,7 +176,8 @@ const cacheControl = point({
     const { fingerprinted, other } = site.settings.cacheControl
     const served = (await visitScript(site)).fetched.headers['cache-control'] ?? ''
     const servedOther = (await visitPage(site)).first.fetched.headers['cache-control'] ?? ''
-    const remedy = "Let the CDN pass on the bucket's Cache-Control (Cloudflare: Browser Cache TTL, Respect Existing Headers)."
+    const remedy =
+      "Let the CDN pass on the bucket's Cache-Control (Cloudflare: Browser Cache TTL, Respect Existing Headers)."
     const saw = (uploaded: string, name: string) => `"${name}" instead of "${uploaded}"`
     if (secondsWithoutRevalidation(servedOther) > secondsWithoutRevalidation(other)) {
       return fail('kept-too-long', `${saw(other, servedOther)}: browsers show old pages`, remedy)
@@ -190,7 +214,10 @@ const compression = point({
       ? `; release ${live.release} has ${formatBytes(sizes.reduce((sum, size) => sum + size, 0))} in ${sizes.length} files, before compression`
       : ''
     const encoding = headers['content-encoding']
-    if (encoding) return pass(`${encoding}: ${formatBytes(canaryText('1').length)} of text arrive as ${formatBytes(body.length)}${all}`)
+    if (encoding)
+      return pass(
+        `${encoding}: ${formatBytes(canaryText('1').length)} of text arrive as ${formatBytes(body.length)}${all}`,
+      )
     const remedy = 'S3 compresses nothing. A CDN does (CloudFront: Compress objects automatically).'
     return hint('none', `text is sent as it is${all}`, remedy)
   },
@@ -204,7 +231,11 @@ const protocol = point({
     const root = rootOf(site)
     const found = root.protocol === 'http:' ? 'http/1.1' : (await site.tls(root)).protocol
     if (found !== 'http/1.1') return pass(found)
-    return hint('http-1', `${found}: a browser fetches six files at a time`, 'A CDN offers HTTP/2 and HTTP/3; S3 itself does not.')
+    return hint(
+      'http-1',
+      `${found}: a browser fetches six files at a time`,
+      'A CDN offers HTTP/2 and HTTP/3; S3 itself does not.',
+    )
   },
 })
 

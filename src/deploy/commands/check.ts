@@ -6,7 +6,7 @@ import type { Site } from '../../check/site.js'
 import { releasesFolder } from '../../release/releases-folder.js'
 import { readNewestRecord } from '../../release/survey.js'
 import { recordParameters } from '../../release/write-record.js'
-import { type SignalStop, stopBySignal } from '../../runtime/stop.js'
+import { type Stop, stopBySignal } from '../../runtime/stop.js'
 import type { S3Connection } from '../../s3/objects/s3-bucket.js'
 import { credentialSource } from '../../settings/credentials.js'
 import { readEnvironment } from '../../settings/environment.js'
@@ -59,11 +59,11 @@ export async function checkBucket(
   }
 }
 
-async function openSite(
+export async function openSite(
   settings: Settings,
   mode: string,
   connection: S3Connection & Pick<Site, 'configuration'>,
-  { begun, cut }: SignalStop,
+  { begun, cut }: Stop,
 ): Promise<Site> {
   const { bucketUrl } = await import('../../s3/aws/endpoint.js')
   const environment = readEnvironment(mode, process.cwd(), process.env)
