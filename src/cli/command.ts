@@ -37,7 +37,10 @@ export async function runCommand([name, ...words]: readonly string[]): Promise<n
     else if (name === undefined || name === '--help' || name === '-h') process.stdout.write(help())
     else if (!Object.hasOwn(commands, name))
       throw new Usage(`no command \`${name}\`${suggestion(name, Object.keys(commands))}`)
-    else return (await commands[name]?.run(words)) ?? 0
+    else {
+      const code = await commands[name]?.run(words)
+      return typeof code === 'number' ? code : 0
+    }
     return 0
   } catch (thrown) {
     const error = readable(thrown)

@@ -237,10 +237,7 @@ describe('rights', () => {
       refuse(conditional, Number(status), status === '403' ? 'AccessDenied' : 'NotImplemented')
       expect((await check()).named.join()).toContain(`${verdict} conditional writes: `)
     }
-    s3.server.intercept = (request) => {
-      delete request.headers['if-none-match']
-      return undefined
-    }
+    s3.server.intercept = (request) => (conditional(request) ? { status: 200, headers: { etag: '"0"' } } : undefined)
     expect((await check()).named).toContain('pass conditional writes: ignored')
   })
 })
@@ -258,6 +255,7 @@ describe('the bucket', () => {
   })
 
   it('whose public side cannot be reached', async () => {
+    await prepare()
     const domain = { settings: { customDomain: '127.0.0.1:9' } }
     const { named } = await check(domain)
     expect(named).toContain('unknown listing by everybody: unreachable')
@@ -378,11 +376,13 @@ describe('visitors', () => {
     const https = { protocol: 'https:' as const, customDomain: 'cdn.example.com' }
     const byHttp: Site['send'] = (request) => {
       const url = new URL(request.url.href.replace('https://cdn.example.com', `${s3.endpoint}/${bucket}`))
-      return fetch(url, { method: request.method, headers: request.headers }).then(async (response) => ({
-        status: response.status,
-        headers: Object.fromEntries(response.headers),
-        body: Buffer.from(await response.arrayBuffer()),
-      }))
+      return fetch(url, { method: request.method, headers: request.headers }).then(async (response) => {
+        const headers: Record<string, string> = {}
+        response.headers.forEach((value, name) => {
+          headers[name] = value
+        })
+        return { status: response.status, headers, body: Buffer.from(await response.arrayBuffer()) }
+      })
     }
     const faultOf = async (tls: Site['tls']) =>
       (await check({ settings: https, site: { tls, send: byHttp } })).named.find((each) =>

@@ -92,7 +92,7 @@ const lifecycle = point({
   async look(site) {
     try {
       const rules = (await site.configuration.lifecycleRules()).filter(({ Status }) => Status === 'Enabled')
-      const live = await site.lastRelease()
+      const live = await site.lastRelease().catch(() => undefined)
       const keys = [prefixOf(site), site.recordsFolder, ...(live?.files.keys() ?? [])]
       const deadly = rules.find((rule) =>
         (rule.Expiration?.Days ?? rule.Expiration?.Date) ? covers(rule, keys) : false,

@@ -1,6 +1,6 @@
 import { isForbidden, plain, refusedCondition } from '../../runtime/error.js'
 import { canaryText } from '../canary.js'
-import { fail, hint, type Point, pass, pointsOf, refusalOf, refusals } from '../point.js'
+import { hint, type Point, pass, pointsOf, refusalOf, refusals } from '../point.js'
 import { prefixOf, type Site } from '../site.js'
 import { bucket } from './signing-in.js'
 
