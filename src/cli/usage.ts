@@ -33,10 +33,7 @@ type Config<F extends Flags> = { options: F; allowPositionals: true; strict: tru
 interface Parts<F extends Flags> extends Pick<Command, 'words' | 'summary'> {
   help: string
   flags: F
-  run(
-    values: ReturnType<typeof parseArgs<Config<F>>>['values'],
-    positionals: readonly string[],
-  ): Promise<unknown>
+  run(values: ReturnType<typeof parseArgs<Config<F>>>['values'], positionals: readonly string[]): Promise<unknown>
 }
 
 export function commandOf<const F extends Flags>({ words, summary, help, flags, run }: Parts<F>): Command {
