@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { openCanary } from '../../check/canary.js'
-import { type Checked, lookAt } from '../../check/check.js'
-import { allPoints } from '../../check/points.js'
+import { allPoints, type Checked, lookAt } from '../../check/check.js'
 import type { Site } from '../../check/site.js'
 import { releasesFolder } from '../../release/releases-folder.js'
 import { readNewestRecord } from '../../release/survey.js'
