@@ -14,21 +14,34 @@ export interface Findings {
 /** The visitors' problems, and remedies to paste. */
 export function advise({ problems, publicRecord, allowed }: Findings, address: BucketAddress): string {
   const title = problems.length > 0 ? "visitors can't use this release:" : 'visitors can read more than this release:'
-  const findings = problems.map((problem) => `  - ${sentence(problem, allowed)}`)
+  const findings = problems.map((problem) => `  - ${sentenceOf(problem, allowed)}`)
   if (publicRecord !== undefined) {
     findings.push(`  - everybody can read who deployed, when, and from which commit: ${publicRecord}`)
   }
+  return [
+    title,
+    ...findings,
+    ...remediesOf(problems, publicRecord !== undefined, allowed, address).map((remedy) => `\n${remedy}`),
+  ].join('\n')
+}
+
+/** Policies, rules and settings to paste. */
+export function remediesOf(
+  problems: readonly Problem[],
+  recordIsPublic: boolean,
+  allowed: AllowedOrigins,
+  address: BucketAddress,
+): string[] {
   const isForbidden = problems.some((problem) => problem.kind === 'status' && [401, 403].includes(problem.status))
   const isMissing = problems.some(({ kind }) => kind === 'status') && !isForbidden
-  const remedies = [
-    ...(isForbidden || publicRecord !== undefined ? readRemedy(isForbidden, address) : []),
+  return [
+    ...(isForbidden || recordIsPublic ? readRemedy(isForbidden, address) : []),
     ...(isMissing ? domainRemedy(address) : []),
     ...(problems.some(({ kind }) => kind === 'cors') ? corsRemedy(allowed, address) : []),
   ]
-  return [title, ...findings, ...remedies.map((remedy) => `\n${remedy}`)].join('\n')
 }
 
-function sentence(problem: Problem, allowed: AllowedOrigins): string {
+export function sentenceOf(problem: Problem, allowed: AllowedOrigins): string {
   const { kind, url } = problem
   if (kind === 'status') return `status ${problem.status}${problem.code ? ` (${problem.code})` : ''}: ${url}`
   if (kind === 'bytes') {

@@ -70,3 +70,10 @@ export function decoded({ headers, body }: PublicResponse): Buffer | undefined {
       .reduceRight((bytes, name) => (decoders[name] as (bytes: Buffer) => Buffer)(bytes), body),
   )
 }
+
+/** The reason why there is no response. */
+export function reasonOf(error: unknown): string {
+  const { code, name, message } = error as NodeJS.ErrnoException
+  if (name === 'TimeoutError') return 'no response in time'
+  return typeof code === 'string' ? code : message
+}

@@ -1,6 +1,6 @@
 import { type BucketAddress, publicUrlOf } from '../urls/public-url.js'
 import { advise } from './advice.js'
-import { fetchAsPage, type Send } from './page-fetch.js'
+import { fetchAsPage, reasonOf, type Send } from './page-fetch.js'
 import { type AllowedOrigins, pageOrigin } from './page-origin.js'
 import { type Problem, type PublicFile, problemsOf } from './problems.js'
 
@@ -61,19 +61,13 @@ function oneOfEachKind(problems: readonly Problem[]): Problem[] {
 }
 
 /** Some servers answer everything with status 200 and a page. */
-async function isPublic(url: URL, send: Send): Promise<boolean> {
+export async function isPublic(url: URL, send: Send): Promise<boolean> {
   const { status, headers } = await send({ method: 'HEAD', url, headers: {} })
   return status === 200 && /^application\/json\b/.test(headers['content-type'] ?? '')
 }
 
 /** True if the pages may have the files' origin and thus need no CORS. */
-async function servesPages(root: URL, send: Send): Promise<boolean> {
+export async function servesPages(root: URL, send: Send): Promise<boolean> {
   const { status, headers, url } = await fetchAsPage(root, root.origin, send)
   return status === 200 && url.origin === root.origin && /\bhtml\b/.test(headers['content-type'] ?? '')
-}
-
-function reasonOf(error: unknown): string {
-  const { code, name, message } = error as NodeJS.ErrnoException
-  if (name === 'TimeoutError') return 'no response in time'
-  return typeof code === 'string' ? code : message
 }

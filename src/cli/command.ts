@@ -2,6 +2,7 @@ import { readFileSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { debugging, readable, StaticS3Error } from '../runtime/error.js'
 import { suggestion } from '../runtime/suggestion.js'
+import { checkCommand } from './check.js'
 import { deployCommand } from './deploy.js'
 import { planCommand } from './plan.js'
 import { policyCommand } from './policy.js'
@@ -17,6 +18,7 @@ const commands: Record<string, Command> = {
   plan: planCommand,
   promote: promoteCommand,
   setup: setupCommand,
+  check: checkCommand,
   policy: policyCommand,
   url: urlCommand,
 }
@@ -43,7 +45,10 @@ export async function runCommand([name, ...words]: readonly string[]): Promise<n
     else if (name === undefined || name === '--help' || name === '-h') process.stdout.write(help())
     else if (!Object.hasOwn(commands, name))
       throw new Usage(`no command \`${name}\`${suggestion(name, Object.keys(commands))}`)
-    else await commands[name]?.run(words)
+    else {
+      const code = await commands[name]?.run(words)
+      return typeof code === 'number' ? code : 0
+    }
     return 0
   } catch (thrown) {
     const error = readable(thrown)

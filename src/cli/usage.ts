@@ -10,10 +10,11 @@ export interface Command {
   /** One line for the list of commands. */
   summary: string
   /**
+   * @returns the exit code, if it is a number
    * @throws Usage on a command line that can't be understood
    * @throws StaticS3Error when something fails
    */
-  run(words: readonly string[]): Promise<void>
+  run(words: readonly string[]): Promise<unknown>
 }
 
 /** A command line that can't be understood. */
@@ -32,7 +33,7 @@ type Config<F extends Flags> = { options: F; allowPositionals: true; strict: tru
 interface Parts<F extends Flags> extends Pick<Command, 'words' | 'summary'> {
   help: string
   flags: F
-  run(values: ReturnType<typeof parseArgs<Config<F>>>['values'], positionals: readonly string[]): Promise<void>
+  run(values: ReturnType<typeof parseArgs<Config<F>>>['values'], positionals: readonly string[]): Promise<unknown>
 }
 
 export function commandOf<const F extends Flags>({ words, summary, help, flags, run }: Parts<F>): Command {
@@ -43,8 +44,7 @@ export function commandOf<const F extends Flags>({ words, summary, help, flags, 
       const options = { ...flags, help: { type: 'boolean', short: 'h' } } as const
       const { values, positionals } = readWords({ args: [...args], options, allowPositionals: true, strict: true })
       const { help: helped, ...others } = values as { help?: boolean }
-      if (helped) process.stdout.write(help)
-      else await run(others as Parameters<typeof run>[0], positionals)
+      return helped ? process.stdout.write(help) : run(others as Parameters<typeof run>[0], positionals)
     },
   }
 }

@@ -50,8 +50,34 @@ function readKeys(
   return { accessKeyId, secretAccessKey, sessionToken: token || undefined }
 }
 
+/** The SDK's names for the links of its chain, as users know them. The first that matches counts. */
+const links: [name: RegExp, source: string][] = [
+  [/SSO/, 'SSO'],
+  [/WEB_ID/, 'a role, by an OIDC token'],
+  [/ASSUME_ROLE/, 'a role'],
+  [/PROCESS/, 'a credential_process'],
+  [/HTTP/, "the container's role"],
+  [/IMDS/, "the machine's role"],
+]
+
+/** Where credentials come from, for people. */
+export function credentialSource(
+  { shell, files, all }: Environment,
+  { accessKeyId, $source = {} }: { accessKeyId: string; $source?: object },
+): string {
+  for (const [variables, where] of [[shell, 'the environment'] as const, [files, 'a .env file'] as const]) {
+    const name = ['AWS_S3_ACCESS_KEY_ID', 'AWS_ACCESS_KEY_ID'].find((each) => variables[each]?.trim() === accessKeyId)
+    if (name !== undefined) return `${name} in ${where}`
+  }
+  const names = Object.keys($source).join()
+  const profile = `the profile "${profileOf({ all }) ?? 'default'}"`
+  const link = links.find(([pattern]) => pattern.test(names))?.[1]
+  if (link === undefined) return profile
+  return names.includes('PROFILE') ? `${link}, by ${profile}` : link
+}
+
 /** The profile for a missing region or endpoint. Undefined for the SDK's own choice. */
-export function profileOf({ all }: Environment): string | undefined {
+export function profileOf({ all }: Pick<Environment, 'all'>): string | undefined {
   return (all.AWS_S3_SESSION_PROFILE || all.AWS_PROFILE)?.trim() || undefined
 }
 

@@ -20,9 +20,12 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   frameworks: { imports: ['vite', 'webpack', 'deploy', 'folders', 'urls'], types: ['files', 'settings'] },
   cli: { imports: ['deploy/commands', 'deploy'], types: ['settings'] },
   'deploy/commands': {
-    imports: ['deploy', 'report', 'promote', 'sync', 'release', 'folders', 'files', 'setup', 'policy', 'urls'],
-    types: ['settings', 'bucket'],
-    dynamic: ['s3/configuration'],
+    imports: [
+      ...['deploy', 'report', 'promote', 'sync', 'release', 'check', 'folders', 'files', 'setup', 'policy', 'settings'],
+      'urls',
+    ],
+    types: ['bucket'],
+    dynamic: ['s3/objects', 's3/aws', 's3/configuration'],
   },
   deploy: {
     imports: ['report', 'promote', 'release', 'check', 'prove', 'folders', 'files', 'settings', 'bucket', 'urls'],
@@ -35,7 +38,8 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   prove: { imports: ['files', 'references', 'urls'], types: ['settings'] },
   files: { imports: ['bucket', 'urls'], types: ['settings'] },
   folders: { imports: ['files', 'urls'], types: ['settings'] },
-  check: { imports: ['policy', 'urls'] },
+  check: { imports: ['check/points', 'policy', 'bucket', 'urls'], types: ['settings'] },
+  'check/points': { imports: ['check', 'policy', 'report', 'files', 'urls'], types: ['bucket'] },
   setup: { imports: ['policy'], types: ['bucket'] },
   policy: { imports: ['urls'], types: ['bucket'] },
   references: {},

@@ -258,6 +258,7 @@ async function requestsOf(
     silence: watchSilence(),
     warm() {},
     close() {},
+    inspectTls: () => Promise.reject(new Error('not here')),
     async send({ origin, method, path, headers, body }) {
       sent.push(sentRequest(origin.isSecure, method, headers, path, body))
       return answer

@@ -21,6 +21,8 @@ export interface ProxyServer {
 /** State that TLS connections to one origin share. */
 export interface TlsState {
   session?: Buffer | undefined
+  /** The protocols to offer; HTTP/1.1 alone by default, because `Connection` speaks no other. */
+  protocols?: readonly string[]
 }
 
 /** Milliseconds for TCP, the proxy's tunnel and TLS together. */
@@ -84,7 +86,7 @@ async function encrypt(socket: Socket, { host }: Origin, tls: TlsState): Promise
     socket,
     host,
     secureContext: context,
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: [...(tls.protocols ?? ['http/1.1'])],
     ...(isIP(host) ? {} : { servername: host }),
     ...(tls.session ? { session: tls.session } : {}),
   })

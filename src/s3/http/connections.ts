@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { connect, type Environment, nameOf, type Origin, type ProxyServer, proxyFor, type TlsState } from './connect.js'
 import { Connection, type HttpRequest, headOf, type Job } from './connection.js'
 import type { HttpResponse } from './response.js'
@@ -8,10 +9,18 @@ export interface Connections {
   silence: Silence
   /** Sends a request, on an idle connection if there is one. */
   send(request: HttpRequest): Promise<HttpResponse>
+  /** The server's choice of a protocol, and its certificate. */
+  inspectTls(origin: Origin): Promise<TlsFacts>
   /** Opens connections until there are `count`, busy ones included. */
   warm(origin: Origin, count: number): void
   /** Destroys all connections. Requests under way fail, and so do later ones. */
   close(): void
+}
+
+export interface TlsFacts {
+  /** The protocol that the server picks if HTTP/2 is offered. */
+  protocol: string
+  validTo: Date
 }
 
 /**
@@ -39,6 +48,13 @@ export function openConnections(
     async send(request) {
       if (isClosed) throw closed()
       return poolOf(request.origin).send(request)
+    },
+    async inspectTls(origin) {
+      const socket = await connect(origin, proxyFor(origin, env), { protocols: ['h2', 'http/1.1'] }, () => {})
+      const { alpnProtocol, getPeerCertificate } = socket as TLSSocket
+      const { valid_to } = getPeerCertificate.call(socket)
+      socket.destroy()
+      return { protocol: alpnProtocol || 'http/1.1', validTo: new Date(valid_to) }
     },
     warm(origin, count) {
       if (!isClosed) poolOf(origin).warm(count)

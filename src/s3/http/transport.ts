@@ -3,7 +3,7 @@ import type { Settings } from '../../settings/settings.js'
 import { credentialsOf, type Identity } from '../aws/credentials.js'
 import { bucketUrl } from '../aws/endpoint.js'
 import { type Origin, originOf } from './connect.js'
-import { type Connections, openConnections } from './connections.js'
+import { type Connections, openConnections, type TlsFacts } from './connections.js'
 import { requestHandlerOf } from './request-handler.js'
 import type { HttpResponse } from './response.js'
 import type { Clock } from './retry.js'
@@ -48,6 +48,8 @@ export interface Transport {
   sendForXml(call: HttpCall, signal: AbortSignal | undefined): Promise<string>
   /** Sends a request without credentials, to any host. */
   sendUnsigned(call: UnsignedCall, signal: AbortSignal): Promise<HttpResponse>
+  /** The protocol and the certificate of any host. */
+  inspectTls(url: URL): Promise<TlsFacts>
   /** The store's clock, by its last response; the local clock before that. */
   now(): number
   silence: Silence
@@ -123,6 +125,7 @@ export function openTransport(
         signal,
         mostBytes: MOST_UNSIGNED,
       }),
+    inspectTls: (url) => connections.inspectTls(originOf(url)),
     now,
     silence: connections.silence,
     warm(count) {

@@ -30,6 +30,7 @@ export interface S3Connection {
   corsOrigins(signal: AbortSignal): Promise<readonly string[] | undefined>
   /** Sends a request without credentials, to any host, over the same connections and proxies. */
   sendUnsigned: Transport['sendUnsigned']
+  inspectTls: Transport['inspectTls']
   /** Opens connections for requests that will follow. */
   warm(requests: number): void
   /** Calls back once with the silent host, if no byte moves for 15 seconds. */
@@ -66,6 +67,7 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     credentials: () => (credentials ??= transport.credentials().catch(caller.explainOnce({ verb: 'CREDENTIALS' }))),
     corsOrigins: (signal) => corsOrigins(transport, signal),
     sendUnsigned: transport.sendUnsigned,
+    inspectTls: transport.inspectTls,
     warm: (requests) => transport.warm(Math.min(requests, START, concurrency)),
     onSilence: transport.silence.watch,
     close: transport.close,

@@ -1,0 +1,120 @@
+import { isForbidden, plain, refusedCondition } from '../../runtime/error.js'
+import { canaryText } from '../canary.js'
+import { hint, type Point, pass, pointsOf, refusalOf, refusals } from '../point.js'
+import { prefixOf, type Site } from '../site.js'
+import { bucket } from './signing-in.js'
+
+// The requests of a deploy, with canaries.
+
+const iam = 'npx static-s3 policy iam'
+
+/** A point that passes if the store carries the requests out. */
+function right(group: string, name: string, needs: readonly Point[], request: (site: Site) => Promise<string>): Point {
+  return pointsOf(group)({
+    name,
+    needs,
+    faults: refusals,
+    look: (site) => request(site).then(pass, (error) => refusalOf(error, isForbidden(error) ? iam : undefined)),
+  })
+}
+
+const files = 'the files'
+
+const list = right(files, 'list files', [bucket], async (site) => {
+  await site.bucket.list(prefixOf(site), { first: 1 })
+  return `s3://${site.settings.bucket}/${prefixOf(site)}`
+})
+
+export const upload = right(files, 'upload a file', [bucket], async ({ canary }) => {
+  await canary.write(canary.key, canaryText('1'), withoutAcl(canary.parameters('other')))
+  return canary.key
+})
+
+export const acl = pointsOf(files)({
+  name: 'ACL',
+  needs: [upload],
+  faults: [...refusals],
+  async look({ canary, settings: { objectParameters } }) {
+    const acls = Object.keys(objectParameters).filter(isAcl)
+    if (acls.length === 0) return pass('no upload has one')
+    try {
+      await canary.write(canary.key, canaryText('1'), canary.parameters('other'))
+      return pass(`the bucket takes ${acls.join(', ')}`)
+    } catch (error) {
+      return refusalOf(error, 'Remove AWS_DEFAULT_ACL, and let a bucket policy make the files public.')
+    }
+  },
+})
+
+const read = right(files, 'read a file', [upload], async ({ canary, bucket: { head, get } }) => {
+  const [, bytes] = await Promise.all([head(canary.key), get(canary.key)])
+  return `${bytes?.length ?? 0} bytes by GET, headers by HEAD`
+})
+
+const copy = right(files, 'copy a file', [upload, read], async ({ canary }) => {
+  await canary.copy(canary.key, withoutAcl(canary.parameters('fingerprinted')))
+  return 'with new headers, onto itself'
+})
+
+/** Only `prune` and `sync --delete` need it. */
+const remove = pointsOf(files)({
+  name: 'delete a file',
+  needs: [upload],
+  faults: ['not-allowed', 'no-answer'],
+  isNeeded: false,
+  async look({ canary }) {
+    try {
+      await canary.delete(canary.key)
+      return pass('only static-s3 prune and sync --delete need it')
+    } catch (error) {
+      if (!isForbidden(error)) return refusalOf(error) as ReturnType<typeof hint<'no-answer'>>
+      const saw = `not allowed, and no deploy needs it: ${canary.key} and ${canary.recordKey} stay, and each check writes them again`
+      return hint('not-allowed', saw, `${iam} --prune`)
+    }
+  },
+})
+
+const records = 'the records'
+
+const listRecords = right(records, 'list records', [bucket], async ({ bucket: { list }, recordsFolder }) => {
+  await list(recordsFolder, { first: 1 })
+  return recordsFolder
+})
+
+export const writeRecord = right(records, 'write a record', [bucket], async ({ canary }) => {
+  await canary.write(canary.recordKey, '{}', canary.recordParameters)
+  return canary.recordKey
+})
+
+const readRecord = right(records, 'read a record', [writeRecord], async ({ canary, bucket: { get } }) => {
+  await get(canary.recordKey)
+  return canary.recordKey
+})
+
+const conditionalWrites = pointsOf(records)({
+  name: 'conditional writes',
+  needs: [writeRecord],
+  faults: ['ignored', 'unsupported', ...refusals],
+  async look({ canary }) {
+    const alone = 'Deploy one after the other, such as with `concurrency` in GitHub Actions: two at once may mix.'
+    try {
+      await canary.write(canary.recordKey, '{}', { ...canary.recordParameters, IfNoneMatch: '*' })
+      return hint('ignored', 'the store ignores If-None-Match, so a lock can be taken twice', alone)
+    } catch (error) {
+      const refused = refusedCondition(error)
+      if (refused === 'exists') return pass('If-None-Match does not overwrite: two deploys at once do not mix')
+      if (refused === 'unsupported') return hint('unsupported', plain(error), alone)
+      return refusalOf(error, isForbidden(error) ? iam : undefined)
+    }
+  },
+})
+
+function withoutAcl<T>(parameters: Record<string, T>): Record<string, T> {
+  return Object.fromEntries(Object.entries(parameters).filter(([name]) => !isAcl(name)))
+}
+
+function isAcl(name: string): boolean {
+  return name === 'ACL' || name.startsWith('Grant')
+}
+
+export const rights = [list, upload, acl, read, copy, remove, listRecords, writeRecord, readRecord, conditionalWrites]

@@ -1,0 +1,148 @@
+import { isForbidden, plain, responseOf } from '../../runtime/error.js'
+import { canaryText } from '../canary.js'
+import { reasonOf } from '../page-fetch.js'
+import { fail, hint, pass, pointsOf, shared, unknown } from '../point.js'
+import { prefixOf } from '../site.js'
+
+// Whether the store knows the bucket and the credentials. Each refusal belongs to one of these points.
+
+const point = pointsOf('the store')
+
+/** The bucket's response to a request without credentials. */
+const headOf = shared(({ bucketUrl, send }) => send({ method: 'HEAD', url: bucketUrl, headers: {} }))
+
+/** The error of the first signed request. */
+const refusalOf = shared((site) =>
+  site.bucket.list(prefixOf(site), { first: 1 }).then(
+    () => undefined,
+    (error: unknown) => error,
+  ),
+)
+
+/** S3's codes for a refusal of any signed request, by the point at fault. */
+const causes = {
+  clock: 'RequestTimeTooSkewed',
+  credentials:
+    'CredentialsProviderError ProviderError TokenProviderError InvalidAccessKeyId SignatureDoesNotMatch InvalidToken InvalidClientTokenId ExpiredToken ExpiredTokenException TokenRefreshRequired RequestExpired',
+  region:
+    'PermanentRedirect TemporaryRedirect IllegalLocationConstraintException AuthorizationHeaderMalformed AuthorizationQueryParametersError',
+  endpoint: 'NoS3Response MalformedResponse ResponseTooLarge NotFound EPROTO',
+  bucket: 'NoSuchBucket InvalidBucketName',
+}
+
+function isCauseOf(error: unknown, name: keyof typeof causes): boolean {
+  return error !== undefined && causes[name].split(' ').includes(responseOf(error).code ?? '')
+}
+
+export const endpoint = point({
+  name: 'endpoint',
+  faults: ['unreachable', 'certificate', 'not-s3'],
+  async look(site) {
+    const { host } = site.bucketUrl
+    try {
+      await headOf(site)
+    } catch (error) {
+      const { code = '' } = error as NodeJS.ErrnoException
+      const saw = `${host} can't be reached from here (${reasonOf(error)})`
+      if (/CERT|SIGNATURE|ERR_TLS|ERR_SSL/.test(code)) {
+        return fail(
+          'certificate',
+          saw,
+          'Behind a proxy that opens TLS, set NODE_EXTRA_CA_CERTS to its certificate file.',
+        )
+      }
+      return unknown('unreachable', saw, 'Check the network, HTTPS_PROXY, AWS_S3_ENDPOINT_URL and AWS_S3_REGION_NAME.')
+    }
+    const error = await refusalOf(site)
+    return isCauseOf(error, 'endpoint') ? fail('not-s3', plain(error)) : pass(`${host} answers`)
+  },
+})
+
+/** Milliseconds, as in S3. */
+const mostSkew = 15 * 60_000
+
+export const clock = point({
+  name: 'clock',
+  needs: [endpoint],
+  faults: ['wrong', 'no-date'],
+  async look(site) {
+    const error = await refusalOf(site)
+    const remedy = "Set this machine's clock by a time server (NTP); in a virtual machine or WSL, restart it."
+    if (isCauseOf(error, 'clock')) return fail('wrong', plain(error))
+    const { date = '' } = (await headOf(site)).headers
+    const ahead = site.now() - Date.parse(date)
+    if (Number.isNaN(ahead)) return unknown('no-date', 'the store sends no time')
+    const saw = `${span(Math.abs(ahead))} ${ahead < 0 ? 'behind' : 'ahead of'} the store's`
+    if (Math.abs(ahead) < 2000) return pass("the same as the store's")
+    return Math.abs(ahead) > mostSkew ? fail('wrong', saw, remedy) : pass(saw)
+  },
+  isNeeded: false,
+})
+
+export const credentials = point({
+  name: 'credentials',
+  needs: [endpoint],
+  faults: ['none', 'refused', 'expired', 'expire-soon'],
+  async look(site) {
+    const found = await site.credentials().catch((error: unknown) => error as Error)
+    if (found instanceof Error) return fail('none', plain(found))
+    const { accessKeyId, source, expiration } = found
+    const shown = `${accessKeyId.slice(0, 4)}…${accessKeyId.slice(-4)} from ${source}`
+    const error = await refusalOf(site)
+    if (isCauseOf(error, 'credentials')) {
+      const isExpired = /Expired|Refresh/.test(responseOf(error).code ?? '')
+      return fail(isExpired ? 'expired' : 'refused', `${shown}: ${plain(error)}`)
+    }
+    if (!expiration) return pass(`${shown}, until they are revoked`)
+    const left = expiration.getTime() - site.now()
+    const saw = `${shown}, until ${expiration.toISOString()} (${span(left)} left)`
+    return left < 15 * 60_000 ? hint('expire-soon', saw, 'Sign in again before a long deploy.') : pass(saw)
+  },
+})
+
+export const region = point({
+  name: 'region',
+  needs: [credentials],
+  faults: ['other'],
+  async look(site) {
+    const error = await refusalOf(site)
+    const there = (await headOf(site)).headers['x-amz-bucket-region']
+    if (!isCauseOf(error, 'region')) return pass(site.settings.region)
+    return fail('other', plain(error), there && `AWS_S3_REGION_NAME=${there}`)
+  },
+})
+
+export const bucket = point({
+  name: 'bucket',
+  needs: [region, clock],
+  faults: ['missing', 'denied', 'no-answer'],
+  async look(site) {
+    const { settings, canary } = site
+    const error = await refusalOf(site)
+    const there = `s3://${settings.bucket}`
+    if (error === undefined) return pass(`${there} is there, and knows these credentials`)
+    if (isCauseOf(error, 'bucket')) {
+      return fail('missing', plain(error), 'npx static-s3 setup')
+    }
+    if (!isForbidden(error)) return unknown('no-answer', plain(error))
+    // A bucket of somebody else refuses everything. A policy may refuse only the listing.
+    const writes = await Promise.allSettled([
+      canary.write(canary.key, canaryText('0'), canary.parameters('other')),
+      canary.write(canary.recordKey, '{}', canary.recordParameters),
+    ])
+    if (writes.every((each) => each.status === 'rejected' && isForbidden(each.reason))) {
+      const remedy =
+        'If the bucket is yours, allow what `static-s3 policy iam` prints. Otherwise choose another name: all accounts share the names.'
+      return fail('denied', `${there} is there, but neither listing nor writing is allowed: ${plain(error)}`, remedy)
+    }
+    return pass(`${there} is there`)
+  },
+})
+
+function span(milliseconds: number): string {
+  const seconds = Math.round(milliseconds / 1000)
+  if (seconds < 120) return `${seconds} seconds`
+  return seconds < 7200 ? `${Math.round(seconds / 60)} minutes` : `${Math.round(seconds / 3600)} hours`
+}
+
+export const signingIn = [endpoint, clock, credentials, region, bucket]

@@ -1,0 +1,66 @@
+import pc from 'picocolors'
+import {
+  type Checked,
+  checkBucket,
+  conclusion,
+  findingAsData,
+  findingAsText,
+  outcomeOf,
+} from '../deploy/commands/check.js'
+import { printable } from '../runtime/printable.js'
+import { print } from './print.js'
+import { settingFlags, settingsOf } from './settings.js'
+import { commandOf, Usage } from './usage.js'
+
+const help = `static-s3 check [LOCATION]
+
+Tests the bucket as a deploy and as a visitor's browser: credentials, rights, privacy, and a file through the public URL.
+Prints each point, what it saw, and a remedy. It writes a few small files, which no page uses, and deletes them. It takes
+no lock, so deploys may run meanwhile. The bucket's address comes from the environment, .env files or flags.
+
+  --json              prints one object for scripts, on the standard output
+  --bucket NAME, --location FOLDER, --region NAME, --endpoint URL, --addressing-style auto|path|virtual,
+  --custom-domain DOMAIN, --acl NAME, --object-parameters JSON, --cache-control JSON
+                      instead of the environment's
+  --mode MODE         which .env files are read, in this folder: production where it isn't given
+
+Exit codes: 0 fine, 1 broken, 2 cannot tell, or a command line that can't be understood.
+`
+
+// The other flags are about the files of a release.
+const { bucket, location, region, endpoint, acl, mode } = settingFlags
+const flags = {
+  ...{ bucket, location, region, endpoint, acl, mode },
+  'addressing-style': settingFlags['addressing-style'],
+  'custom-domain': settingFlags['custom-domain'],
+  'object-parameters': settingFlags['object-parameters'],
+  'cache-control': settingFlags['cache-control'],
+  json: { type: 'boolean' },
+} as const
+
+export const checkCommand = commandOf({
+  words: '[LOCATION]',
+  summary: 'tests the bucket as a deploy and as a browser, and prints remedies',
+  help,
+  flags,
+  async run({ json, ...named }, [location, ...more]) {
+    if (more.length > 0) throw new Usage(`check takes one location, and not ${more.join(' ')} too`)
+    const settings = await settingsOf(named, { options: {}, exposed: [] }, location)
+    const { bucket, location: folder, publicUrl } = settings
+    const say = (text: string) => json || print(process.stdout, `${text}\n`)
+    say(`s3://${bucket}${folder === '' ? '' : `/${folder}`} ${pc.dim('→')} ${pc.green(publicUrl)}`)
+    let group = ''
+    const onFinding = (found: Checked) => {
+      if (found.because) return
+      if (found.point.group !== group) say(`\n${pc.bold(found.point.group)}`)
+      group = found.point.group
+      say(findingAsText(found))
+    }
+    const findings = await checkBucket(settings, named.mode ?? 'production', onFinding)
+    const outcome = outcomeOf(findings)
+    say(`\n${conclusion(findings)}`)
+    const data = { status: outcome, bucket, location: folder, publicUrl, points: findings.map(findingAsData) }
+    if (json) process.stdout.write(`${printable(JSON.stringify(data, undefined, 2))}\n`)
+    return { fine: 0, broken: 1, unclear: 2 }[outcome]
+  },
+})

@@ -1,0 +1,428 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { gzipSync } from 'node:zlib'
+import {
+  PutBucketCorsCommand,
+  PutBucketLifecycleConfigurationCommand,
+  PutBucketOwnershipControlsCommand,
+  PutBucketPolicyCommand,
+} from '@aws-sdk/client-s3'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { patient, settingsFor } from '../../fixtures/s3/connection.js'
+import { type EmbeddedS3, type LoggedRequest, startEmbedded } from '../../fixtures/s3/index.js'
+import { selfSigned } from '../../fixtures/s3/self-signed.js'
+import { allPoints, type Checked, lookAt, outcomeOf } from '../../src/check/check.js'
+import type { Site } from '../../src/check/site.js'
+import { conclusion, findingAsText } from '../../src/check/text.js'
+import { openSite } from '../../src/deploy/commands/check.js'
+import { StaticS3Error } from '../../src/runtime/error.js'
+import { unstoppable } from '../../src/runtime/stop.js'
+import { openConfiguration } from '../../src/s3/configuration/s3-configuration.js'
+import { openBucket } from '../../src/s3/objects/s3-bucket.js'
+import type { Settings } from '../../src/settings/settings.js'
+import { publicUrlOf } from '../../src/urls/public-url.js'
+
+// Each fault that a check can name is caused on purpose, and named. The last test lists the faults that no case caused.
+
+let s3: EmbeddedS3
+let bucket: string
+const closing: (() => void)[] = []
+/** `point: fault`, and `point: pass` */
+const seen = new Set<string>()
+
+beforeAll(async () => {
+  s3 = await startEmbedded()
+})
+afterEach(() => {
+  s3.server.intercept = undefined
+  for (const close of closing.splice(0)) close()
+})
+afterAll(() => s3.close())
+
+interface Changes {
+  settings?: Partial<Settings>
+  site?: Partial<Site>
+  server?: EmbeddedS3
+}
+
+async function check({ settings: changed, site: replaced, server = s3 }: Changes = {}) {
+  const base = {
+    ...settingsFor(server, bucket),
+    ...{ location: 'static', protocol: 'http:', customDomain: undefined, objectParameters: {}, warnings: [] },
+    cacheControl: { fingerprinted: 'public, max-age=31536000, immutable', other: 'no-cache' },
+    ...changed,
+  } as unknown as Settings
+  const settings = { ...base, publicUrl: publicUrlOf(base) }
+  const connection = await openBucket(settings, patient)
+  const { configuration, close } = openConfiguration(settings)
+  const site = { ...(await openSite(settings, 'test', { ...connection, configuration }, unstoppable)), ...replaced }
+  const findings: Checked[] = []
+  try {
+    for await (const found of lookAt(allPoints, site, unstoppable.begun)) findings.push(found)
+  } finally {
+    await site.canary.clean()
+    connection.close()
+    close()
+  }
+  for (const { point, fault, because } of findings) if (!because) seen.add(`${point.name}: ${fault ?? 'pass'}`)
+  const named = findings.flatMap(({ point, fault, verdict }) => (fault ? [`${verdict} ${point.name}: ${fault}`] : []))
+  return { findings, named, text: findings.map((each) => findingAsText(each)).join('\n') }
+}
+
+/** A bucket that lacks nothing. Plain S3 has neither HTTP/2 nor compression. */
+const ofPlainS3 = ['pass protocol: http-1', 'pass Vary: Origin: missing', 'pass compression: none']
+
+async function prepare(statements: object[] = [], origins = ['*']): Promise<void> {
+  bucket = await s3.createBucket(undefined, { public: 'static/' })
+  const client = s3.client()
+  const abort = {
+    ID: 'abort',
+    Status: 'Enabled' as const,
+    Filter: { Prefix: '' },
+    AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },
+  }
+  const rule = { AllowedOrigins: origins, AllowedMethods: ['GET', 'HEAD'] }
+  await client.send(new PutBucketCorsCommand({ Bucket: bucket, CORSConfiguration: { CORSRules: [rule] } }))
+  await client.send(
+    new PutBucketLifecycleConfigurationCommand({ Bucket: bucket, LifecycleConfiguration: { Rules: [abort] } }),
+  )
+  const read = { Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: arn('static/*') }
+  const Policy = JSON.stringify({ Version: '2012-10-17', Statement: [read, ...statements] })
+  await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }))
+}
+
+const arn = (path: string) => `arn:aws:s3:::${bucket}/${path}`
+const refuse = (matches: (request: LoggedRequest) => boolean | undefined, status = 403, code = 'AccessDenied') => {
+  s3.server.intercept = (request) =>
+    request.headers.authorization !== undefined && matches(request) ? { status, code } : undefined
+}
+const failure = (code: string) => () => Promise.reject(Object.assign(new Error(code), { code }))
+
+it('a bucket that lacks nothing is fine, and nothing stays in it', async () => {
+  await prepare()
+  s3.server.reset()
+  const { findings, named } = await check()
+  expect(named).toEqual(ofPlainS3)
+  expect(outcomeOf(findings)).toBe('fine')
+  expect([...s3.server.objects(bucket).keys()]).toEqual([])
+  expect(s3.server.requests.some(({ key = '' }) => key.endsWith('.lock'))).toBe(false)
+})
+
+describe('the store', () => {
+  const first = (found: Awaited<ReturnType<typeof check>>) => found.named.find((each) => !each.startsWith('pass'))
+  beforeAll(() => prepare())
+
+  const byCode: [status: number, code: string, fault: string][] = [
+    [403, 'InvalidAccessKeyId', 'fail credentials: refused'],
+    [400, 'ExpiredToken', 'fail credentials: expired'],
+    [301, 'PermanentRedirect', 'fail region: other'],
+    [404, 'NoSuchBucket', 'fail bucket: missing'],
+    [500, 'InternalError', 'unknown bucket: no-answer'],
+    [403, 'RequestTimeTooSkewed', 'fail clock: wrong'],
+  ]
+  it.each(byCode)('status %s, %s: %s, and no other fault', async (status, code, fault) => {
+    refuse(() => true, status, code)
+    const found = await check()
+    expect(found.named.filter((each) => !each.startsWith('pass'))).toEqual([fault])
+    expect(conclusion(found.findings)).toMatch(/\d+ more after "\w+" passes: /)
+  })
+
+  it('that refuses everything', async () => {
+    refuse(() => true)
+    expect(first(await check())).toBe('fail bucket: denied')
+  })
+
+  it('that refuses a wrong secret, and a session that has ended', async () => {
+    const credentials = { ...s3.credentials, secretAccessKey: 'wrong/secret+of/the+tests/main/secret+00' }
+    expect(first(await check({ settings: { credentials } }))).toBe('fail credentials: refused')
+    expect(first(await check({ settings: { credentials: s3.server.session(-60) } }))).toBe('fail credentials: expired')
+  })
+
+  it('without credentials, and with some that end soon', async () => {
+    const none = () => Promise.reject(new StaticS3Error('static-s3: no AWS credentials were found'))
+    expect(first(await check({ site: { credentials: none } }))).toBe('fail credentials: none')
+    const found = { accessKeyId: 'AKIAMAINUSER00000001', source: 'SSO', expiration: new Date(Date.now() + 60_000) }
+    const soon = await check({ site: { credentials: async () => found } })
+    expect(soon.named).toContain('pass credentials: expire-soon')
+    expect(soon.text).toContain('AKIA…0001 from SSO')
+  })
+
+  it('that nothing reaches, that shows a foreign certificate, and that is a web server', async () => {
+    const nowhere = await check({ settings: { endpoint: 'http://127.0.0.1:9' } })
+    expect(nowhere.named).toEqual(['unknown endpoint: unreachable'])
+    expect(outcomeOf(nowhere.findings)).toBe('unclear')
+    const secure = createSecureServer(selfSigned())
+    expect(first(await check({ settings: { endpoint: `https://${await listen(secure)}` } }))).toBe(
+      'fail endpoint: certificate',
+    )
+    const page = createServer((_, response) => response.end('<!doctype html>'))
+    expect(first(await check({ settings: { endpoint: `http://${await listen(page)}` } }))).toBe('fail endpoint: not-s3')
+  })
+
+  it('whose clock is another one, or that has none', async () => {
+    const now = () => Date.now() - 3_600_000
+    expect(first(await check({ site: { now } }))).toBe('fail clock: wrong')
+    const send: Site['send'] = async () => ({ status: 200, headers: {}, body: Buffer.alloc(0) })
+    expect((await check({ site: { send } })).named).toContain('unknown clock: no-date')
+  })
+})
+
+async function listen(
+  server: ReturnType<typeof createServer> | ReturnType<typeof createSecureServer>,
+): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  closing.push(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+describe('rights', () => {
+  beforeAll(() => prepare())
+  const isRecord = ({ key = '', query }: LoggedRequest) => (key || query.prefix || '').startsWith('.static-s3')
+  const rights: [point: string, operation: RegExp, record: boolean][] = [
+    ['list files', /^List/, false],
+    ['upload a file', /^PutObject/, false],
+    ['read a file', /^(Get|Head)Object/, false],
+    ['copy a file', /^CopyObject/, false],
+    ['list records', /^List/, true],
+    ['write a record', /^PutObject/, true],
+    ['read a record', /^GetObject/, true],
+  ]
+  it.each(rights)('%s', async (point, operation, record) => {
+    const matches = (request: LoggedRequest) => operation.test(request.operation) && isRecord(request) === record
+    refuse(matches)
+    const refused = await check()
+    expect(refused.named.filter((each) => each.startsWith('fail'))).toEqual([`fail ${point}: refused`])
+    expect(refused.text).toContain('npx static-s3 policy iam')
+    // The bucket's own point has listed the files before.
+    let requests = 0
+    refuse((request) => matches(request) && (point !== 'list files' || ++requests > 1), 500, 'InternalError')
+    const silent = (await check()).named
+    expect(silent.filter((each) => each.startsWith('unknown'))).toEqual([`unknown ${point}: no-answer`])
+  })
+
+  it('to delete: no deploy needs it, and the same few files stay after each check', async () => {
+    refuse(({ operation }) => operation === 'DeleteObject')
+    const { findings, named } = await check()
+    expect(named).toEqual(['pass delete a file: not-allowed', ...ofPlainS3])
+    expect(outcomeOf(findings)).toBe('fine')
+    const left = [...s3.server.objects(bucket).keys()]
+    await check()
+    expect([...s3.server.objects(bucket).keys()]).toEqual(left)
+    refuse(({ operation }) => operation === 'DeleteObject', 500, 'InternalError')
+    expect((await check()).named).toContain('unknown delete a file: no-answer')
+    s3.server.intercept = undefined
+  })
+
+  it('to set an ACL', async () => {
+    const settings = { objectParameters: { ACL: 'public-read' } }
+    expect((await check({ settings })).named).toContain('fail ACL: refused')
+    const withAcl = ({ headers }: LoggedRequest) => headers['x-amz-acl'] !== undefined
+    refuse(withAcl, 500, 'InternalError')
+    expect((await check({ settings })).named).toContain('unknown ACL: no-answer')
+    s3.server.intercept = undefined
+    const OwnershipControls = { Rules: [{ ObjectOwnership: 'ObjectWriter' as const }] }
+    await s3.client().send(new PutBucketOwnershipControlsCommand({ Bucket: bucket, OwnershipControls }))
+    expect((await check({ settings })).named).toEqual(ofPlainS3)
+  })
+
+  it('to write on a condition', async () => {
+    const conditional = ({ headers }: LoggedRequest) => headers['if-none-match'] !== undefined
+    const verdicts = { 403: 'fail', 501: 'pass', 500: 'unknown' }
+    for (const [status, verdict] of Object.entries(verdicts)) {
+      refuse(conditional, Number(status), status === '403' ? 'AccessDenied' : 'NotImplemented')
+      expect((await check()).named.join()).toContain(`${verdict} conditional writes: `)
+    }
+    s3.server.intercept = (request) => (conditional(request) ? { status: 200, headers: { etag: '"0"' } } : undefined)
+    expect((await check()).named).toContain('pass conditional writes: ignored')
+  })
+})
+
+describe('the bucket', () => {
+  it('that everybody can list', async () => {
+    await prepare()
+    const list = { Effect: 'Allow', Principal: '*', Action: 's3:ListBucket', Resource: `arn:aws:s3:::${bucket}` }
+    const read = { Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: arn('*') }
+    const Policy = JSON.stringify({ Version: '2012-10-17', Statement: [list, read] })
+    await s3.client().send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }))
+    const { named } = await check()
+    expect(named).toContain('fail listing by everybody: open')
+    expect(named).toContain('fail records for everybody: public')
+  })
+
+  it('whose public side cannot be reached', async () => {
+    await prepare()
+    const domain = { settings: { customDomain: '127.0.0.1:9' } }
+    const { named } = await check(domain)
+    expect(named).toContain('unknown listing by everybody: unreachable')
+    expect(named).toContain('unknown records for everybody: unreachable')
+    expect(named).toContain('unknown domain: unreachable')
+  })
+
+  it('whose lifecycle rules delete files in use, or leave abandoned parts', async () => {
+    await prepare()
+    const put = (Filter: object) => {
+      const rule = { ID: 'tidy', Status: 'Enabled' as const, Filter, Expiration: { Days: 30 } }
+      const LifecycleConfiguration = { Rules: [rule] }
+      return s3.client().send(new PutBucketLifecycleConfigurationCommand({ Bucket: bucket, LifecycleConfiguration }))
+    }
+    await put({ Prefix: 'sta' })
+    const { text } = await check()
+    expect(text).toContain('"tidy" deletes files in use 30 days after their upload')
+    await put({ Prefix: 'logs/' })
+    expect((await check()).named).toContain('pass lifecycle rules: no-abort-rule')
+    refuse(({ operation }) => /Lifecycle/.test(operation))
+    expect((await check()).named).toContain('unknown lifecycle rules: unread')
+  })
+
+  it("with AWS's public access block", async () => {
+    const point = allPoints.find(({ name }) => name === 'public access block')
+    const block = { RestrictPublicBuckets: true }
+    const look = async (publicAccessBlock: () => Promise<typeof block>, customDomain?: string) => {
+      const settings = { ...settingsFor(s3, bucket), endpoint: undefined, objectParameters: {}, customDomain }
+      const finding = await point?.look({ settings, configuration: { publicAccessBlock } } as unknown as Site)
+      seen.add(`${point?.name}: ${finding?.fault ?? 'pass'}`)
+      return finding
+    }
+    expect(await look(async () => block)).toMatchObject({ verdict: 'fail', fault: 'blocked' })
+    expect(await look(async () => block, 'cdn.example.com')).toMatchObject({ verdict: 'pass' })
+    const refused = () => Promise.reject(new StaticS3Error('static-s3: access denied'))
+    expect(await look(refused)).toMatchObject({ verdict: 'unknown', fault: 'unread' })
+  })
+})
+
+describe('visitors', () => {
+  type Change = (
+    body: Buffer,
+    headers: Record<string, string>,
+    request: IncomingMessage,
+  ) => [Buffer, Record<string, string>, number?]
+  beforeAll(() => prepare())
+
+  const cdn = async (change: Change) => {
+    const server = createServer(async (request: IncomingMessage, response: ServerResponse) => {
+      const {
+        url = '/',
+        method = 'GET',
+        headers: { origin },
+      } = request
+      const from = await fetch(`${s3.endpoint}/${bucket}${url}`, { method, headers: origin ? { origin } : {} })
+      const headers: Record<string, string> = {}
+      from.headers.forEach((value, name) => {
+        if (/^(content-type|cache-control|vary|access-)/.test(name)) headers[name] = value
+      })
+      const [body, changed, status] = change(Buffer.from(await from.arrayBuffer()), headers, request)
+      response.writeHead(status ?? from.status, changed).end(body)
+    })
+    return { settings: { customDomain: await listen(server) } }
+  }
+  const faults = async (change: Change) =>
+    (await check(await cdn(change))).named.filter((each) => !ofPlainS3.includes(each))
+
+  const kept = new Map<string, Parameters<Change>>()
+  const cases: [name: string, fault: string, change: Change][] = [
+    ['refuses', 'fail status: other-status', (body, headers) => [body, headers, 403]],
+    ['changes bytes', 'fail bytes: other-bytes', (body, headers) => [Buffer.concat([body, body]), headers]],
+    ['changes types', 'fail Content-Type: other-type', (body, h) => [body, { ...h, 'content-type': 'text/plain' }]],
+    [
+      'keeps pages',
+      'fail Cache-Control: kept-too-long',
+      (body, h) => [body, { ...h, 'cache-control': 'max-age=31536000, immutable' }],
+    ],
+    ['keeps nothing', 'pass Cache-Control: changed', (body, h) => [body, { ...h, 'cache-control': 'no-cache' }]],
+    [
+      'drops CORS headers',
+      'fail CORS: refused',
+      (body, h) => [body, { 'content-type': h['content-type'] ?? '', 'cache-control': h['cache-control'] ?? '' }],
+    ],
+    [
+      'caches without Origin',
+      'fail CORS: cached-without',
+      (body, headers, request) => {
+        if (/page/.test(request.url ?? '')) return [body, headers]
+        const found = kept.get(request.url ?? '') ?? [body, headers, request]
+        kept.set(request.url ?? '', found)
+        return [found[0], found[1]]
+      },
+    ],
+    [
+      'shows old copies',
+      'fail old copies: kept',
+      (body, headers, request) => {
+        if (!/page/.test(request.url ?? '')) return [body, headers]
+        const found = kept.get(request.url ?? '') ?? [body, headers, request]
+        kept.set(request.url ?? '', found)
+        return [found[0], found[1]]
+      },
+    ],
+  ]
+  it.each(cases)('behind a CDN that %s: %s', async (_name, fault, change) => {
+    expect(await faults(change)).toEqual([fault])
+  })
+
+  it('behind a CDN that compresses, and sends Vary always', async () => {
+    const { named, text } = await check(
+      await cdn((body, headers) => [gzipSync(body), { ...headers, 'content-encoding': 'gzip', vary: 'Origin' }]),
+    )
+    expect(named).toEqual(['pass protocol: http-1'])
+    expect(text).toContain('gzip: ')
+  })
+
+  it('by TLS: the certificate and the protocol', async () => {
+    const https = { protocol: 'https:' as const, customDomain: 'cdn.example.com' }
+    const byHttp: Site['send'] = (request) => {
+      const url = new URL(request.url.href.replace('https://cdn.example.com', `${s3.endpoint}/${bucket}`))
+      return fetch(url, { method: request.method, headers: request.headers }).then(async (response) => {
+        const headers: Record<string, string> = {}
+        response.headers.forEach((value, name) => {
+          headers[name] = value
+        })
+        return { status: response.status, headers, body: Buffer.from(await response.arrayBuffer()) }
+      })
+    }
+    const faultOf = async (tls: Site['tls']) =>
+      (await check({ settings: https, site: { tls, send: byHttp } })).named.find((each) =>
+        / (domain|protocol): /.test(each),
+      )
+    expect(await faultOf(failure('CERT_HAS_EXPIRED'))).toBe('fail domain: expired')
+    expect(await faultOf(failure('ERR_TLS_CERT_ALTNAME_INVALID'))).toBe('fail domain: other-name')
+    const until = (days: number) => new Date(Date.now() + days * 86_400_000)
+    expect(await faultOf(async () => ({ protocol: 'h2', validTo: until(3) }))).toBe('pass domain: expires-soon')
+    expect(await faultOf(async () => ({ protocol: 'h2', validTo: until(60) }))).toBeUndefined()
+    const secure = createSecureServer(selfSigned())
+    const { named } = await check({ settings: { ...https, customDomain: await listen(secure) } })
+    expect(named).toContain('fail domain: untrusted')
+  })
+})
+
+describe('the settings', () => {
+  it.each<[Changes, string | undefined]>([
+    [
+      { settings: { warnings: ['STATIC_URL is "/x/", but the build\'s URLs begin with …'] } },
+      'fail STATIC_URL: other-place',
+    ],
+    [{ settings: { warnings: ['AWS_BUCKET is not read'] } }, 'pass other names: warned'],
+    [{ site: { mediaUrl: '/media/' } }, undefined],
+  ])('%j', async (changes, fault) => {
+    const { named } = await check(changes)
+    expect(named).toEqual(fault === undefined ? ofPlainS3 : [...ofPlainS3, fault])
+  })
+
+  it.each([
+    ['', true],
+    ['user/', true],
+    ['../', true],
+    ['../media/', false],
+  ])('MEDIA_URL at %s of the public URL is a fault: %s', async (path, isFault) => {
+    const mediaUrl = new URL(path, `${s3.endpoint}/${bucket}/static/`).href
+    expect((await check({ site: { mediaUrl } })).named.includes('fail MEDIA_URL: same-place')).toBe(isFault)
+  })
+})
+
+it('each point passed in a case, and each of its faults was caused', () => {
+  const all = allPoints.flatMap(({ name, faults }) => ['pass', ...faults].map((fault) => `${name}: ${fault}`))
+  expect([...seen].sort()).toEqual(all.sort())
+})
