@@ -1,6 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { PutBucketPolicyCommand } from '@aws-sdk/client-s3'
 import type { Locator } from 'playwright-core'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { OpenPage } from '../../fixtures/browser/index.js'
@@ -8,7 +7,7 @@ import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import { deployEnv } from '../../fixtures/build/environment.js'
 import { removeFolders } from '../../fixtures/build/folders.js'
 import { copyDjangoExample, type DjangoExample, djangoAvailable } from '../../fixtures/examples/django.js'
-import { publicReadPolicy, s3Servers, type TestS3 } from '../../fixtures/s3/index.js'
+import { s3Servers } from '../../fixtures/s3/index.js'
 
 // The README's own commands, in a copy of the example.
 
@@ -42,7 +41,7 @@ describe.skipIf(!djangoAvailable)(
 
     test(`USE_S3 on: pages come from Django, everything else from the bucket (${store?.title})`, async () => {
       const s3 = browser.keep(await (store as NonNullable<typeof store>).start())
-      const bucket = await bucketOfExample(s3)
+      const bucket = 'shop-of-the-example'
       const { STATIC_S3_VERIFY, ...env } = deployEnv(s3, bucket)
       const django = await copyDjangoExample({
         ...env,
@@ -67,15 +66,6 @@ describe.skipIf(!djangoAvailable)(
     })
   },
 )
-
-/** Everybody may read the three locations, and nothing else. */
-async function bucketOfExample(s3: TestS3): Promise<string> {
-  const bucket = await s3.createBucket(undefined, { public: 'static/', cors: '*' })
-  const policies = ['static/', 'django/', 'media/'].map((prefix) => JSON.parse(publicReadPolicy(bucket, prefix)))
-  const Policy = JSON.stringify({ ...policies[0], Statement: policies.flatMap(({ Statement }) => Statement) })
-  await s3.client().send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }))
-  return bucket
-}
 
 /** Returns the URL of the new product's photo, which the page shows. */
 async function addProduct(page: OpenPage['page']): Promise<string> {
