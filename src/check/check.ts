@@ -20,7 +20,7 @@ export async function* lookAt(points: readonly Point[], site: Site, stopped: Abo
   const done = new Map<Point, Checked>()
   for (const point of points) {
     stopped.throwIfAborted()
-    const missing = point.needs.map((need) => done.get(need)).find((need) => need && need.verdict !== 'pass')
+    const missing = point.needs.map((need) => done.get(need)).find((need) => need && isMissing(need))
     const because = missing && (missing.because ?? missing.point)
     const finding: Finding = because
       ? { verdict: 'unknown', saw: `not looked at, because of: ${because.name}` }
@@ -30,6 +30,11 @@ export async function* lookAt(points: readonly Point[], site: Site, stopped: Abo
     done.set(point, checked)
     yield checked
   }
+}
+
+/** Points that a deploy can do without hold back no others if they are unknown. */
+function isMissing({ verdict, point, because }: Checked): boolean {
+  return verdict === 'fail' || (verdict === 'unknown' && (point.isNeeded || because !== undefined))
 }
 
 export type Outcome = 'fine' | 'broken' | 'unclear'

@@ -164,7 +164,9 @@ describe('the store', () => {
     const now = () => Date.now() - 3_600_000
     expect(first(await check({ site: { now } }))).toBe('fail clock: wrong')
     const send: Site['send'] = async () => ({ status: 200, headers: {}, body: Buffer.alloc(0) })
-    expect((await check({ site: { send } })).named).toContain('unknown clock: no-date')
+    const { named, findings } = await check({ site: { send } })
+    expect(named).toContain('unknown clock: no-date')
+    expect(findings.filter(({ because }) => because?.name === 'clock')).toEqual([])
   })
 })
 

@@ -56,7 +56,7 @@ const copy = right(files, 'copy a file', [upload, read], async ({ canary }) => {
   return 'with new headers, onto itself'
 })
 
-/** Only `prune` and `sync --delete` need it. */
+/** Only `sync --delete` needs it. */
 const remove = pointsOf(files)({
   name: 'delete a file',
   needs: [upload],
@@ -65,10 +65,11 @@ const remove = pointsOf(files)({
   async look({ canary }) {
     try {
       await canary.delete(canary.key)
-      return pass('only static-s3 prune and sync --delete need it')
+      return pass('only sync --delete needs it')
     } catch (error) {
       if (!isForbidden(error)) return refusalOf(error) as ReturnType<typeof hint<'no-answer'>>
-      const saw = `not allowed, and no deploy needs it: ${canary.key} and ${canary.recordKey} stay, and each check writes them again`
+      const names = `${canary.key.replace(/\.js$/, '*')} and ${canary.recordKey}`
+      const saw = `not allowed, and no deploy needs it: ${names} stay, and each check writes them again`
       return hint('not-allowed', saw, `${iam} --prune`)
     }
   },
