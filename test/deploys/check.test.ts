@@ -46,7 +46,9 @@ for (const { title, available, start } of s3Servers) {
       const { status, points } = JSON.parse(stdout)
       expect([code, status]).toEqual([1, 'broken'])
       const faults = points.filter(({ verdict }: { verdict: string }) => verdict === 'fail')
-      expect(faults.map(({ point, fault }: Record<string, string>) => `${point}: ${fault}`)).toEqual(['status: other-status'])
+      expect(faults.map(({ point, fault }: Record<string, string>) => `${point}: ${fault}`)).toEqual([
+        'status: other-status',
+      ])
       expect(faults[0].remedy).toContain('put-bucket-policy')
       expect(await keys()).toEqual([])
     })

@@ -104,7 +104,7 @@ const lifecycle = point({
         return fail(
           'deletes-files',
           saw,
-          'Remove this rule, or limit it to another prefix. static-s3 prune deletes old releases alone.',
+          'Remove this rule, or limit it to another prefix: an unchanged file grows old and is still in use.',
         )
       }
       const aborts = rules.some((rule) => rule.AbortIncompleteMultipartUpload && covers(rule, [prefixOf(site)]))
