@@ -273,7 +273,7 @@ await (await import('vite')).build({ root: ${JSON.stringify(dir)}, envDir: false
 test('the commands of the recipes run', async () => {
   const page = await readFile(join(import.meta.dirname, '../../docs/separate-deploy.md'), 'utf8')
   const commands = new Set(
-    [...page.matchAll(/npx static-s3 (deploy [^\n#`"]+)/g)].map(([, words = '']) => words.trim()),
+    [...page.matchAll(/npx static-s3 ((?:deploy|sync) [^\n#`"]+)/g)].map(([, words = '']) => words.trim()),
   )
   expect(commands.size).toBe(4)
   const dir = await makeApp({

@@ -125,7 +125,7 @@ describe('our own server, where Ceph has nothing to compare it with', () => {
     for (const [method, subresource] of [
       ['PUT', 'website'],
       ['PUT', 'something'],
-      ['DELETE', 'lifecycle'],
+      ['DELETE', 'website'],
       ['DELETE', 'something'],
       ['GET', 'versions'],
       ['GET', 'something'],
