@@ -70,12 +70,20 @@ function readRemedy(isForbidden: boolean, address: BucketAddress): string[] {
   const what = location === '' ? `s3://${bucket}, except the records` : `s3://${bucket}/${location}/ alone`
   if (customDomain === undefined) {
     const unblock = isForbidden && endpoint === undefined ? `${blockCommand(address)}\n` : ''
-    return [`To let everybody read ${what} (replaces the bucket's policy):\n\n${unblock}${publicReadCommand(address)}`]
+    return [
+      `${setupCommand(address)}\n\nOr by hand, to let everybody read ${what} (replaces the bucket's policy):\n\n${unblock}${publicReadCommand(address)}`,
+    ]
   }
   if (endpoint !== undefined) return [`Let ${customDomain} read ${what}.`]
   return [
     `To let CloudFront read ${what}, with origin access control, as the bucket's policy:\n\n${cloudFrontPolicy(address)}`,
   ]
+}
+
+/** It keeps the statements and rules of others. */
+function setupCommand({ location }: BucketAddress): string {
+  const flag = location === 'static' ? '' : ` --location ${location === '' ? '""' : location}`
+  return `npx static-s3 setup${flag}`
 }
 
 function domainRemedy({ bucket, customDomain }: BucketAddress): string[] {
@@ -84,7 +92,7 @@ function domainRemedy({ bucket, customDomain }: BucketAddress): string[] {
 
 function corsRemedy(allowed: AllowedOrigins, address: BucketAddress): string[] {
   const { customDomain } = address
-  const rules = `To let pages of every origin use the files (replaces the bucket's CORS rules):\n\n${corsCommand(address)}`
+  const rules = `${setupCommand(address)}\n\nOr by hand, to let pages of every origin use the files (replaces the bucket's CORS rules):\n\n${corsCommand(address)}`
   const domain =
     `Let ${customDomain} pass on the header Origin and the CORS headers of the response (CloudFront: the origin request ` +
     'policy CORS-S3Origin). Then invalidate its cache.'

@@ -1,3 +1,4 @@
+import { plain } from '../runtime/error.js'
 import type { Finding, Point } from './point.js'
 import { djangoSettings } from './points/django.js'
 import { privacy } from './points/privacy.js'
@@ -24,7 +25,7 @@ export async function* lookAt(points: readonly Point[], site: Site, stopped: Abo
     const because = missing && (missing.because ?? missing.point)
     const finding: Finding = because
       ? { verdict: 'unknown', saw: `not looked at, because of: ${because.name}` }
-      : await point.look(site)
+      : await lookSafely(point, site)
     stopped.throwIfAborted()
     const checked = { ...finding, point, because }
     done.set(point, checked)
@@ -32,7 +33,16 @@ export async function* lookAt(points: readonly Point[], site: Site, stopped: Abo
   }
 }
 
-/** Points that a deploy can do without hold back no others if they are unknown. */
+/** A look that ends in an error, such as a lost connection, has seen nothing. */
+async function lookSafely(point: Point, site: Site): Promise<Finding> {
+  try {
+    return await point.look(site)
+  } catch (error) {
+    return { verdict: 'unknown', saw: plain(error) }
+  }
+}
+
+/** True if other points wait for this one: it failed, or it is unknown and a deploy needs it. */
 function isMissing({ verdict, point, because }: Checked): boolean {
   return verdict === 'fail' || (verdict === 'unknown' && (point.isNeeded || because !== undefined))
 }

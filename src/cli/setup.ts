@@ -45,7 +45,7 @@ const setupFlags = {
 
 export const setupCommand = commandOf({
   words: '',
-  summary: 'creates and configures the bucket, and asks before each change',
+  summary: 'creates and configures the bucket, once you have seen the changes',
   help,
   flags: { ...flags, ...setupFlags },
   async run({ also = [], cloudfront, origin, immutable, yes, 'dry-run': dryRun, json = false, ...named }, words) {

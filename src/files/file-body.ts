@@ -88,6 +88,15 @@ async function readCompressed(file: HashedFile): Promise<Buffer | undefined> {
   return hash('sha256', bytes) === file.sha256 ? bytes : undefined
 }
 
+/** True if these bytes are the content's gzip, and nothing else follows: Node would ignore it, other clients might not. */
+async function isWholeGzip(twin: Buffer, content: Buffer): Promise<boolean> {
+  const options = { maxOutputLength: content.length, info: true }
+  const found = await promisify(gunzip)(twin, options).catch(() => undefined)
+  // Undocumented in the types: https://nodejs.org/api/zlib.html#class-options
+  const { buffer, engine } = Object(found) as { buffer?: Buffer; engine?: { bytesWritten: number } }
+  return buffer?.equals(content) === true && engine?.bytesWritten === twin.length
+}
+
 /** The build's own compressed copy, or a new one, without a time. */
 async function gzipOf(file: HashedFile, stale: string[]): Promise<Buffer> {
   const bytes = file.content ?? readFileSync(fileOf(file))
@@ -96,8 +105,7 @@ async function gzipOf(file: HashedFile, stale: string[]): Promise<Buffer> {
   const size = orUndefined(() => statSync(copy).size) ?? Number.POSITIVE_INFINITY
   if (size < bytes.length) {
     const twin = readFileSync(copy)
-    const content = await promisify(gunzip)(twin, { maxOutputLength: bytes.length }).catch(() => undefined)
-    if (content?.equals(bytes)) return twin
+    if (await isWholeGzip(twin, bytes)) return twin
     stale.push(`${file.path}.gz`)
   }
   return promisify(gzip)(bytes, { level: constants.Z_BEST_COMPRESSION })

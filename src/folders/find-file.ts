@@ -75,7 +75,9 @@ function hint(dir: string, name: string, path: string, entries: readonly Entry[]
   const namesakes = known.filter((each) => posix.basename(each) === posix.basename(path)).slice(0, 3)
   const near = namesakes.length > 0 ? namesakes : [nearest(path, known)].filter(isText)
   if (near.length > 0) return `: did you mean ${near.map((each) => `\`${each}\``).join(' or ')}?`
-  return existsSync(name) ? ': no manifest there names it. Bundlers put small files into other files' : ''
+  return existsSync(name)
+    ? ': no manifest there names it. Vite writes one with `build: { manifest: true }`; bundlers put small files into other files'
+    : ''
 }
 
 /** As the user knows it. */

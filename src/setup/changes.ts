@@ -8,8 +8,8 @@ import type {
 } from '../bucket/configuration.js'
 import { bucketPolicy, bucketPolicySids, type Readers } from '../policy/bucket.js'
 import { allowsOrigin, corsRules } from '../policy/cors.js'
-import { type PolicyNames, sidOf } from '../policy/names.js'
-import { allowsAsMuch, isForAll, isSame } from './statements.js'
+import { bucketArn, type PolicyNames, sidOf } from '../policy/names.js'
+import { allowsAsMuch, isSame, namesEverybody, opensToCloudFront } from './statements.js'
 
 /** A bucket's configuration. A part is undefined if the store does not have it. */
 export interface BucketState {
@@ -70,34 +70,51 @@ export function emptyPolicy(): PolicyDocument {
  * The changes from `state` to `wanted`, in the order of their writes. A bucket is opened to the public last, immediately before its policy, and
  * closed after its policy. Statements and rules of others stay as they are.
  */
-export function changesOf(state: BucketState, asked: Wanted): Change[] {
-  const wanted = {
-    ...asked,
-    readers: { ...asked.readers, distribution: asked.readers.distribution ?? distributionIn(state, asked) },
-  }
+export function changesOf(state: BucketState, wanted: Wanted): Change[] {
   const policy = policyChange(state, wanted)
   const block = blockChange(state, wanted)
-  const last = wanted.readers.distribution === undefined ? [block, policy] : [policy, block]
+  const last = staysPrivate(state, wanted) ? [policy, block] : [block, policy]
   const first = [ownershipChange(state, wanted), lifecycleChange(state, wanted), corsChange(state, wanted)]
   return [...first, ...last].filter((change) => change !== undefined)
 }
 
-/** The distribution that an earlier setup let in: without a flag, a private bucket stays private. */
-function distributionIn({ policy }: BucketState, { names }: Wanted): string | undefined {
-  const read = [policy?.Statement ?? []].flat().find(({ Sid }) => Sid === sidOf('Read', names.location))
-  return read?.Condition?.StringEquals?.['aws:SourceArn'] as string | undefined
+/**
+ * The statement by which visitors read the location already: ours, or another one for CloudFront. It stays unless a flag names the readers, so that
+ * a setup opens nothing that is private or limited.
+ */
+export function readerIn({ policy }: BucketState, { names, readers }: Wanted): PolicyStatement | undefined {
+  if (readers.distribution !== undefined) return undefined
+  const there = [policy?.Statement ?? []].flat()
+  const anyFile = `${bucketArn(names)}/${names.location === '' ? '' : `${names.location}/`}*`
+  return (
+    there.find(({ Sid }) => Sid === sidOf('Read', names.location)) ??
+    there.find((each) => opensToCloudFront(each, anyFile))
+  )
 }
 
-function policyChange({ policy }: BucketState, { names, readers }: Wanted): Change | undefined {
+/** True if only CloudFront reads the location. */
+export function staysPrivate(state: BucketState, wanted: Wanted): boolean {
+  const reader = readerIn(state, wanted)
+  return wanted.readers.distribution !== undefined || (reader !== undefined && !namesEverybody(reader))
+}
+
+function policyChange(state: BucketState, asked: Wanted): Change | undefined {
+  const { policy } = state
+  const { names, readers } = asked
   if (policy === undefined) return undefined
   const there = [policy.Statement].flat()
+  const reader = readerIn(state, asked)
   const sids = bucketPolicySids(names.location)
   const isOurs = ({ Sid }: PolicyStatement) => Sid !== undefined && sids.includes(Sid)
   const others = there.filter((each) => !isOurs(each))
   const isGiven = (each: PolicyStatement) =>
     others.some((other) => allowsAsMuch(other, each) || isSame({ ...other, Sid: each.Sid }, each))
-  const kept = there.filter(({ Sid }) => readers.immutable === undefined && Sid === sidOf('KeepFiles', names.location))
-  const wanted: PolicyStatement[] = bucketPolicy(names, readers).Statement
+  const stays = (each: PolicyStatement) =>
+    (each === reader && isOurs(each)) ||
+    (readers.immutable === undefined && each.Sid === sidOf('KeepFiles', names.location))
+  const kept = there.filter(stays)
+  const all: PolicyStatement[] = bucketPolicy(names, readers).Statement
+  const wanted = all.filter(({ Sid }) => reader === undefined || Sid !== sidOf('Read', names.location))
   const ours = [...wanted.filter((each) => !isGiven(each)), ...kept]
   const { removed, added } = difference(there.filter(isOurs), ours)
   if (removed.length + added.length === 0) return undefined
@@ -164,14 +181,16 @@ function ownershipChange({ ownership }: BucketState, { names, usesAcl }: Wanted)
   return { part: 'ownership', removed, added: [wanted], kept: 0, write: (to) => to.putOwnership(wanted) }
 }
 
-function blockChange({ publicAccessBlock: old, policy }: BucketState, wanted: Wanted): Change | undefined {
-  const { names, readers, usesAcl } = wanted
-  if (names.endpoint !== undefined) return undefined
-  const isPrivate = readers.distribution !== undefined
+function blockChange(state: BucketState, wanted: Wanted): Change | undefined {
+  const { publicAccessBlock: old, policy } = state
+  const { names, usesAcl } = wanted
+  // Without the policy, nobody knows what the block keeps private.
+  if (names.endpoint !== undefined || policy === undefined) return undefined
+  const isPrivate = staysPrivate(state, wanted)
   // Blocks would cut off the visitors of other locations.
   const ours = bucketPolicySids(names.location)
-  const others = [policy?.Statement ?? []].flat().filter(({ Sid = '' }) => !ours.includes(Sid))
-  if (isPrivate && (usesAcl || others.some(isForAll))) return undefined
+  const others = [policy.Statement].flat().filter(({ Sid = '' }) => !ours.includes(Sid))
+  if (isPrivate && (usesAcl || others.some(namesEverybody))) return undefined
   const open = { BlockPublicPolicy: false, RestrictPublicBuckets: false }
   const next = isPrivate ? newOnAws.publicAccessBlock : { ...old, ...open }
   // A bucket without blocks is open.

@@ -1,20 +1,18 @@
-import type { PolicyNames } from '../policy/names.js'
+import { bucketPolicySids } from '../policy/bucket.js'
 import { bucketArn, sidOf } from '../policy/names.js'
-import type { BucketState, Change } from './changes.js'
-import { isForAll, opensToAll } from './statements.js'
+import { type BucketState, type Change, readerIn, staysPrivate, type Wanted } from './changes.js'
+import { isForAll, namesEverybody, opensToAll } from './statements.js'
 
 /** What the user should know before the changes: sentences. */
-export function concernsOf(
-  { policy, ownership }: BucketState,
-  changes: readonly Change[],
-  names: PolicyNames,
-): string[] {
+export function concernsOf(state: BucketState, changes: readonly Change[], wanted: Wanted): string[] {
+  const { policy, ownership } = state
+  const { names } = wanted
   const { bucket, location, endpoint } = names
   const arn = bucketArn(names)
   const ours = sidOf('', '')
   const others = [policy?.Statement ?? []].flat().filter(({ Sid = '' }) => !Sid.startsWith(ours))
   const named = (each: (typeof others)[number]) => each.Sid ?? JSON.stringify(each)
-  const concerns: string[] = []
+  const concerns = [...ofPrivateLocation(state, wanted), ...ofOrigins(state, wanted)]
   for (const each of others) {
     if (opensToAll(each, 's3:ListBucket', arn)) {
       concerns.push(
@@ -41,4 +39,33 @@ export function concernsOf(
     )
   }
   return concerns
+}
+
+/** What lets others than CloudFront read. */
+function ofPrivateLocation(state: BucketState, wanted: Wanted): string[] {
+  const { names } = wanted
+  if (!staysPrivate(state, wanted)) return []
+  const sids = bucketPolicySids(names.location)
+  const there = [state.policy?.Statement ?? []].flat().filter(({ Sid = '' }) => !sids.includes(Sid))
+  const named = (each: (typeof there)[number]) => each.Sid ?? JSON.stringify(each)
+  const reader = readerIn(state, wanted)
+  const anyFile = `${bucketArn(names)}/${names.location === '' ? '' : `${names.location}/`}*`
+  const opened = there.filter((each) => opensToAll(each, 's3:GetObject', anyFile))
+  const everybody = there.filter(namesEverybody)
+  return [
+    ...(reader && there.includes(reader)
+      ? [`CloudFront reads the files by the statement ${named(reader)}, so the bucket stays private`]
+      : []),
+    ...opened.map((each) => `everybody can still read the files, by the statement ${named(each)}: remove it`),
+    ...(everybody.length > 0 && names.endpoint === undefined
+      ? [`the public access block stays as it is, for other statements: ${everybody.map(named).join(', ')}`]
+      : []),
+  ]
+}
+
+/** Origins are only added. */
+function ofOrigins({ corsRules = [] }: BucketState, { origins }: Wanted): string[] {
+  const open = corsRules.find(({ AllowedOrigins = [] }) => AllowedOrigins.includes('*'))
+  if (!open || origins === undefined || origins.includes('*')) return []
+  return [`the CORS rule ${open.ID ?? 'without an ID'} allows every origin already: --origin does not limit it`]
 }

@@ -41,7 +41,24 @@ export function opensToAll(statement: PolicyStatement, action: string, resource:
 
 /** True if the statement allows something to everybody, without a condition. */
 export function isForAll(statement: PolicyStatement): boolean {
-  return statement.Effect === 'Allow' && principalOf(statement) === '*' && statement.Condition === undefined
+  return namesEverybody(statement) && statement.Condition === undefined
+}
+
+/** True if the statement allows something to everybody, maybe on a condition: AWS may count it as public. */
+export function namesEverybody(statement: PolicyStatement): boolean {
+  return statement.Effect === 'Allow' && principalOf(statement) === '*'
+}
+
+/** True if the statement lets CloudFront read these objects, whatever its conditions. */
+export function opensToCloudFront(statement: PolicyStatement, resource: string): boolean {
+  const { Effect, Principal, Action, Resource, NotResource } = statement
+  const { Service } = Object(Principal) as { Service?: string | string[] }
+  return (
+    Effect === 'Allow' &&
+    listOf(Service).some((each) => each.startsWith('cloudfront.')) &&
+    covers(Action, 's3:GetObject', 'i') &&
+    (NotResource === undefined ? covers(Resource, resource) : !covers(NotResource, resource))
+  )
 }
 
 function principalOf({ Principal, NotPrincipal }: PolicyStatement): unknown {

@@ -58,7 +58,8 @@ export function tooMany(
   const { length } = objects
   if (length <= most) return undefined
   const names = several(objects.map(({ key }) => key))
-  const limit = maxDelete === undefined ? `${most}, a quarter of the recorded objects` : `--max-delete ${maxDelete}`
+  const quarter = most === few ? `${few}` : `${most}, a quarter of the recorded objects`
+  const limit = maxDelete === undefined ? quarter : `--max-delete ${maxDelete}`
   return `${length} objects would be deleted (${names}), and the limit is ${limit}. Check that the folder is complete, or allow them with --max-delete ${length}`
 }
 

@@ -177,12 +177,16 @@ describe('a release that visitors cannot use', () => {
         - status 403 (AccessDenied): https://my-bucket.s3.eu-central-1.amazonaws.com/static/assets/index-B4.js
         - no CORS rules in the bucket, so browsers refuse scripts, styles and fonts to pages of another origin
 
-      To let everybody read s3://my-bucket/static/ alone (replaces the bucket's policy):
+      npx static-s3 setup
+
+      Or by hand, to let everybody read s3://my-bucket/static/ alone (replaces the bucket's policy):
 
       aws s3api put-public-access-block --bucket my-bucket --public-access-block-configuration BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=false,RestrictPublicBuckets=false
       aws s3api put-bucket-policy --bucket my-bucket --policy '{"Version":"2012-10-17","Statement":[{"Sid":"StaticS3ReadStatic","Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::my-bucket/static/*"},{"Sid":"StaticS3DenyRecordsStatic","Effect":"Deny","Principal":"*","Action":["s3:GetObject","s3:GetObjectVersion"],"Resource":"arn:aws:s3:::my-bucket/.static-s3/*","Condition":{"StringNotEquals":{"aws:PrincipalAccount":"\${aws:ResourceAccount}"}}}]}'
 
-      To let pages of every origin use the files (replaces the bucket's CORS rules):
+      npx static-s3 setup
+
+      Or by hand, to let pages of every origin use the files (replaces the bucket's CORS rules):
 
       aws s3api put-bucket-cors --bucket my-bucket --cors-configuration '{"CORSRules":[{"ID":"StaticS3","AllowedMethods":["GET","HEAD"],"AllowedOrigins":["*"],"AllowedHeaders":["*"]}]}'"
     `)

@@ -101,7 +101,10 @@ describe('the file of a name', () => {
     ['nothing/like/that.woff2', ''],
     ['version', ''],
     ['../secret.png', ''],
-    ['package.json', ': no manifest there names it. Bundlers put small files into other files'],
+    [
+      'package.json',
+      ': no manifest there names it. Vite writes one with `build: { manifest: true }`; bundlers put small files into other files',
+    ],
   ])('%s is none', async (name, ending) => {
     const content = { ...vite, version: '1.1' }
     const dir = await folder('.vite/manifest.json', content, ['x/icon.svg', 'y/icon.svg', 'version.txt.gz'])

@@ -156,6 +156,53 @@ describe('what others have made', () => {
   })
 })
 
+describe('readers that the bucket has already', () => {
+  const read = { Action: 's3:GetObject', Resource: 'arn:aws:s3:::site/static/*', Effect: 'Allow' as const }
+  const cloudFront = { ...read, Principal: { Service: 'cloudfront.amazonaws.com' } }
+  const ours = { Sid: 'StaticS3ReadStatic' }
+  const everybody = { ...read, ...ours, Principal: '*' }
+
+  it.each<[string, PolicyStatement]>([
+    ["the console's statement for CloudFront", { ...cloudFront, Sid: 'AllowCloudFrontServicePrincipal' }],
+    ['one without a name', { ...cloudFront, Condition: { StringEquals: { 'AWS:SourceArn': distribution } } }],
+    ['ours, with a pattern', { ...cloudFront, ...ours, Condition: { ArnLike: { 'AWS:SourceArn': distribution } } }],
+  ])('stay, and keep the bucket private: %s', async (_, statement) => {
+    const next = await after({ ...newOnAws, policy: policyOf(statement) })
+    expect(next.publicAccessBlock).toEqual(newOnAws.publicAccessBlock)
+    const allows = [next.policy?.Statement ?? []].flat().filter(({ Effect }) => Effect === 'Allow')
+    expect(allows).toEqual([statement])
+  })
+
+  it.each<[string, PolicyStatement['Condition']]>([
+    ['addresses', { IpAddress: { 'aws:SourceIp': ['192.0.2.0/24'] } }],
+    ['pages', { StringLike: { 'aws:Referer': ['https://a.example/*'] } }],
+  ])('stay limited to %s', async (_, Condition) => {
+    const statement = { ...everybody, Condition }
+    const next = await after({ ...newOnAws, policy: policyOf(statement) })
+    expect([next.policy?.Statement].flat()).toContainEqual(statement)
+    const cut = await after(
+      { ...newOnAws, policy: policyOf({ ...statement, Sid: 'Theirs' }), publicAccessBlock: undefined },
+      { readers: { distribution } },
+    )
+    expect(cut.publicAccessBlock).toBeUndefined()
+  })
+
+  it('are replaced by those of a flag, with a word on others that let everybody in', async () => {
+    const state = { ...newOnAws, policy: policyOf(everybody, { ...everybody, Sid: 'Theirs' }) }
+    const readers = { readers: { distribution } }
+    const next = await after(state, readers)
+    expect(JSON.stringify(next.policy)).toContain(distribution)
+    expect(concernsOf(next, [], wanted(readers))).toEqual([
+      expect.stringContaining('everybody can still read the files, by the statement Theirs'),
+      expect.stringContaining('the public access block stays as it is, for other statements: Theirs'),
+    ])
+  })
+
+  it('are unknown without the policy, so the block stays', () => {
+    expect(partsOf({ ...newOnAws, policy: undefined })).not.toContain('public access block')
+  })
+})
+
 it('the difference reads as a patch', () => {
   const state = { ...newOnAws, policy: policyOf(foreign) }
   const [, policy] = changesOf(state, wanted()).slice(-2)
@@ -181,7 +228,7 @@ describe('concerns', () => {
     Resource: ['arn:aws:s3:::site', 'arn:aws:s3:::site/*'],
   }
   const concerns = (state: BucketState, more: Partial<Wanted> = {}) =>
-    concernsOf(state, changesOf(state, wanted(more)), more.names ?? names)
+    concernsOf(state, changesOf(state, wanted(more)), wanted(more))
 
   it('name a statement that lists the bucket, or opens the records, to everybody', () => {
     const found = concerns({ ...newElsewhere, policy: policyOf(listing) }, { names: atStore })
@@ -196,6 +243,13 @@ describe('concerns', () => {
     expect(found).toEqual([
       expect.stringContaining('statements of others let everybody in too'),
       expect.stringContaining('AWS_DEFAULT_ACL'),
+    ])
+  })
+
+  it('say that --origin limits no rule that is there', async () => {
+    const state = await after(newOnAws)
+    expect(concerns(state, { origins: ['https://a.example'] })).toEqual([
+      expect.stringContaining('allows every origin'),
     ])
   })
 

@@ -18,8 +18,9 @@ const mediaUrl = point({
   faults: ['same-place'],
   look({ mediaUrl: set, settings: { publicUrl } }) {
     if (!set) return pass('not set here')
-    const url = new URL(`${set.replace(/\/+$/, '')}/`, publicUrl)?.href ?? ''
-    const isInside = set.includes('//') && (url.startsWith(publicUrl) || publicUrl.startsWith(url))
+    const address = `${set.replace(/\/+$/, '')}/`
+    const url = URL.canParse(address, publicUrl) ? new URL(address, publicUrl).href : ''
+    const isInside = url !== '' && set.includes('//') && (url.startsWith(publicUrl) || publicUrl.startsWith(url))
     if (!isInside) return pass(set)
     const saw = `MEDIA_URL is "${set}", but the static files are in ${publicUrl}: uploads of users could replace them`
     return fail(

@@ -44,6 +44,13 @@ export const endpoint = point({
     } catch (error) {
       const { code = '' } = error as NodeJS.ErrnoException
       const saw = `${host} can't be reached from here (${reasonOf(error)})`
+      if (code === 'ERR_SSL_WRONG_VERSION_NUMBER') {
+        return unknown(
+          'unreachable',
+          saw,
+          'The port answers without TLS: begin AWS_S3_ENDPOINT_URL with http:, or name another port.',
+        )
+      }
       if (/CERT|SIGNATURE|ERR_TLS|ERR_SSL/.test(code)) {
         return fail(
           'certificate',

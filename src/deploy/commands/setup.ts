@@ -55,9 +55,16 @@ export async function prepareSetup(
       settings,
       isNew,
       changes,
-      warnings: [...lacks, ...concernsOf(state, changes, settings)],
+      warnings: [...lacks, ...concernsOf(state, changes, wanted)],
       difference: [...creation, ...differenceOf(changes)],
-      apply: () => apply(isNew, changes, settings, configuration),
+      async apply() {
+        // Somebody may have changed the bucket while the user read the difference.
+        const now = isNew ? changes : changesOf((await readState(settings, configuration)).state, wanted)
+        if (JSON.stringify(differenceOf(now)) !== JSON.stringify(differenceOf(changes))) {
+          throw new StaticS3Error(`static-s3: s3://${settings.bucket} has changed meanwhile: run setup again.`)
+        }
+        return apply(isNew, now, settings, configuration)
+      },
       close,
     }
   } catch (error) {
@@ -104,7 +111,7 @@ async function readState(
   const lacks: string[] = []
   const read = async <T>(part: Part, value: Promise<T>): Promise<T | undefined> =>
     value.catch((error) => {
-      if (!isUnsupported(error)) throw error
+      if (!isLacking(part, error, endpoint)) throw error
       lacks.push(lackOf(part, error))
       return undefined
     })
@@ -122,7 +129,9 @@ async function readState(
   return { state: { policy, corsRules, lifecycleRules, ownership, publicAccessBlock }, lacks }
 }
 
-function isUnsupported(error: unknown): boolean {
+/** True if the store does not have the part. AWS has policies, and answers 405 to other accounts. */
+function isLacking(part: Part, error: unknown, endpoint: string | undefined): boolean {
+  if (endpoint === undefined && part === 'bucket policy') return false
   const { status, code = '' } = responseOf(error)
   return status === 501 || status === 405 || /^(NotImplemented|MethodNotAllowed|UnsupportedOperation)$/.test(code)
 }
@@ -134,7 +143,7 @@ function lackOf(part: Part, error: unknown): string {
 async function apply(
   isNew: boolean,
   changes: readonly Change[],
-  { bucket }: Settings,
+  { bucket, endpoint }: Settings,
   configuration: BucketConfiguration,
 ): Promise<string[]> {
   const done: string[] = []
@@ -147,15 +156,15 @@ async function apply(
       await write()
       done.push(part)
     } catch (error) {
-      if (part !== 'bucket' && isUnsupported(error)) {
+      if (part !== 'bucket' && isLacking(part, error, endpoint)) {
         lacks.push(lackOf(part, error))
         continue
       }
-      const undone = await undo(changes, done, configuration)
+      const { undone, open } = await undo(changes, done, configuration)
       const left = all.slice(index).map((each) => each.part)
       const kept = done.filter((each) => !undone.includes(each))
       const report = `s3://${bucket}: applied: ${kept.join(', ') || 'nothing'}. Not applied: ${[...undone, ...left].join(', ')}.`
-      const next = 'Then run setup again: it continues there.'
+      const next = `${open.length > 0 ? `Still open: ${open.join(', ')}. ` : ''}Then run setup again: it continues there.`
       throw new StaticS3Error(`static-s3: ${plain(error)}\n${report} ${next}`, { cause: error })
     }
   }
@@ -167,14 +176,15 @@ async function undo(
   changes: readonly Change[],
   done: readonly string[],
   configuration: BucketConfiguration,
-): Promise<string[]> {
+): Promise<{ undone: string[]; open: string[] }> {
   const undone: string[] = []
+  const open: string[] = []
   for (const { part, undo } of changes) {
     if (undo === undefined || !done.includes(part)) continue
     await undo(configuration).then(
       () => undone.push(part),
-      () => {},
+      () => open.push(part),
     )
   }
-  return undone
+  return { undone, open }
 }

@@ -24,7 +24,12 @@ const abort: LifecycleRule = {
 
 behaviour('rules come back as they were sent', async (world) => {
   const bucket = await world.s3.createBucket()
-  const expire: LifecycleRule = { ID: 'expire', Status: 'Disabled', Filter: { Prefix: 'old/' }, Expiration: { Days: 3 } }
+  const expire: LifecycleRule = {
+    ID: 'expire',
+    Status: 'Disabled',
+    Filter: { Prefix: 'old/' },
+    Expiration: { Days: 3 },
+  }
   await put(world, bucket, abort, expire)
   const { Rules } = await get(world, bucket)
   expect(Rules).toHaveLength(2)
