@@ -85,11 +85,15 @@ export function changesOf(state: BucketState, wanted: Wanted): Change[] {
 export function readerIn({ policy }: BucketState, { names, readers }: Wanted): PolicyStatement | undefined {
   if (readers.distribution !== undefined) return undefined
   const there = [policy?.Statement ?? []].flat()
-  const anyFile = `${bucketArn(names)}/${names.location === '' ? '' : `${names.location}/`}*`
   return (
     there.find(({ Sid }) => Sid === sidOf('Read', names.location)) ??
-    there.find((each) => opensToCloudFront(each, anyFile))
+    there.find((each) => opensToCloudFront(each, filesOf(names)))
   )
+}
+
+/** Every file of the location, as a policy names it. */
+export function filesOf(names: PolicyNames): string {
+  return `${bucketArn(names)}/${names.location === '' ? '' : `${names.location}/`}*`
 }
 
 /** True if only CloudFront reads the location. */

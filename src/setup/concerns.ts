@@ -1,6 +1,7 @@
+import type { PolicyStatement } from '../bucket/configuration.js'
 import { bucketPolicySids } from '../policy/bucket.js'
 import { bucketArn, sidOf } from '../policy/names.js'
-import { type BucketState, type Change, readerIn, staysPrivate, type Wanted } from './changes.js'
+import { type BucketState, type Change, filesOf, readerIn, staysPrivate, type Wanted } from './changes.js'
 import { isForAll, namesEverybody, opensToAll } from './statements.js'
 
 /** What the user should know before the changes: sentences. */
@@ -11,7 +12,6 @@ export function concernsOf(state: BucketState, changes: readonly Change[], wante
   const arn = bucketArn(names)
   const ours = sidOf('', '')
   const others = [policy?.Statement ?? []].flat().filter(({ Sid = '' }) => !Sid.startsWith(ours))
-  const named = (each: (typeof others)[number]) => each.Sid ?? JSON.stringify(each)
   const concerns = [...ofPrivateLocation(state, wanted), ...ofOrigins(state, wanted)]
   for (const each of others) {
     if (opensToAll(each, 's3:ListBucket', arn)) {
@@ -41,16 +41,19 @@ export function concernsOf(state: BucketState, changes: readonly Change[], wante
   return concerns
 }
 
+/** A statement's name, or all of it. */
+function named(statement: PolicyStatement): string {
+  return statement.Sid ?? JSON.stringify(statement)
+}
+
 /** What lets others than CloudFront read. */
 function ofPrivateLocation(state: BucketState, wanted: Wanted): string[] {
   const { names } = wanted
   if (!staysPrivate(state, wanted)) return []
   const sids = bucketPolicySids(names.location)
   const there = [state.policy?.Statement ?? []].flat().filter(({ Sid = '' }) => !sids.includes(Sid))
-  const named = (each: (typeof there)[number]) => each.Sid ?? JSON.stringify(each)
   const reader = readerIn(state, wanted)
-  const anyFile = `${bucketArn(names)}/${names.location === '' ? '' : `${names.location}/`}*`
-  const opened = there.filter((each) => opensToAll(each, 's3:GetObject', anyFile))
+  const opened = there.filter((each) => opensToAll(each, 's3:GetObject', filesOf(names)))
   const everybody = there.filter(namesEverybody)
   return [
     ...(reader && there.includes(reader)
