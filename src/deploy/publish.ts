@@ -177,6 +177,7 @@ async function bringUp(
         settings,
         warn,
         cleanup,
+        isRestorable: source?.isRestorable,
         onProgress: (done, all) => stop.begun.aborted || progress.update(done, all),
         onWait: (whom) => logger.info(`waiting for ${whom}`),
       }).finally(progress.clear)

@@ -5,9 +5,9 @@ import { type EditableFiles, editable } from '../files/rewrite-file.js'
 import { pointManifestPictures } from '../files/web-app-manifest.js'
 import { urlInBucket } from '../files/why-left-out.js'
 import { type Conclusion, type ProofInput, startProof } from '../prove/prove.js'
+import type { Cleanup } from '../release/cleanup.js'
 import { needsMd5 } from '../release/plan.js'
 import type { Deployer } from '../release/record.js'
-import type { Cleanup } from '../release/release.js'
 import type { Survey } from '../release/survey.js'
 import { StaticS3Error } from '../runtime/error.js'
 import { secretParts } from '../settings/credentials.js'
@@ -56,6 +56,8 @@ export interface FileSource {
   /** @param own the author of this deploy */
   deployer(own: Deployer): Deployer
   cleanup?: Cleanup
+  /** False if no later release brings these files back. */
+  isRestorable?: boolean
 }
 
 export interface HashOptions {

@@ -32,6 +32,8 @@ export interface RecordedObject {
   /** As `canonicalHeaders` writes them. */
   headers: string
   fingerprinted: boolean
+  /** For a file without a fingerprint: the ETag of the backup, whose key has `sha256`. */
+  backup?: string | undefined
   /** True if another tool uploaded the bytes: static-s3 never deletes the object. */
   adopted?: true
   /** The last release with this object. */
@@ -49,6 +51,13 @@ export interface ReleaseRecord extends Deployer {
   objects: ReadonlyMap<string, RecordedObject>
   /** Keys of the location between which lie whole pages, where a listing can be split. */
   splitAt: readonly string[]
+}
+
+/** The ETags of the backups that a record names, by the SHA-256 of their bytes. */
+export function recordedBackups(record: ReleaseRecord | undefined): Map<string, string> {
+  const backups = new Map<string, string>()
+  for (const { sha256, backup } of record?.objects.values() ?? []) if (backup !== undefined) backups.set(sha256, backup)
+  return backups
 }
 
 /*
@@ -69,7 +78,7 @@ interface Preamble extends Omit<ReleaseRecord, 'at' | 'objects'> {
 }
 
 /** `headers` is the number of a set. `release` is there if it is an earlier one. */
-interface ObjectLine extends Pick<RecordedObject, 'sha256' | 'original' | 'size' | 'etag' | 'writtenAt'> {
+interface ObjectLine extends Pick<RecordedObject, 'sha256' | 'original' | 'size' | 'etag' | 'writtenAt' | 'backup'> {
   path: string
   headers: number
   fingerprinted?: true
@@ -92,8 +101,8 @@ export async function encodeRecord(location: string, record: ReleaseRecord): Pro
       sets.set(object.headers, set)
       lines.push(`{"headers":${object.headers}}`)
     }
-    const { sha256, original, size, etag, writtenAt } = object
-    const line: ObjectLine = { path, sha256, original, size, etag, writtenAt, headers: set }
+    const { sha256, original, size, etag, writtenAt, backup } = object
+    const line: ObjectLine = { path, sha256, original, size, etag, writtenAt, backup, headers: set }
     if (object.fingerprinted) line.fingerprinted = true
     if (object.adopted) line.adopted = true
     if (object.release !== release) line.release = object.release
@@ -124,6 +133,7 @@ export async function decodeRecord(location: string, bytes: Uint8Array): Promise
       writtenAt: expect(line.writtenAt, isCount),
       headers: expect(sets[line.headers as number], isText),
       fingerprinted: line.fingerprinted === true,
+      backup: line.backup === undefined ? undefined : expect(line.backup, isText),
       ...(line.adopted === true ? { adopted: true } : {}),
       release: expect(line.release === undefined ? release : line.release, isCount),
     })

@@ -1,20 +1,20 @@
-import type { Bucket, ListedObject } from '../bucket/bucket.js'
+import type { Bucket } from '../bucket/bucket.js'
 import type { HashedFile } from '../files/hash.js'
 import { plain, responseOf } from '../runtime/error.js'
 import { type Stop, unstoppable } from '../runtime/stop.js'
 import type { Settings } from '../settings/settings.js'
-import type { Permit } from './hold-lock.js'
-import type { Lock } from './lock.js'
-import { type LockRequest, requestLock } from './lock-request.js'
+import { type Cleanup, cleanUp, type Removals, without } from './cleanup.js'
+import type { Lock } from './lock/lock.js'
+import { type LockRequest, requestLock } from './lock/lock-request.js'
 import { makePlan } from './make-plan.js'
 import { warningOfOthers } from './other-projects.js'
 import type { Decision, Plan } from './plan.js'
 import type { Deployer } from './record.js'
-import { latestRelease, lockKey, releasesFolder } from './releases-folder.js'
-import { isCurrent, readReleases, type Survey, takeSurvey } from './survey.js'
+import { latestRelease, lockKey, readReleases, releasesFolder } from './releases-folder.js'
+import { isCurrent, type Survey, takeSurvey } from './survey.js'
 import { startUpload, type Upload } from './upload.js'
 import type { Done } from './what-visitors-see.js'
-import { recordParameters, writeRecord } from './write-record.js'
+import { backupParameters, recordParameters, writeRecord } from './write-record.js'
 
 export interface ReleaseInput {
   files: readonly HashedFile[]
@@ -37,34 +37,8 @@ export interface ReleaseInput {
   /** Called when another deploy has the lock. */
   onWait: (whom: string) => void
   cleanup?: Cleanup | undefined
-}
-
-/** Objects to delete, and how many others stay that are no file's. */
-export interface Removals {
-  objects: readonly ListedObject[]
-  others: number
-  /** Why a release without `dryRun` would be refused. */
-  problem?: string | undefined
-}
-
-/** Deletes objects after the uploads. */
-export interface Cleanup {
-  /**
-   * Undefined if nothing is to be deleted on principle.
-   *
-   * @throws StaticS3Error if the survey forbids the release
-   */
-  plan(survey: Survey): Removals | undefined
-  carryOut(bucket: Bucket, objects: readonly ListedObject[], permit: Permit, stop: Stop): Promise<Cleaned>
-}
-
-export interface Cleaned {
-  /** Keys. */
-  deleted: ReadonlySet<string>
-  /** The error that ended it early. */
-  failure: unknown
-  /** True if the store may still delete an object. */
-  isUnanswered: boolean
+  /** False if no later release brings these files back. They then need no backup. */
+  isRestorable?: boolean | undefined
 }
 
 export interface Released {
@@ -90,11 +64,12 @@ interface Planned {
  */
 export async function release(input: ReleaseInput): Promise<Released> {
   const { bucket, settings, onProgress, warm, stop, beforeManifests } = input
-  const upload = startUpload(bucket, settings.concurrency, onProgress, stop)
+  const backUp = { location: settings.location, parameters: backupParameters(settings) }
+  const upload = startUpload(bucket, settings.concurrency, onProgress, stop, backUp)
   const first = await orFail(upload, planFirst(input))
   if (isUnchanged(first)) return unchanged(first)
 
-  warm?.(first.plan.decisions.filter(({ action }) => action !== 'skip').length)
+  warm?.(first.plan.decisions.filter(({ action }) => action !== 'skip').length + first.plan.backups.length)
   const deployer = await input.deployer()
   const others = warnOfOthers(input, first, deployer)
   const request = requestLockFor(input, first.survey, deployer)
@@ -110,7 +85,7 @@ export async function release(input: ReleaseInput): Promise<Released> {
     await upload.run(last.plan, last === first ? 'all but creations' : 'all', lock, () =>
       beforeManifests?.(last.plan.decisions, lock && lockKey(releasesFolder(settings.location), lock.release)),
     )
-    const cleaned = await cleanUp(input, last, lock)
+    const cleaned = await cleanUp(input, last.removals, lock)
     leftUnanswered = cleaned.isUnanswered
     // The record describes only objects that are there.
     const done = { plan: withoutForestalled(last.plan, upload), survey: without(last.survey, cleaned.deleted) }
@@ -161,7 +136,9 @@ async function planFirst(input: ReleaseInput): Promise<Planned> {
 
 async function planWith(input: ReleaseInput, survey: Survey, written?: Upload['written']): Promise<Planned> {
   const removals = input.cleanup?.plan(survey)
-  return { survey, removals, plan: await makePlan(input, survey, written) }
+  const plan = await makePlan(input, survey, written)
+  const { isRestorable = true } = input
+  return { survey, removals, plan: isRestorable && survey.folder ? plan : { ...plan, backups: [] } }
 }
 
 /** The survey, taken again if another deploy has had the lock since. */
@@ -179,24 +156,6 @@ function isUnchanged({ plan, removals }: Planned): boolean {
 
 function unchanged({ plan: { decisions }, removals }: Planned): Released {
   return { decisions, release: undefined, ...(removals && { deleted: [], others: removals.others }) }
-}
-
-/** Deletes objects only under a lock. */
-async function cleanUp(
-  { bucket, cleanup, warn, stop = unstoppable }: ReleaseInput,
-  { removals }: Planned,
-  lock: Lock | undefined,
-): Promise<Cleaned> {
-  const nothing = { deleted: new Set<string>(), failure: undefined, isUnanswered: false }
-  if (!cleanup || !removals || removals.objects.length === 0) return nothing
-  if (lock) return cleanup.carryOut(bucket, removals.objects, lock, stop)
-  warn('nothing was deleted, because static-s3 deletes only under its lock in .static-s3/')
-  return nothing
-}
-
-function without(survey: Survey, deleted: ReadonlySet<string>): Survey {
-  if (deleted.size === 0) return survey
-  return { ...survey, listing: new Map([...survey.listing].filter(([key]) => !deleted.has(key))) }
 }
 
 /** A file that replaces no object was not written if the object came first. */
@@ -247,12 +206,18 @@ async function keepRecord(
   lock: Lock,
   { plan, survey }: Pick<Planned, 'plan' | 'survey'>,
   deployer: Deployer,
-  { written }: Upload,
+  { written, backups }: Upload,
 ): Promise<boolean> {
   const { location } = settings
   try {
-    const carriedOut = { location, deployer, plan, survey, written }
+    const carriedOut = { location, deployer, plan, survey, written, backups }
     await writeRecord(bucket, lock, carriedOut, recordParameters(settings), stop.cut)
+    const refusal = backups?.refusal()
+    if (refusal !== undefined) {
+      warn(
+        `this release can't be restored later, because its files without a fingerprint have no copy: ${plain(refusal)}`,
+      )
+    }
     return true
   } catch (error) {
     warn(`the site is live, but its record could not be written, so the next deploy takes longer: ${plain(error)}`)

@@ -1,4 +1,4 @@
-import type { ListedObject } from '../bucket/bucket.js'
+import type { Bucket, ListedObject } from '../bucket/bucket.js'
 
 /*
  * The folder of a location's releases. Its names sort the newest first, as S3 lists them:
@@ -11,7 +11,16 @@ import type { ListedObject } from '../bucket/bucket.js'
 
 /** The folder of a location's records. It lies beside the location, so that a policy for a public location does not cover it. */
 export function releasesFolder(location: string): string {
-  return `.static-s3/${location === '' ? '' : `${location}/`}releases/`
+  return `${recordsFolder(location)}releases/`
+}
+
+function recordsFolder(location: string): string {
+  return `.static-s3/${location === '' ? '' : `${location}/`}`
+}
+
+/** The key of the object beside the records that has these bytes. */
+export function backupKey(location: string, sha256: string): string {
+  return `${recordsFolder(location)}objects/${sha256}`
 }
 
 const highest = 99_999_999
@@ -63,4 +72,15 @@ export function openLock({ records, locks }: ReleasesFolder): NumberedObject | u
   const [newest] = locks
   if (!newest || newest.size === 0 || newest.release <= (records[0]?.release ?? 0)) return undefined
   return newest
+}
+
+/** Entries of the folder in the first request. Each release has two. */
+const head = 20
+
+export async function readReleases(bucket: Bucket, location: string, signal?: AbortSignal): Promise<ReleasesFolder> {
+  const folder = releasesFolder(location)
+  const first = await bucket.list(folder, { first: head, signal })
+  const read = readFolder(folder, first)
+  if (first.length < head || read.records.length > 0) return read
+  return readFolder(folder, await bucket.list(folder, { signal }))
 }

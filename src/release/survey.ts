@@ -1,7 +1,7 @@
 import { type Bucket, type ListedObject, largestToGet } from '../bucket/bucket.js'
 import { isForbidden, plain, StaticS3Error } from '../runtime/error.js'
 import { decodeRecord, type ReleaseRecord } from './record.js'
-import { latestRelease, openLock, type ReleasesFolder, readFolder, releasesFolder } from './releases-folder.js'
+import { latestRelease, openLock, type ReleasesFolder, readReleases } from './releases-folder.js'
 
 /** The objects of a location, and the last release's record of them. */
 export interface Survey {
@@ -15,9 +15,6 @@ export interface Survey {
   takenAt: number
   warnings: string[]
 }
-
-/** Entries of the folder in the first request. Each release has two. */
-const head = 20
 
 /**
  * Reads the folder of the releases, then the newest record and the listing at the same time. This order reveals a deploy that ends meanwhile: its
@@ -79,14 +76,6 @@ async function readRecord(
 export async function readNewestRecord(bucket: Bucket, location: string): Promise<ReleaseRecord | undefined> {
   const { records } = await readReleases(bucket, location)
   return readRecord(bucket, location, records[0], undefined, () => {})
-}
-
-export async function readReleases(bucket: Bucket, location: string, signal?: AbortSignal): Promise<ReleasesFolder> {
-  const folder = releasesFolder(location)
-  const first = await bucket.list(folder, { first: head, signal })
-  const read = readFolder(folder, first)
-  if (first.length < head || read.records.length > 0) return read
-  return readFolder(folder, await bucket.list(folder, { signal }))
 }
 
 /** True if no deploy had the lock when the survey was taken, and none took one between the survey and the lock of this release. */

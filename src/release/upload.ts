@@ -4,15 +4,18 @@ import { groups } from '../files/built-file.js'
 import { responseOf, StaticS3Error } from '../runtime/error.js'
 import { eachInParallel } from '../runtime/parallel.js'
 import { type Stop, unstoppable } from '../runtime/stop.js'
-import type { Permit } from './hold-lock.js'
+import { type BackupPlace, type Backups, openBackups } from './backups.js'
+import type { Permit } from './lock/hold-lock.js'
 import type { Decision, Plan } from './plan.js'
-import { type Part, wavesOf } from './waves.js'
+import { type Backup, type Part, wavesOf } from './waves.js'
 import { type Done, WriteCounts } from './what-visitors-see.js'
 import { objectWriter } from './write-object.js'
 
 export interface Upload {
   /** The written objects, by key. */
   written: Map<string, WrittenObject>
+  /** Undefined if nothing is backed up. */
+  backups: Backups | undefined
   /** True if another deploy created one of our new files first: the plan is then out of date. */
   wasForestalled(): boolean
   /** True if a request under a permit got no response: the store may still carry it out. */
@@ -32,19 +35,27 @@ export interface Upload {
 /** Large files to upload at the same time. They fill a line, and each takes memory of its own. */
 const largeAtOnce = 16
 
+/** @param backUp undefined to store no backups */
 export function startUpload(
   bucket: Bucket,
   concurrency: number,
   onProgress: (done: Done, all: Done) => void,
   asked: Stop = unstoppable,
+  backUp?: BackupPlace,
 ): Upload {
   const writer = objectWriter(bucket)
+  const backups = backUp && openBackups(bucket, writer, backUp)
   const counts = new WriteCounts()
   const written = new Map<string, WrittenObject>()
   let forestalled = false
   let leftUnanswered = false
   const failure = (reason: unknown) =>
     new StaticS3Error(`${(reason as Error).message}\n${counts.whatVisitorsSee()}`, { cause: reason })
+
+  const store = async ({ file }: Backup, { permit, stop, signal, fail }: PartInWork): Promise<void> => {
+    if (stop.aborted) return
+    await backups?.store(file, { signal, stop, check: () => permit?.check() }).catch(fail)
+  }
 
   const carryOut = async (decision: Decision, { part, permit, stop, signal, fail }: PartInWork): Promise<void> => {
     if (stop.aborted) return
@@ -56,7 +67,7 @@ export function startUpload(
     try {
       const isCreation = part === 'creations' || decision.file.createOnly
       const write = isCreation ? writer.create : writer.write
-      const object = await write(decision, { signal, stop, check })
+      const object = await write(decision, { signal, stop, check, backup: backups?.of(decision.file) })
       if (!object) {
         forestalled = true
         return
@@ -76,6 +87,7 @@ export function startUpload(
 
   return {
     written,
+    backups,
     wasForestalled: () => forestalled,
     leftUnanswered: () => leftUnanswered,
     failure,
@@ -85,8 +97,10 @@ export function startUpload(
       const { waves, total } = wavesOf(plan, part)
       await laterThan(plan.notBefore, bucket)
       counts.plan(total)
-      const carryOutAll = (atOnce: number, decisions: readonly Decision[]) =>
-        eachInParallel(atOnce, decisions, (decision) => carryOut(decision, inWork))
+      const carryOutAll = (atOnce: number, wave: readonly (Decision | Backup)[]) =>
+        eachInParallel(atOnce, wave, (each) =>
+          each.action === 'back up' ? store(each, inWork) : carryOut(each, inWork),
+        )
       for (const group of groups) {
         if (group === 'manifest') await beforeManifests?.()?.catch((error) => Promise.reject(failure(error)))
         for (const { small, large } of waves[group]) {

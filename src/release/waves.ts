@@ -1,23 +1,35 @@
 import { smallBytes } from '../bucket/bucket.js'
 import { type Group, groups } from '../files/built-file.js'
+import type { HashedFile } from '../files/hash.js'
 import type { Decision, Plan } from './plan.js'
 import type { Done } from './what-visitors-see.js'
 
-/** Creations are the new fingerprinted files: no page refers to them yet, and their writes replace nothing (`If-None-Match: *`). */
+/**
+ * Creations are the new fingerprinted files, and the backups: no page refers to them yet, and their writes replace nothing
+ * (`If-None-Match: *`).
+ */
 export type Part = 'creations' | 'all but creations' | 'all'
+
+/** A file whose bytes are to be stored beside the records. */
+export interface Backup {
+  file: HashedFile
+  action: 'back up'
+}
 
 /** Files that go up together; large files with the largest first. */
 export interface Wave {
-  small: Decision[]
-  large: Decision[]
+  small: (Decision | Backup)[]
+  large: (Decision | Backup)[]
 }
 
-/** The waves of each group in a part of a plan, and the total of this part and the parts after it. */
-export function wavesOf({ decisions }: Plan, part: Part): { waves: Record<Group, Wave[]>; total: Done } {
+/** The waves of each group in a part of a plan, and the total of this part and the parts after it, without backups. */
+export function wavesOf({ decisions, backups }: Plan, part: Part): { waves: Record<Group, Wave[]>; total: Done } {
   const wave = (): Wave => ({ small: [], large: [] })
   // Nobody refers to a new object yet. A changed one may refer to it.
   const waves = Object.fromEntries(groups.map((group) => [group, [wave(), wave()]])) as Record<Group, [Wave, Wave]>
   const total: Done = { files: 0, bytes: 0 }
+  const add = (each: Decision | Backup, { small, large }: Wave) =>
+    (each.file.size <= smallBytes ? small : large).push(each)
   for (const decision of decisions) {
     const { file, action, reason } = decision
     // A copy has no `If-None-Match`: not every store supports it on a copy.
@@ -26,10 +38,9 @@ export function wavesOf({ decisions }: Plan, part: Part): { waves: Record<Group,
     total.files++
     total.bytes += file.size
     if (!isCreation && part === 'creations') continue
-    const { small, large } = waves[groupFor(decision)][reason === 'new' ? 0 : 1]
-    if (file.size <= smallBytes) small.push(decision)
-    else large.push(decision)
+    add(decision, waves[groupFor(decision)][reason === 'new' ? 0 : 1])
   }
+  if (part !== 'all but creations') for (const file of backups) add({ file, action: 'back up' }, waves.fingerprinted[0])
   for (const { large } of Object.values(waves).flat()) large.sort((a, b) => b.file.size - a.file.size)
   return { waves, total }
 }

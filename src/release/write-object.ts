@@ -9,6 +9,8 @@ export interface WriteOptions {
   signal: AbortSignal
   /** Aborted if nothing more is to be written. */
   stop: AbortSignal
+  /** Another object with the file's bytes, to copy instead of an upload. */
+  backup?: { key: string; etag: string } | undefined
   /** Called immediately before the first byte. If it throws, nothing is sent. */
   check: () => void
 }
@@ -31,10 +33,11 @@ export function objectWriter(bucket: Bucket): ObjectWriter {
   return {
     async write(decision, options) {
       const { file, action, etag } = decision
-      if (action !== 'copy' || !copies) return put(decision, options)
+      const from = action === 'copy' ? { key: file.key, etag } : options.backup
+      if (!from || !copies) return put(decision, options)
       try {
-        const parameters = { ...file.parameters, CopySourceIfMatch: `"${etag}"` }
-        return await bucket.copy(file.key, file.key, parameters, options.signal, options.check)
+        const parameters = { ...file.parameters, CopySourceIfMatch: `"${from.etag}"` }
+        return await bucket.copy(from.key, file.key, parameters, options.signal, options.check)
       } catch (error) {
         if (options.stop.aborted || !isRefusal(error)) throw error
         // 404 and 412: somebody has deleted or changed this object. Any other refusal comes again for each copy.

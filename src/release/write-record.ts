@@ -2,9 +2,10 @@ import type { Bucket, ListedObject, ObjectParameters, WrittenObject } from '../b
 import { bodyOfBytes, compareKeys } from '../bucket/bucket.js'
 import { canonicalHeaders } from '../bucket/headers.js'
 import type { Settings } from '../settings/settings.js'
-import type { Lock } from './lock.js'
+import type { Backups } from './backups.js'
+import type { Lock } from './lock/lock.js'
 import { type Decision, describedBy, type Plan } from './plan.js'
-import { type Deployer, encodeRecord, type RecordedObject, type ReleaseRecord } from './record.js'
+import { type Deployer, encodeRecord, type RecordedObject, type ReleaseRecord, recordedBackups } from './record.js'
 import { recordKey, releasesFolder } from './releases-folder.js'
 import type { Survey } from './survey.js'
 
@@ -17,6 +18,8 @@ export interface CarriedOut {
   survey: Survey
   /** The written objects, by key. */
   written: ReadonlyMap<string, WrittenObject>
+  /** Undefined if nothing is backed up. */
+  backups: Pick<Backups, 'etags'> | undefined
 }
 
 /** The most objects of earlier releases in a record, unless the release itself has more. */
@@ -64,6 +67,11 @@ export function recordParameters({ objectParameters }: Pick<Settings, 'objectPar
   }
 }
 
+/** Parameters of a file's backup. */
+export function backupParameters(settings: Pick<Settings, 'objectParameters'>): ObjectParameters {
+  return { ...recordParameters(settings), ContentType: 'application/octet-stream' }
+}
+
 export function recordOf(
   carriedOut: CarriedOut,
   { release, conditionalWrites }: Pick<Lock, 'release' | 'conditionalWrites'>,
@@ -81,9 +89,10 @@ export function recordOf(
 }
 
 function* ownObjects(
-  { plan, survey, written }: CarriedOut,
+  { plan, survey, written, backups }: CarriedOut,
   release: number,
 ): Generator<[path: string, object: RecordedObject]> {
+  const recorded = recordedBackups(survey.record)
   for (const decision of plan.decisions) {
     const { file, action, reason } = decision
     // The object may have any content.
@@ -94,7 +103,8 @@ function* ownObjects(
     const { etag, writtenAt } = (action === 'skip' && there ? listedAs(there) : written.get(key)) as WrittenObject
     const headers = canonicalHeaders(parameters)
     const fingerprinted = group === 'fingerprinted'
-    const object = { sha256, original, size, etag, writtenAt, headers, fingerprinted, release }
+    const backup = fingerprinted ? undefined : (backups?.etags.get(sha256) ?? recorded.get(sha256))
+    const object = { sha256, original, size, etag, writtenAt, headers, fingerprinted, backup, release }
     yield [path, isAdopted(decision, survey, written) ? { ...object, adopted: true } : object]
   }
 }

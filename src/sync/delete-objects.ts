@@ -1,6 +1,6 @@
 import type { Bucket, ListedObject } from '../bucket/bucket.js'
-import type { Permit } from '../release/hold-lock.js'
-import type { Cleaned } from '../release/release.js'
+import type { Cleaned } from '../release/cleanup.js'
+import type { Permit } from '../release/lock/hold-lock.js'
 import { refusedCondition, responseOf } from '../runtime/error.js'
 import { eachInParallel } from '../runtime/parallel.js'
 import type { Stop } from '../runtime/stop.js'

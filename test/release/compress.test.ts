@@ -8,7 +8,7 @@ import { makeFolder, removeFolders } from '../../fixtures/build/folders.js'
 import type { ObjectParameters } from '../../src/bucket/bucket.js'
 import { bodyOfFile, compressed } from '../../src/files/file-body.js'
 import type { HashedFile } from '../../src/files/hash.js'
-import type { Lock } from '../../src/release/lock.js'
+import type { Lock } from '../../src/release/lock/lock.js'
 import { makePlan } from '../../src/release/make-plan.js'
 import { takeSurvey } from '../../src/release/survey.js'
 import { startUpload } from '../../src/release/upload.js'
@@ -62,7 +62,7 @@ async function deploy(built: HashedFile, { isRecorded = true, ...options }: Depl
   await upload.run(plan, 'all')
   const deployer = { id: 'id', by: 'ada', commit: undefined, bundler: 'vite' }
   const lock = { release: ++releases, conditionalWrites: true, signal, check: () => {} } as Lock
-  const carriedOut = { location: 'static', deployer, plan, survey, written: upload.written }
+  const carriedOut = { location: 'static', deployer, plan, survey, ...upload }
   if (isRecorded) await writeRecord(bucket, lock, carriedOut, {}, signal)
   return plan.decisions.map(({ action, reason }) => `${action} ${reason}`).join()
 }

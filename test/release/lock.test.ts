@@ -9,8 +9,8 @@ import { type EmbeddedS3, type LoggedRequest, s3Servers, startEmbedded, type Tes
 import type { Bucket, WrittenObject } from '../../src/bucket/bucket.js'
 import { bodyOfBytes, compareKeys } from '../../src/bucket/bucket.js'
 import type { HashedFile } from '../../src/files/hash.js'
-import { type Lock, type LockInput, takeLock } from '../../src/release/lock.js'
-import { type LockRequest, requestLock } from '../../src/release/lock-request.js'
+import { type Lock, type LockInput, takeLock } from '../../src/release/lock/lock.js'
+import { type LockRequest, requestLock } from '../../src/release/lock/lock-request.js'
 import type { Decision } from '../../src/release/plan.js'
 import type { Deployer } from '../../src/release/record.js'
 import {
@@ -19,10 +19,10 @@ import {
   openLock,
   type ReleasesFolder,
   readFolder,
+  readReleases,
   recordKey,
   releasesFolder,
 } from '../../src/release/releases-folder.js'
-import { readReleases } from '../../src/release/survey.js'
 import { startUpload } from '../../src/release/upload.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
 import { openBucket, type S3Connection } from '../../src/s3/objects/s3-bucket.js'
@@ -550,7 +550,9 @@ describe('in a bucket in memory', () => {
         }
         const decisions: Decision[] = [{ file: page, action: 'upload', reason: 'new' }]
         const upload = startUpload(retrying, 8, () => {})
-        const message = await messageOf(soon(upload.run({ decisions, overwritten: [], notBefore: 0 }, 'all', lock)))
+        const message = await messageOf(
+          soon(upload.run({ decisions, overwritten: [], backups: [], notBefore: 0 }, 'all', lock)),
+        )
         expect({ attempts, message }).toEqual({ attempts: 1, message: expect.stringContaining('could not be renewed') })
         await lock.letGo()
         await rm(dir, { recursive: true })

@@ -5,7 +5,7 @@ import { type MemoryBucket, memoryBucket } from '../../fixtures/bucket/memory-bu
 import type { Bucket, ObjectParameters, WrittenObject } from '../../src/bucket/bucket.js'
 import { bodyOfBytes } from '../../src/bucket/bucket.js'
 import type { HashedFile } from '../../src/files/hash.js'
-import type { Lock } from '../../src/release/lock.js'
+import type { Lock } from '../../src/release/lock/lock.js'
 import { currentHeaders, makePlan } from '../../src/release/make-plan.js'
 import { needsMd5 } from '../../src/release/plan.js'
 import { type Survey, takeSurvey } from '../../src/release/survey.js'
@@ -80,7 +80,7 @@ async function deploy(files: readonly HashedFile[], release: number) {
   await writeRecord(
     memory,
     lock,
-    { location: 'static', deployer, plan, survey, written: upload.written },
+    { location: 'static', deployer, plan, survey, ...upload },
     {},
     new AbortController().signal,
   )

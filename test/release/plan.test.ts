@@ -274,7 +274,12 @@ describe('a decision', () => {
   )
 
   it('is made for no object without a file', () => {
-    expect(plan([], known({ listing, record: said }), false)).toEqual({ decisions: [], overwritten: [], notBefore: 0 })
+    expect(plan([], known({ listing, record: said }), false)).toEqual({
+      decisions: [],
+      overwritten: [],
+      backups: [],
+      notBefore: 0,
+    })
   })
 })
 

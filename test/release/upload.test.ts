@@ -8,7 +8,7 @@ import { type MemoryBucket, type MemoryBucketOptions, memoryBucket } from '../..
 import type { Bucket, ObjectParameters, Pieces, StoredObject } from '../../src/bucket/bucket.js'
 import { fileOf, type Group } from '../../src/files/built-file.js'
 import type { HashedFile } from '../../src/files/hash.js'
-import type { Permit } from '../../src/release/hold-lock.js'
+import type { Permit } from '../../src/release/lock/hold-lock.js'
 import { type Known, type Plan, plan } from '../../src/release/plan.js'
 import { startUpload, type Upload } from '../../src/release/upload.js'
 import type { Done } from '../../src/release/what-visitors-see.js'

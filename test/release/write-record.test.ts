@@ -18,7 +18,7 @@ import {
 import type { WrittenObject } from '../../src/bucket/bucket.js'
 import { canonicalHeaders } from '../../src/bucket/headers.js'
 import type { HashedFile } from '../../src/files/hash.js'
-import type { Lock } from '../../src/release/lock.js'
+import type { Lock } from '../../src/release/lock/lock.js'
 import { plan } from '../../src/release/plan.js'
 import { decodeRecord, type RecordedObject, type ReleaseRecord } from '../../src/release/record.js'
 import type { Survey } from '../../src/release/survey.js'
@@ -49,7 +49,7 @@ function carryOut({ files = [], listing = new Map(), record, location = 'static'
       { etag: `etag of ${key}`, writtenAt: deployedAt + i },
     ]),
   )
-  return { location, deployer, plan: made, survey, written }
+  return { location, deployer, plan: made, survey, written, backups: undefined }
 }
 
 const objectsOf = (scene: Scene) => Object.fromEntries(recordOf(carryOut(scene), numbered).objects)

@@ -96,6 +96,7 @@ function sourceOf({ dir, settings, deletes, maxDelete, skipExisting }: SyncInput
       return { files: all, warnings: [], hints: [] }
     },
     deployer: (own) => own,
+    isRestorable: false,
     cleanup: {
       plan(survey) {
         const known = { ...survey, location, here }

@@ -1,20 +1,20 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Body, Bucket, ObjectParameters } from '../bucket/bucket.js'
-import { refusedCondition, StaticS3Error } from '../runtime/error.js'
-import { orUndefined } from '../runtime/or-undefined.js'
-import { printableLine } from '../runtime/printable.js'
-import { unlessAborted } from '../runtime/stop.js'
-import { type HeldLock, type Holder, holderBody, holdLock, term, type WriteLock } from './hold-lock.js'
-import type { Deployer } from './record.js'
+import type { Body, Bucket, ObjectParameters } from '../../bucket/bucket.js'
+import { refusedCondition, StaticS3Error } from '../../runtime/error.js'
+import { orUndefined } from '../../runtime/or-undefined.js'
+import { printableLine } from '../../runtime/printable.js'
+import { unlessAborted } from '../../runtime/stop.js'
+import type { Deployer } from '../record.js'
 import {
   latestRelease,
   lockKey,
   type NumberedObject,
   openLock,
   type ReleasesFolder,
+  readReleases,
   releasesFolder,
-} from './releases-folder.js'
-import { readReleases } from './survey.js'
+} from '../releases-folder.js'
+import { type HeldLock, type Holder, holderBody, holdLock, term, type WriteLock } from './hold-lock.js'
 
 /*
  * One release at a time changes the files that visitors see. Its lock is the object of its number, made by a write that fails if the object is there

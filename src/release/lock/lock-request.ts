@@ -1,4 +1,4 @@
-import { isForbidden, plain } from '../runtime/error.js'
+import { isForbidden, plain } from '../../runtime/error.js'
 import { type Lock, type LockInput, takeLock } from './lock.js'
 
 /** A lock that is requested early and awaited later. */

@@ -1,0 +1,57 @@
+import { type Bucket, type ObjectParameters, smallBytes } from '../bucket/bucket.js'
+import type { HashedFile } from '../files/hash.js'
+import { isForbidden } from '../runtime/error.js'
+import { longestCopy } from './plan.js'
+import { backupKey } from './releases-folder.js'
+import type { ObjectWriter, WriteOptions } from './write-object.js'
+
+/*
+ * The next release replaces a file without a fingerprint. So its bytes are also stored beside the records, under their hash, once for each content:
+ * a later release can bring them back.
+ */
+
+/** Stores the bytes of files beside the records. */
+export interface Backups {
+  /** The ETags of the backups that this deploy stored or found, by the SHA-256 of their bytes. */
+  etags: ReadonlyMap<string, string>
+  /** The refusal of the store, after which nothing more is stored. */
+  refusal(): unknown
+  store(file: HashedFile, options: WriteOptions): Promise<void>
+  /** The stored backup of a large file. A copy on the server then saves the second upload of its bytes. */
+  of(file: HashedFile): WriteOptions['backup']
+}
+
+export interface BackupPlace {
+  location: string
+  /** For every backup. */
+  parameters: ObjectParameters
+}
+
+export function openBackups(bucket: Bucket, writer: ObjectWriter, { location, parameters }: BackupPlace): Backups {
+  const etags = new Map<string, string>()
+  let refusal: unknown
+  return {
+    etags,
+    refusal: () => refusal,
+    of({ group, size, sha256, source }) {
+      const etag = etags.get(sha256)
+      if (etag === undefined || group === 'fingerprinted' || source || size <= smallBytes || size > longestCopy) return
+      return { key: backupKey(location, sha256), etag }
+    },
+    async store(file, options) {
+      if (refusal !== undefined) return
+      const key = backupKey(location, file.sha256)
+      try {
+        const created = await writer.create(
+          { file: { ...file, key, parameters }, action: 'upload', reason: 'new' },
+          options,
+        )
+        const backup = created ?? (await bucket.head(key, options.signal))
+        if (backup) etags.set(file.sha256, backup.etag)
+      } catch (error) {
+        if (!isForbidden(error)) throw error
+        refusal ??= error
+      }
+    },
+  }
+}
