@@ -26,11 +26,11 @@ export interface PlanInput {
  */
 export async function makePlan(
   input: PlanInput,
-  { listing, record }: Survey,
+  { listing, record, backups }: Survey,
   written: ReadonlyMap<string, WrittenObject> = new Map(),
 ): Promise<Plan> {
   const { bucket, settings, warn } = input
-  const known = { listing, record, written }
+  const known = { listing, record, backups, written }
   const files = await asStored(input, known)
   const keys = undescribed(files, known, settings.force)
   const heads = await currentHeaders(bucket, keys, settings.concurrency)

@@ -2,7 +2,7 @@ import type { ListedObject, StoredObject, WrittenObject } from '../bucket/bucket
 import { smallBytes } from '../bucket/bucket.js'
 import { canonicalHeaders, showsHeaders } from '../bucket/headers.js'
 import { contentOf, type HashedFile } from '../files/hash.js'
-import { type RecordedObject, recordedBackups } from './record.js'
+import type { RecordedObject } from './record.js'
 import type { Survey } from './survey.js'
 
 /** The reason to upload a file, to copy its object onto itself with new headers, or to skip it. */
@@ -32,14 +32,14 @@ export interface Plan {
   decisions: readonly Decision[]
   /** Fingerprinted files whose objects have other bytes: browsers may keep the old ones for a year. */
   overwritten: readonly HashedFile[]
-  /** Files without a fingerprint whose bytes have no recorded backup: one for each content. */
+  /** Files without a fingerprint whose bytes have no known backup: one for each content. */
   backups: readonly HashedFile[]
   /** The latest recorded write of an object that is written again with the same bytes: milliseconds since 1970, by the store's clock. */
   notBefore: number
 }
 
 /** The input of a plan, besides the files. */
-export interface Known extends Pick<Survey, 'listing' | 'record'> {
+export interface Known extends Pick<Survey, 'listing' | 'record' | 'backups'> {
   /** The objects that this deploy has written, by key. */
   written: ReadonlyMap<string, WrittenObject>
   /** The responses to HEAD requests, by key. */
@@ -91,8 +91,8 @@ export function plan(files: readonly HashedFile[], known: Known, force: boolean)
   return { decisions, overwritten, backups: withoutBackup(files, known), notBefore }
 }
 
-function withoutBackup(files: readonly HashedFile[], { record }: Known): HashedFile[] {
-  const backups = new Set(recordedBackups(record).keys())
+function withoutBackup(files: readonly HashedFile[], known: Known): HashedFile[] {
+  const backups = new Set(known.backups.keys())
   return files.filter(({ group, sha256 }) => {
     if (group === 'fingerprinted' || backups.has(sha256)) return false
     backups.add(sha256)

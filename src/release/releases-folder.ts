@@ -20,7 +20,11 @@ function recordsFolder(location: string): string {
 
 /** The key of the object beside the records that has these bytes. */
 export function backupKey(location: string, sha256: string): string {
-  return `${recordsFolder(location)}objects/${sha256}`
+  return `${backupsFolder(location)}${sha256}`
+}
+
+function backupsFolder(location: string): string {
+  return `${recordsFolder(location)}objects/`
 }
 
 const highest = 99_999_999
@@ -83,4 +87,19 @@ export async function readReleases(bucket: Bucket, location: string, signal?: Ab
   const read = readFolder(folder, first)
   if (first.length < head || read.records.length > 0) return read
   return readFolder(folder, await bucket.list(folder, { signal }))
+}
+
+/** The ETags of a location's backups, by the SHA-256 of their bytes. */
+export async function listBackups(
+  bucket: Bucket,
+  location: string,
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
+  const folder = backupsFolder(location)
+  const backups = new Map<string, string>()
+  for (const { key, etag } of await bucket.list(folder, { signal })) {
+    const sha256 = key.slice(folder.length)
+    if (/^[0-9a-f]{64}$/.test(sha256)) backups.set(sha256, etag)
+  }
+  return backups
 }

@@ -1,7 +1,7 @@
 import { type Bucket, type ListedObject, largestToGet } from '../bucket/bucket.js'
 import { isForbidden, plain, StaticS3Error } from '../runtime/error.js'
-import { decodeRecord, type ReleaseRecord } from './record.js'
-import { latestRelease, openLock, type ReleasesFolder, readReleases } from './releases-folder.js'
+import { decodeRecord, type ReleaseRecord, recordedBackups } from './record.js'
+import { latestRelease, listBackups, openLock, type ReleasesFolder, readReleases } from './releases-folder.js'
 
 /** The objects of a location, and the last release's record of them. */
 export interface Survey {
@@ -9,6 +9,8 @@ export interface Survey {
   listing: ReadonlyMap<string, ListedObject>
   /** The newest release's record; undefined if there is none that can be read. */
   record: ReleaseRecord | undefined
+  /** The ETags of the known backups, by the SHA-256 of their bytes. */
+  backups: ReadonlyMap<string, string>
   /** The releases' folder before the listing; undefined if it can't be read. */
   folder: ReleasesFolder | undefined
   /** The store's time when the survey began: milliseconds since 1970. */
@@ -48,7 +50,25 @@ export async function takeSurvey(
   await Promise.allSettled([record, listing])
   const objects = new Map<string, ListedObject>()
   for (const object of await listing) objects.set(object.key, object)
-  return { listing: objects, record: await record, folder, takenAt, warnings }
+  const known = await record
+  const backups = await knownBackups(bucket, location, folder, known, signal)
+  return { listing: objects, record: known, backups, folder, takenAt, warnings }
+}
+
+/** A deploy that failed may have stored backups that no record names. */
+async function knownBackups(
+  bucket: Bucket,
+  location: string,
+  folder: ReleasesFolder | undefined,
+  record: ReleaseRecord | undefined,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, string>> {
+  const recorded = recordedBackups(record)
+  if (!folder || latestRelease(folder) === (record?.release ?? 0)) return recorded
+  return listBackups(bucket, location, signal).catch((error) => {
+    if (isForbidden(error)) return recorded
+    throw error
+  })
 }
 
 async function readRecord(

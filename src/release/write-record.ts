@@ -5,7 +5,7 @@ import type { Settings } from '../settings/settings.js'
 import type { Backups } from './backups.js'
 import type { Lock } from './lock/lock.js'
 import { type Decision, describedBy, type Plan } from './plan.js'
-import { type Deployer, encodeRecord, type RecordedObject, type ReleaseRecord, recordedBackups } from './record.js'
+import { type Deployer, encodeRecord, type RecordedObject, type ReleaseRecord } from './record.js'
 import { recordKey, releasesFolder } from './releases-folder.js'
 import type { Survey } from './survey.js'
 
@@ -92,7 +92,6 @@ function* ownObjects(
   { plan, survey, written, backups }: CarriedOut,
   release: number,
 ): Generator<[path: string, object: RecordedObject]> {
-  const recorded = recordedBackups(survey.record)
   for (const decision of plan.decisions) {
     const { file, action, reason } = decision
     // The object may have any content.
@@ -103,7 +102,7 @@ function* ownObjects(
     const { etag, writtenAt } = (action === 'skip' && there ? listedAs(there) : written.get(key)) as WrittenObject
     const headers = canonicalHeaders(parameters)
     const fingerprinted = group === 'fingerprinted'
-    const backup = fingerprinted ? undefined : (backups?.etags.get(sha256) ?? recorded.get(sha256))
+    const backup = fingerprinted ? undefined : (backups?.etags.get(sha256) ?? survey.backups.get(sha256))
     const object = { sha256, original, size, etag, writtenAt, headers, fingerprinted, backup, release }
     yield [path, isAdopted(decision, survey, written) ? { ...object, adopted: true } : object]
   }

@@ -45,6 +45,7 @@ afterEach(() => {
 afterAll(() => s3.close())
 
 const releases = '.static-s3/static/releases/'
+const backupFolder = '.static-s3/static/objects/'
 
 const config = (options = '') => ({
   'vite.config.js': `import { staticS3 } from 'static-s3/vite'
@@ -62,7 +63,8 @@ const muchLater = () => {
 }
 
 const reads = () => s3.server.requests.filter(({ method }) => method === 'GET')
-const heads = () => s3.server.requests.filter(({ operation }) => operation === 'HeadObject')
+const isOfBackup = ({ key }: LoggedRequest) => key?.startsWith(backupFolder)
+const heads = () => s3.server.requests.filter((each) => each.operation === 'HeadObject' && !isOfBackup(each))
 const copies = () => s3.server.requests.filter(({ operation }) => operation === 'CopyObject')
 const uploads = () => sitePuts(s3).filter(({ operation }) => operation === 'PutObject')
 const keysOf = (requests: readonly LoggedRequest[]) => requests.map(({ key }) => key as string).sort()
@@ -97,13 +99,15 @@ const live = (bucket: string) =>
 /** Nothing beyond the location was ever listed, except the releases of other locations that may own a replaced file. */
 const listedTheLocationAlone = ({ server } = s3) => {
   const prefixes = server.requests.flatMap(({ operation, query }) => (/^List/.test(operation) ? [query.prefix] : []))
-  for (const prefix of prefixes) expect(prefix).toMatch(/^(static\/|\.static-s3\/(\S+\/)?releases\/)$/)
+  for (const prefix of prefixes) expect(prefix).toMatch(/^(static\/|\.static-s3\/(\S+\/)?(releases|objects)\/)$/)
 }
 
-/** What a release writes beside the site: the lock and the record. */
+/** The backups that are written. */
+const backups = () => writes(s3).filter(isOfBackup)
+/** What a release writes beside the site, apart from the backups: the lock and the record. */
 const ofTheRelease = () =>
   writes(s3)
-    .filter(({ key }) => key === undefined || key.startsWith('.static-s3/'))
+    .filter((each) => !isOfBackup(each) && (each.key === undefined || each.key.startsWith('.static-s3/')))
     .map(({ operation, key = '' }) => `${operation} ${key.replace(releases, '')}`)
 /** Without a record, it isn't known whether the store minds conditions: a second write of the lock finds out. */
 const aRelease = (number: number, knows: 'with a record' | 'without a record' = 'with a record') => [
@@ -157,13 +161,14 @@ describe('3,000 files in the build', () => {
     await expectUnchanged()
   })
 
-  test('5 public files changed: those 5 are uploaded, and a release costs 2 requests', async () => {
+  test('5 public files changed: those 5 are uploaded, each with its backup, and a release costs 2 requests', async () => {
     const changed = [...paths.slice(0, 2), ...paths.slice(2990)]
     await build(Object.fromEntries(changed.map((path) => [`public/${path}`, `new content of ${path}`])))
     expect(keysOf(uploads())).toEqual(changed.map((path) => `static/${path}`).sort())
     expect(copies()).toEqual([])
+    expect(backups()).toHaveLength(5)
     expect(ofTheRelease()).toEqual(aRelease(2))
-    expect(s3.server.requests.length).toBeLessThanOrEqual(6 + 5 + 2)
+    expect(s3.server.requests.length).toBeLessThanOrEqual(6 + 5 + 5 + 2)
     for (const path of changed)
       expect(siteObjects(s3, bucket).get(`static/${path}`)?.body.toString()).toBe(`new content of ${path}`)
   })
@@ -176,8 +181,9 @@ describe('3,000 files in the build', () => {
     expect(changed.length).toBeGreaterThanOrEqual(3)
     expect(keysOf(uploads())).toEqual(changed.sort())
     expect(copies()).toEqual([])
+    expect(backups()).toHaveLength(1)
     expect(ofTheRelease()).toEqual(aRelease(3))
-    expect(s3.server.requests.length).toBeLessThanOrEqual(6 + changed.length + 2)
+    expect(s3.server.requests.length).toBeLessThanOrEqual(6 + changed.length + 1 + 2)
   })
 
   test('Cache-Control of 200 files changed by a rule: 200 copies, and no upload', async () => {
@@ -640,7 +646,7 @@ describe('a deploy that stopped in the middle', () => {
   const phases = ['fingerprinted', 'asset', 'manifest', 'html', 'record'] as const
   type Phase = (typeof phases)[number]
   const phaseOfKey = (key: string): Phase => {
-    if (key.startsWith(releases)) return 'record'
+    if (key.startsWith('.static-s3/')) return 'record'
     if (key.endsWith('.html')) return 'html'
     if (key.endsWith('.webmanifest')) return 'manifest'
     return key.startsWith('static/assets/') ? 'fingerprinted' : 'asset'
@@ -671,7 +677,8 @@ describe('a deploy that stopped in the middle', () => {
     }
     const { child, ended } = start()
     const ofThePhase = () => {
-      const keys = phase === 'record' ? own(bucket).filter((key) => !there.includes(key)) : written()
+      const isNewRecord = (key: string) => key.startsWith(releases) && !there.includes(key)
+      const keys = phase === 'record' ? own(bucket).filter(isNewRecord) : written()
       return keys.filter((key) => phaseOfKey(key) === phase && !key.endsWith('.lock'))
     }
     const there = own(bucket)
@@ -694,9 +701,11 @@ describe('a deploy that stopped in the middle', () => {
 
   /** The next run sends what was missing, once, and all is well. */
   const expectResumed = async (arrived: readonly string[]) => {
+    const backedUp = own(bucket).filter((key) => key.startsWith(backupFolder))
     const { code, output, outDir } = await build()
     expect(code, output).toBe(0)
     expect(output).not.toMatch(/static-s3: |waiting/)
+    expect(keysOf(backups()).filter((key) => backedUp.includes(key))).toEqual([])
     listedTheLocationAlone()
     const files = await readTree(outDir)
     const isNew = ([path, bytes]: [string, Buffer]) => !before.get(`static/${path}`)?.body.equals(bytes)

@@ -53,7 +53,11 @@ const site = () =>
 const planAll = (files: HashedFile[]) => planFor(files, {})
 
 const planFor = (files: HashedFile[], known: Partial<Known>) =>
-  plan(files, { listing: new Map(), record: undefined, heads: new Map(), written: new Map(), ...known }, false)
+  plan(
+    files,
+    { listing: new Map(), record: undefined, backups: new Map(), heads: new Map(), written: new Map(), ...known },
+    false,
+  )
 
 const listingOf = async (bucket: Bucket): Promise<Known['listing']> =>
   new Map([...(await bucket.list('static/'))].map((object) => [object.key, object]))

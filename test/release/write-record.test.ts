@@ -38,10 +38,11 @@ interface Scene {
 
 /** A release that has been carried out: each object that the plan writes has an ETag and a time of its own. */
 function carryOut({ files = [], listing = new Map(), record, location = 'static' }: Scene): CarriedOut {
-  const survey: Survey = { listing, record, folder: undefined, takenAt: recordedAt, warnings: [] }
+  const backups = new Map()
+  const survey: Survey = { listing, record, backups, folder: undefined, takenAt: recordedAt, warnings: [] }
   // HEAD shows the headers that a few files are to have.
   const heads = new Map([...listing].map(([key, { etag }]) => [key, { etag, parameters: year }]))
-  const made = plan(files, { listing, record, heads, written: new Map() }, false)
+  const made = plan(files, { listing, record, backups, heads, written: new Map() }, false)
   const changed = made.decisions.filter(({ action }) => action !== 'skip')
   const written = new Map(
     changed.map(({ file: { key } }, i): [string, WrittenObject] => [
