@@ -159,7 +159,12 @@ describe('locks of releases that failed, before the newest record', () => {
     expect(survey.record?.release).toBe(3)
     expect(survey.folder?.locks).toHaveLength(count)
     expect(isCurrent(survey, 4 + count)).toBe(true)
-    const lists = [`list ${folder} first 20`, ...(count < 20 ? [] : [`list ${folder}`]), 'list static/', 'list .static-s3/static/objects/']
+    const lists = [
+      `list ${folder} first 20`,
+      ...(count < 20 ? [] : [`list ${folder}`]),
+      'list static/',
+      'list .static-s3/static/objects/',
+    ]
     expect(made.asked().filter((line) => line.startsWith('list '))).toEqual(lists)
   })
 
