@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import type { Deployer } from '../release/record.js'
+import type { Deployer } from '../release/records/record.js'
 import type { Variables } from '../settings/environment.js'
 
 /**

@@ -56,7 +56,8 @@ export function openVisitor(settings: Settings, connection: S3Connection, stoppe
 export function filesToVisit(decisions: readonly Decision[], publicUrl: string): PublicFile[] {
   const found = [/javascript/, /text\/css/].flatMap((type) => {
     const candidates = decisions.filter(
-      ({ file: { group, parameters, size } }) =>
+      ({ file: { group, parameters, size }, reason }) =>
+        reason !== 'staged' &&
         (group === 'fingerprinted' || group === 'asset') &&
         type.test(String(parameters.ContentType)) &&
         size <= largest,

@@ -2,7 +2,7 @@ import type { Bucket, ListedObject, ObjectParameters } from '../bucket/bucket.js
 import { groupOf, nameProblems } from '../files/classify.js'
 import { contentOf, type HashedFile } from '../files/hash.js'
 import { describedBy, longestCopy } from '../release/plan.js'
-import type { RecordedObject, ReleaseRecord } from '../release/record.js'
+import type { RecordedObject, ReleaseRecord } from '../release/records/record.js'
 import { takeSurvey } from '../release/survey.js'
 import { StaticS3Error } from '../runtime/error.js'
 import { several } from '../runtime/printable.js'

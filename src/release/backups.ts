@@ -2,7 +2,7 @@ import { type Bucket, type ObjectParameters, smallBytes } from '../bucket/bucket
 import type { HashedFile } from '../files/hash.js'
 import { isForbidden } from '../runtime/error.js'
 import { longestCopy } from './plan.js'
-import { backupKey } from './releases-folder.js'
+import { backupKey } from './records/releases-folder.js'
 import type { ObjectWriter, WriteOptions } from './write-object.js'
 
 /*

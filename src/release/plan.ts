@@ -2,7 +2,7 @@ import type { ListedObject, StoredObject, WrittenObject } from '../bucket/bucket
 import { smallBytes } from '../bucket/bucket.js'
 import { canonicalHeaders, showsHeaders } from '../bucket/headers.js'
 import { contentOf, type HashedFile } from '../files/hash.js'
-import type { RecordedObject } from './record.js'
+import type { RecordedObject } from './records/record.js'
 import type { Survey } from './survey.js'
 
 /** The reason to upload a file, to copy its object onto itself with new headers, or to skip it. */
@@ -16,6 +16,7 @@ export type Reason =
   | 'headers unknown'
   | 'already there'
   | 'exists'
+  | 'staged'
   | 'unchanged'
 
 /** The action for a file, and its reason. */
@@ -93,8 +94,8 @@ export function plan(files: readonly HashedFile[], known: Known, force: boolean)
 
 function withoutBackup(files: readonly HashedFile[], known: Known): HashedFile[] {
   const backups = new Set(known.backups.keys())
-  return files.filter(({ group, sha256 }) => {
-    if (group === 'fingerprinted' || backups.has(sha256)) return false
+  return files.filter(({ group, sha256, backup }) => {
+    if (group === 'fingerprinted' || backup !== undefined || backups.has(sha256)) return false
     backups.add(sha256)
     return true
   })

@@ -1,6 +1,6 @@
 import type { Bucket } from '../bucket/bucket.js'
 import type { HashedFile } from '../files/hash.js'
-import { plain, responseOf } from '../runtime/error.js'
+import { plain, responseOf, StaticS3Error } from '../runtime/error.js'
 import { type Stop, unstoppable } from '../runtime/stop.js'
 import type { Settings } from '../settings/settings.js'
 import { type Cleanup, cleanUp, type Removals, without } from './cleanup.js'
@@ -9,8 +9,9 @@ import { type LockRequest, requestLock } from './lock/lock-request.js'
 import { makePlan } from './make-plan.js'
 import { warningOfOthers } from './other-projects.js'
 import type { Decision, Plan } from './plan.js'
-import type { Deployer } from './record.js'
-import { latestRelease, lockKey, readReleases, releasesFolder } from './releases-folder.js'
+import type { Deployer } from './records/record.js'
+import { latestRelease, lockKey, readReleases, releasesFolder } from './records/releases-folder.js'
+import { type Activation, isStagedAlready, stagedPlan, type WhyStaged, whyStaged } from './staging.js'
 import { isCurrent, type Survey, takeSurvey } from './survey.js'
 import { startUpload, type Upload } from './upload.js'
 import type { Done } from './what-visitors-see.js'
@@ -39,12 +40,16 @@ export interface ReleaseInput {
   cleanup?: Cleanup | undefined
   /** False if no later release brings these files back. They then need no backup. */
   isRestorable?: boolean | undefined
+  /** For a release that brings back the files of another one. It goes live in spite of a hold. */
+  activation?: Activation | undefined
 }
 
 export interface Released {
   decisions: readonly Decision[]
   /** Its number; undefined if nothing has changed, or if no record can be kept. */
   release: number | undefined
+  /** Why it is staged; undefined if it is live. */
+  staged?: WhyStaged | undefined
   /** The keys of deleted objects, if the release has a cleanup. */
   deleted?: readonly string[] | undefined
   others?: number | undefined
@@ -55,6 +60,7 @@ interface Planned {
   plan: Plan
   survey: Survey
   removals: Removals | undefined
+  staged: WhyStaged | undefined
 }
 
 /**
@@ -67,7 +73,7 @@ export async function release(input: ReleaseInput): Promise<Released> {
   const backUp = { location: settings.location, parameters: backupParameters(settings) }
   const upload = startUpload(bucket, settings.concurrency, onProgress, stop, backUp)
   const first = await orFail(upload, planFirst(input))
-  if (isUnchanged(first)) return unchanged(first)
+  if (isUnchanged(first, input)) return unchanged(first)
 
   warm?.(first.plan.decisions.filter(({ action }) => action !== 'skip').length + first.plan.backups.length)
   const deployer = await input.deployer()
@@ -81,6 +87,7 @@ export async function release(input: ReleaseInput): Promise<Released> {
     const lock = await orFail(upload, request?.held())
     // Another deploy may have changed the bucket since the survey.
     const last = await orFail(upload, planUnder(lock, input, first, upload))
+    if (!lock) await orFail(upload, requireRecord(last, input))
     // Group by group, HTML last: no page refers to a missing file.
     await upload.run(last.plan, last === first ? 'all but creations' : 'all', lock, () =>
       beforeManifests?.(last.plan.decisions, lock && lockKey(releasesFolder(settings.location), lock.release)),
@@ -88,12 +95,23 @@ export async function release(input: ReleaseInput): Promise<Released> {
     const cleaned = await cleanUp(input, last.removals, lock)
     leftUnanswered = cleaned.isUnanswered
     // The record describes only objects that are there.
-    const done = { plan: withoutForestalled(last.plan, upload), survey: without(last.survey, cleaned.deleted) }
-    const isRecorded = lock && !leftUnanswered && (await keepRecord(input, lock, done, deployer, upload))
+    const done = { ...last, plan: withoutForestalled(last.plan, upload), survey: without(last.survey, cleaned.deleted) }
+    const isRecorded = lock && !leftUnanswered
+    const failure = isRecorded && (await keepRecord(input, lock, done, deployer, upload))
+    if (failure) {
+      // Without a response, the store may still write the record. It must not do so after the next deploy has begun, so the lock expires.
+      leftUnanswered = responseOf(failure).status === undefined
+      if (needsRecord(last, input)) throw withoutRecord(failure, last)
+      input.warn(
+        `the site is live, but its record could not be written, so the next deploy takes longer: ${plain(failure)}`,
+      )
+      if (!leftUnanswered) await lock.giveUp().catch(() => {})
+    }
     if (cleaned.failure !== undefined) throw upload.failure(cleaned.failure)
     return {
       decisions: carriedOut(first, done, upload),
-      release: isRecorded ? lock.release : undefined,
+      release: isRecorded && !failure ? lock.release : undefined,
+      staged: last.staged,
       deleted: last.removals && [...cleaned.deleted],
       others: last.removals?.others,
     }
@@ -129,16 +147,18 @@ const fresh = 10_000
 async function planFirst(input: ReleaseInput): Promise<Planned> {
   const { bucket, survey } = input
   const first = await planWith(input, survey)
-  if (!isUnchanged(first) || bucket.now() - survey.takenAt <= fresh) return first
+  if (!isUnchanged(first, input) || bucket.now() - survey.takenAt <= fresh) return first
   const now = await renewed(input)
   return now === survey ? first : planWith(input, now)
 }
 
 async function planWith(input: ReleaseInput, survey: Survey, written?: Upload['written']): Promise<Planned> {
   const removals = input.cleanup?.plan(survey)
-  const plan = await makePlan(input, survey, written)
-  const { isRestorable = true } = input
-  return { survey, removals, plan: isRestorable && survey.folder ? plan : { ...plan, backups: [] } }
+  const { isRestorable = true, activation, settings } = input
+  const staged = whyStaged(settings.activate, activation, survey.record)
+  const whole = await makePlan(input, survey, written)
+  const plan = isRestorable && survey.folder ? whole : { ...whole, backups: [] }
+  return { survey, removals, staged, plan: staged ? stagedPlan(plan) : plan }
 }
 
 /** The survey, taken again if another deploy has had the lock since. */
@@ -149,13 +169,33 @@ async function renewed({ bucket, settings: { location }, survey }: ReleaseInput)
   return isSame ? survey : takeSurvey(bucket, location, { folder })
 }
 
-function isUnchanged({ plan, removals }: Planned): boolean {
+function isUnchanged({ plan, removals, staged, survey }: Planned, { activation }: ReleaseInput): boolean {
+  if (activation?.hold) return false
+  if (staged && isStagedAlready(plan, survey.record)) return true
   const isDone = plan.decisions.every(({ reason }) => reason === 'unchanged' || reason === 'exists')
   return isDone && (removals?.objects ?? []).length === 0
 }
 
-function unchanged({ plan: { decisions }, removals }: Planned): Released {
-  return { decisions, release: undefined, ...(removals && { deleted: [], others: removals.others }) }
+function unchanged({ plan: { decisions }, removals, staged, survey }: Planned): Released {
+  const isStaged = decisions.some(({ reason }) => reason === 'staged')
+  return {
+    decisions,
+    ...(isStaged ? { release: survey.record?.release, staged } : { release: undefined }),
+    ...(removals && { deleted: [], others: removals.others }),
+  }
+}
+
+/** A release that only its record makes: a staged one, or one that begins a hold. */
+function needsRecord({ staged }: Pick<Planned, 'staged'>, { activation }: ReleaseInput): boolean {
+  return staged !== undefined || activation?.hold !== undefined
+}
+
+/** @throws StaticS3Error if no record can be kept, and the release needs one */
+async function requireRecord(planned: Planned, input: ReleaseInput): Promise<void> {
+  if (!needsRecord(planned, input)) return
+  throw new StaticS3Error(
+    'static-s3: .static-s3/ can be neither read nor written, and a staged release or a hold needs its record there: allow both',
+  )
 }
 
 /** A file that replaces no object was not written if the object came first. */
@@ -200,31 +240,35 @@ async function planUnder(
   return planWith(input, survey, written)
 }
 
-/** @returns whether the record is there */
+/** @returns the error, if the record could not be written */
 async function keepRecord(
-  { bucket, settings, stop = unstoppable, warn }: ReleaseInput,
+  { bucket, settings, stop = unstoppable, warn, activation }: ReleaseInput,
   lock: Lock,
-  { plan, survey }: Pick<Planned, 'plan' | 'survey'>,
+  { plan, survey, staged }: Planned,
   deployer: Deployer,
   { written, backups }: Upload,
-): Promise<boolean> {
+): Promise<unknown> {
   const { location } = settings
+  const isStaged = staged !== undefined
+  const carriedOut = { location, deployer, plan, survey, written, backups, activation, isStaged }
   try {
-    const carriedOut = { location, deployer, plan, survey, written, backups }
     await writeRecord(bucket, lock, carriedOut, recordParameters(settings), stop.cut)
-    const refusal = backups?.refusal()
-    if (refusal !== undefined) {
-      warn(
-        `this release can't be restored later, because its files without a fingerprint have no copy: ${plain(refusal)}`,
-      )
-    }
-    return true
   } catch (error) {
-    warn(`the site is live, but its record could not be written, so the next deploy takes longer: ${plain(error)}`)
-    // Without a response, the store may still write the record. It must not do so after the next deploy has begun.
-    if (responseOf(error).status !== undefined) await lock.giveUp().catch(() => {})
-    return false
+    return error
   }
+  const refusal = backups?.refusal()
+  if (refusal !== undefined) {
+    warn(
+      `this release can't be restored later, because its files without a fingerprint have no copy: ${plain(refusal)}`,
+    )
+  }
+}
+
+function withoutRecord(error: unknown, { staged }: Planned): StaticS3Error {
+  const outcome = staged ? 'the release is not staged' : 'the release is live, but the hold has not begun'
+  return new StaticS3Error(`static-s3: ${outcome}, because its record could not be written: ${plain(error)}`, {
+    cause: error,
+  })
 }
 
 /** Each file's outcome. The last plan skips a file that the first plan created. */

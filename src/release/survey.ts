@@ -1,7 +1,8 @@
 import { type Bucket, type ListedObject, largestToGet } from '../bucket/bucket.js'
 import { isForbidden, plain, StaticS3Error } from '../runtime/error.js'
-import { decodeRecord, type ReleaseRecord, recordedBackups } from './record.js'
-import { latestRelease, listBackups, openLock, type ReleasesFolder, readReleases } from './releases-folder.js'
+import { decodeRecord } from './records/format.js'
+import { type ReleaseRecord, recordedBackups } from './records/record.js'
+import { latestRelease, listBackups, openLock, type ReleasesFolder, readReleases } from './records/releases-folder.js'
 
 /** The objects of a location, and the last release's record of them. */
 export interface Survey {

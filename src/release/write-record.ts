@@ -1,12 +1,15 @@
 import type { Bucket, ListedObject, ObjectParameters, WrittenObject } from '../bucket/bucket.js'
 import { bodyOfBytes, compareKeys } from '../bucket/bucket.js'
 import { canonicalHeaders } from '../bucket/headers.js'
+import type { HashedFile } from '../files/hash.js'
 import type { Settings } from '../settings/settings.js'
 import type { Backups } from './backups.js'
 import type { Lock } from './lock/lock.js'
 import { type Decision, describedBy, type Plan } from './plan.js'
-import { type Deployer, encodeRecord, type RecordedObject, type ReleaseRecord } from './record.js'
-import { recordKey, releasesFolder } from './releases-folder.js'
+import { encodeRecord } from './records/format.js'
+import type { Deployer, RecordedObject, ReleaseRecord } from './records/record.js'
+import { recordKey, releasesFolder } from './records/releases-folder.js'
+import { type Activation, stagedFiles } from './staging.js'
 import type { Survey } from './survey.js'
 
 /** A finished release. */
@@ -20,9 +23,11 @@ export interface CarriedOut {
   written: ReadonlyMap<string, WrittenObject>
   /** Undefined if nothing is backed up. */
   backups: Pick<Backups, 'etags'> | undefined
+  activation?: Activation | undefined
+  isStaged?: boolean
 }
 
-/** The most objects of earlier releases in a record, unless the release itself has more. */
+/** The most objects of earlier releases in a record, unless the release itself is staged or has more. */
 const earlierObjects = 20_000
 /** S3 lists that many keys at a time. */
 const page = 1000
@@ -76,33 +81,48 @@ export function recordOf(
   carriedOut: CarriedOut,
   { release, conditionalWrites }: Pick<Lock, 'release' | 'conditionalWrites'>,
 ): ReleaseRecord {
-  const { deployer, survey, written } = carriedOut
+  const { deployer, survey, written, activation, isStaged } = carriedOut
   const added = [...written.keys()].filter((key) => !survey.listing.has(key))
   return {
     ...deployer,
     release,
+    live: isStaged ? (survey.record?.live ?? 0) : release,
+    activated: activation?.of,
+    hold: activation?.hold ?? survey.record?.hold,
     at: new Date(),
     conditionalWrites,
-    objects: new Map([...ownObjects(carriedOut, release), ...keptObjects(carriedOut)]),
+    objects: new Map([...keptObjects(carriedOut), ...ownObjects(carriedOut, release)]),
+    staged: isStaged ? stagedFiles(carriedOut.plan, etagIn(carriedOut), backupIn(carriedOut)) : undefined,
     splitAt: splitsOf([...survey.listing.keys(), ...added].sort(compareKeys)),
   }
 }
 
-function* ownObjects(
-  { plan, survey, written, backups }: CarriedOut,
-  release: number,
-): Generator<[path: string, object: RecordedObject]> {
+const etagIn =
+  ({ written, survey }: CarriedOut) =>
+  (key: string) =>
+    (written.get(key) ?? survey.listing.get(key))?.etag
+
+const backupIn =
+  ({ backups, survey }: CarriedOut) =>
+  ({ backup, sha256 }: HashedFile) =>
+    backup ?? backups?.etags.get(sha256) ?? survey.backups.get(sha256)
+
+function* ownObjects(carriedOut: CarriedOut, release: number): Generator<[path: string, object: RecordedObject]> {
+  const { plan, survey, written, isStaged } = carriedOut
+  const backupOf = backupIn(carriedOut)
   for (const decision of plan.decisions) {
     const { file, action, reason } = decision
     // The object may have any content.
     if (reason === 'exists') continue
+    // The object is another release's.
+    if (isStaged && (reason === 'staged' || reason === 'unchanged')) continue
     const { path, key, size, sha256, original, parameters, group } = file
     const there = survey.listing.get(key)
     // For a skipped object, the listing has the exact time.
     const { etag, writtenAt } = (action === 'skip' && there ? listedAs(there) : written.get(key)) as WrittenObject
     const headers = canonicalHeaders(parameters)
     const fingerprinted = group === 'fingerprinted'
-    const backup = fingerprinted ? undefined : (backups?.etags.get(sha256) ?? survey.backups.get(sha256))
+    const backup = fingerprinted ? undefined : backupOf(file)
     const object = { sha256, original, size, etag, writtenAt, headers, fingerprinted, backup, release }
     yield [path, isAdopted(decision, survey, written) ? { ...object, adopted: true } : object]
   }
@@ -123,14 +143,18 @@ function listedAs({ etag, lastModified = 0 }: ListedObject): WrittenObject {
 }
 
 /** Objects of earlier releases that are still as recorded; if there are too many, those of the latest releases. */
-function keptObjects({ location, plan, survey }: CarriedOut): [path: string, object: RecordedObject][] {
+function keptObjects({ location, plan, survey, isStaged }: CarriedOut): [path: string, object: RecordedObject][] {
   const { record, listing } = survey
   const prefix = location === '' ? '' : `${location}/`
-  const ours = new Set(plan.decisions.flatMap(({ file, reason }) => (reason === 'exists' ? [] : [file.path])))
+  const ours = new Set(
+    isStaged ? [] : plan.decisions.flatMap(({ file, reason }) => (reason === 'exists' ? [] : [file.path])),
+  )
   const kept = [...(record?.objects ?? [])].filter(([path]) => {
     const there = ours.has(path) ? undefined : listing.get(prefix + path)
     return there && describedBy(record, path, there)
   })
+  // The objects of the live release are among them.
+  if (isStaged) return kept
   const room = Math.max(earlierObjects, ours.size)
   return kept.length <= room ? kept : kept.sort(([, a], [, b]) => b.release - a.release).slice(0, room)
 }

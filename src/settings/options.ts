@@ -132,6 +132,13 @@ export interface Options {
    */
   upload?: boolean
   /**
+   * `false` stages the release: its fingerprinted files go up, and visitors see nothing of it. `static-s3 activate` makes it live, for example when the
+   * back end is ready.
+   * @env `STATIC_S3_ACTIVATE`
+   * @default true
+   */
+  activate?: boolean
+  /**
    * Fetches an uploaded script and stylesheet through the public URL, as a browser would, before pages go up. `warn` prints the visitors' problems.
    * `fail` fails the deploy instead, before a page changes.
    * @env `STATIC_S3_VERIFY`
@@ -209,6 +216,7 @@ export const optionNames: readonly string[] = Object.keys({
   compress: 0,
   rewrite: 0,
   upload: 0,
+  activate: 0,
   verify: 0,
   fileOverwrite: 0,
   concurrency: 0,

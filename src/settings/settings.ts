@@ -47,6 +47,7 @@ export interface Settings extends BucketAddress {
   compress: boolean
   rewrite: 'urls' | 'relative' | 'base' | false
   upload: boolean
+  activate: boolean
   verify: 'warn' | 'fail' | false
   fileOverwrite: boolean
   concurrency: number
@@ -121,6 +122,7 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
     compress: read.boolean('compress', ['AWS_IS_GZIPPED'], false),
     rewrite: readRewrite(read),
     upload: read.boolean('upload', ['STATIC_S3_UPLOAD'], true),
+    activate: read.boolean('activate', ['STATIC_S3_ACTIVATE'], true),
     verify: readVerify(read),
     fileOverwrite: read.boolean('fileOverwrite', ['AWS_S3_FILE_OVERWRITE'], true),
     concurrency: read.wholeNumber('concurrency', ['STATIC_S3_CONCURRENCY'], 1, 256, 192),

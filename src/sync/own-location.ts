@@ -1,5 +1,5 @@
 import type { Bucket } from '../bucket/bucket.js'
-import { releasesFolder } from '../release/releases-folder.js'
+import { releasesFolder } from '../release/records/releases-folder.js'
 import { readNewestRecord } from '../release/survey.js'
 import { isForbidden } from '../runtime/error.js'
 import { isOfSync, refusal } from './deletions.js'

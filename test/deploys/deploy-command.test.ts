@@ -9,7 +9,7 @@ import { buildWebpack, readTree, runScript } from '../../fixtures/build/index.js
 import { siteObjects, sitePuts, uploadedPaths, writes } from '../../fixtures/build/site.js'
 import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
 import { withBucket } from '../../fixtures/s3/with-bucket.js'
-import { decodeRecord } from '../../src/release/record.js'
+import { decodeRecord } from '../../src/release/records/format.js'
 
 // A build without upload, and the command that deploys it later, in another process.
 

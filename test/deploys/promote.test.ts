@@ -6,7 +6,7 @@ import { runCommand } from '../../fixtures/build/command.js'
 import { deployEnv } from '../../fixtures/build/environment.js'
 import { deployTarget, makeApp, viteBuild, writeFiles } from '../../fixtures/build/in-process.js'
 import { sitePuts, writes } from '../../fixtures/build/site.js'
-import { decodeRecord } from '../../src/release/record.js'
+import { decodeRecord } from '../../src/release/records/format.js'
 import type { Options } from '../../src/settings/options.js'
 import { staticS3 } from '../../src/vite.js'
 

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { errorOf } from '../../fixtures/error-of.js'
 import { anyText, cases } from '../../fixtures/fuzz/chance.js'
 import { canonicalHeaders } from '../../src/bucket/headers.js'
-import { decodeRecord, encodeRecord, type RecordedObject, type ReleaseRecord } from '../../src/release/record.js'
+import { decodeRecord, encodeRecord } from '../../src/release/records/format.js'
+import type { RecordedObject, ReleasedFile, ReleaseRecord } from '../../src/release/records/record.js'
 
 describe('a record', () => {
   const location = 'static'
@@ -22,13 +23,24 @@ describe('a record', () => {
     fc
       .record({
         ...{ sha256, size: count, etag: anyText, writtenAt: count, headers },
-        ...{ fingerprinted: fc.boolean(), release: count },
+        ...{ fingerprinted: fc.boolean(), backup: fc.option(anyText, { nil: undefined }), release: count },
       })
       .map((object) => ({ ...object, release: object.release % 2 ? object.release : release }))
+  const staged: fc.Arbitrary<ReleasedFile> = fc.record({
+    ...{ sha256, size: count, headers, fingerprinted: fc.boolean(), original: fc.option(sha256, { nil: undefined }) },
+    ...{ etag: fc.option(anyText, { nil: undefined }), backup: fc.option(anyText, { nil: undefined }) },
+  })
   const release: fc.Arbitrary<ReleaseRecord> = count.chain((number) =>
     fc.record({
       ...{ id: anyText, by: anyText, commit: fc.option(anyText, { nil: undefined }), bundler: anyText, at: date },
       release: fc.constant(number),
+      live: count,
+      hold: fc.option(fc.record({ reason: anyText, by: anyText, at: date }), { nil: undefined }),
+      activated: fc.option(count, { nil: undefined }),
+      staged: fc.option(
+        fc.array(fc.tuple(anyPath, staged), { maxLength: 3 }).map((all) => new Map(all)),
+        { nil: undefined },
+      ),
       conditionalWrites: fc.boolean(),
       objects: fc.array(fc.tuple(anyPath, recorded(number)), { maxLength: 5 }).map((all) => new Map(all)),
       splitAt: fc.array(anyPath),

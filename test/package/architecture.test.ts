@@ -22,20 +22,35 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   'deploy/commands': {
     imports: [
       ...['deploy', 'report', 'promote', 'sync', 'release', 'check', 'folders', 'files', 'setup', 'policy', 'settings'],
-      'urls',
+      ...['release/records', 'urls'],
     ],
     types: ['bucket'],
     dynamic: ['s3/objects', 's3/aws', 's3/configuration'],
   },
   deploy: {
-    imports: ['report', 'promote', 'release', 'check', 'prove', 'folders', 'files', 'settings', 'bucket', 'urls'],
+    imports: [
+      ...[
+        'report',
+        'promote',
+        'release',
+        'release/records',
+        'check',
+        'prove',
+        'folders',
+        'files',
+        'settings',
+        'bucket',
+      ],
+      'urls',
+    ],
     dynamic: ['s3/objects', 's3/aws'],
   },
   report: { types: ['release'] },
-  sync: { imports: ['release', 'bucket'], types: ['release/lock'] },
-  promote: { imports: ['release', 'files', 'references', 'bucket'] },
-  release: { imports: ['release/lock', 'files', 'bucket'], types: ['settings'] },
-  'release/lock': { imports: ['release', 'bucket'] },
+  sync: { imports: ['release', 'release/records', 'bucket'], types: ['release/lock'] },
+  promote: { imports: ['release', 'release/records', 'files', 'references', 'bucket'] },
+  release: { imports: ['release/lock', 'release/records', 'files', 'bucket'], types: ['settings'] },
+  'release/lock': { imports: ['release/records', 'bucket'] },
+  'release/records': { types: ['bucket'] },
   prove: { imports: ['files', 'references', 'urls'], types: ['settings'] },
   files: { imports: ['bucket', 'urls'], types: ['settings'] },
   folders: { imports: ['files', 'urls'], types: ['settings'] },
@@ -206,7 +221,12 @@ describe('purity', () => {
     ['the network', network],
     ['globals', /\bglobalThis\b/],
   ]
-  const formats = ['bucket/headers', 'release/record', 'release/releases-folder'].map(source)
+  const formats = [
+    'bucket/headers',
+    'release/records/record',
+    'release/records/format',
+    'release/records/releases-folder',
+  ].map(source)
   const stages = ['files/collect', 'files/classify', 'files/hash', 'release/plan'].map(source)
   const pure = [...stages, ...formats]
   const matching = (files: readonly Source[], pattern: RegExp) =>

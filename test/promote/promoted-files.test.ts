@@ -8,8 +8,9 @@ import { bodyOfBytes } from '../../src/bucket/bucket.js'
 import { canonicalHeaders } from '../../src/bucket/headers.js'
 import { downloadTexts } from '../../src/promote/download.js'
 import { readSourceRelease } from '../../src/promote/source-release.js'
-import { encodeRecord, type RecordedObject } from '../../src/release/record.js'
-import { recordKey, releasesFolder } from '../../src/release/releases-folder.js'
+import { encodeRecord } from '../../src/release/records/format.js'
+import type { RecordedObject } from '../../src/release/records/record.js'
+import { recordKey, releasesFolder } from '../../src/release/records/releases-folder.js'
 
 const from = { bucket: 'b', location: 'staging' }
 const { signal } = new AbortController()
@@ -26,7 +27,7 @@ async function released(contents: Record<string, string>, location = 'static') {
   }
   const record = await encodeRecord('staging', {
     ...{ id: 'of 1', by: 'ada', commit: undefined, bundler: 'vite', at: new Date(0) },
-    ...{ release: 1, conditionalWrites: true, splitAt: [], objects },
+    ...{ release: 1, live: 1, conditionalWrites: true, splitAt: [], objects },
   })
   await bucket.put(recordKey(releasesFolder('staging'), 1), bodyOfBytes(record), {})
   const dir = await mkdtemp(join(tmpdir(), 'static-s3-'))

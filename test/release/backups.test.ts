@@ -4,14 +4,21 @@ import { type MemoryBucket, memoryBucket } from '../../fixtures/bucket/memory-bu
 import type { Bucket } from '../../src/bucket/bucket.js'
 import type { Group } from '../../src/files/built-file.js'
 import type { HashedFile } from '../../src/files/hash.js'
-import { decodeRecord } from '../../src/release/record.js'
+import { decodeRecord } from '../../src/release/records/format.js'
+import { recordKey, releasesFolder } from '../../src/release/records/releases-folder.js'
 import { type ReleaseInput, release } from '../../src/release/release.js'
-import { recordKey, releasesFolder } from '../../src/release/releases-folder.js'
 import { takeSurvey } from '../../src/release/survey.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
 import type { Settings } from '../../src/settings/settings.js'
 
-const settings = { location: 'static', concurrency: 4, lockTimeout: 10, objectParameters: {}, fileOverwrite: true }
+const settings = {
+  activate: true,
+  location: 'static',
+  concurrency: 4,
+  lockTimeout: 10,
+  objectParameters: {},
+  fileOverwrite: true,
+}
 
 type Site = Record<string, string | [group: Group, text: string]>
 

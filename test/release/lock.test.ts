@@ -12,7 +12,7 @@ import type { HashedFile } from '../../src/files/hash.js'
 import { type Lock, type LockInput, takeLock } from '../../src/release/lock/lock.js'
 import { type LockRequest, requestLock } from '../../src/release/lock/lock-request.js'
 import type { Decision } from '../../src/release/plan.js'
-import type { Deployer } from '../../src/release/record.js'
+import type { Deployer } from '../../src/release/records/record.js'
 import {
   latestRelease,
   lockKey,
@@ -22,7 +22,7 @@ import {
   readReleases,
   recordKey,
   releasesFolder,
-} from '../../src/release/releases-folder.js'
+} from '../../src/release/records/releases-folder.js'
 import { startUpload } from '../../src/release/upload.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
 import { openBucket, type S3Connection } from '../../src/s3/objects/s3-bucket.js'

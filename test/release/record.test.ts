@@ -2,7 +2,8 @@ import { hash } from 'node:crypto'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { canonicalHeaders } from '../../src/bucket/headers.js'
-import { decodeRecord, encodeRecord, type RecordedObject, type ReleaseRecord } from '../../src/release/record.js'
+import { decodeRecord, encodeRecord } from '../../src/release/records/format.js'
+import type { RecordedObject, ReleaseRecord } from '../../src/release/records/record.js'
 
 const deployer = { id: 'id-1', by: 'ada@laptop', commit: 'c0ffee', bundler: 'vite 8.3.8' }
 const at = new Date('2026-01-02T03:04:05.678Z')
@@ -34,6 +35,7 @@ const recorded = (more: Partial<RecordedObject> = {}): RecordedObject => ({
 const recordOf = (objects: Iterable<[string, RecordedObject]>, more: Partial<ReleaseRecord> = {}): ReleaseRecord => ({
   ...deployer,
   release: 7,
+  live: 7,
   at,
   conditionalWrites: true,
   objects: new Map(objects),

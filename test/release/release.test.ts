@@ -3,14 +3,22 @@ import { describe, expect, it } from 'vitest'
 import { memoryBucket } from '../../fixtures/bucket/memory-bucket.js'
 import { type Bucket, bodyOfBytes } from '../../src/bucket/bucket.js'
 import type { HashedFile } from '../../src/files/hash.js'
-import { decodeRecord } from '../../src/release/record.js'
+import { decodeRecord } from '../../src/release/records/format.js'
+import { recordKey, releasesFolder } from '../../src/release/records/releases-folder.js'
 import { release } from '../../src/release/release.js'
-import { recordKey, releasesFolder } from '../../src/release/releases-folder.js'
 import { takeSurvey } from '../../src/release/survey.js'
 import type { Settings } from '../../src/settings/settings.js'
 
 const location = 'static'
-const settings = { location, concurrency: 4, lockTimeout: 10, objectParameters: {}, force: false, fileOverwrite: true }
+const settings = {
+  activate: true,
+  location,
+  concurrency: 4,
+  lockTimeout: 10,
+  objectParameters: {},
+  force: false,
+  fileOverwrite: true,
+}
 
 function page(text: string, where = location, path = 'index.html'): HashedFile {
   const content = Buffer.from(text)

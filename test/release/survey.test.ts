@@ -6,8 +6,15 @@ import { type EmbeddedS3, type LoggedRequest, startEmbedded } from '../../fixtur
 import type { Bucket } from '../../src/bucket/bucket.js'
 import { bodyOfBytes } from '../../src/bucket/bucket.js'
 import { canonicalHeaders } from '../../src/bucket/headers.js'
-import { encodeRecord, type RecordedObject } from '../../src/release/record.js'
-import { lockKey, readFolder, readReleases, recordKey, releasesFolder } from '../../src/release/releases-folder.js'
+import { encodeRecord } from '../../src/release/records/format.js'
+import type { RecordedObject } from '../../src/release/records/record.js'
+import {
+  lockKey,
+  readFolder,
+  readReleases,
+  recordKey,
+  releasesFolder,
+} from '../../src/release/records/releases-folder.js'
 import { isCurrent, takeSurvey } from '../../src/release/survey.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
 import { openBucket } from '../../src/s3/objects/s3-bucket.js'
@@ -23,7 +30,7 @@ const recorded: RecordedObject = {
 }
 const recordOf = (release: number, splitAt: string[] = []) => ({
   ...{ id: `of ${release}`, by: 'ada', commit: undefined, bundler: 'vite', at: new Date(0) },
-  ...{ release, conditionalWrites: true, splitAt, objects: new Map([['a', recorded]]) },
+  ...{ release, live: release, conditionalWrites: true, splitAt, objects: new Map([['a', recorded]]) },
 })
 
 /** A bucket in memory whose clock is moved by hand, and which tells what it is asked. */

@@ -3,7 +3,7 @@ import { type Fails, type Failure, type HeldRequest, Random } from '../../fixtur
 import { type Deploy, type DeployOptions, isOf, Scene, stragglers } from '../../fixtures/release/scene.js'
 import { fileOf, folder, location, siteOf } from '../../fixtures/release/versions.js'
 import type { Group } from '../../src/files/built-file.js'
-import { lockKey } from '../../src/release/releases-folder.js'
+import { lockKey } from '../../src/release/records/releases-folder.js'
 
 // Whatever the interleaving, everything that a page needs is there at every moment, and the HTML that stands at the end is all from one
 // release.

@@ -67,6 +67,7 @@ describe('defaults', () => {
       verify: 'warn',
       concurrency: 192,
       lockTimeout: 300,
+      activate: true,
       dryRun: false,
       report: undefined,
       force: false,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { holding, listed, record, recorded, recordedAt, two } from '../../fixtures/release/plan-scene.js'
-import type { ReleaseRecord } from '../../src/release/record.js'
+import type { ReleaseRecord } from '../../src/release/records/record.js'
 import { deletionsOf, refuseOtherContent, tooMany } from '../../src/sync/deletions.js'
 
 /** The paths of deleted objects, and the number of others. */

@@ -16,7 +16,7 @@ import { makeFolder, removeFolders, writeFiles } from '../../fixtures/build/fold
 import { operations, sitePuts, writes } from '../../fixtures/build/site.js'
 import { type EmbeddedS3, s3Servers, startEmbedded, type TestS3 } from '../../fixtures/s3/index.js'
 import { runCommand } from '../../src/cli/command.js'
-import { decodeRecord } from '../../src/release/record.js'
+import { decodeRecord } from '../../src/release/records/format.js'
 
 let bucket: string
 

@@ -1,7 +1,7 @@
 import type { Body, ObjectParameters } from '../../bucket/bucket.js'
 import { bodyOfBytes } from '../../bucket/bucket.js'
 import { forSlowLine, StaticS3Error } from '../../runtime/error.js'
-import type { Deployer } from '../record.js'
+import type { Deployer } from '../records/record.js'
 
 /** Milliseconds from a lock's last write to its expiry. */
 export const term = 30_000

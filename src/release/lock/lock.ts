@@ -4,7 +4,7 @@ import { refusedCondition, StaticS3Error } from '../../runtime/error.js'
 import { orUndefined } from '../../runtime/or-undefined.js'
 import { printableLine } from '../../runtime/printable.js'
 import { unlessAborted } from '../../runtime/stop.js'
-import type { Deployer } from '../record.js'
+import type { Deployer } from '../records/record.js'
 import {
   latestRelease,
   lockKey,
@@ -13,7 +13,7 @@ import {
   type ReleasesFolder,
   readReleases,
   releasesFolder,
-} from '../releases-folder.js'
+} from '../records/releases-folder.js'
 import { type HeldLock, type Holder, holderBody, holdLock, term, type WriteLock } from './hold-lock.js'
 
 /*

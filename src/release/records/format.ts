@@ -1,67 +1,10 @@
 import { promisify } from 'node:util'
 import { constants, gunzip, gzip } from 'node:zlib'
-
-/** The author of a deploy, and its origin. */
-export interface Deployer {
-  /** Each deploy has its own. */
-  id: string
-  /** The CI job, without private parts. */
-  by: string
-  commit: string | undefined
-  /** With its version: `vite 8.3.8`. */
-  bundler: string
-  /** The name in its `package.json`. */
-  project?: string | undefined
-}
-
-/** A release's knowledge of an object. */
-export interface RecordedObject {
-  /** Hex. */
-  sha256: string
-  /** SHA-256 of the file, if the object is to hold it as gzip. */
-  original?: string | undefined
-  /** Bytes. */
-  size: number
-  /** As S3 returned it. It changes with the content. */
-  etag: string
-  /**
-   * The latest possible time of the write, by the store's clock: milliseconds since 1970. Somebody else wrote an object that a listing shows as
-   * newer, and it may have other headers.
-   */
-  writtenAt: number
-  /** As `canonicalHeaders` writes them. */
-  headers: string
-  fingerprinted: boolean
-  /** For a file without a fingerprint: the ETag of the backup, whose key has `sha256`. */
-  backup?: string | undefined
-  /** True if another tool uploaded the bytes: static-s3 never deletes the object. */
-  adopted?: true
-  /** The last release with this object. */
-  release: number
-}
-
-/** The record of one release. It never changes. */
-export interface ReleaseRecord extends Deployer {
-  release: number
-  /** The record's time, by the clock of the deploying machine. */
-  at: Date
-  /** Whether the store respects `If-None-Match`. */
-  conditionalWrites: boolean
-  /** The objects of this release, and the remaining ones of earlier releases, by their path below the location. */
-  objects: ReadonlyMap<string, RecordedObject>
-  /** Keys of the location between which lie whole pages, where a listing can be split. */
-  splitAt: readonly string[]
-}
-
-/** The ETags of the backups that a record names, by the SHA-256 of their bytes. */
-export function recordedBackups(record: ReleaseRecord | undefined): Map<string, string> {
-  const backups = new Map<string, string>()
-  for (const { sha256, backup } of record?.objects.values() ?? []) if (backup !== undefined) backups.set(sha256, backup)
-  return backups
-}
+import type { Hold, RecordedObject, ReleasedFile, ReleaseRecord } from './record.js'
 
 /*
- * In the bucket, a record consists of gzipped lines of JSON: a preamble, then each object, and each set of headers before its first object.
+ * In the bucket, a record consists of gzipped lines of JSON: a preamble, then each object and each staged file, and each set of headers before its
+ * first object.
  */
 
 /** A reader leaves a record of another format alone. */
@@ -71,43 +14,59 @@ const longest = 256 * 1024 ** 2
 /** Bytes. A key has 1,024 bytes, and the first line has 250 of them. */
 const longestLine = 1024 ** 2
 
-interface Preamble extends Omit<ReleaseRecord, 'at' | 'objects'> {
+interface Preamble extends Omit<ReleaseRecord, 'at' | 'hold' | 'live' | 'objects' | 'staged'> {
   format: number
   location: string
   at: string
+  /** Not there if it is the release itself. */
+  live?: number | undefined
+  hold?: (Omit<Hold, 'at'> & { at: string }) | undefined
+  /** True for a staged release, which may have no file. */
+  staged?: true | undefined
 }
 
-/** `headers` is the number of a set. `release` is there if it is an earlier one. */
-interface ObjectLine extends Pick<RecordedObject, 'sha256' | 'original' | 'size' | 'etag' | 'writtenAt' | 'backup'> {
+/** `headers` is the number of a set. */
+interface FileLine extends Omit<ReleasedFile, 'headers' | 'fingerprinted'> {
   path: string
   headers: number
   fingerprinted?: true
+  staged?: true
+}
+
+/** `release` is there if it is an earlier one. */
+interface ObjectLine extends FileLine, Pick<RecordedObject, 'writtenAt'> {
   adopted?: true
   release?: number
 }
 
 export async function encodeRecord(location: string, record: ReleaseRecord): Promise<Buffer> {
-  const { release, conditionalWrites, splitAt, at, id, by, commit, bundler, project } = record
+  const { release, live, activated, hold, staged, conditionalWrites, splitAt, at, id, by, commit, bundler, project } =
+    record
   const preamble: Preamble = {
     ...{ format, location, id, at: at.toISOString(), by, commit, bundler, project },
-    ...{ release, conditionalWrites, splitAt },
+    ...{ release, live: live === release ? undefined : live, activated, conditionalWrites, splitAt },
+    hold: hold && { ...hold, at: hold.at.toISOString() },
+    staged: staged && true,
   }
   const lines = [JSON.stringify(preamble)]
   const sets = new Map<string, number>()
-  for (const [path, object] of record.objects) {
-    let set = sets.get(object.headers)
+  const fileLine = (path: string, file: ReleasedFile): FileLine => {
+    let set = sets.get(file.headers)
     if (set === undefined) {
       set = sets.size
-      sets.set(object.headers, set)
-      lines.push(`{"headers":${object.headers}}`)
+      sets.set(file.headers, set)
+      lines.push(`{"headers":${file.headers}}`)
     }
-    const { sha256, original, size, etag, writtenAt, backup } = object
-    const line: ObjectLine = { path, sha256, original, size, etag, writtenAt, backup, headers: set }
-    if (object.fingerprinted) line.fingerprinted = true
+    const { sha256, original, size, etag, backup, fingerprinted } = file
+    return { path, sha256, original, size, etag, backup, headers: set, ...(fingerprinted ? { fingerprinted } : {}) }
+  }
+  for (const [path, object] of record.objects) {
+    const line: ObjectLine = { ...fileLine(path, object), writtenAt: object.writtenAt }
     if (object.adopted) line.adopted = true
     if (object.release !== release) line.release = object.release
     lines.push(JSON.stringify(line))
   }
+  for (const [path, file] of staged ?? []) lines.push(JSON.stringify({ ...fileLine(path, file), staged: true }))
   // Level 1 is five times as fast as the default, for a tenth more bytes: most of them are hashes.
   return promisify(gzip)(lines.join('\n'), { level: constants.Z_BEST_SPEED })
 }
@@ -118,6 +77,7 @@ export async function decodeRecord(location: string, bytes: Uint8Array): Promise
   const preamble = checked(parsed(lines.next().value ?? ''), location)
   const release = expect(preamble.release, isCount)
   const objects = new Map<string, RecordedObject>()
+  const staged = preamble.staged === true ? new Map<string, ReleasedFile>() : undefined
   const sets: string[] = []
   for (const text of lines) {
     const line = parsed(text) as Partial<ObjectLine>
@@ -125,31 +85,47 @@ export async function decodeRecord(location: string, bytes: Uint8Array): Promise
       sets.push(rewritten(line.headers))
       continue
     }
-    objects.set(expect(line.path, isText), {
+    const path = expect(line.path, isText)
+    const file = {
       sha256: expect(line.sha256, isSha256),
-      original: line.original === undefined ? undefined : expect(line.original, isSha256),
+      original: optional(line.original, isSha256),
       size: expect(line.size, isCount),
-      etag: expect(line.etag, isText),
-      writtenAt: expect(line.writtenAt, isCount),
       headers: expect(sets[line.headers as number], isText),
       fingerprinted: line.fingerprinted === true,
-      backup: line.backup === undefined ? undefined : expect(line.backup, isText),
+      backup: optional(line.backup, isText),
+    }
+    if (line.staged === true) {
+      expect(staged, isObject)?.set(path, { ...file, etag: optional(line.etag, isText) })
+      continue
+    }
+    objects.set(path, {
+      ...file,
+      etag: expect(line.etag, isText),
+      writtenAt: expect(line.writtenAt, isCount),
       ...(line.adopted === true ? { adopted: true } : {}),
       release: expect(line.release === undefined ? release : line.release, isCount),
     })
   }
   return {
     id: expect(preamble.id, isText),
-    at: new Date(expect(preamble.at, (value) => isText(value) && !Number.isNaN(Date.parse(value)))),
+    at: new Date(expect(preamble.at, isTime)),
     by: expect(preamble.by, isText),
-    commit: preamble.commit === undefined ? undefined : expect(preamble.commit, isText),
+    commit: optional(preamble.commit, isText),
     bundler: expect(preamble.bundler, isText),
-    project: preamble.project === undefined ? undefined : expect(preamble.project, isText),
+    project: optional(preamble.project, isText),
     release,
+    live: optional(preamble.live, isCount) ?? release,
+    activated: optional(preamble.activated, isCount),
+    hold: preamble.hold === undefined ? undefined : holdOf(expect(preamble.hold, isObject)),
     conditionalWrites: preamble.conditionalWrites === true,
     objects,
+    staged,
     splitAt: expect(preamble.splitAt, (value) => Array.isArray(value) && value.every(isText)),
   }
+}
+
+function holdOf({ reason, by, at }: NonNullable<Preamble['hold']>): Hold {
+  return { reason: expect(reason, isText), by: expect(by, isText), at: new Date(expect(at, isTime)) }
 }
 
 async function unpack(bytes: Uint8Array): Promise<Buffer> {
@@ -215,6 +191,11 @@ function expect<T>(value: T | undefined, isRight: (value: unknown) => boolean): 
   return value as T
 }
 
+function optional<T>(value: T | undefined, isRight: (value: unknown) => boolean): T | undefined {
+  return value === undefined ? undefined : expect(value, isRight)
+}
+
+const isTime = (value: unknown) => isText(value) && !Number.isNaN(Date.parse(value))
 const isText = (value: unknown): value is string => typeof value === 'string'
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 const isSha256 = (value: unknown) => isText(value) && /^[0-9a-f]{64}$/.test(value)

@@ -1,4 +1,4 @@
-import type { Bucket, ListedObject } from '../bucket/bucket.js'
+import type { Bucket, ListedObject } from '../../bucket/bucket.js'
 
 /*
  * The folder of a location's releases. Its names sort the newest first, as S3 lists them:

@@ -1,0 +1,84 @@
+import { canonicalHeaders } from '../bucket/headers.js'
+import type { HashedFile } from '../files/hash.js'
+import { StaticS3Error } from '../runtime/error.js'
+import { several } from '../runtime/printable.js'
+import type { Decision, Plan } from './plan.js'
+import type { Hold, ReleasedFile, ReleaseRecord } from './records/record.js'
+
+/*
+ * A staged release is in the bucket, and visitors see nothing of it: its new fingerprinted files are there, and the bytes of its other files are
+ * beside the records. Its activation copies these on the server.
+ */
+
+/** A release that brings back the files of another one. */
+export interface Activation {
+  /** The other one's number. */
+  of: number
+  /** The hold that begins with it. */
+  hold?: Hold | undefined
+}
+
+/** The reason why a release is not to go live: the user's choice, or a hold. */
+export type WhyStaged = 'asked' | Hold
+
+/** An activation goes live in spite of a hold. */
+export function whyStaged(
+  activate: boolean,
+  activation: Activation | undefined,
+  record: ReleaseRecord | undefined,
+): WhyStaged | undefined {
+  if (activation) return undefined
+  return record?.hold ?? (activate ? undefined : 'asked')
+}
+
+/**
+ * The part of a plan that visitors do not see: new fingerprinted files, and backups. Everything else waits for the activation.
+ *
+ * @throws StaticS3Error if a fingerprinted name has other bytes in the bucket, which the live pages may need
+ */
+export function stagedPlan(plan: Plan): Plan {
+  if (plan.overwritten.length > 0) {
+    const names = several(plan.overwritten.map(({ key }) => key))
+    throw new StaticS3Error(
+      `static-s3: ${names}: the bucket has other bytes under the same fingerprinted name, so the release can't be staged: make the bundler hash the content`,
+    )
+  }
+  const decisions = plan.decisions.map((decision): Decision => {
+    const { file, action } = decision
+    const isSeen = file.group !== 'fingerprinted' || action === 'copy'
+    return isSeen && action !== 'skip' ? { ...decision, action: 'skip', reason: 'staged' } : decision
+  })
+  return { ...plan, decisions }
+}
+
+/**
+ * The files of a staged release, for its record.
+ *
+ * @param etagOf the ETag of an object, by its key
+ * @param backupOf the ETag of a file's backup
+ */
+export function stagedFiles(
+  { decisions }: Plan,
+  etagOf: (key: string) => string | undefined,
+  backupOf: (file: HashedFile) => string | undefined,
+): Map<string, ReleasedFile> {
+  return new Map(
+    decisions.map(({ file }) => {
+      const { path, key, group, sha256, original, size, parameters } = file
+      const fingerprinted = group === 'fingerprinted'
+      const headers = canonicalHeaders(parameters)
+      const [etag, backup] = fingerprinted ? [etagOf(key), undefined] : [undefined, backupOf(file)]
+      return [path, { sha256, original, size, headers, fingerprinted, etag, backup }]
+    }),
+  )
+}
+
+/** True if the newest release is staged and has the same files. */
+export function isStagedAlready({ decisions }: Plan, record: ReleaseRecord | undefined): boolean {
+  const staged = record?.staged
+  if (staged?.size !== decisions.length) return false
+  return decisions.every(({ file: { path, sha256, parameters } }) => {
+    const there = staged.get(path)
+    return there?.sha256 === sha256 && there.headers === canonicalHeaders(parameters)
+  })
+}
