@@ -60,7 +60,7 @@ describe('the record of a release', () => {
   it('says who deployed what, and when', () => {
     const before = Date.now()
     const { objects, at, ...rest } = recordOf(carryOut({}), numbered)
-    expect(rest).toEqual({ ...deployer, release: 7, conditionalWrites: false, splitAt: [] })
+    expect(rest).toEqual({ ...deployer, release: 7, live: 7, conditionalWrites: false, splitAt: [] })
     expect(at.getTime()).toBeGreaterThanOrEqual(before)
     expect(objects.size).toBe(0)
   })
