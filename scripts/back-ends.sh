@@ -91,7 +91,7 @@ case $set in
   php)
     # Debian's autoloaders name each other by the paths of an installation.
     grep -rlZE "['\"]/usr/share/php/" "$folder/usr/share/php" --include='*autoload*.php' |
-      xargs -0 sed -i -E "s|(['\"])/usr/share/php/|\1$folder/usr/share/php/|"
+      xargs -0 sed -i -E "s|(['\"])/usr/share/php/|\1$folder/usr/share/php/|g"
     {
       printf '%s="%s"\n' extension_dir "$(echo "$folder"/usr/lib/php/20*)" include_path "$folder/usr/share/php" display_errors stderr
       printf 'extension=%s\n' ctype mbstring tokenizer iconv fileinfo dom simplexml xml
