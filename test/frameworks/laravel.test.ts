@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { render, testBackEnd } from '../../fixtures/back-ends/back-ends.js'
 import { recipe } from '../../fixtures/back-ends/recipe.js'
-import { expectTagsAnswer } from '../../fixtures/back-ends/tags.js'
+import { expectTagsAnswer, integrityOf } from '../../fixtures/back-ends/tags.js'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
 import { makeFolder, removeFolders } from '../../fixtures/build/folders.js'
 import type { Env } from '../../fixtures/build/run-process.js'
@@ -52,17 +52,23 @@ describeFramework('laravel', (app) => {
     'php',
     "every URL in Laravel's own tags is in the bucket, and only manifests and the style of fonts are on its disk",
     async () => {
-      const output = (name: string) => ({ [`public/build/${name}`]: readFileSync(join(app.dir, 'public/build', name)) })
-      const { style } = JSON.parse(readFileSync(join(app.dir, 'public/build/fonts-manifest.json'), 'utf8'))
+      const read = (name: string) => readFileSync(join(app.dir, 'public/build', name))
+      const { style } = JSON.parse(read('fonts-manifest.json').toString())
+      const manifest: Record<string, { file: string; integrity?: string }> = JSON.parse(
+        read('manifest.json').toString(),
+      )
+      // As plugins for `integrity` do.
+      for (const entry of Object.values(manifest)) entry.integrity = integrityOf(read(entry.file))
       const folder = await makeFolder({
-        ...output('manifest.json'),
-        ...output('fonts-manifest.json'),
-        ...output(style.file),
+        'public/build/manifest.json': JSON.stringify(manifest),
+        'public/build/fonts-manifest.json': read('fonts-manifest.json'),
+        [`public/build/${style.file}`]: read(style.file),
         'bootstrap/cache/.gitignore': '*',
         'resources/views/.gitignore': '*',
         'storage/framework/views/.gitignore': '*',
       })
-      const html = await render('laravel.php', [folder, blade], laravel.variables(site))
+      const template = `@php ${laravel.code('php')} @endphp ${blade}`
+      const html = await render('laravel.php', [folder, template], laravel.variables(site))
       const paths = await expectTagsAnswer(html, site.publicUrl)
       const names = [/dots-.*\.ttf$/, /app-.*\.css$/, /app-.*\.js$/, /blade-.*\.png$/]
       expect(paths).toEqual(names.map((name) => expect.stringMatching(name)))
