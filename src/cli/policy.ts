@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import {
   blockCommand,
   bucketPolicy,
-  corsRules,
+  corsRule,
   cspOfFolder,
   deployPolicy,
   distributionArn,
@@ -98,7 +98,7 @@ ${addressHelp}`,
   async run({ origin = ['*'], ...named }, words) {
     noWords('cors', words)
     const settings = await settingsOf(named, known)
-    printDocument({ CORSRules: corsRules(origin) }, [
+    printDocument({ CORSRules: [corsRule(origin)] }, [
       `aws${storeOf(settings)} s3api put-bucket-cors --bucket ${settings.bucket} --cors-configuration file://cors.json`,
       "It replaces the bucket's CORS rules.",
     ])

@@ -7,8 +7,8 @@ import { deployEnv } from '../../fixtures/build/environment.js'
 import { makeApp, removeApps } from '../../fixtures/build/in-process.js'
 import { cephAvailable, startCeph } from '../../fixtures/s3/ceph.js'
 import { startEmbedded, type TestS3 } from '../../fixtures/s3/index.js'
+import type { PolicyDocument, PolicyStatement } from '../../src/bucket/configuration.js'
 import { runCommand as runHere } from '../../src/cli/command.js'
-import type { PolicyDocument, Statement } from '../../src/policy/names.js'
 
 afterAll(removeApps)
 
@@ -109,7 +109,8 @@ describe.each(servers)('the printed policies on %s', (_name, available, start) =
           new PutBucketPolicyCommand({ Bucket: bucket, Policy: JSON.stringify({ Version: '2012-10-17', Statement }) }),
         )
     }
-    const actionsOf = ({ Action }: Statement, without?: string) => [Action].flat().filter((each) => each !== without)
+    const actionsOf = ({ Action = [] }: PolicyStatement, without?: string) =>
+      [Action].flat().filter((each) => each !== without)
 
     test('a deploy passes with these rights, and visitors read the location alone', async () => {
       await allow()

@@ -11,6 +11,7 @@ const distribution = 'arn:aws:cloudfront::123456789012:distribution/E1ABC'
 const wanted = (more: Partial<Wanted> = {}): Wanted => ({
   names,
   readers: {},
+  isPublic: false,
   origins: undefined,
   usesAcl: false,
   ...more,

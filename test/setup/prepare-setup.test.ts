@@ -25,7 +25,7 @@ const newName = () => `site-${randomBytes(6).toString('hex')}`
 async function prepare(bucket: string, more: Partial<SetupOptions> = {}, settings: Partial<Settings> = {}) {
   const names = { ...settingsFor(s3, bucket), location: 'static', objectParameters: {}, rules: [] }
   const aws = { ...names, endpoint: undefined, ...settings } as unknown as Settings
-  const setup = await prepareSetup(aws, { readers: {}, origins: undefined, ...more }, async () =>
+  const setup = await prepareSetup(aws, { readers: {}, isPublic: false, origins: undefined, ...more }, async () =>
     openConfiguration({ ...aws, endpoint: s3.endpoint }),
   )
   open.push(setup)
