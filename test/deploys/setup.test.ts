@@ -154,7 +154,7 @@ describe.skipIf(process.platform === 'win32')('a setup in a terminal (Windows ha
       s3.server.intercept = async (request) => {
         if (request.operation !== operation) return undefined
         child.kill('SIGINT')
-        await sleep(isAnswered ? 100 : 5_000)
+        await (isAnswered ? sleep(300) : new Promise(() => {}))
         return undefined
       }
       const { signal, output } = await ended
