@@ -183,6 +183,12 @@ describe('a setup stops before its first write', () => {
     )
   })
 
+  it('at a bucket of another account, whose policy AWS answers with 405', async () => {
+    const bucket = await s3.createBucket()
+    fail('GetBucketPolicy', 405, 'MethodNotAllowed')
+    await expect(prepare(bucket)).rejects.toThrow(/\(MethodNotAllowed\).*the bucket's own account may set it up/s)
+  })
+
   it('at a configuration that may not be read', async () => {
     const bucket = await s3.createBucket()
     fail('GetBucketCors', 403, 'AccessDenied')

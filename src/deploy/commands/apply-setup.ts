@@ -23,10 +23,11 @@ export async function applySetups(
     if (stop.begun.aborted) onStopped('stopped after the last change: everything is set up.')
     return lacks.flat()
   } catch (thrown) {
+    if (!(thrown instanceof StaticS3Error)) throw thrown
     const others = setups.flatMap(({ settings: { bucket } }, index) =>
       index === lacks.length ? [] : [`\ns3://${bucket}: ${index < lacks.length ? 'set up' : 'not begun'}.`],
     )
-    const error = new StaticS3Error((thrown as Error).message + others.join(''), { cause: thrown })
+    const error = new StaticS3Error(thrown.message + others.join(''), { cause: thrown })
     if (stop.begun.aborted) onStopped(plain(error))
     throw error
   } finally {

@@ -105,6 +105,10 @@ async function readState(
   const lacks: string[] = []
   const read = async <T>(part: Part, value: Promise<T>): Promise<T | undefined> =>
     value.catch((error) => {
+      if (responseOf(error).status === 405 && endpoint === undefined) {
+        const whose = "Only users and roles of the bucket's own account may set it up."
+        throw new StaticS3Error(`${error.message}\n${whose}`, { cause: error.cause })
+      }
       if (!isLacking(error, endpoint)) throw error
       lacks.push(lackOf(part, error))
       return undefined
