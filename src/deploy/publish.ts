@@ -102,6 +102,9 @@ async function* deploy(input: StepInput, stop: Stop): AsyncGenerator<void, boole
   const watch = stopwatch()
   const connection = await earlySurvey?.connection
   connection?.onSilence((whom) => logger.warn(`waiting for ${whom}, which has not answered for 15 seconds`))
+  connection?.onPartsKept((action) =>
+    logger.warn(`parts of failed uploads stay in the bucket: allow ${action}, as static-s3 policy iam prints it`),
+  )
   const untilStopped = <T>(work: Promise<T>) =>
     unlessAborted(stop.begun, work).catch((error) => {
       throw stop.begun.aborted ? nothingDone(error) : error

@@ -40,7 +40,7 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   folders: { imports: ['files', 'urls'], types: ['settings'] },
   check: { imports: ['check/points', 'policy', 'bucket', 'urls'], types: ['settings'] },
   'check/points': { imports: ['check', 'policy', 'report', 'files', 'urls'], types: ['bucket'] },
-  setup: { imports: ['policy'], types: ['bucket'] },
+  setup: { imports: ['policy', 'bucket'] },
   policy: { imports: ['urls'], types: ['bucket'] },
   references: {},
   's3/configuration': { imports: ['s3/objects', 's3/http', 's3/errors', 'bucket', 'urls'], types: ['settings'] },
