@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { deployEnv } from '../../fixtures/build/environment.js'
 import { buildViteHere } from '../../fixtures/build/in-process.js'
 import { type App, buildApp, buildVite, copyApp, readTree } from '../../fixtures/build/index.js'
-import { operations, readsAlone, siteObjects, sitePuts, writes } from '../../fixtures/build/site.js'
+import { firstReads, operations, readsAlone, siteObjects, sitePuts, writes } from '../../fixtures/build/site.js'
 import { type EmbeddedS3, type LoggedRequest, startEmbedded } from '../../fixtures/s3/index.js'
 
 // What other tools for this job get wrong, one test each; test/deploys/failures.test.ts has those that end in an error.
