@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { rm, symlink, writeFile } from 'node:fs/promises'
+import { rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
+import { gunzipSync } from 'node:zlib'
 import {
   CopyObjectCommand,
   DeleteObjectCommand,
@@ -14,7 +15,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { deployEnv } from '../../fixtures/build/environment.js'
 import { makeFolder, removeFolders, writeFiles } from '../../fixtures/build/folders.js'
 import { operations, readsAlone, sitePuts, writes } from '../../fixtures/build/site.js'
-import { type EmbeddedS3, s3Servers, startEmbedded, type TestS3 } from '../../fixtures/s3/index.js'
+import { type EmbeddedS3, type StoredObject, s3Servers, startEmbedded, type TestS3 } from '../../fixtures/s3/index.js'
 import { runCommand } from '../../src/cli/command.js'
 import { decodeRecord } from '../../src/release/record.js'
 
@@ -180,6 +181,12 @@ describe('static-s3 sync', () => {
   const numbered = (count: number, text = '') =>
     Object.fromEntries(Array.from({ length: count }, (_, n) => [`${n}.jpg`, `${text}${n}`]))
 
+  const loseRecords = async () => {
+    for (const key of objects().keys()) {
+      if (key.startsWith('.static-s3/')) await client().send(new DeleteObjectCommand({ Bucket: bucket, Key: key }))
+    }
+  }
+
   /** As Django's ManifestStaticFilesStorage writes it. */
   function collected(files: Record<string, string>): Record<string, string> {
     const hashed = Object.entries(files).map(([path, content]) => {
@@ -221,6 +228,54 @@ describe('static-s3 sync', () => {
     expect(writes(s3)).toEqual([])
     // Three pages of the location.
     expect(operations(s3)).toEqual([...readsAlone, 'ListObjectsV2', 'ListObjectsV2'])
+  })
+
+  it('brings up a file of over 100 MB in parts, once, and deletes it', async () => {
+    const dir = await makeFolder({ 'film.mp4': '', 'a.jpg': 'a' })
+    await truncate(join(dir, 'film.mp4'), 101 * 1024 ** 2)
+    const first = await sync(dir, 'media')
+    expect(first.result, first.stderr).toMatchObject({ status: 'live', uploaded: ['a.jpg', 'film.mp4'] })
+    expect(objects().get('media/film.mp4')).toMatchObject({ etag: expect.stringMatching(/-\d+$/) })
+    s3.server.reset()
+    expect((await sync(dir, 'media')).result).toMatchObject({ status: 'unchanged' })
+    expect(operations(s3)).toEqual(readsAlone)
+    await rm(join(dir, 'film.mp4'))
+    expect((await sync(dir, 'media', '--delete')).result).toMatchObject({ deleted: ['media/film.mp4'], kept: 0 })
+    expect(keys()).toEqual(['media/a.jpg'])
+  })
+
+  it('stores stylesheets and scripts as gzip with --compress, and deletes them like others', async () => {
+    const css = Array.from({ length: 300 }, (_, n) => `.a${n}{top:${n * 7919}px}`).join('')
+    const files = collected({ 'admin/base.css': css, 'admin/app.js': `run('${css}')`, 'img/photo.jpg': css })
+    const dir = await makeFolder(files)
+    const first = await sync(dir, 'django', '--compress')
+    expect(first.result, first.stderr).toMatchObject({ status: 'live', warnings: [] })
+    for (const [path, content] of Object.entries(files)) {
+      const { body, headers } = objects().get(`django/${path}`) as StoredObject
+      const isGzip = /\.(css|js)$/.test(path)
+      expect(headers['content-encoding'], path).toBe(isGzip ? 'gzip' : undefined)
+      expect(String(isGzip ? gunzipSync(body) : body), path).toBe(content)
+    }
+    const again = async () => {
+      s3.server.reset()
+      return (await sync(dir, 'django', '--compress', '--delete')).result
+    }
+    expect(await again()).toMatchObject({ status: 'unchanged', deleted: [] })
+    expect(operations(s3)).toEqual(readsAlone)
+    // A HEAD request for each file, and a new record.
+    await loseRecords()
+    expect(await again()).toMatchObject({ uploaded: [], updated: [], headers: [], deleted: [] })
+    expect(operations(s3).filter((each) => each === 'HeadObject')).toHaveLength(Object.keys(files).length)
+    expect(sitePuts(s3)).toEqual([])
+    await loseRecords()
+    await sync(dir, 'django', '--compress', '--force')
+    const [gone = ''] = Object.keys(files).filter((path) => /base\.\w+\.css/.test(path))
+    for (const path of [gone, 'admin/base.css']) await rm(join(dir, path))
+    const { deleted } = await again()
+    expect(deleted.sort()).toEqual([`django/${gone}`, 'django/admin/base.css'].sort())
+    // Switched off, each of them is sent in its other form.
+    expect((await sync(dir, 'django')).result.updated).toHaveLength(2)
+    expect(objects().get('django/admin/app.js')?.headers).not.toHaveProperty('content-encoding')
   })
 
   it('refuses to delete many objects, and an empty folder', async () => {
@@ -339,9 +394,7 @@ describe('static-s3 sync', () => {
   it('deletes nothing after the record is lost', async () => {
     const dir = await makeFolder({ 'a.jpg': 'a', 'b.jpg': 'b' })
     await sync(dir, 'media')
-    for (const key of objects().keys()) {
-      if (key.startsWith('.static-s3/')) await client().send(new DeleteObjectCommand({ Bucket: bucket, Key: key }))
-    }
+    await loseRecords()
     await rm(join(dir, 'a.jpg'))
     expect((await sync(dir, 'media', '--delete')).result).toMatchObject({ deleted: [], kept: 1 })
     expect(keys()).toEqual(['media/a.jpg', 'media/b.jpg'])
