@@ -151,7 +151,7 @@ test.each([
   await twin(bytes)
   await deploy(file())
   expect(object()?.bytes.equals(level9)).toBe(true)
-  expect(warnings).toEqual(['app-1.js.gz: not used, because the file beside it has other content'])
+  expect(warnings).toEqual(['app-1.js.gz: not used, because it is not the file beside it as one gzip member'])
 })
 
 test('a body that was not kept is made again, and a file that changed meanwhile is refused', async () => {

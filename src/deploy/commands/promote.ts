@@ -40,9 +40,12 @@ export async function promote({ from, to, logger, terminal }: PromoteInput): Pro
       const { bucket } = await earlySurvey.connection
       released = await readSourceRelease({ bucket, from, to, dir, signal })
       const { files, record, where, problems } = released
-      // The proof of a promotion parses the files, which may be anybody's uploads.
-      if (kindOf(record) === 'sync')
-        throw new StaticS3Error(`static-s3: ${where} has the files of a folder: static-s3 sync DIR ${to.location}`)
+      if (kindOf(record) === 'sync') {
+        // A promotion parses the files, which may be anybody's uploads.
+        throw new StaticS3Error(
+          `static-s3: ${where} has the files of a folder (${record.bundler}), and only builds are promoted: static-s3 sync DIR LOCATION`,
+        )
+      }
       throwProblems(problems)
       logger.info(printable(`release ${record.release} of ${where}${record.commit ? `, commit ${record.commit}` : ''}`))
       return { files, leftOut: [], withheld: [], problems: [], warnings: [] }
