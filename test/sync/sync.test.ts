@@ -376,6 +376,17 @@ describe('static-s3 sync', () => {
     expect(keys()).toEqual(['media/first.js'])
   })
 
+  it('does not know records that its credentials may not read', async () => {
+    const dir = await makeFolder({ 'a.jpg': 'a' })
+    await sync(dir, 'media')
+    s3.server.intercept = ({ query }) =>
+      query.prefix === '.static-s3/media/releases/' || query.prefix === '.static-s3/releases/'
+        ? { status: 403, code: 'AccessDenied' }
+        : undefined
+    const { code, result, stderr } = await run('deploy', dir, '--location', 'media/x', '--json')
+    expect({ code, warnings: result.warnings }, stderr).toEqual({ code: 0, warnings: [] })
+  })
+
   it('knows every location around, and reads one record of each', async () => {
     const dir = await makeFolder({ 'a.jpg': 'a' })
     const build = await makeFolder({ 'app.js': 'app' })
