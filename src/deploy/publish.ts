@@ -14,6 +14,7 @@ import { debugging, plain, readable, StaticS3Error } from '../runtime/error.js'
 import { type Stop, stopBySignal, unlessAborted } from '../runtime/stop.js'
 import type { S3Connection } from '../s3/objects/s3-bucket.js'
 import type { Settings } from '../settings/settings.js'
+import { kindOf, refuseOtherKind } from '../sync/own-location.js'
 import { whoDeploys } from './deployer.js'
 import { keepForLater } from './keep.js'
 import { newTogether, type Together } from './publish-together.js'
@@ -180,6 +181,7 @@ async function bringUp(
         settings,
         warn,
         cleanup,
+        checkLast: (last) => refuseOtherKind(kindOf({ bundler }), settings.location, last),
         onProgress: (done, all) => stop.begun.aborted || progress.update(done, all),
         onWait: (whom) => logger.info(`waiting for ${whom}`),
       }).finally(progress.clear)

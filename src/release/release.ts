@@ -37,6 +37,8 @@ export interface ReleaseInput {
   /** Called when another deploy has the lock. */
   onWait: (whom: string) => void
   cleanup?: Cleanup | undefined
+  /** Called with each survey. It throws if the last release forbids this one: another deploy may have come first. */
+  checkLast?: (last: Survey['record']) => void
 }
 
 /** Objects to delete, and how many others stay that are no file's. */
@@ -160,6 +162,7 @@ async function planFirst(input: ReleaseInput): Promise<Planned> {
 }
 
 async function planWith(input: ReleaseInput, survey: Survey, written?: Upload['written']): Promise<Planned> {
+  input.checkLast?.(survey.record)
   const removals = input.cleanup?.plan(survey)
   return { survey, removals, plan: await makePlan(input, survey, written) }
 }

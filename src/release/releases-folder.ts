@@ -1,4 +1,5 @@
 import type { ListedObject } from '../bucket/bucket.js'
+import { prefixOf } from '../urls/paths.js'
 
 /*
  * The folder of a location's releases. Its names sort the newest first, as S3 lists them:
@@ -11,7 +12,7 @@ import type { ListedObject } from '../bucket/bucket.js'
 
 /** The folder of a location's records. It lies beside the location, so that a policy for a public location does not cover it. */
 export function releasesFolder(location: string): string {
-  return `.static-s3/${location === '' ? '' : `${location}/`}releases/`
+  return `.static-s3/${prefixOf(location)}releases/`
 }
 
 const highest = 99_999_999

@@ -2,6 +2,7 @@ import type { Bucket, ListedObject, ObjectParameters, WrittenObject } from '../b
 import { bodyOfBytes, compareKeys } from '../bucket/bucket.js'
 import { canonicalHeaders } from '../bucket/headers.js'
 import type { Settings } from '../settings/settings.js'
+import { prefixOf } from '../urls/paths.js'
 import type { Lock } from './lock.js'
 import { type Decision, describedBy, type Plan } from './plan.js'
 import { type Deployer, encodeRecord, type RecordedObject, type ReleaseRecord } from './record.js'
@@ -116,7 +117,7 @@ function listedAs({ etag, lastModified = 0 }: ListedObject): WrittenObject {
 /** Objects of earlier releases that are still as recorded; if there are too many, those of the latest releases. */
 function keptObjects({ location, plan, survey }: CarriedOut): [path: string, object: RecordedObject][] {
   const { record, listing } = survey
-  const prefix = location === '' ? '' : `${location}/`
+  const prefix = prefixOf(location)
   const ours = new Set(plan.decisions.flatMap(({ file, reason }) => (reason === 'exists' ? [] : [file.path])))
   const kept = [...(record?.objects ?? [])].filter(([path]) => {
     const there = ours.has(path) ? undefined : listing.get(prefix + path)

@@ -97,7 +97,7 @@ const live = (bucket: string) =>
 /** Nothing beyond the location was ever listed, except the releases of other locations that may own a replaced file. */
 const listedTheLocationAlone = ({ server } = s3) => {
   const prefixes = server.requests.flatMap(({ operation, query }) => (/^List/.test(operation) ? [query.prefix] : []))
-  for (const prefix of prefixes) expect(prefix).toMatch(/^(static\/|\.static-s3\/(\S+\/)?releases\/)$/)
+  for (const prefix of prefixes) expect(prefix).toMatch(/^(static\/|\.static-s3\/(static\/|(\S+\/)?releases\/))$/)
 }
 
 /** What a release writes beside the site: the lock and the record. */
