@@ -43,6 +43,15 @@ export interface LifecycleRule {
   AbortIncompleteMultipartUpload?: { DaysAfterInitiation?: number | undefined } | undefined
 }
 
+/** True if S3 removes the parts of every abandoned upload below the prefix. */
+export function abortsUploads(rule: LifecycleRule, prefix: string): boolean {
+  const { Status, Prefix, Filter = {}, AbortIncompleteMultipartUpload } = rule
+  const { Prefix: filtered, ...others } = Filter
+  const isLimited = Object.values(others).some((each) => each !== undefined)
+  const abortsAny = Status === 'Enabled' && AbortIncompleteMultipartUpload?.DaysAfterInitiation !== undefined
+  return abortsAny && !isLimited && prefix.startsWith(Prefix ?? filtered ?? '')
+}
+
 /**
  * The port to a bucket's configuration. A read resolves to undefined, or to no rules, if the bucket has none. Each call rejects with a
  * `StaticS3Error` for the user, whose `cause.name` is S3's code.

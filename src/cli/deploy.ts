@@ -14,7 +14,7 @@ from the environment, .env files or flags. The folders go live after the checks 
   --json              prints the results for scripts, on the standard output
   --report FILE       writes them to a file
   --dry-run           prints the plan, and writes nothing to the bucket
-${settingHelp.slice(1)}
+${settingHelp()}
 Exit codes: 0 live or unchanged, 1 failed, 2 a command line that can't be understood.
 `
 

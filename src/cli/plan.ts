@@ -12,7 +12,7 @@ Prints each change in a deploy of the folder, and its reason. Writes nothing. Th
 in the folder names them, they are those of the last release. The bundler's configuration is not read.
 
   --json              for scripts
-${settingHelp.slice(1)}`
+${settingHelp()}`
 
 export const planCommand = commandOf({
   words: 'DIR [LOCATION]',

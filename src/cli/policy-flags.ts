@@ -21,7 +21,7 @@ export const addressHelp = `
   --bucket NAME, --location FOLDER, --region NAME, --custom-domain DOMAIN, --endpoint URL,
   --addressing-style auto|path|virtual
                       instead of the environment's
-  --mode MODE         which .env files are read, in this folder: production where it isn't given
+  --mode MODE         which .env files are read, in this folder; production by default
 `
 
 /** Prints the document alone on the standard output, so that it can be piped. */

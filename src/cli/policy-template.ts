@@ -16,10 +16,10 @@ and the rights to deploy. Its outputs are the variables to set.
 
   --github OWNER/REPO[:refs/heads/BRANCH|:ENVIRONMENT], --gitlab GROUP/PROJECT[:BRANCH]
                       with a role for these CI jobs, as in static-s3 policy oidc; otherwise with a policy to attach to a
-                      user, a role or a group; may stand several times
-  --origin URL        CORS for pages of this origin only; may stand several times
+                      user, a role or a group; repeatable
+  --origin URL        CORS for pages of this origin only; repeatable
   --prune             with the right to delete objects
-  --immutable GLOB    nobody may overwrite these files, as in static-s3 policy bucket; may stand several times
+  --immutable GLOB    nobody may overwrite these files, as in static-s3 policy bucket; repeatable
   --certificate ARN   of the custom domain, in us-east-1; otherwise visitors use CloudFront's domain
 ${addressHelp}`
 

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import {
   blockCommand,
   bucketPolicy,
-  corsRules,
+  corsRule,
   cspOfFolder,
   deployPolicy,
   distributionArn,
@@ -58,11 +58,11 @@ Prints a bucket policy that lets everybody read the location, and nothing else.
 
   --cloudfront ACCOUNT:ID
                       lets this distribution read it by origin access control, instead of everybody; or its ARN
-  --from IP           only requests from this address or range; may stand several times
-  --referer URL       only requests whose Referer is like this one, such as https://www.example.com/*; may stand several
-                      times. Anybody can send any Referer
-  --immutable GLOB    nobody may overwrite these files of the location, such as assets/*; may stand several times. * also
-                      matches slashes. Deploys create new fingerprinted files with If-None-Match, so they still can.
+  --from IP           only requests from this address or range; repeatable
+  --referer URL       only requests whose Referer is like this one, such as https://www.example.com/*; repeatable. Anybody
+                      can send any Referer
+  --immutable GLOB    nobody may overwrite these files of the location, such as assets/*; repeatable. * also matches
+                      slashes. Deploys create new fingerprinted files with If-None-Match, so they still can.
                       New headers for such a file, --force for it and a promotion to this location are refused. AWS only
 ${addressHelp}`,
   flags: { ...addressFlags, cloudfront: text, from: many, referer: many, immutable: many },
@@ -92,13 +92,13 @@ const cors = commandOf({
 
 Prints CORS rules that let pages load modules, fonts and all other files of the bucket.
 
-  --origin URL        only pages of this origin, such as https://www.example.com; may stand several times
+  --origin URL        only pages of this origin, such as https://www.example.com; repeatable
 ${addressHelp}`,
   flags: { ...addressFlags, origin: many },
   async run({ origin = ['*'], ...named }, words) {
     noWords('cors', words)
     const settings = await settingsOf(named, known)
-    printDocument({ CORSRules: corsRules(origin) }, [
+    printDocument({ CORSRules: [corsRule(origin)] }, [
       `aws${storeOf(settings)} s3api put-bucket-cors --bucket ${settings.bucket} --cors-configuration file://cors.json`,
       "It replaces the bucket's CORS rules.",
     ])
@@ -114,11 +114,10 @@ Prints the trust policy of the role that deploys: CI jobs get its rights without
 
   --account ACCOUNT   the role's account, 12 digits
   --github OWNER/REPO[:refs/heads/BRANCH|:ENVIRONMENT]
-                      jobs of this branch or environment; main where neither is given; may stand several times. A
-                      repository that was created or renamed after June 18, 2026 has IDs in its name: take OWNER/REPO from
-                      the subject in its OIDC settings
+                      jobs of this branch or environment; main by default; repeatable. A repository that was created or
+                      renamed after June 18, 2026 has IDs in its name: take OWNER/REPO from its OIDC settings
   --gitlab GROUP/PROJECT[:BRANCH]
-                      jobs of this branch on gitlab.com; main where none is given; may stand several times
+                      jobs of this branch on gitlab.com; main by default; repeatable
 ${addressHelp}`,
   flags: { ...addressFlags, account: text, github: many, gitlab: many },
   async run({ account = '', github = [], gitlab = [], ...named }, words) {

@@ -51,8 +51,8 @@ export const promoteCommand = commandOf({
     }
     const known = { options: {}, exposed: [] }
     await printResults(json, async (output) => {
-      const source = await settingsOf(named, known, from, 'FROM')
-      const target = await settingsOf(named, known, to, 'TO')
+      const source = await settingsOf(named, known, from, { word: 'FROM' })
+      const target = await settingsOf(named, known, to, { word: 'TO' })
       if (source.location === target.location) throw new Usage(`promote: FROM and TO are the same location, ${to}`)
       return promote({ from: source, to: target, ...output })
     })

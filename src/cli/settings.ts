@@ -42,33 +42,56 @@ const jsonFlags = [
 
 type Flags = { [Name in keyof typeof settingFlags]?: string | boolean | string[] | undefined }
 
-export const settingHelp = `
-  --bucket NAME, --location FOLDER, --region NAME, --custom-domain DOMAIN, --endpoint URL,
-  --addressing-style auto|path|virtual, --acl NAME, --object-parameters JSON, --rules JSON, --cache-control JSON,
-  --include GLOB, --exclude GLOB, --source-maps exclude|public, --verify warn|fail|false, --file-overwrite true|false,
-  --concurrency NUMBER, --lock-timeout SECONDS
-                      instead of the environment's; include and exclude may stand several times
-  --allow-secrets VARIABLE
-                      its value in a .env file may be uploaded; may stand several times
-  --allow-missing GLOB
-                      files that URLs may name though they are not there; may stand several times
-  --compress          stores CSS, JavaScript, SVG and WebAssembly as gzip
-  --force             uploads unchanged files too
-  --mode MODE         which .env files are read, in this folder: production where it isn't given
-`
+/** Flags with their values. One text explains them all. */
+const settingsInHelp = [
+  ...['bucket NAME', 'location FOLDER', 'region NAME', 'custom-domain DOMAIN', 'endpoint URL'],
+  ...['addressing-style auto|path|virtual', 'acl NAME', 'object-parameters JSON', 'rules JSON', 'cache-control JSON'],
+  ...['include GLOB', 'exclude GLOB', 'source-maps exclude|public', 'verify warn|fail|false'],
+  ...['file-overwrite true|false', 'concurrency NUMBER', 'lock-timeout SECONDS'],
+]
+
+const explained: [flag: string, text: string][] = [
+  ['allow-secrets VARIABLE', 'its value in a .env file may be uploaded; may stand several times'],
+  ['allow-missing GLOB', 'files that URLs may name though they are not there; may stand several times'],
+  ['compress', 'stores CSS, JavaScript, SVG and WebAssembly as gzip'],
+  ['force', 'uploads unchanged files too'],
+  ['mode MODE', "which .env files are read, in this folder: production where it isn't given"],
+]
+
+/**
+ * The lines about these flags.
+ *
+ * @param without flags that a command lacks, or explains itself
+ */
+export function settingHelp(...without: (keyof typeof settingFlags)[]): string {
+  const isHere = (flag: string) => without.every((name) => !`${flag} `.startsWith(`${name} `))
+  const all = settingsInHelp.filter(isHere).map((flag) => `--${flag}`)
+  // Lines of up to 118 characters.
+  const lines = all.join(', ').match(/\S.{1,114}(,(?= )|$)/g) ?? []
+  const indent = '\n'.padEnd(23)
+  const others = explained
+    .filter(([flag]) => isHere(flag))
+    .map(([flag, text]) => {
+      const start = `  --${flag}`
+      return (start.length < 22 ? start.padEnd(22) : start + indent) + text
+    })
+  const shared = `${indent}instead of the environment's; include and exclude may stand several times`
+  return `  ${lines.join('\n  ')}${shared}\n${others.join('\n')}\n`
+}
 
 /**
  * The settings of a finished build: a flag beats an option of the build, and that beats the environment.
  *
  * @param location from the command line, which beats the flag
- * @param word its name in the command's help
+ * @param word the location's name in the command's help
+ * @param hasStaticUrl false if STATIC_URL may be the URL of another location
  * @throws StaticS3Error on settings that are wrong
  */
 export async function settingsOf(
   { mode = 'production', ...named }: Flags,
   known: KnownSettings,
   location?: string,
-  word = 'LOCATION',
+  { word = 'LOCATION', hasStaticUrl = true }: { word?: string; hasStaticUrl?: boolean } = {},
 ): Promise<Settings> {
   const options = Object.fromEntries(
     Object.entries(named).map(([name, value]) => [
@@ -87,6 +110,7 @@ export async function settingsOf(
     build: { watch: false, whyNotProduction: undefined, mode: mode as string },
     envDir: process.cwd(),
     envPrefix: [...known.exposed],
+    hasStaticUrl,
     nameOption(option) {
       if (option === 'location' && location !== undefined) return word
       return option in known.options && !(option in options) ? `the build's option \`${option}\`` : flagOf(option)

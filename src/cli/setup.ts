@@ -1,4 +1,6 @@
+import { setTimeout } from 'node:timers/promises'
 import pc from 'picocolors'
+import { applySetups } from '../deploy/commands/apply-setup.js'
 import { type BucketSetup, distributionArn, prepareSetup, type SetupOptions } from '../deploy/commands/setup.js'
 import { StaticS3Error } from '../runtime/error.js'
 import { printable } from '../runtime/printable.js'
@@ -14,18 +16,18 @@ lets pages load modules and fonts from it (CORS), and removes the parts of aband
 also turns ACLs off and opens the public access block as far as the policy needs it. Statements and rules of others stay.
 Shows the changes, then asks. A second run changes nothing.
 
-  --also BUCKET       another bucket alike, such as one for development; may stand several times
+  --also BUCKET       another bucket alike, such as one for development; repeatable
   --cloudfront ARN    lets this CloudFront distribution read the location, by origin access control, instead of everybody
-  --origin URL        a site whose pages use the files, such as https://example.com; every site where it isn't given;
-                      may stand several times
-  --immutable GLOB    names below the location that nobody may overwrite, such as 'assets/*'; may stand several times
+  --public            lets everybody read a location that only CloudFront, or some visitors, read today
+  --origin URL        a site whose pages use the files, such as https://example.com; every site by default; repeatable
+  --immutable GLOB    names below the location that nobody may overwrite, such as 'assets/*'; repeatable
   --yes               does not ask
   --dry-run           shows the changes, and writes nothing
   --json              prints the changes for scripts, on the standard output; needs --yes or --dry-run
   --bucket NAME, --location FOLDER, --region NAME, --custom-domain DOMAIN, --endpoint URL,
   --addressing-style auto|path|virtual
                       instead of the environment's
-  --mode MODE         which .env files are read, in this folder: production where it isn't given
+  --mode MODE         which .env files are read, in this folder; production by default
 
 Exit codes: 0 set up, or nothing to do, 1 failed or not confirmed, 2 a command line that can't be understood.
 `
@@ -36,6 +38,7 @@ const flags = { bucket, location, region, endpoint, mode, 'custom-domain': domai
 const setupFlags = {
   also: { type: 'string', multiple: true },
   cloudfront: { type: 'string' },
+  public: { type: 'boolean' },
   origin: { type: 'string', multiple: true },
   immutable: { type: 'string', multiple: true },
   yes: { type: 'boolean' },
@@ -48,20 +51,22 @@ export const setupCommand = commandOf({
   summary: 'creates and configures the bucket, once you have seen the changes',
   help,
   flags: { ...flags, ...setupFlags },
-  async run({ also = [], cloudfront, origin, immutable, yes, 'dry-run': dryRun, json = false, ...named }, words) {
+  async run(values, words) {
+    const { also = [], cloudfront, public: isPublic = false, origin, immutable, ...others } = values
+    const { yes, 'dry-run': dryRun, json = false, ...named } = others
     if (words.length > 0) throw new Usage(`setup takes no other words, and not ${words.join(' ')}: see --help`)
+    if (isPublic && cloudfront !== undefined) throw new Usage('--public and --cloudfront exclude each other')
     const known = { options: {}, exposed: [] }
     const first = await settingsOf(named, known)
-    const others: Settings[] = []
-    for (const bucket of also) others.push(await settingsOf({ ...named, bucket }, known))
-    const options = { readers: readersOf(first, cloudfront, immutable), origins: origin?.map(checkOrigin) }
-    const setups = await prepareAll([first, ...others], options)
+    const all: Settings[] = [first]
+    for (const bucket of also) all.push(await settingsOf({ ...named, bucket }, known))
+    const options = { readers: readersOf(first, cloudfront, immutable), isPublic, origins: origin?.map(checkOrigin) }
+    const setups = await prepareAll(all, options)
     try {
       if (!json) show(setups)
       const isChange = setups.some(({ isNew, changes }) => isNew || changes.length > 0)
       if (isChange && !dryRun && !yes) await confirm(json)
-      const lacks: string[] = []
-      for (const { apply } of dryRun ? [] : setups) lacks.push(...(await apply()))
+      const lacks = dryRun ? [] : await applySetups(setups, (report) => printWarning(printable(report)))
       for (const lack of lacks) printWarning(printable(lack))
       if (json) process.stdout.write(`${printable(JSON.stringify(setups.map(asData), undefined, 2))}\n`)
       else if (!dryRun) print(process.stdout, nextSteps(setups, isChange))
@@ -127,8 +132,20 @@ async function confirm(json: boolean): Promise<void> {
     throw new StaticS3Error('static-s3: nothing was changed: without a terminal, confirm the changes with --yes.')
   }
   const prompts = await import('@clack/prompts')
-  const answer = await prompts.confirm({ message: 'Apply these changes?', initialValue: false })
+  const isStopped = await forgetKeys(process.stdin)
+  const answer = !isStopped && (await prompts.confirm({ message: 'Apply these changes?', initialValue: false }))
   if (answer !== true) throw new StaticS3Error('static-s3: nothing was changed.')
+}
+
+/** Drops the keys typed before the question: they are no answer to it. Resolves to true if one of them is Ctrl-C. */
+async function forgetKeys(stdin: NodeJS.ReadStream): Promise<boolean> {
+  const typed: Buffer[] = []
+  const keep = (keys: Buffer) => typed.push(keys)
+  // Otherwise the terminal keeps an unfinished line, and gives it to the question.
+  stdin.setRawMode(true).on('data', keep)
+  await setTimeout(50)
+  stdin.off('data', keep).pause().setRawMode(false)
+  return Buffer.concat(typed).includes('\x03')
 }
 
 function nextSteps(setups: readonly BucketSetup[], isChange: boolean): string {

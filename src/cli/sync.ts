@@ -19,10 +19,7 @@ are not parsed.
   --json              prints the results for scripts, on the standard output
   --report FILE       writes them to a file
   --dry-run           prints the plan, and writes and deletes nothing
-${settingHelp
-  .slice(1)
-  .replace(' --cache-control JSON,', '')
-  .replace(/ {2}--allow-missing GLOB\n.*\n/, '')}
+${settingHelp('cache-control', 'allow-missing')}
 Exit codes: 0 live or unchanged, 1 failed, 2 a command line that can't be understood.
 `
 
@@ -54,11 +51,11 @@ export const syncCommand = commandOf({
     const forAll = valueForAll(named['cache-control'])
     if (forAll !== undefined) named['cache-control'] = JSON.stringify({ fingerprinted: forAll, other: forAll })
     await printResults(json, async (output) => {
-      const settings = await settingsOf(named, { options: {}, exposed: [] }, location)
+      const settings = await settingsOf(named, { options: {}, exposed: [] }, location, {
+        // LOCATION may be for media.
+        hasStaticUrl: location === undefined,
+      })
       if (forAll !== undefined) delete settings.objectParameters.CacheControl
-      // LOCATION may be for media, and STATIC_URL is not theirs.
-      if (location !== undefined)
-        settings.warnings = settings.warnings.filter((text) => !text.startsWith('STATIC_URL '))
       const maxDelete = most === undefined ? undefined : Number(most)
       return syncFolder({ dir: resolve(dir), settings, deletes, maxDelete, skipExisting, ...output })
     })

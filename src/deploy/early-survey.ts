@@ -2,6 +2,7 @@ import { type Survey, takeSurvey } from '../release/survey.js'
 import { type ErrorResponse, responseOf, StaticS3Error } from '../runtime/error.js'
 import type { S3Connection } from '../s3/objects/s3-bucket.js'
 import type { Settings } from '../settings/settings.js'
+import { type Kind, refuseAround, refuseOtherKind } from '../sync/own-location.js'
 
 /** A survey of the bucket that begins before the build's files are there. */
 export interface EarlySurvey {
@@ -16,14 +17,18 @@ export interface EarlySurvey {
   stop(): void
 }
 
-/** Starts to survey the bucket. This call never throws: `result` rejects instead. */
-export function startEarlySurvey({ location, ...settings }: Settings): EarlySurvey {
+/** Starts to survey the bucket. This call never throws: `result` rejects instead, also if a build and a sync would mix. */
+export function startEarlySurvey({ location, ...settings }: Settings, kind: Kind = 'build'): EarlySurvey {
   const stop = new AbortController()
   const connection = import('../s3/objects/s3-bucket.js').then(({ openBucket }) => openBucket(settings))
   const survey = async () => {
     const { bucket } = await connection
     stop.signal.throwIfAborted()
-    return takeSurvey(bucket, location, { signal: stop.signal })
+    const taken = await takeSurvey(bucket, location, { signal: stop.signal })
+    refuseOtherKind(kind, location, taken.record)
+    // A location that has a record refuses the other kind around it.
+    if (taken.folder && !taken.record) await refuseAround(kind, bucket, location, stop.signal)
+    return taken
   }
   const first = survey()
   let refusal: StaticS3Error | undefined

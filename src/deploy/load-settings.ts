@@ -19,6 +19,8 @@ export interface LoadInput {
   envPrefix?: string | string[] | undefined
   /** An option's name as the user writes it. */
   nameOption?: (option: string) => string
+  /** False if STATIC_URL may be the URL of another location. */
+  hasStaticUrl?: boolean
 }
 
 /**
@@ -41,12 +43,13 @@ export function urlsBeforeBuild(input: LoadInput): UrlSettings | undefined {
   return orUndefined(() => urlSettingsAtOnce(sourcesOf(input)))
 }
 
-function sourcesOf({ options, build, envDir, envPrefix = [], nameOption }: LoadInput): SettingSources {
+function sourcesOf({ options, build, envDir, envPrefix = [], nameOption, hasStaticUrl }: LoadInput): SettingSources {
   return {
     options,
     build,
     exposed: [envPrefix].flat(),
     nameOption,
+    hasStaticUrl,
     environment: readEnvironment(build.mode, envDir, process.env),
   }
 }

@@ -14,6 +14,7 @@ import { debugging, plain, readable, StaticS3Error } from '../runtime/error.js'
 import { type Stop, stopBySignal, unlessAborted } from '../runtime/stop.js'
 import type { S3Connection } from '../s3/objects/s3-bucket.js'
 import type { Settings } from '../settings/settings.js'
+import { kindOf, refuseOtherKind } from '../sync/own-location.js'
 import { whoDeploys } from './deployer.js'
 import { keepForLater } from './keep.js'
 import { newTogether, type Together } from './publish-together.js'
@@ -102,6 +103,9 @@ async function* deploy(input: StepInput, stop: Stop): AsyncGenerator<void, boole
   const watch = stopwatch()
   const connection = await earlySurvey?.connection
   connection?.onSilence((whom) => logger.warn(`waiting for ${whom}, which has not answered for 15 seconds`))
+  connection?.onPartsKept((action) =>
+    logger.warn(`parts of failed uploads stay in the bucket: allow ${action}, as static-s3 policy iam prints it`),
+  )
   const untilStopped = <T>(work: Promise<T>) =>
     unlessAborted(stop.begun, work).catch((error) => {
       throw stop.begun.aborted ? nothingDone(error) : error
@@ -178,6 +182,7 @@ async function bringUp(
         warn,
         cleanup,
         isRestorable: source?.isRestorable,
+        checkLast: (last) => refuseOtherKind(kindOf({ bundler }), settings.location, last),
         onProgress: (done, all) => stop.begun.aborted || progress.update(done, all),
         onWait: (whom) => logger.info(`waiting for ${whom}`),
       }).finally(progress.clear)

@@ -1,6 +1,7 @@
 import type { ObjectParameters } from '../bucket/bucket.js'
 import { several } from '../runtime/printable.js'
 import type { Settings } from '../settings/settings.js'
+import { prefixOf } from '../urls/paths.js'
 import { isServiceWorker, staysOnPageOrigin } from '../urls/same-origin.js'
 import type { BuiltFile, Group, LeftOut } from './built-file.js'
 import { secondsWithoutRevalidation } from './cache-lifetime.js'
@@ -48,7 +49,7 @@ export function classify(
     const isUploaded = original && reasonFor(original.path, original) === undefined
     return isUploaded === true && headersFor(original.path, groupOf(original)).compress
   }
-  const prefix = policy.location === '' ? '' : `${policy.location}/`
+  const prefix = prefixOf(policy.location)
   const files: ClassifiedFile[] = []
   const leftOut = [...collected.leftOut]
   const problems: string[] = []

@@ -88,13 +88,18 @@ async function readCompressed(file: HashedFile): Promise<Buffer | undefined> {
   return hash('sha256', bytes) === file.sha256 ? bytes : undefined
 }
 
-/** True if these bytes are the content's gzip, and nothing else follows: Node would ignore it, other clients might not. */
+/**
+ * True if these bytes are the content's gzip: one member, and nothing behind it. Node unpacks further members and ignores other bytes; Chromium
+ * ignores both.
+ */
 async function isWholeGzip(twin: Buffer, content: Buffer): Promise<boolean> {
   const options = { maxOutputLength: content.length, info: true }
   const found = await promisify(gunzip)(twin, options).catch(() => undefined)
   // Undocumented in the types: https://nodejs.org/api/zlib.html#class-options
   const { buffer, engine } = Object(found) as { buffer?: Buffer; engine?: { bytesWritten: number } }
-  return buffer?.equals(content) === true && engine?.bytesWritten === twin.length
+  if (!buffer?.equals(content) || engine?.bytesWritten !== twin.length) return false
+  // The length of the last member.
+  return twin.readUInt32LE(twin.length - 4) === content.length
 }
 
 /** The build's own compressed copy, or a new one, without a time. */

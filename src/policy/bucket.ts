@@ -1,4 +1,5 @@
-import { bucketArn, documentOf, type PolicyDocument, type PolicyNames, type Statement, sidOf } from './names.js'
+import type { PolicyDocument, PolicyStatement } from '../bucket/configuration.js'
+import { bucketArn, documentOf, type PolicyNames, sidOf } from './names.js'
 
 export interface Readers {
   /** The ARN of the CloudFront distribution that may read; undefined for everybody. */
@@ -26,7 +27,7 @@ export function bucketPolicy(names: PolicyNames, readers: Readers = {}): PolicyD
 }
 
 /** @see https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-restricting-access-to-s3.html */
-export function readStatement(names: PolicyNames, { distribution, from, referers }: Readers): Statement {
+export function readStatement(names: PolicyNames, { distribution, from, referers }: Readers): PolicyStatement {
   const { location } = names
   const condition = {
     ...(distribution === undefined ? {} : { StringEquals: { 'aws:SourceArn': distribution } }),
@@ -50,7 +51,7 @@ export function readStatement(names: PolicyNames, { distribution, from, referers
  *
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
  */
-function denyRecords(names: PolicyNames): Statement {
+function denyRecords(names: PolicyNames): PolicyStatement {
   return {
     Sid: sidOf('DenyRecords', names.location),
     Effect: 'Deny',
@@ -63,7 +64,7 @@ function denyRecords(names: PolicyNames): Statement {
 }
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html */
-function keepFiles(names: PolicyNames, { immutable = [] }: Readers): Statement | undefined {
+function keepFiles(names: PolicyNames, { immutable = [] }: Readers): PolicyStatement | undefined {
   if (immutable.length === 0) return undefined
   const prefix = names.location === '' ? '' : `${names.location}/`
   return {

@@ -15,12 +15,15 @@ export function cloudFormationTemplate(input: TemplateInput): object {
     account: accountPlaceholder,
   })
   // biome-ignore-start lint/suspicious/noTemplateCurlyInString: CloudFormation's variables
-  const distributionArn = 'arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/${Distribution}'
+  const here = 'arn:${AWS::Partition}'
+  const distributionArn = `${here}:cloudfront::\${AWS::AccountId}:distribution/\${Distribution}`
   const filledIn = (document: object) =>
     JSON.parse(JSON.stringify(document), (_key, value) => {
       if (value === distributionPlaceholder) return sub(distributionArn)
       const isProvider = typeof value === 'string' && value.includes(`:${accountPlaceholder}:oidc-provider/`)
-      return isProvider ? sub(value.replace(accountPlaceholder, '${AWS::AccountId}')) : value
+      return isProvider
+        ? sub(value.replace(/^arn:[^:]*/, here).replace(accountPlaceholder, '${AWS::AccountId}'))
+        : value
     })
   // biome-ignore-end lint/suspicious/noTemplateCurlyInString: CloudFormation's variables
   const policy = { PolicyName: 'static-s3', PolicyDocument: deploy }

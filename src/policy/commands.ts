@@ -1,7 +1,8 @@
+import type { PolicyDocument } from '../bucket/configuration.js'
 import { awsPartition } from '../urls/public-url.js'
 import { bucketPolicy } from './bucket.js'
-import { corsRules } from './cors.js'
-import type { PolicyDocument, PolicyNames } from './names.js'
+import { corsRule } from './cors.js'
+import type { PolicyNames } from './names.js'
 
 // Commands to paste. Their documents grant no more than visitors need.
 
@@ -30,7 +31,7 @@ export function cloudFrontPolicy(names: PolicyNames): string {
 }
 
 export function corsCommand(names: PolicyNames, origins?: readonly string[]): string {
-  const configuration = JSON.stringify({ CORSRules: corsRules(origins) })
+  const configuration = JSON.stringify({ CORSRules: [corsRule(origins)] })
   return command(names, 'put-bucket-cors', `--cors-configuration '${configuration}'`)
 }
 

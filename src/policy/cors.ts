@@ -1,15 +1,6 @@
-import type { CorsRule as Allowed } from '../bucket/configuration.js'
+import type { CorsRule } from '../bucket/configuration.js'
 
-/** As the AWS SDK and its command line write a rule. */
-export interface CorsRule {
-  /** Tells our rule from others. */
-  ID: string
-  AllowedMethods: string[]
-  /** `https://www.example.com`, or `*` for every origin. */
-  AllowedOrigins: string[]
-  AllowedHeaders: string[]
-}
-
+/** Tells our rule from others. */
 const id = 'StaticS3'
 
 /**
@@ -17,12 +8,13 @@ const id = 'StaticS3'
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/ManageCorsUsing.html
  */
-export function corsRules(origins: readonly string[] = ['*']): CorsRule[] {
-  return [{ ID: id, AllowedMethods: ['GET', 'HEAD'], AllowedOrigins: [...origins], AllowedHeaders: ['*'] }]
+export function corsRule(origins: readonly string[] = ['*']) {
+  const methods = ['GET', 'HEAD']
+  return { ID: id, AllowedMethods: methods, AllowedOrigins: [...origins], AllowedHeaders: ['*'] } satisfies CorsRule
 }
 
 /** True if this rule, as S3 returns it, lets pages of the origin read. */
-export function allowsOrigin({ AllowedMethods = [], AllowedOrigins = [] }: Partial<Allowed>, origin: string): boolean {
+export function allowsOrigin({ AllowedMethods = [], AllowedOrigins = [] }: Partial<CorsRule>, origin: string): boolean {
   const matches = (pattern: string) => {
     const [start = '', end] = pattern.split('*')
     return end === undefined ? pattern === origin : origin.startsWith(start) && origin.endsWith(end)

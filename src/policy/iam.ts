@@ -1,13 +1,6 @@
 import type { ObjectParameters } from '../bucket/bucket.js'
-import {
-  bucketArn,
-  documentOf,
-  type PolicyDocument,
-  type PolicyNames,
-  prefixesOf,
-  type Statement,
-  sidOf,
-} from './names.js'
+import type { PolicyDocument, PolicyStatement } from '../bucket/configuration.js'
+import { bucketArn, documentOf, type PolicyNames, prefixesOf, sidOf } from './names.js'
 
 export interface DeployRights {
   /** Parameters that the settings give to objects: some need rights of their own. */
@@ -41,7 +34,7 @@ export function deployPolicy(names: PolicyNames, rights: DeployRights = {}): Pol
   const { location } = names
   const { parameters = [], prune, setup, distribution } = rights
   const arn = bucketArn(names)
-  const allow = (does: string, Action: string[], Resource: string | string[]): Statement => ({
+  const allow = (does: string, Action: string[], Resource: string | string[]): PolicyStatement => ({
     ...{ Sid: sidOf(does, location), Effect: 'Allow', Action, Resource },
   })
   const given = parameters.flatMap((each) => Object.keys(each))
@@ -64,7 +57,7 @@ export function deployPolicy(names: PolicyNames, rights: DeployRights = {}): Pol
 }
 
 /** A location that is the bucket's root lists the whole bucket. */
-function listed(names: PolicyNames): Pick<Statement, 'Condition'> {
+function listed(names: PolicyNames): Pick<PolicyStatement, 'Condition'> {
   if (names.location === '') return {}
   return { Condition: { StringLike: { 's3:prefix': prefixesOf(names).map((prefix) => `${prefix}*`) } } }
 }

@@ -1,25 +1,11 @@
 import { hash } from 'node:crypto'
+import type { PolicyDocument, PolicyStatement } from '../bucket/configuration.js'
 import { awsPartition, type BucketAddress } from '../urls/public-url.js'
 
 /** The names that a policy contains. An endpoint means a store other than AWS. */
 export type PolicyNames = Pick<BucketAddress, 'bucket' | 'location' | 'region' | 'endpoint'>
 
-export interface Statement {
-  Sid: string
-  Effect: 'Allow' | 'Deny'
-  Principal?: '*' | Record<string, string>
-  Action: string | string[]
-  Resource?: string | string[]
-  NotResource?: string
-  Condition?: Record<string, Record<string, string | string[]>>
-}
-
-export interface PolicyDocument {
-  Version: '2012-10-17'
-  Statement: Statement[]
-}
-
-export function documentOf(...statements: (Statement | undefined)[]): PolicyDocument {
+export function documentOf(...statements: (PolicyStatement | undefined)[]): PolicyDocument {
   return { Version: '2012-10-17', Statement: statements.filter((each) => each !== undefined) }
 }
 

@@ -1,7 +1,8 @@
+import type { PolicyDocument } from '../bucket/configuration.js'
 import { bucketPolicy, type Readers } from './bucket.js'
 import type { DeployRights } from './iam.js'
 import { deployPolicy } from './iam.js'
-import type { PolicyDocument, PolicyNames } from './names.js'
+import type { PolicyNames } from './names.js'
 import { type TrustedJobs, trustPolicy } from './trust.js'
 
 /** A private bucket behind CloudFront, and the rights to deploy to it. */

@@ -1,5 +1,5 @@
+import type { PolicyDocument } from '../bucket/configuration.js'
 import { awsPartition } from '../urls/public-url.js'
-import type { PolicyDocument } from './names.js'
 
 /** CI jobs that may become a role: `OWNER/REPO:ENVIRONMENT`, `GROUP/PROJECT:BRANCH`. */
 export interface TrustedJobs {

@@ -6,6 +6,7 @@ import type { RecordedObject, ReleaseRecord } from '../release/records/record.js
 import { takeSurvey } from '../release/survey.js'
 import { StaticS3Error } from '../runtime/error.js'
 import { several } from '../runtime/printable.js'
+import { prefixOf } from '../urls/paths.js'
 
 /** A file of a release in the bucket. */
 export interface PromotedFile extends HashedFile {
@@ -41,7 +42,7 @@ export async function readSourceRelease({ bucket, from, to, dir, signal }: Sourc
   if (!record) {
     throw new StaticS3Error([`static-s3: ${where} has no release to promote: deploy it first`, ...warnings].join('\n'))
   }
-  const [fromPrefix, toPrefix] = [prefixOf(from), prefixOf(to)]
+  const [fromPrefix, toPrefix] = [prefixOf(from.location), prefixOf(to.location)]
   const headers = new Map<string, ObjectParameters>()
   const files: PromotedFile[] = []
   const changed: string[] = []
@@ -85,8 +86,4 @@ export function asBuilt(file: PromotedFile): PromotedFile {
 export function asStored(file: HashedFile, object: PromotedFile | undefined): HashedFile {
   if (!object || contentOf(object) !== file.sha256) return file
   return object.original === undefined ? { ...file, source: object.source } : object
-}
-
-function prefixOf({ location }: { location: string }): string {
-  return location === '' ? '' : `${location}/`
 }

@@ -11,7 +11,7 @@ import type { References } from '../references/references.js'
 import { urlFinder } from '../references/urls-in-text.js'
 import { yieldEvery } from '../runtime/parallel.js'
 import type { Settings } from '../settings/settings.js'
-import { encodePath } from '../urls/paths.js'
+import { encodePath, prefixOf } from '../urls/paths.js'
 import { integrityCheck } from './check-integrity.js'
 import { describeMissing, type MissingUrl } from './missing-url.js'
 import { plainStrings } from './plain-strings.js'
@@ -62,7 +62,7 @@ const yieldBytes = 1024 * 1024
  */
 export function startProof({ found, settings, listing, coming, base, resolvesPath = () => false }: ProofInput): Proof {
   const place = publicPlace(settings.publicUrl)
-  const prefix = settings.location === '' ? '' : `${settings.location}/`
+  const prefix = prefixOf(settings.location)
   const ours = new Set(found.files.map(({ path }) => path))
   const isAllowed = matcher(settings.allowMissing)
   const isInBucket = (key: string) => listing?.has(key) || coming?.has(key) === true

@@ -61,7 +61,8 @@ async function asStored(
     room -= made.content?.length ?? 0
     stored[i] = room < 0 ? { ...made, content: undefined } : made
   })
-  if (stale.length > 0) warn(`${several(stale.sort())}: not used, because the file beside it has other content`)
+  if (stale.length > 0)
+    warn(`${several(stale.sort())}: not used, because it is not the file beside it as one gzip member`)
   return stored
 }
 

@@ -42,6 +42,8 @@ export interface ReleaseInput {
   isRestorable?: boolean | undefined
   /** For a release that brings back the files of another one. It goes live in spite of a hold. */
   activation?: Activation | undefined
+  /** Called with each survey. It throws if the last release forbids this one: another deploy may have come first. */
+  checkLast?: (last: Survey['record']) => void
 }
 
 export interface Released {
@@ -153,6 +155,7 @@ async function planFirst(input: ReleaseInput): Promise<Planned> {
 }
 
 async function planWith(input: ReleaseInput, survey: Survey, written?: Upload['written']): Promise<Planned> {
+  input.checkLast?.(survey.record)
   const removals = input.cleanup?.plan(survey)
   const { isRestorable = true, activation, settings } = input
   const staged = whyStaged(settings.activate, activation, survey.record)

@@ -1,5 +1,6 @@
 import { type Bucket, type ListedObject, largestToGet } from '../bucket/bucket.js'
 import { isForbidden, plain, StaticS3Error } from '../runtime/error.js'
+import { prefixOf } from '../urls/paths.js'
 import { decodeRecord } from './records/format.js'
 import { type ReleaseRecord, recordedBackups } from './records/record.js'
 import { latestRelease, listBackups, openLock, type ReleasesFolder, readReleases } from './records/releases-folder.js'
@@ -44,9 +45,8 @@ export async function takeSurvey(
     warnings.push(`${key} is not a release of static-s3 and is ignored: delete it`)
   const takenAt = bucket.now()
   const record = readRecord(bucket, location, folder?.records[0], signal, (warning) => warnings.push(warning))
-  const prefix = location === '' ? '' : `${location}/`
   const splitAt = record.then((known) => known?.splitAt ?? [])
-  const listing = bucket.list(prefix, { splitAt, signal })
+  const listing = bucket.list(prefixOf(location), { splitAt, signal })
   // Waits for both, even if one fails: otherwise the other one could be an unhandled rejection.
   await Promise.allSettled([record, listing])
   const objects = new Map<string, ListedObject>()
@@ -72,7 +72,8 @@ async function knownBackups(
   })
 }
 
-async function readRecord(
+/** Undefined, with a warning, if the record can't be used. */
+export async function readRecord(
   bucket: Bucket,
   location: string,
   object: ListedObject | undefined,

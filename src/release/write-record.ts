@@ -3,6 +3,7 @@ import { bodyOfBytes, compareKeys } from '../bucket/bucket.js'
 import { canonicalHeaders } from '../bucket/headers.js'
 import type { HashedFile } from '../files/hash.js'
 import type { Settings } from '../settings/settings.js'
+import { prefixOf } from '../urls/paths.js'
 import type { Backups } from './backups.js'
 import type { Lock } from './lock/lock.js'
 import { type Decision, describedBy, type Plan } from './plan.js'
@@ -145,7 +146,7 @@ function listedAs({ etag, lastModified = 0 }: ListedObject): WrittenObject {
 /** Objects of earlier releases that are still as recorded; if there are too many, those of the latest releases. */
 function keptObjects({ location, plan, survey, isStaged }: CarriedOut): [path: string, object: RecordedObject][] {
   const { record, listing } = survey
-  const prefix = location === '' ? '' : `${location}/`
+  const prefix = prefixOf(location)
   const ours = new Set(
     isStaged ? [] : plan.decisions.flatMap(({ file, reason }) => (reason === 'exists' ? [] : [file.path])),
   )

@@ -81,6 +81,8 @@ export interface SettingsInput {
   exposed?: readonly string[]
   /** An option's name as the user writes it. */
   nameOption?: ((option: string) => string) | undefined
+  /** False if STATIC_URL may be the URL of another location. */
+  hasStaticUrl?: boolean | undefined
   /** Reads the region in the AWS SDK's configuration, if no setting names one. */
   findRegion: (profile: string | undefined) => Promise<string>
   /** Reads the endpoint in the AWS SDK's configuration files. */
@@ -140,7 +142,7 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
 
   const region = named.region ?? (await input.findRegion(profile))
   const publicUrl = publicUrlOf({ ...named, region })
-  hintAtStaticUrl(read, publicUrl)
+  if (input.hasStaticUrl !== false) hintAtStaticUrl(read, publicUrl)
   return {
     on: true,
     settings: { ...named, region, publicUrl, warnings: read.warnings, given: { options: input.options, exposed } },

@@ -1,13 +1,14 @@
-import type {
-  BucketConfiguration,
-  CorsRule,
-  LifecycleRule,
-  PolicyDocument,
-  PolicyStatement,
-  PublicAccessBlock,
+import {
+  abortsUploads,
+  type BucketConfiguration,
+  type CorsRule,
+  type LifecycleRule,
+  type PolicyDocument,
+  type PolicyStatement,
+  type PublicAccessBlock,
 } from '../bucket/configuration.js'
 import { bucketPolicy, bucketPolicySids, type Readers } from '../policy/bucket.js'
-import { allowsOrigin, corsRules } from '../policy/cors.js'
+import { allowsOrigin, corsRule } from '../policy/cors.js'
 import { bucketArn, type PolicyNames, sidOf } from '../policy/names.js'
 import { allowsAsMuch, isSame, namesEverybody, opensToCloudFront } from './statements.js'
 
@@ -24,15 +25,15 @@ export interface BucketState {
 export interface Wanted {
   names: PolicyNames
   readers: Readers
+  /** True if everybody is to read the location, whoever reads it already. */
+  isPublic: boolean
   /** Undefined: every origin, unless an earlier setup named some. */
   origins: readonly string[] | undefined
   /** True if the settings give ACLs to objects. */
   usesAcl: boolean
 }
 
-export const parts = ['ownership', 'lifecycle rules', 'CORS rules', 'public access block', 'bucket policy'] as const
-
-export type Part = (typeof parts)[number]
+export type Part = 'ownership' | 'lifecycle rules' | 'CORS rules' | 'bucket policy' | 'public access block'
 
 export interface Change {
   part: Part
@@ -41,8 +42,13 @@ export interface Change {
   /** The number of other statements or rules, which stay. */
   kept: number
   write(configuration: BucketConfiguration): Promise<void>
-  /** Writes the old value again. */
-  undo?(configuration: BucketConfiguration): Promise<void>
+}
+
+const allBlocks: PublicAccessBlock = {
+  BlockPublicAcls: true,
+  IgnorePublicAcls: true,
+  BlockPublicPolicy: true,
+  RestrictPublicBuckets: true,
 }
 
 /** A new bucket on AWS. */
@@ -51,12 +57,7 @@ export const newOnAws: BucketState = {
   corsRules: [],
   lifecycleRules: [],
   ownership: 'BucketOwnerEnforced',
-  publicAccessBlock: {
-    BlockPublicAcls: true,
-    IgnorePublicAcls: true,
-    BlockPublicPolicy: true,
-    RestrictPublicBuckets: true,
-  },
+  publicAccessBlock: allBlocks,
 }
 
 /** A new bucket elsewhere. */
@@ -67,23 +68,21 @@ export function emptyPolicy(): PolicyDocument {
 }
 
 /**
- * The changes from `state` to `wanted`, in the order of their writes. A bucket is opened to the public last, immediately before its policy, and
- * closed after its policy. Statements and rules of others stay as they are.
+ * The changes from `state` to `wanted`, in the order of their writes. Statements and rules of others stay as they are. The public access block is
+ * last: it opens a bucket only after the policy denies the records, so that a setup may stop after any request.
  */
 export function changesOf(state: BucketState, wanted: Wanted): Change[] {
-  const policy = policyChange(state, wanted)
-  const block = blockChange(state, wanted)
-  const last = staysPrivate(state, wanted) ? [policy, block] : [block, policy]
-  const first = [ownershipChange(state, wanted), lifecycleChange(state, wanted), corsChange(state, wanted)]
-  return [...first, ...last].filter((change) => change !== undefined)
+  const all = [ownershipChange, lifecycleChange, corsChange, policyChange, blockChange]
+  return all.map((changeOf) => changeOf(state, wanted)).filter((change) => change !== undefined)
 }
 
 /**
  * The statement by which visitors read the location already: ours, or another one for CloudFront. It stays unless a flag names the readers, so that
  * a setup opens nothing that is private or limited.
  */
-export function readerIn({ policy }: BucketState, { names, readers }: Wanted): PolicyStatement | undefined {
-  if (readers.distribution !== undefined) return undefined
+export function readerIn({ policy }: BucketState, wanted: Wanted): PolicyStatement | undefined {
+  const { names, readers, isPublic } = wanted
+  if (isPublic || readers.distribution !== undefined) return undefined
   const there = [policy?.Statement ?? []].flat()
   return (
     there.find(({ Sid }) => Sid === sidOf('Read', names.location)) ??
@@ -103,7 +102,7 @@ export function staysPrivate(state: BucketState, wanted: Wanted): boolean {
 }
 
 function policyChange(state: BucketState, asked: Wanted): Change | undefined {
-  const { policy } = state
+  const { policy, publicAccessBlock: block } = state
   const { names, readers } = asked
   if (policy === undefined) return undefined
   const there = [policy.Statement].flat()
@@ -116,73 +115,58 @@ function policyChange(state: BucketState, asked: Wanted): Change | undefined {
   const stays = (each: PolicyStatement) =>
     (each === reader && isOurs(each)) ||
     (readers.immutable === undefined && each.Sid === sidOf('KeepFiles', names.location))
-  const kept = there.filter(stays)
-  const all: PolicyStatement[] = bucketPolicy(names, readers).Statement
+  const all = bucketPolicy(names, readers).Statement
   const wanted = all.filter(({ Sid }) => reader === undefined || Sid !== sidOf('Read', names.location))
-  const ours = [...wanted.filter((each) => !isGiven(each)), ...kept]
-  const { removed, added } = difference(there.filter(isOurs), ours)
-  if (removed.length + added.length === 0) return undefined
-  const Statement = merged(there, isOurs, ours, 'Sid')
-  const document = { ...emptyPolicy(), ...policy, Statement }
-  return { part: 'bucket policy', removed, added, kept: others.length, write: (to) => to.putPolicy(document) }
+  return listChange({
+    ...{ part: 'bucket policy', there, isOurs, name: 'Sid' },
+    ours: [...wanted.filter((each) => !isGiven(each)), ...there.filter(stays)],
+    async write(to, Statement) {
+      // S3 accepts the public policy, and still restricts the bucket.
+      if (block?.BlockPublicPolicy && !staysPrivate(state, asked)) {
+        await to.putPublicAccessBlock({ ...block, BlockPublicPolicy: false })
+      }
+      await to.putPolicy({ ...emptyPolicy(), ...policy, Statement })
+    },
+  })
 }
 
 /** CORS rules are the whole bucket's, so that our rule keeps the origins of other locations. */
 function corsChange({ corsRules: there }: BucketState, { origins }: Wanted): Change | undefined {
   if (there === undefined) return undefined
-  const [wanted] = corsRules(origins)
-  if (wanted === undefined) return undefined
+  const wanted = corsRule(origins)
   const isOurs = ({ ID }: CorsRule) => ID === wanted.ID
   const old = there.find(isOurs)
   const isAllowed = (origin: string) => there.some((rule) => allowsOrigin(rule, origin))
   if ((old && origins === undefined) || wanted.AllowedOrigins.every(isAllowed)) return undefined
-  const ours = { ...wanted, AllowedOrigins: [...new Set([...(old?.AllowedOrigins ?? []), ...wanted.AllowedOrigins])] }
-  const rules = merged(there, isOurs, [ours], 'ID')
-  return {
-    part: 'CORS rules',
-    ...difference(old ? [old] : [], [ours]),
-    kept: there.length - (old ? 1 : 0),
-    write: (to) => to.putCorsRules(rules),
-  }
+  const AllowedOrigins = [...new Set([...(old?.AllowedOrigins ?? []), ...wanted.AllowedOrigins])]
+  return listChange({
+    ...{ part: 'CORS rules', there, isOurs, name: 'ID', ours: [{ ...wanted, AllowedOrigins }] },
+    write: (to, rules) => to.putCorsRules(rules),
+  })
 }
 
 /** Days after which S3 removes the parts of an upload that a killed deploy left. No upload takes as long. */
 const ABORT_AFTER = 7
 
 function lifecycleChange({ lifecycleRules: there }: BucketState, { names }: Wanted): Change | undefined {
-  if (there === undefined) return undefined
-  const ID = sidOf('AbortUploads', names.location)
   const prefix = names.location === '' ? '' : `${names.location}/`
-  const isOurs = (rule: LifecycleRule) => rule.ID === ID
-  const old = there.find(isOurs)
-  if (there.some((rule) => abortsUploads(rule, prefix))) return undefined
+  if (there === undefined || there.some((rule) => abortsUploads(rule, prefix))) return undefined
+  const ID = sidOf('AbortUploads', names.location)
   // S3 does not mix the two forms.
   const isOldForm = there.some(({ Filter, Prefix }) => Filter === undefined && Prefix !== undefined)
   const place = isOldForm ? { Prefix: prefix } : { Filter: { Prefix: prefix } }
   const days = { AbortIncompleteMultipartUpload: { DaysAfterInitiation: ABORT_AFTER } }
-  const ours: LifecycleRule = { ID, Status: 'Enabled', ...place, ...days }
-  const rules = merged(there, isOurs, [ours], 'ID')
-  return {
-    part: 'lifecycle rules',
-    ...difference(old ? [old] : [], [ours]),
-    kept: there.length - (old ? 1 : 0),
-    write: (to) => to.putLifecycleRules(rules),
-  }
-}
-
-function abortsUploads(rule: LifecycleRule, prefix: string): boolean {
-  const { Status, Prefix, Filter = {}, AbortIncompleteMultipartUpload } = rule
-  const { Prefix: filtered, ...others } = Filter
-  const isLimited = Object.values(others).some((each) => each !== undefined)
-  const abortsAny = Status === 'Enabled' && AbortIncompleteMultipartUpload?.DaysAfterInitiation !== undefined
-  return abortsAny && !isLimited && prefix.startsWith(Prefix ?? filtered ?? '')
+  const ours: LifecycleRule[] = [{ ID, Status: 'Enabled', ...place, ...days }]
+  return listChange({
+    ...{ part: 'lifecycle rules', there, isOurs: (rule: LifecycleRule) => rule.ID === ID, name: 'ID', ours },
+    write: (to, rules) => to.putLifecycleRules(rules),
+  })
 }
 
 function ownershipChange({ ownership }: BucketState, { names, usesAcl }: Wanted): Change | undefined {
   const wanted = 'BucketOwnerEnforced'
   if (names.endpoint !== undefined || usesAcl || ownership === wanted) return undefined
-  const removed = ownership === undefined ? [] : [ownership]
-  return { part: 'ownership', removed, added: [wanted], kept: 0, write: (to) => to.putOwnership(wanted) }
+  return valueChange('ownership', ownership, wanted, (to) => to.putOwnership(wanted))
 }
 
 function blockChange(state: BucketState, wanted: Wanted): Change | undefined {
@@ -196,37 +180,39 @@ function blockChange(state: BucketState, wanted: Wanted): Change | undefined {
   const others = [policy.Statement].flat().filter(({ Sid = '' }) => !ours.includes(Sid))
   if (isPrivate && (usesAcl || others.some(namesEverybody))) return undefined
   const open = { BlockPublicPolicy: false, RestrictPublicBuckets: false }
-  const next = isPrivate ? newOnAws.publicAccessBlock : { ...old, ...open }
+  const next = isPrivate ? allBlocks : { ...old, ...open }
   // A bucket without blocks is open.
   const blocked = (block: PublicAccessBlock = {}) =>
     Object.entries(block)
       .filter(([, value]) => value)
       .sort()
-  if (next === undefined || isSame(blocked(old), blocked(next))) return undefined
-  return {
-    part: 'public access block',
-    removed: old === undefined ? [] : [old],
-    added: [next],
-    kept: 0,
-    write: (to) => to.putPublicAccessBlock(next),
-    ...(old === undefined ? {} : { undo: (to: BucketConfiguration) => to.putPublicAccessBlock(old) }),
-  }
+  if (isSame(blocked(old), blocked(next))) return undefined
+  return valueChange('public access block', old, next, (to) => to.putPublicAccessBlock(next))
 }
 
-function difference<T>(old: readonly T[], next: readonly T[]): Pick<Change, 'removed' | 'added'> {
+function valueChange(part: Part, old: unknown, next: unknown, write: Change['write']): Change {
+  return { part, removed: old === undefined ? [] : [old], added: [next], kept: 0, write }
+}
+
+interface ListInput<T> {
+  part: Part
+  there: readonly T[]
+  isOurs(each: T): boolean
+  ours: readonly T[]
+  /** The field that tells entries apart. */
+  name: keyof T
+  write(to: BucketConfiguration, all: T[]): Promise<void>
+}
+
+/** The change of a list to others' entries, which stay, and ours: each in the place of the old one of the same name, or at the end. */
+function listChange<T>({ part, there, isOurs, ours, name, write }: ListInput<T>): Change | undefined {
+  const old = there.filter(isOurs)
   const without = (some: readonly T[], others: readonly T[]) =>
     some.filter((each) => !others.some((other) => isSame(each, other)))
-  return { removed: without(old, next), added: without(next, old) }
-}
-
-/** Others' entries, and ours: in the place of the old one of the same name, or at the end. */
-function merged<T extends object>(
-  there: readonly T[],
-  isOurs: (each: T) => boolean,
-  ours: readonly T[],
-  name: keyof T,
-): T[] {
-  const next = (old: T) => ours.filter((each) => each[name] === old[name])
-  const isNew = (each: T) => !there.some((old) => old[name] === each[name])
-  return [...there.flatMap((old) => (isOurs(old) ? next(old) : [old])), ...ours.filter(isNew)]
+  const [removed, added] = [without(old, ours), without(ours, old)]
+  if (removed.length + added.length === 0) return undefined
+  const next = (each: T) => ours.filter((other) => other[name] === each[name])
+  const isNew = (each: T) => !there.some((other) => other[name] === each[name])
+  const all = [...there.flatMap((each) => (isOurs(each) ? next(each) : [each])), ...ours.filter(isNew)]
+  return { part, removed, added, kept: there.length - old.length, write: (to) => write(to, all) }
 }

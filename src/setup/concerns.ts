@@ -1,8 +1,9 @@
 import type { PolicyStatement } from '../bucket/configuration.js'
 import { bucketPolicySids } from '../policy/bucket.js'
+import { corsRule } from '../policy/cors.js'
 import { bucketArn, sidOf } from '../policy/names.js'
 import { type BucketState, type Change, filesOf, readerIn, staysPrivate, type Wanted } from './changes.js'
-import { isForAll, namesEverybody, opensToAll } from './statements.js'
+import { isForAll, letsUsersWrite, namesEverybody, opensToAll } from './statements.js'
 
 /** What the user should know before the changes: sentences. */
 export function concernsOf(state: BucketState, changes: readonly Change[], wanted: Wanted): string[] {
@@ -12,7 +13,11 @@ export function concernsOf(state: BucketState, changes: readonly Change[], wante
   const arn = bucketArn(names)
   const ours = sidOf('', '')
   const others = [policy?.Statement ?? []].flat().filter(({ Sid = '' }) => !Sid.startsWith(ours))
-  const concerns = [...ofPrivateLocation(state, wanted), ...ofOrigins(state, wanted)]
+  const concerns = [
+    ...ofPrivateLocation(state, wanted),
+    ...ofOtherAccounts(others, changes, wanted),
+    ...ofOrigins(state, wanted),
+  ]
   for (const each of others) {
     if (opensToAll(each, 's3:ListBucket', arn)) {
       concerns.push(
@@ -57,7 +62,9 @@ function ofPrivateLocation(state: BucketState, wanted: Wanted): string[] {
   const everybody = there.filter(namesEverybody)
   return [
     ...(reader && there.includes(reader)
-      ? [`CloudFront reads the files by the statement ${named(reader)}, so the bucket stays private`]
+      ? [
+          `CloudFront reads the files by the statement ${named(reader)}, so the bucket stays private. --public opens the location to everybody`,
+        ]
       : []),
     ...opened.map((each) => `everybody can still read the files, by the statement ${named(each)}: remove it`),
     ...(everybody.length > 0 && names.endpoint === undefined
@@ -66,9 +73,29 @@ function ofPrivateLocation(state: BucketState, wanted: Wanted): string[] {
   ]
 }
 
+/**
+ * Our policy denies the records to other accounts. Deployers of another account need a statement in the bucket's policy. S3 lets only the bucket's
+ * own account change the policy, so that this setup's credentials say nothing about them.
+ */
+function ofOtherAccounts(others: readonly PolicyStatement[], changes: readonly Change[], { names }: Wanted): string[] {
+  const denies = sidOf('DenyRecords', names.location)
+  const isNew = changes.some(({ added }) => added.some((each) => (each as PolicyStatement).Sid === denies))
+  return others
+    .filter((each) => isNew && letsUsersWrite(each, filesOf(names)))
+    .map(
+      (each) =>
+        `the statement ${named(each)} lets users upload: those of another AWS account can't read .static-s3/, and deploy without records`,
+    )
+}
+
 /** Origins are only added. */
 function ofOrigins({ corsRules = [] }: BucketState, { origins }: Wanted): string[] {
+  if (origins === undefined || origins.includes('*')) return []
   const open = corsRules.find(({ AllowedOrigins = [] }) => AllowedOrigins.includes('*'))
-  if (!open || origins === undefined || origins.includes('*')) return []
-  return [`the CORS rule ${open.ID ?? 'without an ID'} allows every origin already: --origin does not limit it`]
+  if (open)
+    return [`the CORS rule ${open.ID ?? 'without an ID'} allows every origin already: --origin does not limit it`]
+  const ours = corsRules.find(({ ID }) => ID === corsRule().ID)
+  const more = ours?.AllowedOrigins?.filter((each) => !origins.includes(each)) ?? []
+  if (more.length === 0) return []
+  return [`the CORS rule ${ours?.ID} also allows ${more.join(', ')}: --origin only adds`]
 }

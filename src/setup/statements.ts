@@ -31,12 +31,7 @@ export function allowsAsMuch(there: PolicyStatement, wanted: PolicyStatement): b
 
 /** True if the statement lets everybody do this, without a condition. */
 export function opensToAll(statement: PolicyStatement, action: string, resource: string): boolean {
-  const { Action, NotAction, Resource, NotResource } = statement
-  return (
-    isForAll(statement) &&
-    (NotAction === undefined ? covers(Action, action, 'i') : !covers(NotAction, action, 'i')) &&
-    (NotResource === undefined ? covers(Resource, resource) : !covers(NotResource, resource))
-  )
+  return isForAll(statement) && reaches(statement, action, resource)
 }
 
 /** True if the statement allows something to everybody, without a condition. */
@@ -51,12 +46,21 @@ export function namesEverybody(statement: PolicyStatement): boolean {
 
 /** True if the statement lets CloudFront read these objects, whatever its conditions. */
 export function opensToCloudFront(statement: PolicyStatement, resource: string): boolean {
-  const { Effect, Principal, Action, Resource, NotResource } = statement
-  const { Service } = Object(Principal) as { Service?: string | string[] }
+  const { Service } = Object(statement.Principal) as { Service?: string | string[] }
+  const isCloudFront = listOf(Service).some((each) => each.startsWith('cloudfront.'))
+  return statement.Effect === 'Allow' && isCloudFront && reaches(statement, 's3:GetObject', resource)
+}
+
+/** True if the statement lets named users, roles or accounts write these objects, whatever its conditions. */
+export function letsUsersWrite(statement: PolicyStatement, resource: string): boolean {
+  const { AWS } = Object(statement.Principal) as { AWS?: string | string[] }
+  return statement.Effect === 'Allow' && AWS !== undefined && reaches(statement, 's3:PutObject', resource)
+}
+
+/** True if the statement is about this action on these objects. */
+function reaches({ Action, NotAction, Resource, NotResource }: PolicyStatement, action: string, resource: string) {
   return (
-    Effect === 'Allow' &&
-    listOf(Service).some((each) => each.startsWith('cloudfront.')) &&
-    covers(Action, 's3:GetObject', 'i') &&
+    (NotAction === undefined ? covers(Action, action, 'i') : !covers(NotAction, action, 'i')) &&
     (NotResource === undefined ? covers(Resource, resource) : !covers(NotResource, resource))
   )
 }

@@ -3,6 +3,7 @@ import { describedBy } from '../release/plan.js'
 import type { Survey } from '../release/survey.js'
 import { StaticS3Error } from '../runtime/error.js'
 import { several } from '../runtime/printable.js'
+import { prefixOf } from '../urls/paths.js'
 
 export interface DeletionInput extends Pick<Survey, 'listing' | 'record'> {
   location: string
@@ -29,7 +30,7 @@ export interface Deletions {
  * | yes      | yes                   | yes                   | deleted         |
  */
 export function deletionsOf({ listing, record, location, here, isSelected }: DeletionInput): Deletions {
-  const prefix = location === '' ? '' : `${location}/`
+  const prefix = prefixOf(location)
   const found: Deletions = { objects: [], others: 0 }
   for (const [key, object] of listing) {
     // A listing of the whole bucket has the records too.
@@ -58,7 +59,7 @@ export function tooMany(
   const { length } = objects
   if (length <= most) return undefined
   const names = several(objects.map(({ key }) => key))
-  const quarter = most === few ? `${few}` : `${most}, a quarter of the recorded objects`
+  const quarter = `${most}, a quarter of the recorded objects (at least ${few})`
   const limit = maxDelete === undefined ? quarter : `--max-delete ${maxDelete}`
   return `${length} objects would be deleted (${names}), and the limit is ${limit}. Check that the folder is complete, or allow them with --max-delete ${length}`
 }
@@ -66,7 +67,7 @@ export function tooMany(
 /**
  * Refuses a folder that has nothing in common with the location: media on their way into the static files, for example.
  *
- * @throws StaticS3Error if a build's release is there, or if no recorded file is in the folder
+ * @throws StaticS3Error if no recorded file is in the folder
  */
 export function refuseOtherContent(
   { record, location, here }: Pick<DeletionInput, 'record' | 'location' | 'here'>,
@@ -74,25 +75,9 @@ export function refuseOtherContent(
   mayReplaceAll: boolean,
 ): void {
   if (!record) return
-  const where = location === '' ? "the bucket's root" : location
-  if (!isOfSync(record)) throw refusal(where, record.bundler, folder)
   if (record.objects.size === 0 || mayReplaceAll || [...record.objects.keys()].some((path) => here.has(path))) return
   throw new StaticS3Error(
-    `static-s3: ${where} has the files of another folder: none of its ${record.objects.size} recorded files is in ${folder}. ` +
+    `static-s3: ${location || "the bucket's root"} has the files of another folder: none of its ${record.objects.size} recorded files is in ${folder}. ` +
       `Give ${folder} a location of its own: static-s3 sync ${folder} LOCATION. If it replaces them all: --delete --max-delete ${record.objects.size}.`,
-  )
-}
-
-/** The name of this command in records, where builds have their bundler. */
-export const syncName = 'static-s3 sync'
-
-export function isOfSync({ bundler }: { bundler: string }): boolean {
-  return bundler === syncName
-}
-
-export function refusal(where: string, bundler: string, folder: string): StaticS3Error {
-  return new StaticS3Error(
-    `static-s3: ${where} has the release of a build (${bundler}), and a sync never mixes with a build's files. ` +
-      `Give ${folder} a location outside of it: static-s3 sync ${folder} LOCATION. A build's output folder needs static-s3 deploy.`,
   )
 }

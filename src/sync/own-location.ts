@@ -1,48 +1,86 @@
-import type { Bucket } from '../bucket/bucket.js'
-import { releasesFolder } from '../release/records/releases-folder.js'
-import { readNewestRecord } from '../release/survey.js'
-import { isForbidden } from '../runtime/error.js'
-import { isOfSync, refusal } from './deletions.js'
+import type { Bucket, ListedObject } from '../bucket/bucket.js'
+import type { Deployer } from '../release/records/record.js'
+import { readReleases, releasesFolder } from '../release/records/releases-folder.js'
+import { readRecord } from '../release/survey.js'
+import { isForbidden, StaticS3Error } from '../runtime/error.js'
+import { eachInParallel } from '../runtime/parallel.js'
+import { prefixOf } from '../urls/paths.js'
 
-/** The most locations whose records are read. */
-const mostLocations = 20
+/** All releases of a location have one kind. */
+export type Kind = 'build' | 'sync'
+
+type Author = Pick<Deployer, 'bundler'>
+
+/** The name of `static-s3 sync` in records, where builds have their bundler. */
+export const syncName = 'static-s3 sync'
+
+export function kindOf({ bundler }: Author): Kind {
+  return bundler === syncName ? 'sync' : 'build'
+}
 
 /**
- * Refuses a location above or inside the location of a build. Locations whose records these credentials may not read are not known.
+ * Refuses to mix builds and syncs in a location: a sync with `--delete` would take a build's files for files that its folder lost.
  *
- * @param folder for the message
- * @throws StaticS3Error
+ * @param last the location's newest record
+ * @throws StaticS3Error if that record is of the other kind
  */
-export async function refuseBuildsAround(
-  bucket: Bucket,
-  location: string,
-  folder: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const below = (await unlessForbidden(bucket.list(locationsFolder(location), { signal }))) ?? []
-  const locations = [...locationsAbove(location), ...locationsIn(below.map(({ key }) => key))]
-  const others = [...new Set(locations)].filter((other) => other !== location).slice(0, mostLocations)
-  await Promise.all(
-    others.map(async (other) => {
-      const record = await unlessForbidden(readNewestRecord(bucket, other))
-      if (record && !isOfSync(record)) throw refusal(other === '' ? "the bucket's root" : other, record.bundler, folder)
-    }),
+export function refuseOtherKind(kind: Kind, location: string, last: Author | undefined): void {
+  if (!last || kindOf(last) === kind) return
+  const where = location || "the bucket's root"
+  const [owner, remedy] = {
+    sync: [
+      `the release of a build (${last.bundler}), and a sync never mixes with a build's files`,
+      "Give the folder a location outside of it: static-s3 sync DIR LOCATION. A build's output folder needs static-s3 deploy",
+    ],
+    build: [
+      `the files of a folder (${last.bundler}), and a build never mixes with them`,
+      'Give the build a location outside of it (AWS_LOCATION), or the folder: static-s3 sync DIR LOCATION',
+    ],
+  }[kind]
+  throw new StaticS3Error(
+    `static-s3: ${where} has ${owner}. ${remedy}. If nobody uses ${where} any more, delete ${releasesFolder(location)}.`,
   )
 }
 
-function locationsFolder(location: string): string {
-  return releasesFolder(location).replace(/releases\/$/, '')
+/** A record may have 10 MB. */
+const recordsAtOnce = 4
+
+/**
+ * Refuses a location above or inside another one with releases of the other kind. Records that these credentials may not read are not known.
+ *
+ * @throws StaticS3Error
+ */
+export async function refuseAround(kind: Kind, bucket: Bucket, location: string, signal: AbortSignal): Promise<void> {
+  const [below = [], ...above] = await Promise.all([
+    unlessForbidden(bucket.list(`.static-s3/${prefixOf(location)}`, { signal })),
+    ...locationsAbove(location).map(async (other) => {
+      const folder = await unlessForbidden(readReleases(bucket, other, signal))
+      return { other, newest: folder?.records[0] }
+    }),
+  ])
+  const newest = newestRecords(below)
+  newest.delete(location)
+  for (const { other, newest: object } of above) if (object) newest.set(other, object)
+  await eachInParallel(recordsAtOnce, [...newest], async ([other, object]) =>
+    refuseOtherKind(kind, other, await readRecord(bucket, other, object, signal, () => {})),
+  )
+}
+
+/** The newest record of each location among these objects. */
+function newestRecords(objects: readonly ListedObject[]): Map<string, ListedObject> {
+  const newest = new Map<string, ListedObject>()
+  for (const object of objects) {
+    const [, location] = /^\.static-s3\/(.+)\/releases\/\d{8}\.json\.gz$/.exec(object.key) ?? []
+    // A location's newest record comes first.
+    if (location !== undefined && !newest.has(location)) newest.set(location, object)
+  }
+  return newest
 }
 
 /** `a/b` lies inside `a`, and inside the root. */
 function locationsAbove(location: string): string[] {
   const folders = location.split('/')
-  return folders.map((_name, i) => folders.slice(0, i).join('/'))
-}
-
-/** The locations with records among these keys. */
-function locationsIn(keys: readonly string[]): string[] {
-  return keys.flatMap((key) => /^\.static-s3\/(.+)\/releases\/\d{8}\.json\.gz$/.exec(key)?.[1] ?? [])
+  return location === '' ? [] : folders.map((_name, i) => folders.slice(0, i).join('/'))
 }
 
 async function unlessForbidden<T>(work: Promise<T>): Promise<T | undefined> {

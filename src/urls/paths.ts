@@ -11,6 +11,11 @@ export function withSlashes(name: string, separator: string = sep): string {
   return separator === '/' ? name : name.replaceAll(separator, '/')
 }
 
+/** The first part of every key in a location. */
+export function prefixOf(location: string): string {
+  return location === '' ? '' : `${location}/`
+}
+
 /** Percent-encodes a key for a URL. `encodeURI` would keep `+`, which S3 reads as a space, and `#` and `?`, which end the path. */
 export function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/')

@@ -1,4 +1,4 @@
-import { encodePath } from './paths.js'
+import { encodePath, prefixOf } from './paths.js'
 
 /** The bucket's place in a store, and its domain for browsers. */
 export interface BucketAddress {
@@ -23,7 +23,7 @@ export function publicUrlOf(address: BucketAddress): string {
     customDomain === undefined
       ? bucketUrlAt(endpoint ?? `${protocol}//s3.${region}.${awsDomain(region)}`, address).href.replace(/\/$/, '')
       : `${protocol}//${customDomain}`
-  return `${origin}/${location === '' ? '' : `${encodePath(location)}/`}`
+  return `${origin}/${encodePath(prefixOf(location))}`
 }
 
 /** The bucket's URL in this store. A path in it has no slash at its end. */

@@ -99,7 +99,9 @@ const live = (bucket: string) =>
 /** Nothing beyond the location was ever listed, except the releases of other locations that may own a replaced file. */
 const listedTheLocationAlone = ({ server } = s3) => {
   const prefixes = server.requests.flatMap(({ operation, query }) => (/^List/.test(operation) ? [query.prefix] : []))
-  for (const prefix of prefixes) expect(prefix).toMatch(/^(static\/|\.static-s3\/(\S+\/)?(releases|objects)\/)$/)
+  for (const prefix of prefixes) {
+    expect(prefix).toMatch(/^(static\/|\.static-s3\/(static\/(objects\/)?|(\S+\/)?releases\/))$/)
+  }
 }
 
 /** The backups that are written. */

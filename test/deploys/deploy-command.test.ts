@@ -271,14 +271,16 @@ await (await import('vite')).build({ root: ${JSON.stringify(dir)}, envDir: false
 })
 
 test('the commands of the recipes run', async () => {
-  const page = await readFile(join(import.meta.dirname, '../../docs/separate-deploy.md'), 'utf8')
+  const page = (name: string) => readFile(join(import.meta.dirname, `../../docs/${name}.md`), 'utf8')
+  const pages = (await page('separate-deploy')) + (await page('from-django'))
   const commands = new Set(
-    [...page.matchAll(/npx static-s3 ((?:deploy|sync) [^\n#`"]+)/g)].map(([, words = '']) => words.trim()),
+    [...pages.matchAll(/npx static-s3 ((?:deploy|sync) [^\n#`"]+)/g)].map(([, words = '']) => words.trim()),
   )
-  expect(commands.size).toBe(4)
+  expect(commands.size).toBe(5)
   const dir = await makeApp({
     'dist/index.html': '<!doctype html>',
     'staticfiles/staticfiles.json': '{"paths":{},"version":"1.1"}',
+    'media/photo.jpg': 'photo',
     'public/assets/.manifest.json': '{"a.css":"a-9f8e7d6c.css"}',
     'public/assets/a-9f8e7d6c.css': 'a {}',
     '.next/build-manifest.json': '{}',

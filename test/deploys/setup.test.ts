@@ -1,12 +1,15 @@
+import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { GetBucketPolicyCommand, HeadBucketCommand, PutBucketPolicyCommand } from '@aws-sdk/client-s3'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { deployEnv } from '../../fixtures/build/environment.js'
-import { type Env, runProcess } from '../../fixtures/build/run-process.js'
-import { s3Servers, startEmbedded, type TestS3 } from '../../fixtures/s3/index.js'
+import { type Env, runProcess, startProcess } from '../../fixtures/build/run-process.js'
+import { patience } from '../../fixtures/patience.js'
+import { type EmbeddedS3, s3Servers, startEmbedded, type TestS3 } from '../../fixtures/s3/index.js'
 
 // From an account without a bucket to a page that is served from one, by the commands alone.
 
@@ -101,12 +104,95 @@ for (const { name, title, available, start } of s3Servers) {
 
     it.runIf(name === 'embedded')('refuses a command line that makes no sense', async () => {
       const env = deployEnv(s3, 'site')
-      const results = await Promise.all(
-        ['--origin https://a.example/x', '--cloudfront nonsense', 'bucket', '--prune'].map((words) =>
-          run(`setup ${words}`, env),
-        ),
-      )
+      const arn = 'arn:aws:cloudfront::123456789012:distribution/E1ABC'
+      const wrong = ['--origin https://a.example/x', '--cloudfront nonsense', `--public --cloudfront ${arn}`, 'bucket']
+      const results = await Promise.all(wrong.map((words) => run(`setup ${words}`, env)))
       expect(results.map(({ code }) => code)).toEqual([2, 2, 2, 2])
     })
   })
 }
+
+describe.skipIf(process.platform === 'win32')('a setup in a terminal (Windows has neither signals nor script)', () => {
+  let s3: EmbeddedS3
+  let dir: string
+  let bucket: string
+  const children: ChildProcess[] = []
+
+  beforeAll(async () => {
+    s3 = await startEmbedded({ newBuckets: 'open' })
+    dir = await mkdtemp(join(tmpdir(), 'static-s3-setup-'))
+  })
+  beforeEach(() => {
+    bucket = `site-${randomBytes(6).toString('hex')}`
+    s3.server.reset()
+  })
+  afterEach(() => {
+    s3.server.intercept = undefined
+    for (const child of children.splice(0)) child.kill('SIGKILL')
+  })
+  afterAll(async () => {
+    await rm(dir, { recursive: true, force: true })
+    await s3.close()
+  })
+
+  function start(command: readonly string[]) {
+    const child = startProcess(command, dir, deployEnv(s3, bucket), 'pipe')
+    children.push(child)
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => (output += text))
+    const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null; output: string }>((resolve) =>
+      child.once('close', (code, signal) => resolve({ code, signal, output })),
+    )
+    const shows = (text: string) => vi.waitFor(() => expect(output).toContain(text), patience)
+    return { child, ended, shows }
+  }
+
+  it('says after Ctrl-C what it did, and a second run goes on', async () => {
+    /** Sends the signal while the request waits for its response. */
+    const stopAt = async (operation: string, isAnswered = true, more: readonly string[] = []) => {
+      const { child, ended } = start([process.execPath, script, 'setup', '--yes', ...more])
+      s3.server.intercept = async (request) => {
+        if (request.operation !== operation) return undefined
+        child.kill('SIGINT')
+        await (isAnswered ? sleep(300) : new Promise(() => {}))
+        return undefined
+      }
+      const { signal, output } = await ended
+      s3.server.intercept = undefined
+      expect(signal).toBe('SIGINT')
+      return output
+    }
+    const applied = (parts: string, others: string) =>
+      `static-s3: stopped by SIGINT.\ns3://${bucket}: applied: ${parts}. ${others}. Then run setup again: it continues there.`
+    const also = ['--also', `${bucket}-dev`]
+    expect(await stopAt('HeadBucket')).toBe('')
+    expect(await stopAt('CreateBucket', true, also)).toContain(
+      `${applied('bucket', 'Not applied: lifecycle rules, CORS rules, bucket policy')}\ns3://${bucket}-dev: not begun.`,
+    )
+    expect(await stopAt('PutBucketLifecycleConfiguration')).toContain(
+      applied('lifecycle rules', 'Not applied: CORS rules, bucket policy'),
+    )
+    expect(await stopAt('PutBucketCors', false)).toContain(
+      applied('nothing', 'Not confirmed: CORS rules. Not applied: bucket policy'),
+    )
+    expect(await stopAt('PutBucketCors')).toContain(applied('CORS rules', 'Not applied: bucket policy'))
+    expect(await stopAt('PutBucketPolicy')).toContain('stopped after the last change: everything is set up.')
+    const { code, output } = await start([process.execPath, script, 'setup']).ended
+    expect([code, output]).toEqual([0, expect.stringContaining('already set up: nothing was changed')])
+  })
+
+  it.skipIf(process.platform !== 'linux')(
+    'does not take keys typed before the question for its answer (Linux has script)',
+    async () => {
+      const command = `stty cols 80; "${process.execPath}" "${script}" setup`
+      const { child, ended, shows } = start(['script', '-qec', command, '/dev/null'])
+      child.stdin?.write('y\ry')
+      await shows('Apply these changes?')
+      await sleep(300)
+      expect(s3.server.requests.map(({ method }) => method)).not.toContain('PUT')
+      child.stdin?.write('y')
+      const { code, output } = await ended
+      expect([code, output]).toEqual([0, expect.stringContaining('set up')])
+    },
+  )
+})

@@ -1,7 +1,11 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
+import { render, testBackEnd } from '../../fixtures/back-ends/back-ends.js'
+import { recipe } from '../../fixtures/back-ends/recipe.js'
+import { expectTagsAnswer } from '../../fixtures/back-ends/tags.js'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
+import { makeFolder, removeFolders } from '../../fixtures/build/folders.js'
 import type { Env } from '../../fixtures/build/run-process.js'
 import { describeFramework } from '../../fixtures/frameworks/app.js'
 import {
@@ -24,6 +28,7 @@ describeFramework('encore', (app) => {
   const browser = withBrowser()
   const build = (env: Env) => app.run(['encore', 'production'], env)
   const readJson = async (name: string) => JSON.parse(await readFile(join(app.dir, 'public/build', name), 'utf8'))
+  afterAll(removeFolders)
 
   test('off: nothing is sent', () => expectOff(site, build))
 
@@ -57,6 +62,27 @@ describeFramework('encore', (app) => {
     const fonts = home.requests.filter(({ resourceType }) => resourceType === 'font')
     expect(fonts.map(({ url }) => url.startsWith(site.publicUrl))).toEqual([true])
   })
+
+  testBackEnd(
+    'php',
+    "every URL in Symfony's own tags is in the bucket, and only manifests are on its disk",
+    async () => {
+      const manifests = ['manifest.json', 'entrypoints.json'].map((name) => `public/build/${name}`)
+      const folder = await makeFolder({
+        ...Object.fromEntries(
+          await Promise.all(manifests.map(async (path) => [path, await readFile(join(app.dir, path))])),
+        ),
+        'config/packages/assets.yaml': recipe('Symfony (Webpack Encore)').code('yaml'),
+        'templates/.gitignore': '',
+      })
+      const template = `{{ encore_entry_link_tags('app') }}{{ encore_entry_script_tags('app') }}
+      <img src="{{ asset('build/copied/tile.png') }}"><img src="{{ asset('build/images/photo.png') }}">`
+      const html = await render('symfony.php', [folder, template])
+      const names = [/^app\..*\.css$/, /^runtime\..*\.js$/, /^app\..*\.js$/, /^copied\/tile\.png$/, /photo\..*\.png$/]
+      expect(await expectTagsAnswer(html, site.publicUrl)).toEqual(names.map((name) => expect.stringMatching(name)))
+      expect(html.match(/integrity="/g)).toHaveLength(3)
+    },
+  )
 
   test('the same site once more: nothing is sent', () => expectUnchanged(site, build))
 })

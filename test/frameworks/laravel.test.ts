@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
+import { render, testBackEnd } from '../../fixtures/back-ends/back-ends.js'
+import { recipe } from '../../fixtures/back-ends/recipe.js'
+import { expectTagsAnswer, integrityOf } from '../../fixtures/back-ends/tags.js'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
+import { makeFolder, removeFolders } from '../../fixtures/build/folders.js'
 import type { Env } from '../../fixtures/build/run-process.js'
 import { describeFramework } from '../../fixtures/frameworks/app.js'
 import { type Answer, serveBackEnd } from '../../fixtures/frameworks/back-end.js'
@@ -15,10 +19,12 @@ import {
 } from '../../fixtures/frameworks/expectations.js'
 
 describeFramework('laravel', (app) => {
-  const site = siteBucket('build')
+  const laravel = recipe('Laravel')
+  const site = siteBucket(laravel.variables().AWS_LOCATION)
   const browser = withBrowser()
-  const assetUrl = () => site.publicUrl.replace('/build/', '')
-  const build = (env: Env) => app.run(['vite', 'build'], { ...env, ASSET_URL: assetUrl() })
+  const assetUrl = () => laravel.variables(site).ASSET_URL ?? ''
+  const build = (env: Env) => app.run(['vite', 'build'], { ...env, ...laravel.variables(site) })
+  afterAll(removeFolders)
 
   test('off: nothing is sent', () => expectOff(site, (env) => app.run(['vite', 'build'], env)))
 
@@ -42,10 +48,41 @@ describeFramework('laravel', (app) => {
     expectFromBucket(site, deep, pages, /^\/later$/)
   })
 
+  testBackEnd(
+    'php',
+    "every URL in Laravel's own tags is in the bucket, and only manifests and the style of fonts are on its disk",
+    async () => {
+      const read = (name: string) => readFileSync(join(app.dir, 'public/build', name))
+      const { style } = JSON.parse(read('fonts-manifest.json').toString())
+      const manifest: Record<string, { file: string; integrity?: string }> = JSON.parse(
+        read('manifest.json').toString(),
+      )
+      // As plugins for `integrity` do.
+      for (const entry of Object.values(manifest)) entry.integrity = integrityOf(read(entry.file))
+      const folder = await makeFolder({
+        'public/build/manifest.json': JSON.stringify(manifest),
+        'public/build/fonts-manifest.json': read('fonts-manifest.json'),
+        [`public/build/${style.file}`]: read(style.file),
+        'bootstrap/cache/.gitignore': '*',
+        'resources/views/.gitignore': '*',
+        'storage/framework/views/.gitignore': '*',
+      })
+      const template = `@php ${laravel.code('php')} @endphp ${blade}`
+      const html = await render('laravel.php', [folder, template], laravel.variables(site))
+      const paths = await expectTagsAnswer(html, site.publicUrl)
+      const names = [/dots-.*\.ttf$/, /app-.*\.css$/, /app-.*\.js$/, /blade-.*\.png$/]
+      expect(paths).toEqual(names.map((name) => expect.stringMatching(name)))
+    },
+  )
+
   test('once more: nothing is sent', () => expectUnchanged(site, build))
 
   test('keys that S3 refuses: the build fails and nothing is live', () => expectRefused(site, build))
 })
+
+const blade = `@fonts
+  @vite(['resources/css/app.css', 'resources/js/app.js'])
+  <img src="{{ Vite::asset('resources/images/blade.png') }}">`
 
 /** Laravel's pages, as `@vite`, `@fonts`, `Vite::asset()` and `@inertia` make them. */
 function inertia(folder: string, assetUrl: string) {
@@ -64,7 +101,7 @@ function inertia(folder: string, assetUrl: string) {
       type: 'text/html',
       body: `<!doctype html><title>Laravel</title>
         <link rel="icon" href="data:,">
-        <link rel="stylesheet" href="${urlOf(style.file)}">
+        <style>${readFileSync(join(folder, style.file), 'utf8')}</style>
         <link rel="preload" as="style" href="${built('resources/css/app.css')}">
         <link rel="modulepreload" as="script" href="${built('resources/js/app.js')}">
         <link rel="stylesheet" href="${built('resources/css/app.css')}">

@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
+import { render, testBackEnd } from '../../fixtures/back-ends/back-ends.js'
+import { recipe } from '../../fixtures/back-ends/recipe.js'
+import { expectTagsAnswer } from '../../fixtures/back-ends/tags.js'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
+import { makeFolder, removeFolders } from '../../fixtures/build/folders.js'
 import type { Env } from '../../fixtures/build/run-process.js'
 import { describeFramework } from '../../fixtures/frameworks/app.js'
 import { type Answer, serveBackEnd } from '../../fixtures/frameworks/back-end.js'
@@ -15,18 +19,26 @@ import {
 } from '../../fixtures/frameworks/expectations.js'
 
 describeFramework('vite-ruby', (app) => {
-  const site = siteBucket('vite')
+  const viteRuby = recipe('Rails (vite_ruby)')
+  const { AWS_LOCATION } = viteRuby.variables()
+  const site = siteBucket(AWS_LOCATION)
   const browser = withBrowser()
-  // As `bin/vite build` calls it.
-  const build = (env: Env) => app.run(['vite', 'build', '--mode', 'production'], { RAILS_ENV: 'production', ...env })
+  const assetHost = () => /asset_host = '(.*)'/.exec(viteRuby.code('ruby', site))?.[1] ?? ''
+  // As `bin/vite build` calls it, with the host that it takes from Rails.
+  const build = (env: Env) =>
+    app.run(['vite', 'build', '--mode', 'production'], {
+      RAILS_ENV: 'production',
+      VITE_RUBY_ASSET_HOST: assetHost(),
+      ...env,
+      AWS_LOCATION,
+    })
+  afterAll(removeFolders)
 
   test('off: nothing is sent', () => expectOff(site, build))
 
   test('pages of Rails take everything from the bucket', async () => {
     await buildFor(site, () => build(site.env))
-    const pages = browser.keep(
-      await serveBackEnd(rails(join(app.dir, 'public/vite'), site.publicUrl.replace('/vite/', ''))),
-    )
+    const pages = browser.keep(await serveBackEnd(rails(join(app.dir, 'public/vite'), assetHost())))
     const { page, ...home } = await browser.open(pages.origin)
     await page.getByRole('button').click()
     await page.getByAltText('late').waitFor()
@@ -34,6 +46,21 @@ describeFramework('vite-ruby', (app) => {
     expectFromBucket(site, { page, ...home }, pages, /^\/$/)
     expect(home.requests.map(({ resourceType }) => resourceType)).toContain('font')
   })
+
+  testBackEnd(
+    'ruby',
+    "every URL in Rails' own tags is in the bucket, and only the manifests are on its disk",
+    async () => {
+      const manifests = ['manifest.json', 'manifest-assets.json'].map((name) => `public/vite/.vite/${name}`)
+      const folder = await makeFolder(
+        Object.fromEntries(manifests.map((path) => [path, readFileSync(join(app.dir, path))])),
+      )
+      const template = `<%= vite_typescript_tag 'application' %><%= vite_image_tag 'tag.png' %>`
+      const html = await render('rails.rb', [folder, viteRuby.code('ruby', site), template])
+      const names = [/application-.*\.js$/, /application-.*\.css$/, /tag-.*\.png$/]
+      expect(await expectTagsAnswer(html, site.publicUrl)).toEqual(names.map((name) => expect.stringMatching(name)))
+    },
+  )
 
   test('once more: nothing is sent', () => expectUnchanged(site, build))
 

@@ -1,7 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
+import { render, testBackEnd } from '../../fixtures/back-ends/back-ends.js'
+import { recipe } from '../../fixtures/back-ends/recipe.js'
+import { expectTagsAnswer } from '../../fixtures/back-ends/tags.js'
 import { withBrowser } from '../../fixtures/browser/with-browser.js'
+import { makeFolder, removeFolders } from '../../fixtures/build/folders.js'
 import type { Env } from '../../fixtures/build/run-process.js'
 import { describeFramework } from '../../fixtures/frameworks/app.js'
 import { buildFor, expectOff, siteBucket } from '../../fixtures/frameworks/expectations.js'
@@ -16,6 +20,8 @@ describeFramework('webpack-plugins', (app) => {
   const browser = withBrowser()
   const build = (env: Env) => app.run(['webpack'], env)
   const read = (path: string) => readFile(join(app.dir, 'dist', path), 'utf8')
+
+  afterAll(removeFolders)
 
   test('off: nothing is sent', () => expectOff(site, build))
 
@@ -45,4 +51,28 @@ describeFramework('webpack-plugins', (app) => {
     expect(errors).toEqual([])
     expect(pages.missed).toEqual([])
   })
+
+  test('every URL of webpack-manifest-plugin is in the bucket, but those of pages', async () => {
+    const manifest: Record<string, string> = JSON.parse(await read('manifest.json'))
+    const { 'index.html': page, ...others } = manifest
+    expect(Object.keys(others)).toEqual(expect.arrayContaining(['main.js', 'runtime.js']))
+    for (const url of Object.values(others)) expect((await fetch(url)).status, url).toBe(200)
+  })
+
+  // A bundle's own files: in version 0 of both, the runtime is another bundle.
+  const loaders = [
+    ['django-webpack-loader 0.6 reads webpack-bundle-tracker 0.4', 'webpack_loader', '../stats-0', ['runtime', 'main']],
+    ['django-webpack-loader 3 reads webpack-bundle-tracker 3', 'webpack_loader_3', '.', ['main']],
+  ] as const
+  for (const [name, library, folder, bundles] of loaders) {
+    testBackEnd('django', `${name}: every URL in its tags is in the bucket`, async () => {
+      const stats = await read(join(folder, 'webpack-stats.json'))
+      const base = await makeFolder({ 'frontend/webpack-stats.json': stats })
+      const settings = recipe('Django (django-webpack-loader)').code('python')
+      const tags = bundles.map((bundle) => `{% render_bundle '${bundle}' 'js' %}`).join('')
+      const html = await render('django_page.py', [base, settings, `{% load ${library} %}${tags}`])
+      const names = [/^runtime\..*\.js$/, /^main\..*\.js$/]
+      expect(await expectTagsAnswer(html, site.publicUrl)).toEqual(names.map((each) => expect.stringMatching(each)))
+    })
+  }
 })

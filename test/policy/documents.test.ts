@@ -1,9 +1,10 @@
 import { anonymousPrincipal, runSimulation, type SimulationRequestPrincipal } from '@cloud-copilot/iam-simulate'
 import fc from 'fast-check'
 import { describe, expect, it, test } from 'vitest'
+import type { PolicyDocument } from '../../src/bucket/configuration.js'
 import { bucketPolicy, bucketPolicySids } from '../../src/policy/bucket.js'
 import { type DeployRights, deployPolicy } from '../../src/policy/iam.js'
-import { distributionArn, type PolicyDocument, type PolicyNames } from '../../src/policy/names.js'
+import { distributionArn, type PolicyNames } from '../../src/policy/names.js'
 import { isJob, trustPolicy } from '../../src/policy/trust.js'
 import { awsDomain, awsPartition } from '../../src/urls/public-url.js'
 
@@ -85,7 +86,7 @@ describe('the rights to deploy', () => {
       for (const action of actions) {
         const without = policy.Statement.map((each) => ({
           ...each,
-          Action: [each.Action].flat().filter((a) => a !== action),
+          Action: [each.Action ?? []].flat().filter((a) => a !== action),
         }))
         const kept = { ...policy, Statement: without.filter(({ Action }) => Action.length > 0) }
         expect(await allowed(kept)).toEqual(requests.map((each) => each.action !== action))

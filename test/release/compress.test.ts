@@ -143,11 +143,15 @@ test.each([
   ['of another content', gzipSync(text.replace('7919', '7918'))],
   ['of a longer content', gzipSync(`${text}\n`)],
   ['that is damaged', level9.subarray(0, -20)],
+  ['with zeros behind it', Buffer.concat([level1, Buffer.alloc(8)])],
+  ['with other bytes behind it', Buffer.concat([level1, Buffer.from('junk')])],
+  ['in two members', Buffer.concat([gzipSync(text.slice(0, 100)), gzipSync(text.slice(100))])],
+  ['with an empty member behind it', Buffer.concat([level1, gzipSync('')])],
 ])('a compressed copy %s is not used, with a warning', async (_what, bytes) => {
   await twin(bytes)
   await deploy(file())
   expect(object()?.bytes.equals(level9)).toBe(true)
-  expect(warnings).toEqual(['app-1.js.gz: not used, because the file beside it has other content'])
+  expect(warnings).toEqual(['app-1.js.gz: not used, because it is not the file beside it as one gzip member'])
 })
 
 test('a body that was not kept is made again, and a file that changed meanwhile is refused', async () => {

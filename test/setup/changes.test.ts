@@ -11,6 +11,7 @@ const distribution = 'arn:aws:cloudfront::123456789012:distribution/E1ABC'
 const wanted = (more: Partial<Wanted> = {}): Wanted => ({
   names,
   readers: {},
+  isPublic: false,
   origins: undefined,
   usesAcl: false,
   ...more,
@@ -44,8 +45,8 @@ const everything = {
 }
 
 describe('the changes of a new bucket', () => {
-  it('open it last, immediately before the policy', () => {
-    expect(partsOf(newOnAws)).toEqual(['lifecycle rules', 'CORS rules', 'public access block', 'bucket policy'])
+  it('open it last', () => {
+    expect(partsOf(newOnAws)).toEqual(['lifecycle rules', 'CORS rules', 'bucket policy', 'public access block'])
   })
 
   it('for CloudFront, leave the public access block on', async () => {
@@ -187,6 +188,19 @@ describe('readers that the bucket has already', () => {
     expect(cut.publicAccessBlock).toBeUndefined()
   })
 
+  it("of CloudFront make room for everybody on request; another's statement stays", async () => {
+    const theirs = { ...cloudFront, Sid: 'AllowCloudFrontServicePrincipal' }
+    const state = { ...newOnAws, policy: policyOf(theirs, { ...cloudFront, ...ours }) }
+    const next = await after(state, { isPublic: true })
+    expect(next.policy?.Statement).toEqual([theirs, everybody, expect.objectContaining({ Effect: 'Deny' })])
+    expect(next.publicAccessBlock).toMatchObject({ BlockPublicPolicy: false, RestrictPublicBuckets: false })
+    expect(partsOf(next)).toEqual([])
+    expect(concernsOf(state, [], wanted())).toEqual([])
+    expect(concernsOf({ ...newOnAws, policy: policyOf(theirs) }, [], wanted())).toEqual([
+      expect.stringMatching(/AllowCloudFrontServicePrincipal, .*--public opens the location/),
+    ])
+  })
+
   it('are replaced by those of a flag, with a word on others that let everybody in', async () => {
     const state = { ...newOnAws, policy: policyOf(everybody, { ...everybody, Sid: 'Theirs' }) }
     const readers = { readers: { distribution } }
@@ -205,8 +219,8 @@ describe('readers that the bucket has already', () => {
 
 it('the difference reads as a patch', () => {
   const state = { ...newOnAws, policy: policyOf(foreign) }
-  const [, policy] = changesOf(state, wanted()).slice(-2)
-  expect(differenceOf(policy ? [policy] : []).slice(0, 9)).toEqual([
+  const policy = changesOf(state, wanted()).filter(({ part }) => part === 'bucket policy')
+  expect(differenceOf(policy).slice(0, 9)).toEqual([
     '',
     'bucket policy (1 of others stays)',
     '+ {',
@@ -251,6 +265,30 @@ describe('concerns', () => {
     expect(concerns(state, { origins: ['https://a.example'] })).toEqual([
       expect.stringContaining('allows every origin'),
     ])
+  })
+
+  it('name the origins that --origin does not remove', async () => {
+    const state = await after(newOnAws, { origins: ['https://old.example'] })
+    const origins = ['https://a.example']
+    const keeps = 'the CORS rule StaticS3 also allows https://old.example: --origin only adds'
+    expect(concerns(state, { origins })).toEqual([keeps])
+    expect(concerns(await after(state, { origins }), { origins })).toEqual([keeps])
+    expect(concerns(state, { origins: ['https://old.example'] })).toEqual([])
+  })
+
+  it('name a statement by which another account may deploy, if the records are closed to it now', async () => {
+    const write = ['s3:GetObject', 's3:PutObject']
+    const Resource = ['arn:aws:s3:::site/static/*', 'arn:aws:s3:::site/.static-s3/static/*']
+    const deployer = { Sid: 'Deployer', Effect: 'Allow' as const, Action: write, Resource }
+    const state = {
+      ...newOnAws,
+      policy: policyOf({ ...deployer, Principal: { AWS: 'arn:aws:iam::444455556666:root' } }),
+    }
+    expect(concerns(state)).toEqual([expect.stringMatching(/Deployer lets users upload: .* deploy without records/)])
+    expect(concerns(await after(state))).toEqual([])
+    expect(
+      concerns({ ...state, policy: policyOf({ ...deployer, Action: 's3:GetObject', Principal: { AWS: '4444' } }) }),
+    ).toEqual([])
   })
 
   it('are none for a bucket that only setup configured', async () => {

@@ -5,6 +5,7 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   ListMultipartUploadsCommand,
+  PutBucketPolicyCommand,
   PutObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
@@ -19,6 +20,7 @@ import {
   type TestS3,
 } from '../../fixtures/s3/index.js'
 import type { Body } from '../../src/bucket/bucket.js'
+import { deployPolicy } from '../../src/policy/iam.js'
 import { refusedCondition, StaticS3Error } from '../../src/runtime/error.js'
 import { openBucket, type S3Connection } from '../../src/s3/objects/s3-bucket.js'
 
@@ -101,6 +103,29 @@ for (const { title, available, start } of s3Servers) {
       await connection.bucket.put(key, body, parameters)
       expect(await uploadsLeft()).toEqual([`${key}.other`])
     })
+
+    it.each(['s3:ListBucketMultipartUploads', 's3:AbortMultipartUpload'])(
+      'names %s, without which parts of a process that died stay',
+      async (missing) => {
+        const names = { bucket: name, location: 'static', region: server.region, endpoint: server.endpoint }
+        const Principal = { AWS: server.other.arn }
+        const Statement = deployPolicy(names).Statement.map(({ Action = [], ...each }) => ({
+          ...{ ...each, Principal, Action: [Action].flat().filter((action) => action !== missing) },
+        }))
+        const Policy = JSON.stringify({ Version: '2012-10-17', Statement })
+        await server.client().send(new PutBucketPolicyCommand({ Bucket: name, Policy }))
+        const other = await openBucket(settingsFor({ ...server, credentials: server.other }, name), patient)
+        const told: string[] = []
+        other.onPartsKept((action) => told.push(action))
+        await server
+          .client({ credentials: server.other })
+          .send(new CreateMultipartUploadCommand({ Bucket: name, Key: key }))
+        await other.bucket.put(key, body, parameters)
+        other.close()
+        expect(told).toEqual([missing])
+        expect(await uploadsLeft()).toEqual([key])
+      },
+    )
 
     it('that is stopped in the middle leaves nothing, and what was there stands', async () => {
       await server.client().send(new PutObjectCommand({ Bucket: name, Key: key, Body: 'old' }))

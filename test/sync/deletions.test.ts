@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { holding, listed, record, recorded, recordedAt, two } from '../../fixtures/release/plan-scene.js'
 import type { ReleaseRecord } from '../../src/release/records/record.js'
 import { deletionsOf, refuseOtherContent, tooMany } from '../../src/sync/deletions.js'
+import { refuseOtherKind } from '../../src/sync/own-location.js'
 
 /** The paths of deleted objects, and the number of others. */
 function decide(listing: ReturnType<typeof holding>, known: ReleaseRecord | undefined, more: object = {}) {
@@ -67,9 +68,9 @@ describe('the limit', () => {
 
   it('names the number to allow', () => {
     expect(problem(26, 100)).toMatch(
-      /^26 objects .*static\/0\.jpg and 25 more.*limit is 25, a quarter.*--max-delete 26$/,
+      /^26 objects .*static\/0\.jpg and 25 more.*limit is 25, a quarter of the recorded objects \(at least 10\)\. .*--max-delete 26$/,
     )
-    expect(problem(11, 11)).toContain('limit is 10')
+    expect(problem(11, 11)).toContain('limit is 10, a quarter of the recorded objects (at least 10)')
     expect(problem(1, 100, 0)).toContain('limit is --max-delete 0')
   })
 })
@@ -91,11 +92,21 @@ describe('a location', () => {
     expect(check(of('static-s3 sync', 'b.jpg'), true)).not.toThrow()
   })
 
-  it('refuses a folder beside a build, or another folder', () => {
-    for (const bundler of ['vite 8.4.0', 'static-s3 deploy', 'static-s3 syncer'])
-      expect(check(of(bundler, 'a.jpg'), true)).toThrow(
-        /static has the release of a build .*static-s3 sync media LOCATION/,
+  it('belongs to builds or to syncs', () => {
+    for (const bundler of ['vite 8.4.0', 'static-s3 deploy', 'static-s3 syncer']) {
+      expect(() => refuseOtherKind('build', 'static', { bundler })).not.toThrow()
+      expect(() => refuseOtherKind('sync', 'static', { bundler })).toThrow(
+        /^static-s3: static has the release of a build .*static-s3 sync DIR LOCATION.*delete \.static-s3\/static\/releases\/\.$/,
       )
+    }
+    expect(() => refuseOtherKind('sync', '', { bundler: 'static-s3 sync' })).not.toThrow()
+    expect(() => refuseOtherKind('build', '', { bundler: 'static-s3 sync' })).toThrow(
+      /^static-s3: the bucket's root has the files of a folder .*AWS_LOCATION.*delete \.static-s3\/releases\/\.$/,
+    )
+    expect(() => refuseOtherKind('build', '', undefined)).not.toThrow()
+  })
+
+  it('refuses another folder', () => {
     expect(check(of('static-s3 sync', 'b.jpg'))).toThrow(/none of its 1 recorded files is in media.*--max-delete 1/s)
   })
 })

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { rm, symlink, writeFile } from 'node:fs/promises'
+import { rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
+import { gunzipSync } from 'node:zlib'
 import {
   CopyObjectCommand,
   DeleteObjectCommand,
@@ -13,8 +14,8 @@ import {
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { deployEnv } from '../../fixtures/build/environment.js'
 import { makeFolder, removeFolders, writeFiles } from '../../fixtures/build/folders.js'
-import { operations, sitePuts, writes } from '../../fixtures/build/site.js'
-import { type EmbeddedS3, s3Servers, startEmbedded, type TestS3 } from '../../fixtures/s3/index.js'
+import { operations, readsAlone, sitePuts, writes } from '../../fixtures/build/site.js'
+import { type EmbeddedS3, type StoredObject, s3Servers, startEmbedded, type TestS3 } from '../../fixtures/s3/index.js'
 import { runCommand } from '../../src/cli/command.js'
 import { decodeRecord } from '../../src/release/records/format.js'
 
@@ -180,6 +181,12 @@ describe('static-s3 sync', () => {
   const numbered = (count: number, text = '') =>
     Object.fromEntries(Array.from({ length: count }, (_, n) => [`${n}.jpg`, `${text}${n}`]))
 
+  const loseRecords = async () => {
+    for (const key of objects().keys()) {
+      if (key.startsWith('.static-s3/')) await client().send(new DeleteObjectCommand({ Bucket: bucket, Key: key }))
+    }
+  }
+
   /** As Django's ManifestStaticFilesStorage writes it. */
   function collected(files: Record<string, string>): Record<string, string> {
     const hashed = Object.entries(files).map(([path, content]) => {
@@ -212,15 +219,63 @@ describe('static-s3 sync', () => {
     expect(second.result.headers).toHaveLength(Object.keys(files).length)
   })
 
-  it('sends nothing for 300 unchanged files', async () => {
-    const dir = await makeFolder(numbered(300))
+  it('sends nothing for 3,000 unchanged files', async () => {
+    const dir = await makeFolder(numbered(3000))
     await sync(dir, 'media')
     s3.server.reset()
     const { result } = await sync(dir, 'media', '--delete')
     expect(result).toMatchObject({ status: 'unchanged', deleted: [] })
     expect(writes(s3)).toEqual([])
-    // The survey, and a look at locations below and above.
-    expect(operations(s3)).toEqual(['GetObject', ...Array(4).fill('ListObjectsV2')])
+    // Three pages of the location.
+    expect(operations(s3)).toEqual([...readsAlone, 'ListObjectsV2', 'ListObjectsV2'])
+  })
+
+  it('brings up a file of over 100 MB in parts, once, and deletes it', async () => {
+    const dir = await makeFolder({ 'film.mp4': '', 'a.jpg': 'a' })
+    await truncate(join(dir, 'film.mp4'), 101 * 1024 ** 2)
+    const first = await sync(dir, 'media')
+    expect(first.result, first.stderr).toMatchObject({ status: 'live', uploaded: ['a.jpg', 'film.mp4'] })
+    expect(objects().get('media/film.mp4')).toMatchObject({ etag: expect.stringMatching(/-\d+$/) })
+    s3.server.reset()
+    expect((await sync(dir, 'media')).result).toMatchObject({ status: 'unchanged' })
+    expect(operations(s3)).toEqual(readsAlone)
+    await rm(join(dir, 'film.mp4'))
+    expect((await sync(dir, 'media', '--delete')).result).toMatchObject({ deleted: ['media/film.mp4'], kept: 0 })
+    expect(keys()).toEqual(['media/a.jpg'])
+  })
+
+  it('stores stylesheets and scripts as gzip with --compress, and deletes them like others', async () => {
+    const css = Array.from({ length: 300 }, (_, n) => `.a${n}{top:${n * 7919}px}`).join('')
+    const files = collected({ 'admin/base.css': css, 'admin/app.js': `run('${css}')`, 'img/photo.jpg': css })
+    const dir = await makeFolder(files)
+    const first = await sync(dir, 'django', '--compress')
+    expect(first.result, first.stderr).toMatchObject({ status: 'live', warnings: [] })
+    for (const [path, content] of Object.entries(files)) {
+      const { body, headers } = objects().get(`django/${path}`) as StoredObject
+      const isGzip = /\.(css|js)$/.test(path)
+      expect(headers['content-encoding'], path).toBe(isGzip ? 'gzip' : undefined)
+      expect(String(isGzip ? gunzipSync(body) : body), path).toBe(content)
+    }
+    const again = async () => {
+      s3.server.reset()
+      return (await sync(dir, 'django', '--compress', '--delete')).result
+    }
+    expect(await again()).toMatchObject({ status: 'unchanged', deleted: [] })
+    expect(operations(s3)).toEqual(readsAlone)
+    // A HEAD request for each file, and a new record.
+    await loseRecords()
+    expect(await again()).toMatchObject({ uploaded: [], updated: [], headers: [], deleted: [] })
+    expect(operations(s3).filter((each) => each === 'HeadObject')).toHaveLength(Object.keys(files).length)
+    expect(sitePuts(s3)).toEqual([])
+    await loseRecords()
+    await sync(dir, 'django', '--compress', '--force')
+    const [gone = ''] = Object.keys(files).filter((path) => /base\.\w+\.css/.test(path))
+    for (const path of [gone, 'admin/base.css']) await rm(join(dir, path))
+    const { deleted } = await again()
+    expect(deleted.sort()).toEqual([`django/${gone}`, 'django/admin/base.css'].sort())
+    // Switched off, each of them is sent in its other form.
+    expect((await sync(dir, 'django')).result.updated).toHaveLength(2)
+    expect(objects().get('django/admin/app.js')?.headers).not.toHaveProperty('content-encoding')
   })
 
   it('refuses to delete many objects, and an empty folder', async () => {
@@ -268,10 +323,29 @@ describe('static-s3 sync', () => {
       expect(refused.code).toBe(1)
     }
     expect(keys()).toEqual(before)
-    expect((await sync(dir, 'shop/static-media')).code).toBe(0)
+    vi.stubEnv('STATIC_URL', 'https://example.com/static/')
+    const beside = await sync(dir, 'shop/static-media')
+    expect(beside, beside.stderr).toMatchObject({ code: 0, result: { warnings: [] } })
+    vi.stubEnv('STATIC_URL', undefined)
     // Another folder into the same location, by mistake.
     const other = await makeFolder({ 'other.css': 'x' })
     expect((await sync(other, 'shop/static-media')).stderr).toContain('none of its 1 recorded files')
+    // A build's first release looks at the same places, and so does a promotion.
+    for (const location of ['shop/static-media', 'shop', 'shop/static-media/a', '']) {
+      s3.server.reset()
+      const refused = await run('deploy', build, '--location', location)
+      expect(refused.stderr, location).toMatch(
+        /shop\/static-media has the files of a folder \(static-s3 sync\).*AWS_LOCATION.*\nThe site stands as it was\.$/m,
+      )
+      expect({ code: refused.code, writes: writes(s3) }).toEqual({ code: 1, writes: [] })
+      expect((await run('plan', build, '--location', location)).stderr).toContain('has the files of a folder')
+    }
+    expect((await run('promote', 'shop/static', 'shop/static-media')).stderr).toContain('has the files of a folder')
+    expect((await run('promote', 'shop/static-media', 'other')).stderr).toContain('only builds are promoted')
+    // After it, no request is spent on others.
+    s3.server.reset()
+    expect((await run('deploy', build, '--location', 'shop/static')).code).toBe(0)
+    expect(operations(s3)).toEqual(readsAlone)
     await writeFiles(build, {
       '.static-s3.json':
         '{"format":1,"version":"0","builds":[{"bundler":"vite 8.4.0","publicUrl":"https://cdn.example.com/","base":"/","options":{},"exposed":[],"fingerprinted":{},"emitted":[],"namedDotfiles":[],"notOurs":[],"leftOut":{}}]}',
@@ -279,27 +353,59 @@ describe('static-s3 sync', () => {
     expect((await sync(build, 'media')).stderr).toContain('is the output folder of a build')
   })
 
-  it('does not mix with a build that is deployed to the location meanwhile', async () => {
-    const dir = await makeFolder({ 'a.jpg': 'a' })
-    const build = await makeFolder({ 'app.js': 'app' })
-    let isDeployed = false
+  const toMedia = {
+    build: (dir: string) => ['deploy', dir, '--location', 'media'],
+    sync: (dir: string) => ['sync', dir, 'media'],
+  }
+
+  it.each([
+    ['sync', 'build', 'release of a build'],
+    ['build', 'sync', 'files of a folder'],
+  ] as const)('a %s does not mix with a %s that takes the lock first', async (late, early, message) => {
+    const dir = await makeFolder({ 'late.js': 'late' })
+    const first = await makeFolder({ 'first.js': 'first' })
+    let isDone = false
     s3.server.intercept = async ({ key }) => {
-      if (isDeployed || !key?.endsWith('.lock')) return undefined
-      isDeployed = true
-      await runCommand(['deploy', build, '--location', 'media'])
+      if (isDone || !key?.endsWith('.lock')) return undefined
+      isDone = true
+      await runCommand(toMedia[early](first))
       return undefined
     }
-    const { code, stderr } = await sync(dir, 'media')
-    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('release of a build') })
-    expect(keys()).toEqual(['media/app.js'])
+    const { code, stderr } = await run(...toMedia[late](dir))
+    expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining(message) })
+    expect(keys()).toEqual(['media/first.js'])
+  })
+
+  it('does not know records that its credentials may not read', async () => {
+    const dir = await makeFolder({ 'a.jpg': 'a' })
+    await sync(dir, 'media')
+    s3.server.intercept = ({ query }) =>
+      query.prefix === '.static-s3/media/releases/' || query.prefix === '.static-s3/releases/'
+        ? { status: 403, code: 'AccessDenied' }
+        : undefined
+    const { code, result, stderr } = await run('deploy', dir, '--location', 'media/x', '--json')
+    expect({ code, warnings: result.warnings }, stderr).toEqual({ code: 0, warnings: [] })
+  })
+
+  it('knows every location around, and reads one record of each', async () => {
+    const dir = await makeFolder({ 'a.jpg': 'a' })
+    const build = await makeFolder({ 'app.js': 'app' })
+    for (let n = 0; n < 22; n++) await sync(dir, `media/${n}`)
+    await writeFile(join(dir, 'a.jpg'), 'b')
+    await sync(dir, 'media/7')
+    s3.server.reset()
+    expect((await sync(dir, 'media')).code).toBe(0)
+    expect(operations(s3).filter((operation) => operation === 'GetObject')).toHaveLength(22)
+    expect((await run('deploy', build, '--location', 'media/x/builds')).stderr).toContain('media has the files')
+    expect((await run('deploy', build, '--location', 'builds/22')).code).toBe(0)
+    for (let n = 0; n < 22; n++) await sync(dir, `builds/${n}`)
+    expect((await sync(dir, 'builds')).stderr).toContain('builds/22 has the release of a build')
   })
 
   it('deletes nothing after the record is lost', async () => {
     const dir = await makeFolder({ 'a.jpg': 'a', 'b.jpg': 'b' })
     await sync(dir, 'media')
-    for (const key of objects().keys()) {
-      if (key.startsWith('.static-s3/')) await client().send(new DeleteObjectCommand({ Bucket: bucket, Key: key }))
-    }
+    await loseRecords()
     await rm(join(dir, 'a.jpg'))
     expect((await sync(dir, 'media', '--delete')).result).toMatchObject({ deleted: [], kept: 1 })
     expect(keys()).toEqual(['media/a.jpg', 'media/b.jpg'])

@@ -10,6 +10,7 @@ import type { S3Connection } from '../../s3/objects/s3-bucket.js'
 import { credentialSource } from '../../settings/credentials.js'
 import { readEnvironment } from '../../settings/environment.js'
 import type { Settings } from '../../settings/settings.js'
+import { prefixOf } from '../../urls/paths.js'
 
 export { type Checked, outcomeOf } from '../../check/check.js'
 export { conclusion, findingAsData, findingAsText } from '../../check/text.js'
@@ -92,7 +93,7 @@ export async function openSite(
 async function lastRelease(bucket: Site['bucket'], location: string): ReturnType<Site['lastRelease']> {
   const record = await readNewestRecord(bucket, location)
   if (!record) return undefined
-  const prefix = location === '' ? '' : `${location}/`
+  const prefix = prefixOf(location)
   const files = [...record.objects].filter(([, { release }]) => release === record.release)
   return { release: record.release, files: new Map(files.map(([path, { size }]) => [prefix + path, size])) }
 }

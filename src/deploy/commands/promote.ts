@@ -5,8 +5,10 @@ import type { WriteStream } from 'node:tty'
 import { downloadTexts } from '../../promote/download.js'
 import { asBuilt, asStored, readSourceRelease, type SourceRelease } from '../../promote/source-release.js'
 import type { Result } from '../../report/result.js'
+import { StaticS3Error } from '../../runtime/error.js'
 import { printable } from '../../runtime/printable.js'
 import type { Settings } from '../../settings/settings.js'
+import { kindOf } from '../../sync/own-location.js'
 import { publicUrlOf } from '../../urls/public-url.js'
 import { startEarlySurvey } from '../early-survey.js'
 import type { Logger } from '../logger.js'
@@ -38,6 +40,12 @@ export async function promote({ from, to, logger, terminal }: PromoteInput): Pro
       const { bucket } = await earlySurvey.connection
       released = await readSourceRelease({ bucket, from, to, dir, signal })
       const { files, record, where, problems } = released
+      if (kindOf(record) === 'sync') {
+        // A promotion parses the files, which may be anybody's uploads.
+        throw new StaticS3Error(
+          `static-s3: ${where} has the files of a folder (${record.bundler}), and only builds are promoted: static-s3 sync DIR LOCATION`,
+        )
+      }
       throwProblems(problems)
       logger.info(printable(`release ${record.release} of ${where}${record.commit ? `, commit ${record.commit}` : ''}`))
       return { files, leftOut: [], withheld: [], problems: [], warnings: [] }

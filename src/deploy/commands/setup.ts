@@ -1,6 +1,6 @@
 import type { BucketConfiguration, PolicyDocument } from '../../bucket/configuration.js'
-import type { Readers } from '../../policy/bucket.js'
-import { plain, responseOf, StaticS3Error } from '../../runtime/error.js'
+import { responseOf, StaticS3Error } from '../../runtime/error.js'
+import { type Stop, unlessAborted, unstoppable } from '../../runtime/stop.js'
 import type { Settings } from '../../settings/settings.js'
 import {
   type BucketState,
@@ -14,13 +14,11 @@ import {
 } from '../../setup/changes.js'
 import { concernsOf } from '../../setup/concerns.js'
 import { differenceOf } from '../../setup/difference.js'
+import { applyChanges, isLacking, lackOf } from './apply-setup.js'
 
 export { distributionArn } from '../../policy/names.js'
 
-export interface SetupOptions {
-  readers: Readers
-  origins: readonly string[] | undefined
-}
+export type SetupOptions = Pick<Wanted, 'readers' | 'isPublic' | 'origins'>
 
 /** What a setup of one bucket does. Nothing is written yet. */
 export interface BucketSetup {
@@ -32,7 +30,7 @@ export interface BucketSetup {
   /** Lines: `+ …`, `- …`. */
   difference: string[]
   /** Carries out the changes. Returns the parts that the store does not support, in sentences. */
-  apply(): Promise<string[]>
+  apply(stop?: Stop): Promise<string[]>
   close(): void
 }
 
@@ -41,14 +39,14 @@ type Open = (settings: Settings) => Promise<{ configuration: BucketConfiguration
 /** @throws StaticS3Error if the bucket is in another region, or somebody else's, or if its configuration can't be read */
 export async function prepareSetup(
   settings: Settings,
-  { readers, origins }: SetupOptions,
+  options: SetupOptions,
   open: Open = async (each) => (await import('../../s3/configuration/s3-configuration.js')).openConfiguration(each),
 ): Promise<BucketSetup> {
   const { configuration, close } = await open(settings)
   try {
     const isNew = await findBucket(settings, configuration)
     const { state, lacks } = isNew ? newBucket(settings) : await readState(settings, configuration)
-    const wanted: Wanted = { names: settings, readers, origins, usesAcl: usesAcl(settings) }
+    const wanted: Wanted = { names: settings, ...options, usesAcl: usesAcl(settings) }
     const changes = changesOf(state, wanted)
     const creation = isNew ? ['', 'bucket', `+ s3://${settings.bucket} in ${settings.endpoint ?? settings.region}`] : []
     return {
@@ -57,13 +55,17 @@ export async function prepareSetup(
       changes,
       warnings: [...lacks, ...concernsOf(state, changes, wanted)],
       difference: [...creation, ...differenceOf(changes)],
-      async apply() {
+      async apply(stop = unstoppable) {
         // Somebody may have changed the bucket while the user read the difference.
-        const now = isNew ? changes : changesOf((await readState(settings, configuration)).state, wanted)
-        if (JSON.stringify(differenceOf(now)) !== JSON.stringify(differenceOf(changes))) {
+        const read = async () => {
+          if (isNew) return (await configuration.region()) === undefined ? changes : undefined
+          return changesOf((await readState(settings, configuration)).state, wanted)
+        }
+        const now = await unlessAborted(stop.cut, read())
+        if (!now || JSON.stringify(differenceOf(now)) !== JSON.stringify(differenceOf(changes))) {
           throw new StaticS3Error(`static-s3: s3://${settings.bucket} has changed meanwhile: run setup again.`)
         }
-        return apply(isNew, now, settings, configuration)
+        return applyChanges(isNew, now, settings, configuration, stop)
       },
       close,
     }
@@ -96,14 +98,6 @@ function usesAcl({ objectParameters, rules }: Settings): boolean {
   return [objectParameters, ...rules.map(({ parameters }) => parameters)].some(({ ACL }) => ACL !== undefined)
 }
 
-const withoutPart: Record<Part, string> = {
-  ownership: '',
-  'public access block': '',
-  'lifecycle rules': 'Parts of uploads that a killed deploy leaves stay in the bucket.',
-  'CORS rules': 'Let pages of other origins use the files by its own settings, or at a CDN.',
-  'bucket policy': 'Make the location public by its own settings, or by a custom domain.',
-}
-
 async function readState(
   { endpoint }: Settings,
   configuration: BucketConfiguration,
@@ -111,7 +105,11 @@ async function readState(
   const lacks: string[] = []
   const read = async <T>(part: Part, value: Promise<T>): Promise<T | undefined> =>
     value.catch((error) => {
-      if (!isLacking(part, error, endpoint)) throw error
+      if (responseOf(error).status === 405 && endpoint === undefined) {
+        const whose = "Only users and roles of the bucket's own account may set it up."
+        throw new StaticS3Error(`${error.message}\n${whose}`, { cause: error.cause })
+      }
+      if (!isLacking(error, endpoint)) throw error
       lacks.push(lackOf(part, error))
       return undefined
     })
@@ -127,64 +125,4 @@ async function readState(
     isAws ? configuration.publicAccessBlock() : undefined,
   ])
   return { state: { policy, corsRules, lifecycleRules, ownership, publicAccessBlock }, lacks }
-}
-
-/** True if the store does not have the part. AWS has policies, and answers 405 to other accounts. */
-function isLacking(part: Part, error: unknown, endpoint: string | undefined): boolean {
-  if (endpoint === undefined && part === 'bucket policy') return false
-  const { status, code = '' } = responseOf(error)
-  return status === 501 || status === 405 || /^(NotImplemented|MethodNotAllowed|UnsupportedOperation)$/.test(code)
-}
-
-function lackOf(part: Part, error: unknown): string {
-  return `the store has no ${part} (${responseOf(error).code}). ${withoutPart[part]}`
-}
-
-async function apply(
-  isNew: boolean,
-  changes: readonly Change[],
-  { bucket, endpoint }: Settings,
-  configuration: BucketConfiguration,
-): Promise<string[]> {
-  const done: string[] = []
-  const lacks: string[] = []
-  const steps = changes.map(({ part, write }) => ({ part, write: () => write(configuration) }))
-  const creation = { part: 'bucket' as const, write: () => configuration.create() }
-  const all = isNew ? [creation, ...steps] : steps
-  for (const [index, { part, write }] of all.entries()) {
-    try {
-      await write()
-      done.push(part)
-    } catch (error) {
-      if (part !== 'bucket' && isLacking(part, error, endpoint)) {
-        lacks.push(lackOf(part, error))
-        continue
-      }
-      const { undone, open } = await undo(changes, done, configuration)
-      const left = all.slice(index).map((each) => each.part)
-      const kept = done.filter((each) => !undone.includes(each))
-      const report = `s3://${bucket}: applied: ${kept.join(', ') || 'nothing'}. Not applied: ${[...undone, ...left].join(', ')}.`
-      const next = `${open.length > 0 ? `Still open: ${open.join(', ')}. ` : ''}Then run setup again: it continues there.`
-      throw new StaticS3Error(`static-s3: ${plain(error)}\n${report} ${next}`, { cause: error })
-    }
-  }
-  return lacks
-}
-
-/** Closes what was opened for a change that failed. */
-async function undo(
-  changes: readonly Change[],
-  done: readonly string[],
-  configuration: BucketConfiguration,
-): Promise<{ undone: string[]; open: string[] }> {
-  const undone: string[] = []
-  const open: string[] = []
-  for (const { part, undo } of changes) {
-    if (undo === undefined || !done.includes(part)) continue
-    await undo(configuration).then(
-      () => undone.push(part),
-      () => open.push(part),
-    )
-  }
-  return { undone, open }
 }

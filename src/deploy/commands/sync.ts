@@ -11,8 +11,8 @@ import { StaticS3Error } from '../../runtime/error.js'
 import { printable } from '../../runtime/printable.js'
 import type { Settings } from '../../settings/settings.js'
 import { deleteObjects } from '../../sync/delete-objects.js'
-import { deletionsOf, refuseOtherContent, syncName, tooMany } from '../../sync/deletions.js'
-import { refuseBuildsAround } from '../../sync/own-location.js'
+import { deletionsOf, refuseOtherContent, tooMany } from '../../sync/deletions.js'
+import { syncName } from '../../sync/own-location.js'
 import { type EarlySurvey, startEarlySurvey } from '../early-survey.js'
 import type { Logger } from '../logger.js'
 import { publishInSteps } from '../publish.js'
@@ -47,7 +47,7 @@ export async function syncFolder(input: SyncInput): Promise<Result[]> {
     throw new StaticS3Error(`static-s3: ${name} is the output folder of a build: static-s3 deploy ${name}`)
   }
   if (release.isDescribed) for (const note of release.notes) logger.info(printable(note))
-  const earlySurvey = startEarlySurvey(settings)
+  const earlySurvey = startEarlySurvey(settings, 'sync')
   const together = newTogether()
   const { outputs, notOurs, base } = release
   try {
@@ -86,8 +86,6 @@ function sourceOf({ dir, settings, deletes, maxDelete, skipExisting }: SyncInput
       return classified
     },
     async hash(found, survey, signal) {
-      const { bucket } = await folder.earlySurvey.connection
-      await refuseBuildsAround(bucket, location, name, signal)
       const files = skipExisting ? free(found, survey, leftOut) : found.files
       // Users delete media at any time.
       const onVanished = (path: string) => leftOut.push({ path, reason: 'vanished', byName: true })

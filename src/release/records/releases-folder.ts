@@ -1,4 +1,5 @@
 import type { Bucket, ListedObject } from '../../bucket/bucket.js'
+import { prefixOf } from '../../urls/paths.js'
 
 /*
  * The folder of a location's releases. Its names sort the newest first, as S3 lists them:
@@ -15,7 +16,7 @@ export function releasesFolder(location: string): string {
 }
 
 function recordsFolder(location: string): string {
-  return `.static-s3/${location === '' ? '' : `${location}/`}`
+  return `.static-s3/${prefixOf(location)}`
 }
 
 /** The key of the object beside the records that has these bytes. */

@@ -1,7 +1,7 @@
 import { createHash, hash } from 'node:crypto'
 import type { Body, ObjectParameters } from '../../bucket/bucket.js'
-import { refusedCondition, responseOf } from '../../runtime/error.js'
-import { notS3 } from '../errors/s3-error.js'
+import { isForbidden, refusedCondition, responseOf } from '../../runtime/error.js'
+import { notS3, readError } from '../errors/s3-error.js'
 import type { HttpCall, Transport } from '../http/transport.js'
 import { elements, escapeXml, textOf } from '../http/xml.js'
 import { changed, withBody } from './body.js'
@@ -26,6 +26,8 @@ export interface LargeObject extends RequestOptions {
   buffers: PartBuffers
   /** Sends a request, with retries. */
   call<T>(signal: AbortSignal | undefined, attempt: () => Promise<T>, bodyBytes?: number): Promise<T>
+  /** Called if S3 forbids to find or to remove parts, which then stay. */
+  onPartsKept(action: 's3:ListBucketMultipartUploads' | 's3:AbortMultipartUpload'): void
 }
 
 interface Part {
@@ -45,7 +47,7 @@ export async function putInParts(object: LargeObject): Promise<string> {
     try {
       return await complete(object, uploadId, await sendParts(object, uploadId))
     } catch (error) {
-      await abort(object, uploadId).catch(() => {})
+      await abort(object, uploadId)
       // Another deploy of the same name may have aborted the upload.
       const isGone = !object.signal?.aborted && responseOf(error).code === 'NoSuchUpload'
       if (!isGone || tried === 3) throw error
@@ -74,15 +76,15 @@ export class PartBuffers {
   }
 }
 
-/** Needs permissions that a deploy may not have: then old parts stay. */
 async function abortOldUploads(object: LargeObject): Promise<void> {
   const { transport, key, signal } = object
   try {
     const xml = await transport.sendForXml({ method: 'GET', query: { uploads: '', prefix: key } }, signal)
     const old = [...elements(xml, 'Upload')].filter((upload) => textOf(upload, 'Key') === key)
     await Promise.all(old.map((upload) => abort(object, textOf(upload, 'UploadId') ?? '')))
-  } catch {
+  } catch (error) {
     signal?.throwIfAborted()
+    if (readError(error).status === 403) object.onPartsKept('s3:ListBucketMultipartUploads')
   }
 }
 
@@ -203,8 +205,10 @@ function listOfParts(parts: readonly Part[]): string {
   return `<CompleteMultipartUpload xmlns="${xmlns}">${list.join('')}</CompleteMultipartUpload>`
 }
 
-/** Ignores the signal, but makes only one attempt after its abort. */
-async function abort({ transport, key, signal, call }: LargeObject, uploadId: string): Promise<void> {
+/** Ignores the signal, but makes only one attempt after its abort. Parts that can't be removed stay. */
+async function abort({ transport, key, signal, call, onPartsKept }: LargeObject, uploadId: string): Promise<void> {
   const send = () => transport.send({ method: 'DELETE', key, query: { uploadId } }, undefined)
-  await (signal?.aborted ? send() : call(undefined, send))
+  await (signal?.aborted ? send() : call(undefined, send)).catch((error) => {
+    if (isForbidden(error)) onPartsKept('s3:AbortMultipartUpload')
+  })
 }

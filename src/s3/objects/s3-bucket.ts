@@ -35,6 +35,8 @@ export interface S3Connection {
   warm(requests: number): void
   /** Calls back once with the silent host, if no byte moves for 15 seconds. */
   onSilence(tell: (whom: string) => void): void
+  /** Calls back once for each right that is missing to remove the parts of failed uploads. */
+  onPartsKept(tell: (action: string) => void): void
   /** Closes the sockets. Requests under way fail. */
   close(): void
 }
@@ -59,6 +61,8 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     caller,
     withMd5: addMd5IfRequired(),
     buffers: new PartBuffers(),
+    missing: new Set(),
+    onPartsKept() {},
   }
   let credentials: Promise<Credentials> | undefined
   return {
@@ -70,6 +74,9 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     inspectTls: transport.inspectTls,
     warm: (requests) => transport.warm(Math.min(requests, START, concurrency)),
     onSilence: transport.silence.watch,
+    onPartsKept(tell) {
+      store.onPartsKept = tell
+    },
     close: transport.close,
   }
 }
@@ -81,6 +88,9 @@ interface Store {
   caller: Caller
   withMd5: ReturnType<typeof addMd5IfRequired>
   buffers: PartBuffers
+  /** The rights that `onPartsKept` has told. */
+  missing: Set<string>
+  onPartsKept(action: string): void
 }
 
 /** The bucket, with requests that wait for each other by this concurrency. */
@@ -112,7 +122,11 @@ function bucketOf(store: Store, concurrency: Concurrency): Bucket {
       const request = { verb: 'PUT' as const, key, parameters }
       if (body.size > multipartBytes) {
         const callPart: LargeObject['call'] = (ending, attempt, bytes) => call(request, ending, attempt, bytes)
-        const object = { transport, key, body, parameters, buffers, signal, check, call: callPart }
+        const onPartsKept: LargeObject['onPartsKept'] = (action) => {
+          if (!store.missing.has(action)) store.onPartsKept(action)
+          store.missing.add(action)
+        }
+        const object = { transport, key, body, parameters, buffers, signal, check, call: callPart, onPartsKept }
         return written(await putInParts(object).catch(caller.explainOnce(request)))
       }
       const send = () =>
