@@ -46,6 +46,8 @@ export interface ReleaseInput {
   checkLast?: (last: Survey['record']) => void
 }
 
+type LockingInput = Pick<ReleaseInput, 'bucket' | 'lockChannel' | 'settings' | 'stop' | 'warn' | 'onWait'>
+
 export interface Released {
   decisions: readonly Decision[]
   /** Its number; undefined if nothing has changed, or if no record can be kept. */
@@ -173,7 +175,7 @@ async function renewed({ bucket, settings: { location }, survey }: ReleaseInput)
 }
 
 function isUnchanged({ plan, removals, staged, survey }: Planned, { activation }: ReleaseInput): boolean {
-  if (activation?.hold) return false
+  if (activation?.hold !== undefined) return false
   if (staged && isStagedAlready(plan, survey.record)) return true
   const isDone = plan.decisions.every(({ reason }) => reason === 'unchanged' || reason === 'exists')
   return isDone && (removals?.objects ?? []).length === 0
@@ -211,8 +213,8 @@ function withoutForestalled(plan: Plan, { written }: Upload): Plan {
 }
 
 /** Requests the lock, unless the survey found that no records can be kept. */
-function requestLockFor(
-  { bucket, lockChannel = bucket, settings, stop = unstoppable, warn, onWait }: ReleaseInput,
+export function requestLockFor(
+  { bucket, lockChannel = bucket, settings, stop = unstoppable, warn, onWait }: LockingInput,
   { folder, record }: Survey,
   deployer: Deployer,
 ): LockRequest | undefined {
@@ -252,8 +254,20 @@ async function keepRecord(
   { written, backups }: Upload,
 ): Promise<unknown> {
   const { location } = settings
-  const isStaged = staged !== undefined
-  const carriedOut = { location, deployer, plan, survey, written, backups, activation, isStaged }
+  const kind = staged ? 'staged' : 'live'
+  const begins = activation?.hold
+  const hold = begins === undefined ? survey.record?.hold : { reason: begins, by: deployer.by, at: new Date() }
+  const carriedOut = {
+    location,
+    deployer,
+    plan,
+    survey,
+    written,
+    backups,
+    kind,
+    activated: activation?.of,
+    hold,
+  } as const
   try {
     await writeRecord(bucket, lock, carriedOut, recordParameters(settings), stop.cut)
   } catch (error) {

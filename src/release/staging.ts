@@ -14,8 +14,8 @@ import type { Hold, ReleasedFile, ReleaseRecord } from './records/record.js'
 export interface Activation {
   /** The other one's number. */
   of: number
-  /** The hold that begins with it. */
-  hold?: Hold | undefined
+  /** The reason of the hold that begins with it. */
+  hold?: string | undefined
 }
 
 /** The reason why a release is not to go live: the user's choice, or a hold. */

@@ -8,9 +8,9 @@ import type { Backups } from './backups.js'
 import type { Lock } from './lock/lock.js'
 import { type Decision, describedBy, type Plan } from './plan.js'
 import { encodeRecord } from './records/format.js'
-import type { Deployer, RecordedObject, ReleaseRecord } from './records/record.js'
+import type { Deployer, Hold, RecordedObject, ReleaseRecord } from './records/record.js'
 import { recordKey, releasesFolder } from './records/releases-folder.js'
-import { type Activation, stagedFiles } from './staging.js'
+import { stagedFiles } from './staging.js'
 import type { Survey } from './survey.js'
 
 /** A finished release. */
@@ -24,8 +24,12 @@ export interface CarriedOut {
   written: ReadonlyMap<string, WrittenObject>
   /** Undefined if nothing is backed up. */
   backups: Pick<Backups, 'etags'> | undefined
-  activation?: Activation | undefined
-  isStaged?: boolean
+  /** `hold` is a release that changes only the hold. */
+  kind: 'live' | 'staged' | 'hold'
+  /** The release whose files it brought back. */
+  activated?: number | undefined
+  /** The hold from now on. */
+  hold: Hold | undefined
 }
 
 /** The most objects of earlier releases in a record, unless the release itself is staged or has more. */
@@ -82,18 +86,18 @@ export function recordOf(
   carriedOut: CarriedOut,
   { release, conditionalWrites }: Pick<Lock, 'release' | 'conditionalWrites'>,
 ): ReleaseRecord {
-  const { deployer, survey, written, activation, isStaged } = carriedOut
+  const { deployer, survey, written, kind, activated, hold } = carriedOut
   const added = [...written.keys()].filter((key) => !survey.listing.has(key))
   return {
     ...deployer,
     release,
-    live: isStaged ? (survey.record?.live ?? 0) : release,
-    activated: activation?.of,
-    hold: activation?.hold ?? survey.record?.hold,
+    live: kind === 'live' ? release : (survey.record?.live ?? 0),
+    activated,
+    hold,
     at: new Date(),
     conditionalWrites,
     objects: new Map([...keptObjects(carriedOut), ...ownObjects(carriedOut, release)]),
-    staged: isStaged ? stagedFiles(carriedOut.plan, etagIn(carriedOut), backupIn(carriedOut)) : undefined,
+    staged: kind === 'staged' ? stagedFiles(carriedOut.plan, etagIn(carriedOut), backupIn(carriedOut)) : undefined,
     splitAt: splitsOf([...survey.listing.keys(), ...added].sort(compareKeys)),
   }
 }
@@ -109,14 +113,14 @@ const backupIn =
     backup ?? backups?.etags.get(sha256) ?? survey.backups.get(sha256)
 
 function* ownObjects(carriedOut: CarriedOut, release: number): Generator<[path: string, object: RecordedObject]> {
-  const { plan, survey, written, isStaged } = carriedOut
+  const { plan, survey, written, kind } = carriedOut
   const backupOf = backupIn(carriedOut)
   for (const decision of plan.decisions) {
     const { file, action, reason } = decision
     // The object may have any content.
     if (reason === 'exists') continue
     // The object is another release's.
-    if (isStaged && (reason === 'staged' || reason === 'unchanged')) continue
+    if (kind === 'staged' && (reason === 'staged' || reason === 'unchanged')) continue
     const { path, key, size, sha256, original, parameters, group } = file
     const there = survey.listing.get(key)
     // For a skipped object, the listing has the exact time.
@@ -144,18 +148,18 @@ function listedAs({ etag, lastModified = 0 }: ListedObject): WrittenObject {
 }
 
 /** Objects of earlier releases that are still as recorded; if there are too many, those of the latest releases. */
-function keptObjects({ location, plan, survey, isStaged }: CarriedOut): [path: string, object: RecordedObject][] {
+function keptObjects({ location, plan, survey, kind }: CarriedOut): [path: string, object: RecordedObject][] {
   const { record, listing } = survey
   const prefix = prefixOf(location)
   const ours = new Set(
-    isStaged ? [] : plan.decisions.flatMap(({ file, reason }) => (reason === 'exists' ? [] : [file.path])),
+    kind !== 'live' ? [] : plan.decisions.flatMap(({ file, reason }) => (reason === 'exists' ? [] : [file.path])),
   )
   const kept = [...(record?.objects ?? [])].filter(([path]) => {
     const there = ours.has(path) ? undefined : listing.get(prefix + path)
     return there && describedBy(record, path, there)
   })
   // The objects of the live release are among them.
-  if (isStaged) return kept
+  if (kind !== 'live') return kept
   const room = Math.max(earlierObjects, ours.size)
   return kept.length <= room ? kept : kept.sort(([, a], [, b]) => b.release - a.release).slice(0, room)
 }

@@ -62,7 +62,7 @@ async function deploy(built: HashedFile, { isRecorded = true, ...options }: Depl
   await upload.run(plan, 'all')
   const deployer = { id: 'id', by: 'ada', commit: undefined, bundler: 'vite' }
   const lock = { release: ++releases, conditionalWrites: true, signal, check: () => {} } as Lock
-  const carriedOut = { location: 'static', deployer, plan, survey, ...upload }
+  const carriedOut = { location: 'static', deployer, plan, survey, ...upload, kind: 'live', hold: undefined } as const
   if (isRecorded) await writeRecord(bucket, lock, carriedOut, {}, signal)
   return plan.decisions.map(({ action, reason }) => `${action} ${reason}`).join()
 }

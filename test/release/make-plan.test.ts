@@ -80,7 +80,7 @@ async function deploy(files: readonly HashedFile[], release: number) {
   await writeRecord(
     memory,
     lock,
-    { location: 'static', deployer, plan, survey, ...upload },
+    { location: 'static', deployer, plan, survey, ...upload, kind: 'live', hold: undefined } as const,
     {},
     new AbortController().signal,
   )

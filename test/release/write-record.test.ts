@@ -51,7 +51,7 @@ function carryOut({ files = [], listing = new Map(), record, location = 'static'
       { etag: `etag of ${key}`, writtenAt: deployedAt + i },
     ]),
   )
-  return { location, deployer, plan: made, survey, written, backups: undefined }
+  return { location, deployer, plan: made, survey, written, backups: undefined, kind: 'live', hold: undefined }
 }
 
 const objectsOf = (scene: Scene) => Object.fromEntries(recordOf(carryOut(scene), numbered).objects)

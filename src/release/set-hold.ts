@@ -1,0 +1,60 @@
+import { StaticS3Error } from '../runtime/error.js'
+import { unstoppable } from '../runtime/stop.js'
+import type { Deployer, Hold } from './records/record.js'
+import { type ReleaseInput, requestLockFor } from './release.js'
+import { isCurrent, takeSurvey } from './survey.js'
+import { recordParameters, writeRecord } from './write-record.js'
+
+export interface HoldInput
+  extends Pick<ReleaseInput, 'bucket' | 'lockChannel' | 'settings' | 'stop' | 'warn' | 'onWait'> {
+  deployer: Deployer
+  /** Undefined to end the hold. */
+  reason: string | undefined
+}
+
+export interface HoldChange {
+  /** Its number; undefined if nothing was held, and nothing is to be held. */
+  release: number | undefined
+  /** The hold before. */
+  before: Hold | undefined
+  /** The release that visitors see. */
+  live: number
+}
+
+/**
+ * Begins a hold, or ends it, by a record with the files of the last one: a deploy reads it before it changes what visitors see.
+ *
+ * @throws StaticS3Error if there is no release yet, or if the record can't be written
+ */
+export async function setHold(input: HoldInput): Promise<HoldChange> {
+  const { bucket, settings, deployer: own, reason, stop = unstoppable } = input
+  const { location } = settings
+  const survey = await takeSurvey(bucket, location, { signal: stop.begun })
+  if (!survey.record) {
+    const problem = 'there is no release whose record can be read, so there is nothing to hold'
+    throw new StaticS3Error(
+      [`static-s3: ${location || "the bucket's root"}: ${problem}`, ...survey.warnings].join('\n'),
+    )
+  }
+  if (reason === undefined && !survey.record.hold)
+    return { release: undefined, before: undefined, live: survey.record.live }
+  const { bundler, project } = survey.record
+  const deployer = { ...own, bundler, project, commit: undefined }
+  const request = requestLockFor(input, survey, deployer)
+  try {
+    const lock = await request?.held()
+    if (!lock)
+      throw new StaticS3Error('static-s3: a hold needs a record in .static-s3/, which can be neither read nor written')
+    const last = isCurrent(survey, lock.release) ? survey : await takeSurvey(bucket, location, { folder: lock.folder })
+    const hold = reason === undefined ? undefined : { reason, by: own.by, at: new Date() }
+    const nothing = { decisions: [], overwritten: [], backups: [], notBefore: 0 }
+    const carriedOut = { location, deployer, plan: nothing, survey: last, written: new Map(), backups: undefined, hold }
+    await writeRecord(bucket, lock, { ...carriedOut, kind: 'hold' }, recordParameters(settings), stop.cut)
+    return { release: lock.release, before: last.record?.hold, live: last.record?.live ?? 0 }
+  } catch (error) {
+    await request?.giveUp()
+    throw error
+  } finally {
+    await request?.letGo()
+  }
+}
