@@ -3,6 +3,7 @@ import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import {
+  DeleteObjectCommand,
   PutBucketCorsCommand,
   PutBucketLifecycleConfigurationCommand,
   PutBucketOwnershipControlsCommand,
@@ -16,6 +17,7 @@ import { allPoints, type Checked, lookAt, outcomeOf } from '../../src/check/chec
 import type { Site } from '../../src/check/site.js'
 import { conclusion, findingAsText } from '../../src/check/text.js'
 import { openSite } from '../../src/deploy/commands/check.js'
+import { bucketPolicy } from '../../src/policy/bucket.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
 import { unstoppable } from '../../src/runtime/stop.js'
 import { openConfiguration } from '../../src/s3/configuration/s3-configuration.js'
@@ -61,7 +63,7 @@ async function check({ settings: changed, site: replaced, server = s3 }: Changes
   try {
     for await (const found of lookAt(allPoints, site, unstoppable.begun)) findings.push(found)
   } finally {
-    await site.canary.clean()
+    await site.clean()
     connection.close()
     close()
   }
@@ -73,7 +75,8 @@ async function check({ settings: changed, site: replaced, server = s3 }: Changes
 /** A bucket that lacks nothing. Plain S3 has neither HTTP/2 nor compression. */
 const ofPlainS3 = ['pass protocol: http-1', 'pass Vary: Origin: missing', 'pass compression: none']
 
-async function prepare(statements: object[] = [], origins = ['*']): Promise<void> {
+/** @param immutable names that the bucket policy protects, as setup does */
+async function prepare(immutable: string[] = []): Promise<void> {
   bucket = await s3.createBucket(undefined, { public: 'static/' })
   const client = s3.client()
   const abort = {
@@ -82,13 +85,12 @@ async function prepare(statements: object[] = [], origins = ['*']): Promise<void
     Filter: { Prefix: '' },
     AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },
   }
-  const rule = { AllowedOrigins: origins, AllowedMethods: ['GET', 'HEAD'] }
+  const rule = { AllowedOrigins: ['*'], AllowedMethods: ['GET', 'HEAD'] }
   await client.send(new PutBucketCorsCommand({ Bucket: bucket, CORSConfiguration: { CORSRules: [rule] } }))
   await client.send(
     new PutBucketLifecycleConfigurationCommand({ Bucket: bucket, LifecycleConfiguration: { Rules: [abort] } }),
   )
-  const read = { Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: arn('static/*') }
-  const Policy = JSON.stringify({ Version: '2012-10-17', Statement: [read, ...statements] })
+  const Policy = JSON.stringify(bucketPolicy({ ...settingsFor(s3, bucket), location: 'static' }, { immutable }))
   await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }))
 }
 
@@ -107,6 +109,26 @@ it('a bucket that lacks nothing is fine, and nothing stays in it', async () => {
   expect(outcomeOf(findings)).toBe('fine')
   expect([...s3.server.objects(bucket).keys()]).toEqual([])
   expect(s3.server.requests.some(({ key = '' }) => key.endsWith('.lock'))).toBe(false)
+})
+
+it('two checks of one location at once do not disturb each other, and nothing stays', async () => {
+  await prepare()
+  const both = await Promise.all([check(), check()])
+  expect(both.map(({ named }) => named)).toEqual([ofPlainS3, ofPlainS3])
+  expect([...s3.server.objects(bucket).keys()]).toEqual([])
+})
+
+it('no canary has a lock: nobody could delete it', async () => {
+  await prepare()
+  s3.server.reset()
+  const objectParameters = {
+    ...{ ObjectLockMode: 'COMPLIANCE', ObjectLockRetainUntilDate: new Date('2099-01-01'), Tagging: 'team=web' },
+    ObjectLockLegalHoldStatus: 'ON',
+  }
+  expect((await check({ settings: { objectParameters } })).named).toEqual(ofPlainS3)
+  const names = new Set(s3.server.requests.flatMap(({ headers }) => Object.keys(headers)))
+  expect(names).toContain('x-amz-tagging')
+  expect([...names].filter((name) => name.startsWith('x-amz-object-lock'))).toEqual([])
 })
 
 describe('the store', () => {
@@ -187,6 +209,7 @@ describe('rights', () => {
   const rights: [point: string, operation: RegExp, record: boolean][] = [
     ['list files', /^List/, false],
     ['upload a file', /^PutObject/, false],
+    ['replace a file', /^PutObject$/, false],
     ['read a file', /^(Get|Head)Object/, false],
     ['copy a file', /^CopyObject/, false],
     ['list records', /^List/, true],
@@ -194,11 +217,14 @@ describe('rights', () => {
     ['read a record', /^GetObject/, true],
   ]
   it.each(rights)('%s', async (point, operation, record) => {
-    const matches = (request: LoggedRequest) => operation.test(request.operation) && isRecord(request) === record
+    const matches = (request: LoggedRequest) =>
+      operation.test(request.operation) &&
+      isRecord(request) === record &&
+      (point !== 'replace a file' || request.headers['if-none-match'] === undefined)
     refuse(matches)
     const refused = await check()
     expect(refused.named.filter((each) => each.startsWith('fail'))).toEqual([`fail ${point}: refused`])
-    expect(refused.text).toContain('npx static-s3 policy iam')
+    expect(refused.text).toMatch(/npx static-s3 (policy iam|setup --immutable)/)
     // The bucket's own point has listed the files before.
     let requests = 0
     refuse((request) => matches(request) && (point !== 'list files' || ++requests > 1), 500, 'InternalError')
@@ -206,20 +232,60 @@ describe('rights', () => {
     expect(silent.filter((each) => each.startsWith('unknown'))).toEqual([`unknown ${point}: no-answer`])
   })
 
-  it('to delete: no deploy needs it, and the same few files stay after each check', async () => {
+  it('to delete: no deploy needs it, and the same few files, which it names, stay after each check', async () => {
     refuse(({ operation }) => operation === 'DeleteObject')
-    const { findings, named } = await check()
-    expect(named).toEqual(['pass delete a file: not-allowed', ...ofPlainS3])
+    const { findings, named, text } = await check()
+    expect(named).toEqual([...ofPlainS3, 'pass delete a file: not-allowed'])
     expect(outcomeOf(findings)).toBe('fine')
     const left = [...s3.server.objects(bucket).keys()]
-    await check()
-    expect([...s3.server.objects(bucket).keys()]).toEqual(left)
-    refuse(({ operation }) => operation === 'DeleteObject', 500, 'InternalError')
-    expect((await check()).named).toContain('unknown delete a file: no-answer')
+    const [, stay] = /these stay: (.*)\. Each check/.exec(text) ?? []
+    expect(stay?.split(', ').sort()).toEqual(left.sort())
+    expect((await check()).named).toEqual(named)
+    expect([...s3.server.objects(bucket).keys()].sort()).toEqual(left)
     s3.server.intercept = undefined
+    await Promise.all(left.map((Key) => s3.client().send(new DeleteObjectCommand({ Bucket: bucket, Key }))))
+  })
+
+  it('to delete files alone: the record has the same name in each check, and the report names it', async () => {
+    const records = '.static-s3/static/releases/'
+    refuse(({ operation, key = '' }) => operation === 'DeleteObject' && key.startsWith(records))
+    const { text } = await check()
+    expect(text).toContain(`these stay: ${records}check.json.`)
+    await check()
+    expect([...s3.server.objects(bucket).keys()]).toEqual([`${records}check.json`])
+    s3.server.intercept = undefined
+    await s3.client().send(new DeleteObjectCommand({ Bucket: bucket, Key: `${records}check.json` }))
+  })
+
+  it('to delete, which no longer works at the end', async () => {
+    refuse(
+      ({ operation, key = '' }) => operation === 'DeleteObject' && s3.server.objects(bucket).has(key),
+      500,
+      'InternalError',
+    )
+    const { named, text } = await check()
+    expect(named).toContain('unknown delete a file: no-answer')
+    expect(text).toMatch(/these stay: static\/static-s3-check-[0-9a-f]{8}\.js, /)
+  })
+
+  it('to add files, but to replace none: what setup --immutable makes', async () => {
+    await prepare(['assets/*'])
+    expect((await check()).named).toEqual(ofPlainS3)
+    await prepare(['*'])
+    const { findings, text } = await check()
+    const failed = findings.filter(({ verdict, because }) => verdict !== 'pass' && !because)
+    expect(failed.map(({ point, fault }) => `${point.name}: ${fault}`)).toEqual(['replace a file: refused'])
+    expect(text).toContain("npx static-s3 setup --immutable 'assets/*'")
+    expect([...s3.server.objects(bucket).keys()]).toEqual([])
+    // Without the right to delete, the files of an earlier check are there and cannot be replaced.
+    refuse(({ operation }) => operation === 'DeleteObject')
+    await check()
+    const again = (await check()).findings.filter(({ verdict, because }) => verdict === 'fail' && !because)
+    expect(again.map(({ point, fault }) => `${point.name}: ${fault}`)).toEqual(['replace a file: refused'])
   })
 
   it('to set an ACL', async () => {
+    await prepare()
     const settings = { objectParameters: { ACL: 'public-read' } }
     expect((await check({ settings })).named).toContain('fail ACL: refused')
     const withAcl = ({ headers }: LoggedRequest) => headers['x-amz-acl'] !== undefined
@@ -232,7 +298,7 @@ describe('rights', () => {
   })
 
   it('to write on a condition', async () => {
-    const conditional = ({ headers }: LoggedRequest) => headers['if-none-match'] !== undefined
+    const conditional = (request: LoggedRequest) => isRecord(request) && request.headers['if-none-match'] !== undefined
     const verdicts = { 403: 'fail', 501: 'pass', 500: 'unknown' }
     for (const [status, verdict] of Object.entries(verdicts)) {
       refuse(conditional, Number(status), status === '403' ? 'AccessDenied' : 'NotImplemented')

@@ -1,6 +1,6 @@
 import { isForbidden, plain, refusedCondition } from '../../runtime/error.js'
 import { canaryText } from '../canary.js'
-import { hint, type Point, pass, pointsOf, refusalOf, refusals } from '../point.js'
+import { hint, type Point, pass, pointsOf, refusalOf, refusals, unknown } from '../point.js'
 import { prefixOf, type Site } from '../site.js'
 import { bucket } from './signing-in.js'
 
@@ -25,20 +25,41 @@ const list = right(files, 'list files', [bucket], async (site) => {
   return `s3://${site.settings.bucket}/${prefixOf(site)}`
 })
 
-export const upload = right(files, 'upload a file', [bucket], async ({ canary }) => {
-  await canary.write(canary.key, canaryText('1'), withoutAcl(canary.parameters('other')))
+/** A new fingerprinted file. */
+export const upload = right(files, 'upload a file', [bucket], async (site) => {
+  const canary = await site.canary()
+  await canary.create(canary.key, canaryText('1'), withoutAcl(canary.parameters('fingerprinted')))
   return canary.key
+})
+
+/** Pages and other files without a fingerprint. */
+export const replace = pointsOf(files)({
+  name: 'replace a file',
+  needs: [upload],
+  faults: refusals,
+  async look(site) {
+    const canary = await site.canary()
+    try {
+      await canary.write(canary.key, canaryText('1'), withoutAcl(canary.parameters('other')))
+      return pass('with other headers')
+    } catch (error) {
+      const remedy = `A bucket policy may refuse it (--immutable '*'). Limit it: npx static-s3 setup --immutable 'assets/*'`
+      const found = refusalOf(error, remedy)
+      return { ...found, saw: `a new name is allowed, but no page and no other file can change: ${found.saw}` }
+    }
+  },
 })
 
 export const acl = pointsOf(files)({
   name: 'ACL',
   needs: [upload],
   faults: [...refusals],
-  async look({ canary, settings: { objectParameters } }) {
-    const acls = Object.keys(objectParameters).filter(isAcl)
+  async look(site) {
+    const acls = Object.keys(site.settings.objectParameters).filter(isAcl)
     if (acls.length === 0) return pass('no upload has one')
     try {
-      await canary.write(canary.key, canaryText('1'), canary.parameters('other'))
+      const canary = await site.canary()
+      await canary.create(canary.keyOf('acl'), canaryText('1'), canary.parameters('fingerprinted'))
       return pass(`the bucket takes ${acls.join(', ')}`)
     } catch (error) {
       return refusalOf(error, 'Remove AWS_DEFAULT_ACL, and let a bucket policy make the files public.')
@@ -47,31 +68,32 @@ export const acl = pointsOf(files)({
 })
 
 const read = right(files, 'read a file', [upload], async ({ canary, bucket: { head, get } }) => {
-  const [, bytes] = await Promise.all([head(canary.key), get(canary.key)])
+  const { key } = await canary()
+  const [, bytes] = await Promise.all([head(key), get(key)])
   return `${bytes?.length ?? 0} bytes by GET, headers by HEAD`
 })
 
-const copy = right(files, 'copy a file', [upload, read], async ({ canary }) => {
+const copy = right(files, 'copy a file', [replace, read], async (site) => {
+  const canary = await site.canary()
   await canary.copy(canary.key, withoutAcl(canary.parameters('fingerprinted')))
   return 'with new headers, onto itself'
 })
 
 /** Only `sync --delete` needs it. */
-const remove = pointsOf(files)({
+export const remove = pointsOf('clean-up')({
   name: 'delete a file',
-  needs: [upload],
+  needs: [bucket],
   faults: ['not-allowed', 'no-answer'],
   isNeeded: false,
   async look({ canary }) {
-    try {
-      await canary.delete(canary.key)
-      return pass('only sync --delete needs it')
-    } catch (error) {
-      if (!isForbidden(error)) return refusalOf(error) as ReturnType<typeof hint<'no-answer'>>
-      const names = `${canary.key.replace(/\.js$/, '*')} and ${canary.recordKey}`
-      const saw = `not allowed, and no deploy needs it: ${names} stay, and each check writes them again`
-      return hint('not-allowed', saw, `${iam} --prune`)
-    }
+    const left = await (await canary()).clean()
+    const [first] = left
+    if (!first) return pass('nothing of this check stays in the bucket')
+    const stay = `these stay: ${left.map(({ key }) => key).join(', ')}`
+    const other = left.find(({ error }) => !isForbidden(error))
+    if (other) return unknown('no-answer', `${plain(other.error)}; ${stay}`)
+    const saw = `not allowed, and no deploy needs it; ${stay}. Each check writes them again`
+    return hint('not-allowed', saw, `${iam} --prune`)
   },
 })
 
@@ -82,21 +104,24 @@ const listRecords = right(records, 'list records', [bucket], async ({ bucket: { 
   return recordsFolder
 })
 
-export const writeRecord = right(records, 'write a record', [bucket], async ({ canary }) => {
+export const writeRecord = right(records, 'write a record', [bucket], async (site) => {
+  const canary = await site.canary()
   await canary.write(canary.recordKey, '{}', canary.recordParameters)
   return canary.recordKey
 })
 
 const readRecord = right(records, 'read a record', [writeRecord], async ({ canary, bucket: { get } }) => {
-  await get(canary.recordKey)
-  return canary.recordKey
+  const { recordKey } = await canary()
+  await get(recordKey)
+  return recordKey
 })
 
 const conditionalWrites = pointsOf(records)({
   name: 'conditional writes',
   needs: [writeRecord],
   faults: ['ignored', 'unsupported', ...refusals],
-  async look({ canary }) {
+  async look(site) {
+    const canary = await site.canary()
     const alone = 'Deploy one after the other, such as with `concurrency` in GitHub Actions: two at once may mix.'
     try {
       await canary.write(canary.recordKey, '{}', { ...canary.recordParameters, IfNoneMatch: '*' })
@@ -118,4 +143,4 @@ function isAcl(name: string): boolean {
   return name === 'ACL' || name.startsWith('Grant')
 }
 
-export const rights = [list, upload, acl, read, copy, remove, listRecords, writeRecord, readRecord, conditionalWrites]
+export const rights = [list, upload, replace, acl, read, copy, listRecords, writeRecord, readRecord, conditionalWrites]

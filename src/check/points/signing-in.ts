@@ -12,7 +12,7 @@ const point = pointsOf('the store')
 const headOf = shared(({ bucketUrl, send }) => send({ method: 'HEAD', url: bucketUrl, headers: {} }))
 
 /** The error of the first signed request. */
-const refusalOf = shared((site) =>
+const firstError = shared((site) =>
   site.bucket.list(prefixOf(site), { first: 1 }).then(
     () => undefined,
     (error: unknown) => error,
@@ -60,7 +60,7 @@ export const endpoint = point({
       }
       return unknown('unreachable', saw, 'Check the network, HTTPS_PROXY, AWS_S3_ENDPOINT_URL and AWS_S3_REGION_NAME.')
     }
-    const error = await refusalOf(site)
+    const error = await firstError(site)
     return isCauseOf(error, 'endpoint') ? fail('not-s3', plain(error)) : pass(`${host} answers`)
   },
 })
@@ -73,7 +73,7 @@ export const clock = point({
   needs: [endpoint],
   faults: ['wrong', 'no-date'],
   async look(site) {
-    const error = await refusalOf(site)
+    const error = await firstError(site)
     const remedy = "Set this machine's clock by a time server (NTP); in a virtual machine or WSL, restart it."
     if (isCauseOf(error, 'clock')) return fail('wrong', plain(error))
     const { date = '' } = (await headOf(site)).headers
@@ -95,7 +95,7 @@ export const credentials = point({
     if (found instanceof Error) return fail('none', plain(found))
     const { accessKeyId, source, expiration } = found
     const shown = `${accessKeyId.slice(0, 4)}…${accessKeyId.slice(-4)} from ${source}`
-    const error = await refusalOf(site)
+    const error = await firstError(site)
     if (isCauseOf(error, 'credentials')) {
       const isExpired = /Expired|Refresh/.test(responseOf(error).code ?? '')
       return fail(isExpired ? 'expired' : 'refused', `${shown}: ${plain(error)}`)
@@ -112,7 +112,7 @@ export const region = point({
   needs: [credentials],
   faults: ['other'],
   async look(site) {
-    const error = await refusalOf(site)
+    const error = await firstError(site)
     const there = (await headOf(site)).headers['x-amz-bucket-region']
     if (!isCauseOf(error, 'region')) return pass(site.settings.region)
     return fail('other', plain(error), there && `AWS_S3_REGION_NAME=${there}`)
@@ -124,8 +124,8 @@ export const bucket = point({
   needs: [region, clock],
   faults: ['missing', 'denied', 'no-answer'],
   async look(site) {
-    const { settings, canary } = site
-    const error = await refusalOf(site)
+    const { settings } = site
+    const error = await firstError(site)
     const there = `s3://${settings.bucket}`
     if (error === undefined) return pass(`${there} is there, and knows these credentials`)
     if (isCauseOf(error, 'bucket')) {
@@ -133,8 +133,9 @@ export const bucket = point({
     }
     if (!isForbidden(error)) return unknown('no-answer', plain(error))
     // A bucket of somebody else refuses everything. A policy may refuse only the listing.
+    const canary = await site.canary()
     const writes = await Promise.allSettled([
-      canary.write(canary.key, canaryText('0'), canary.parameters('other')),
+      canary.create(canary.key, canaryText('1'), canary.parameters('fingerprinted')),
       canary.write(canary.recordKey, '{}', canary.recordParameters),
     ])
     if (writes.every((each) => each.status === 'rejected' && isForbidden(each.reason))) {
