@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -18,6 +19,8 @@ import type { Site } from '../../src/check/site.js'
 import { conclusion, findingAsText } from '../../src/check/text.js'
 import { openSite } from '../../src/deploy/commands/check.js'
 import { bucketPolicy } from '../../src/policy/bucket.js'
+import { encodeRecord } from '../../src/release/record.js'
+import { recordKey, releasesFolder } from '../../src/release/releases-folder.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
 import { unstoppable } from '../../src/runtime/stop.js'
 import { openConfiguration } from '../../src/s3/configuration/s3-configuration.js'
@@ -437,6 +440,40 @@ describe('visitors', () => {
     )
     expect(named).toEqual(['pass protocol: http-1'])
     expect(text).toContain('gzip: ')
+  })
+
+  it("compression: the live release's largest script shows it, unless a cache may keep the response", async () => {
+    expect((await check({ settings: { compress: true } })).text).toContain('AWS_IS_GZIPPED')
+    const key = 'static/assets/app-1a2b3c4d.js'
+    const script = Buffer.from('export const text = 1\n'.repeat(1000))
+    const put = (body: Buffer, headers: Record<string, string>) =>
+      s3.server.seed(bucket, [{ key, body, headers: { 'content-type': 'text/javascript', ...headers } }])
+    const object = {
+      sha256: hash('sha256', script),
+      etag: 'e',
+      writtenAt: 0,
+      headers: '{}',
+      fingerprinted: true,
+      release: 1,
+    }
+    const record = await encodeRecord('static', {
+      ...{ id: 'a', by: 'b', commit: undefined, bundler: 'vite', release: 1, at: new Date(0), conditionalWrites: true },
+      ...{ objects: new Map([['assets/app-1a2b3c4d.js', { ...object, size: 2000 }]]), splitAt: [] },
+    })
+    s3.server.seed(bucket, [{ key: recordKey(releasesFolder('static'), 1), body: record }])
+    put(gzipSync(script), { 'content-encoding': 'gzip' })
+    const gzipped = await check()
+    expect(gzipped.named).toEqual(ofPlainS3.filter((each) => !each.includes('compression')))
+    expect(gzipped.text).toMatch(/compression: gzip: 22\.00 kB arrive as 0\.\d+ kB: .*app-1a2b3c4d\.js; release 1 has/)
+    put(script, {})
+    expect((await check()).text).toMatch(/compression: 22\.00 kB are sent as they are: .*app-1a2b3c4d\.js; release 1 has/)
+    s3.server.reset()
+    const { text } = await check({
+      ...(await cdn((body, headers) => [gzipSync(body), { ...headers, 'content-encoding': 'gzip' }])),
+      site: { allowed: async () => ['https://a.example', 'https://b.example'] },
+    })
+    expect(text).toMatch(/compression: gzip: .*static-s3-check-.*release 1 has/)
+    expect(s3.server.requests.filter((request) => request.key === key)).toEqual([])
   })
 
   it('by TLS: the certificate and the protocol', async () => {

@@ -241,7 +241,7 @@ const compression = point({
     const { file, fetched } = real ?? (await visitScript(site))
     const sizes = [...(live?.files.values() ?? [])].map(({ size }) => size)
     const total = formatBytes(sizes.reduce((sum, size) => sum + size, 0))
-    const all = live ? `; release ${live.release} has ${total} in ${sizes.length} files in the bucket` : ''
+    const all = live ? `; release ${live.release} has ${total} in the bucket` : ''
     const encoding = fetched.headers['content-encoding']
     const text = formatBytes((decoded(fetched) ?? fetched.body).length)
     if (encoding) return pass(`${encoding}: ${text} arrive as ${formatBytes(fetched.body.length)}: ${file.url}${all}`)
