@@ -466,7 +466,9 @@ describe('visitors', () => {
     expect(gzipped.named).toEqual(ofPlainS3.filter((each) => !each.includes('compression')))
     expect(gzipped.text).toMatch(/compression: gzip: 22\.00 kB arrive as 0\.\d+ kB: .*app-1a2b3c4d\.js; release 1 has/)
     put(script, {})
-    expect((await check()).text).toMatch(/compression: 22\.00 kB are sent as they are: .*app-1a2b3c4d\.js; release 1 has/)
+    expect((await check()).text).toMatch(
+      /compression: 22\.00 kB are sent as they are: .*app-1a2b3c4d\.js; release 1 has/,
+    )
     s3.server.reset()
     const { text } = await check({
       ...(await cdn((body, headers) => [gzipSync(body), { ...headers, 'content-encoding': 'gzip' }])),
