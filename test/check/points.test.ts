@@ -1,7 +1,10 @@
 import { hash } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import {
   DeleteObjectCommand,
@@ -9,8 +12,10 @@ import {
   PutBucketLifecycleConfigurationCommand,
   PutBucketOwnershipControlsCommand,
   PutBucketPolicyCommand,
+  PutPublicAccessBlockCommand,
 } from '@aws-sdk/client-s3'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { behindDomains } from '../../fixtures/s3/behind-domains.js'
 import { patient, settingsFor } from '../../fixtures/s3/connection.js'
 import { type EmbeddedS3, type LoggedRequest, startEmbedded } from '../../fixtures/s3/index.js'
 import { selfSigned } from '../../fixtures/s3/self-signed.js'
@@ -21,7 +26,6 @@ import { openSite } from '../../src/deploy/commands/check.js'
 import { bucketPolicy } from '../../src/policy/bucket.js'
 import { encodeRecord } from '../../src/release/record.js'
 import { recordKey, releasesFolder } from '../../src/release/releases-folder.js'
-import { StaticS3Error } from '../../src/runtime/error.js'
 import { unstoppable } from '../../src/runtime/stop.js'
 import { openConfiguration } from '../../src/s3/configuration/s3-configuration.js'
 import { openBucket } from '../../src/s3/objects/s3-bucket.js'
@@ -37,7 +41,7 @@ const closing: (() => void)[] = []
 const seen = new Set<string>()
 
 beforeAll(async () => {
-  s3 = await startEmbedded()
+  s3 = await startEmbedded({ baseDomain: 's3.us-east-1.amazonaws.com' })
 })
 afterEach(() => {
   s3.server.intercept = undefined
@@ -102,7 +106,6 @@ const refuse = (matches: (request: LoggedRequest) => boolean | undefined, status
   s3.server.intercept = (request) =>
     request.headers.authorization !== undefined && matches(request) ? { status, code } : undefined
 }
-const failure = (code: string) => () => Promise.reject(Object.assign(new Error(code), { code }))
 
 it('a bucket that lacks nothing is fine, and nothing stays in it', async () => {
   await prepare()
@@ -165,12 +168,26 @@ describe('the store', () => {
   })
 
   it('without credentials, and with some that end soon', async () => {
-    const none = () => Promise.reject(new StaticS3Error('static-s3: no AWS credentials were found'))
-    expect(first(await check({ site: { credentials: none } }))).toBe('fail credentials: none')
-    const found = { accessKeyId: 'AKIAMAINUSER00000001', source: 'SSO', expiration: new Date(Date.now() + 60_000) }
-    const soon = await check({ site: { credentials: async () => found } })
-    expect(soon.named).toContain('pass credentials: expire-soon')
-    expect(soon.text).toContain('AKIA…0001 from SSO')
+    const dir = await mkdtemp(join(tmpdir(), 'static-s3-check-'))
+    for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_PROFILE']) vi.stubEnv(name, undefined)
+    vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true')
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', join(dir, 'none'))
+    vi.stubEnv('AWS_CONFIG_FILE', join(dir, 'config'))
+    const { accessKeyId, secretAccessKey, sessionToken } = s3.server.session()
+    const keys = { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, SessionToken: sessionToken }
+    const output = { Version: 1, ...keys, Expiration: new Date(Date.now() + 600_000) }
+    await writeFile(join(dir, 'print.cjs'), `console.log(${JSON.stringify(JSON.stringify(output))})`)
+    const command = `"${process.execPath}" "${join(dir, 'print.cjs')}"`
+    await writeFile(join(dir, 'config'), `[profile web]\ncredential_process = ${command}\n`)
+    try {
+      expect(first(await check({ settings: { credentials: undefined } }))).toBe('fail credentials: none')
+      const soon = await check({ settings: { credentials: { profile: 'web' } } })
+      expect(soon.named).toEqual(['pass credentials: expire-soon', ...ofPlainS3])
+      expect(soon.text).toMatch(/ASIA….{4} from .*, until .* \(10 minutes left\)/)
+    } finally {
+      vi.unstubAllEnvs()
+      await rm(dir, { recursive: true })
+    }
   })
 
   it('that nothing reaches, that shows a foreign certificate, and that is a web server', async () => {
@@ -348,21 +365,6 @@ describe('the bucket', () => {
     refuse(({ operation }) => /Lifecycle/.test(operation))
     expect((await check()).named).toContain('unknown lifecycle rules: unread')
   })
-
-  it("with AWS's public access block", async () => {
-    const point = allPoints.find(({ name }) => name === 'public access block')
-    const block = { RestrictPublicBuckets: true }
-    const look = async (publicAccessBlock: () => Promise<typeof block>, customDomain?: string) => {
-      const settings = { ...settingsFor(s3, bucket), endpoint: undefined, objectParameters: {}, customDomain }
-      const finding = await point?.look({ settings, configuration: { publicAccessBlock } } as unknown as Site)
-      seen.add(`${point?.name}: ${finding?.fault ?? 'pass'}`)
-      return finding
-    }
-    expect(await look(async () => block)).toMatchObject({ verdict: 'fail', fault: 'blocked' })
-    expect(await look(async () => block, 'cdn.example.com')).toMatchObject({ verdict: 'pass' })
-    const refused = () => Promise.reject(new StaticS3Error('static-s3: access denied'))
-    expect(await look(refused)).toMatchObject({ verdict: 'unknown', fault: 'unread' })
-  })
 })
 
 describe('visitors', () => {
@@ -477,31 +479,61 @@ describe('visitors', () => {
     expect(text).toMatch(/compression: gzip: .*static-s3-check-.*release 1 has/)
     expect(s3.server.requests.filter((request) => request.key === key)).toEqual([])
   })
+})
 
-  it('by TLS: the certificate and the protocol', async () => {
-    const https = { protocol: 'https:' as const, customDomain: 'cdn.example.com' }
-    const byHttp: Site['send'] = (request) => {
-      const url = new URL(request.url.href.replace('https://cdn.example.com', `${s3.endpoint}/${bucket}`))
-      return fetch(url, { method: request.method, headers: request.headers }).then(async (response) => {
-        const headers: Record<string, string> = {}
-        response.headers.forEach((value, name) => {
-          headers[name] = value
-        })
-        return { status: response.status, headers, body: Buffer.from(await response.arrayBuffer()) }
-      })
-    }
-    const faultOf = async (tls: Site['tls']) =>
-      (await check({ settings: https, site: { tls, send: byHttp } })).named.find((each) =>
-        / (domain|protocol): /.test(each),
-      )
-    expect(await faultOf(failure('CERT_HAS_EXPIRED'))).toBe('fail domain: expired')
-    expect(await faultOf(failure('ERR_TLS_CERT_ALTNAME_INVALID'))).toBe('fail domain: other-name')
-    const until = (days: number) => new Date(Date.now() + days * 86_400_000)
-    expect(await faultOf(async () => ({ protocol: 'h2', validTo: until(3) }))).toBe('pass domain: expires-soon')
-    expect(await faultOf(async () => ({ protocol: 'h2', validTo: until(60) }))).toBeUndefined()
+describe("by AWS's own names and by domains with TLS", () => {
+  const soon = Date.now() + 3 * 86_400_000
+  const aws = { protocol: 'https:' as const, endpoint: undefined }
+  const block = (RestrictPublicBuckets: boolean) => {
+    const PublicAccessBlockConfiguration = { RestrictPublicBuckets }
+    return s3.client().send(new PutPublicAccessBlockCommand({ Bucket: bucket, PublicAccessBlockConfiguration }))
+  }
+  let domains: Awaited<ReturnType<typeof behindDomains>>
+  beforeAll(async () => {
+    await prepare()
+    domains = await behindDomains(s3, bucket, {
+      [`${bucket}.${s3.baseDomain}`]: {},
+      'expired.test': { until: Date.now() - 60_000 },
+      'other-name.test': { certificateFor: 'example.test' },
+      'soon.test': { until: soon, http2: true },
+    })
+    vi.stubEnv('NO_PROXY', '127.0.0.1')
+    vi.stubEnv('HTTPS_PROXY', domains.proxy)
+  })
+  afterAll(() => {
+    vi.unstubAllEnvs()
+    domains.close()
+  })
+  const at = async (customDomain: string) =>
+    (await check({ settings: { ...aws, customDomain } })).named.filter((each) => / (domain|protocol): /.test(each))
+
+  it('on AWS, where nothing is wrong', async () => {
+    expect((await check({ settings: aws })).named).toEqual(ofPlainS3)
+  })
+
+  it('a public access block refuses visitors, but no CDN', async () => {
+    await block(true)
+    const direct = await check({ settings: aws })
+    expect(direct.named.filter((each) => each.startsWith('fail'))).toEqual([
+      'fail public access block: blocked',
+      'fail status: other-status',
+    ])
+    const { text } = await check({ settings: { ...aws, customDomain: 'soon.test' } })
+    expect(text).toContain('public access block: on, and soon.test reads for the visitors')
+    await block(false)
+    refuse(({ operation }) => operation === 'GetPublicAccessBlock')
+    expect((await check({ settings: aws })).named).toContain('unknown public access block: unread')
+  })
+
+  it('the certificate of a domain', async () => {
+    expect(await at('expired.test')).toEqual(['fail domain: expired'])
+    expect(await at('other-name.test')).toEqual(['fail domain: other-name'])
+    expect(await at('soon.test')).toEqual(['pass domain: expires-soon'])
     const secure = createSecureServer(selfSigned())
-    const { named } = await check({ settings: { ...https, customDomain: await listen(secure) } })
-    expect(named).toContain('fail domain: untrusted')
+    expect(await at(await listen(secure))).toEqual(['fail domain: untrusted'])
+    const { named, text } = await check({ settings: { endpoint: 'https://expired.test' } })
+    expect(named).toEqual(['fail endpoint: certificate'])
+    expect(text).toContain("Set this machine's clock")
   })
 })
 

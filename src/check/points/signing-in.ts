@@ -52,11 +52,9 @@ export const endpoint = point({
         )
       }
       if (/CERT|SIGNATURE|ERR_TLS|ERR_SSL/.test(code)) {
-        return fail(
-          'certificate',
-          saw,
-          'Behind a proxy that opens TLS, set NODE_EXTRA_CA_CERTS to its certificate file.',
-        )
+        const isOutOfTime = /EXPIRED|NOT_YET/.test(code)
+        const remedy = 'Behind a proxy that opens TLS, set NODE_EXTRA_CA_CERTS to its certificate file.'
+        return fail('certificate', saw, isOutOfTime ? setClock : remedy)
       }
       return unknown('unreachable', saw, 'Check the network, HTTPS_PROXY, AWS_S3_ENDPOINT_URL and AWS_S3_REGION_NAME.')
     }
@@ -64,6 +62,8 @@ export const endpoint = point({
     return isCauseOf(error, 'endpoint') ? fail('not-s3', plain(error)) : pass(`${host} answers`)
   },
 })
+
+const setClock = "Set this machine's clock by a time server (NTP); in a virtual machine or WSL, restart it."
 
 /** Milliseconds, as in S3. */
 const mostSkew = 15 * 60_000
@@ -74,14 +74,13 @@ export const clock = point({
   faults: ['wrong', 'no-date'],
   async look(site) {
     const error = await firstError(site)
-    const remedy = "Set this machine's clock by a time server (NTP); in a virtual machine or WSL, restart it."
-    if (isCauseOf(error, 'clock')) return fail('wrong', plain(error))
+    if (isCauseOf(error, 'clock')) return fail('wrong', plain(error), setClock)
     const { date = '' } = (await headOf(site)).headers
     const ahead = site.now() - Date.parse(date)
     if (Number.isNaN(ahead)) return unknown('no-date', 'the store sends no time')
     const saw = `${span(Math.abs(ahead))} ${ahead < 0 ? 'behind' : 'ahead of'} the store's`
     if (Math.abs(ahead) < 2000) return pass("the same as the store's")
-    return Math.abs(ahead) > mostSkew ? fail('wrong', saw, remedy) : pass(saw)
+    return Math.abs(ahead) > mostSkew ? fail('wrong', saw, setClock) : pass(saw)
   },
   isNeeded: false,
 })
