@@ -92,8 +92,7 @@ export const remove = pointsOf('clean-up')({
     const stay = `these stay: ${left.map(({ key }) => key).join(', ')}`
     const other = left.find(({ error }) => !isForbidden(error))
     if (other) return unknown('no-answer', `${plain(other.error)}; ${stay}`)
-    const saw = `not allowed, and no deploy needs it; ${stay}. Each check writes them again`
-    return hint('not-allowed', saw, `${iam} --prune`)
+    return hint('not-allowed', `not allowed, and no deploy needs it; ${stay}`, `${iam} --prune`)
   },
 })
 
