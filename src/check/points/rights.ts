@@ -1,5 +1,5 @@
 import { isForbidden, plain, refusedCondition } from '../../runtime/error.js'
-import { canaryText } from '../canary.js'
+import { type Canary, canaryText } from '../canary.js'
 import { hint, type Point, pass, pointsOf, refusalOf, refusals, unknown } from '../point.js'
 import { prefixOf, type Site } from '../site.js'
 import { bucket } from './signing-in.js'
@@ -9,73 +9,69 @@ import { bucket } from './signing-in.js'
 const iam = 'npx static-s3 policy iam'
 
 /** A point that passes if the store carries the requests out. */
-function right(group: string, name: string, needs: readonly Point[], request: (site: Site) => Promise<string>): Point {
+function right(
+  group: string,
+  name: string,
+  needs: readonly Point[],
+  request: (canary: Canary, site: Site) => Promise<string>,
+  remedy?: string,
+): Point {
   return pointsOf(group)({
     name,
     needs,
     faults: refusals,
-    look: (site) => request(site).then(pass, (error) => refusalOf(error, isForbidden(error) ? iam : undefined)),
+    look: async (site) =>
+      request(await site.canary(), site).then(pass, (error) =>
+        refusalOf(error, remedy ?? (isForbidden(error) ? iam : undefined)),
+      ),
   })
 }
 
 const files = 'the files'
 
-const list = right(files, 'list files', [bucket], async (site) => {
+const list = right(files, 'list files', [bucket], async (_, site) => {
   await site.bucket.list(prefixOf(site), { first: 1 })
   return `s3://${site.settings.bucket}/${prefixOf(site)}`
 })
 
 /** A new fingerprinted file. */
-export const upload = right(files, 'upload a file', [bucket], async (site) => {
-  const canary = await site.canary()
-  await canary.create(canary.key, canaryText('1'), withoutAcl(canary.parameters('fingerprinted')))
-  return canary.key
+export const upload = right(files, 'upload a file', [bucket], async ({ key, create, parameters }) => {
+  await create(key, canaryText('1'), withoutAcl(parameters('fingerprinted')))
+  return key
 })
 
-/** Pages and other files without a fingerprint. */
-export const replace = pointsOf(files)({
-  name: 'replace a file',
-  needs: [upload],
-  faults: refusals,
-  async look(site) {
-    const canary = await site.canary()
-    try {
-      await canary.write(canary.key, canaryText('1'), withoutAcl(canary.parameters('other')))
-      return pass('with other headers')
-    } catch (error) {
-      const remedy = `A bucket policy may refuse it (--immutable '*'). Limit it: npx static-s3 setup --immutable 'assets/*'`
-      const found = refusalOf(error, remedy)
-      return { ...found, saw: `a new name is allowed, but no page and no other file can change: ${found.saw}` }
-    }
+/** A page, or another file without a fingerprint. */
+export const replace = right(
+  files,
+  'replace a file',
+  [upload],
+  async ({ key, write, parameters }) => {
+    await write(key, canaryText('1'), withoutAcl(parameters('other')))
+    return 'with other headers'
   },
-})
+  "Files can be added, but no page can change. Limit a policy that keeps files: npx static-s3 setup --immutable 'assets/*'",
+)
 
-export const acl = pointsOf(files)({
-  name: 'ACL',
-  needs: [upload],
-  faults: [...refusals],
-  async look(site) {
-    const acls = Object.keys(site.settings.objectParameters).filter(isAcl)
-    if (acls.length === 0) return pass('no upload has one')
-    try {
-      const canary = await site.canary()
-      await canary.create(canary.keyOf('acl'), canaryText('1'), canary.parameters('fingerprinted'))
-      return pass(`the bucket takes ${acls.join(', ')}`)
-    } catch (error) {
-      return refusalOf(error, 'Remove AWS_DEFAULT_ACL, and let a bucket policy make the files public.')
-    }
+export const acl = right(
+  files,
+  'ACL',
+  [upload],
+  async ({ keyOf, create, parameters }, { settings: { objectParameters } }) => {
+    const acls = Object.keys(objectParameters).filter(isAcl)
+    if (acls.length === 0) return 'no upload has one'
+    await create(keyOf('acl'), canaryText('1'), parameters('fingerprinted'))
+    return `the bucket takes ${acls.join(', ')}`
   },
-})
+  'Remove AWS_DEFAULT_ACL, and let a bucket policy make the files public.',
+)
 
-const read = right(files, 'read a file', [upload], async ({ canary, bucket: { head, get } }) => {
-  const { key } = await canary()
+const read = right(files, 'read a file', [upload], async ({ key }, { bucket: { head, get } }) => {
   const [, bytes] = await Promise.all([head(key), get(key)])
   return `${bytes?.length ?? 0} bytes by GET, headers by HEAD`
 })
 
-const copy = right(files, 'copy a file', [replace, read], async (site) => {
-  const canary = await site.canary()
-  await canary.copy(canary.key, withoutAcl(canary.parameters('fingerprinted')))
+const copy = right(files, 'copy a file', [replace, read], async ({ key, copy, parameters }) => {
+  await copy(key, withoutAcl(parameters('fingerprinted')))
   return 'with new headers, onto itself'
 })
 
@@ -87,8 +83,7 @@ export const remove = pointsOf('clean-up')({
   isNeeded: false,
   async look({ canary }) {
     const left = await (await canary()).clean()
-    const [first] = left
-    if (!first) return pass('nothing of this check stays in the bucket')
+    if (left.length === 0) return pass('nothing of this check stays in the bucket')
     const stay = `these stay: ${left.map(({ key }) => key).join(', ')}`
     const other = left.find(({ error }) => !isForbidden(error))
     if (other) return unknown('no-answer', `${plain(other.error)}; ${stay}`)
@@ -98,19 +93,22 @@ export const remove = pointsOf('clean-up')({
 
 const records = 'the records'
 
-const listRecords = right(records, 'list records', [bucket], async ({ bucket: { list }, recordsFolder }) => {
+const listRecords = right(records, 'list records', [bucket], async (_, { bucket: { list }, recordsFolder }) => {
   await list(recordsFolder, { first: 1 })
   return recordsFolder
 })
 
-export const writeRecord = right(records, 'write a record', [bucket], async (site) => {
-  const canary = await site.canary()
-  await canary.write(canary.recordKey, '{}', canary.recordParameters)
-  return canary.recordKey
-})
+export const writeRecord = right(
+  records,
+  'write a record',
+  [bucket],
+  async ({ recordKey, write, recordParameters }) => {
+    await write(recordKey, '{}', recordParameters)
+    return recordKey
+  },
+)
 
-const readRecord = right(records, 'read a record', [writeRecord], async ({ canary, bucket: { get } }) => {
-  const { recordKey } = await canary()
+const readRecord = right(records, 'read a record', [writeRecord], async ({ recordKey }, { bucket: { get } }) => {
   await get(recordKey)
   return recordKey
 })
@@ -120,10 +118,10 @@ const conditionalWrites = pointsOf(records)({
   needs: [writeRecord],
   faults: ['ignored', 'unsupported', ...refusals],
   async look(site) {
-    const canary = await site.canary()
+    const { recordKey, recordParameters, write } = await site.canary()
     const alone = 'Deploy one after the other, such as with `concurrency` in GitHub Actions: two at once may mix.'
     try {
-      await canary.write(canary.recordKey, '{}', { ...canary.recordParameters, IfNoneMatch: '*' })
+      await write(recordKey, '{}', { ...recordParameters, IfNoneMatch: '*' })
       return hint('ignored', 'the store ignores If-None-Match, so a lock can be taken twice', alone)
     } catch (error) {
       const refused = refusedCondition(error)

@@ -123,19 +123,18 @@ export const bucket = point({
   needs: [region, clock],
   faults: ['missing', 'denied', 'no-answer'],
   async look(site) {
-    const { settings } = site
     const error = await firstError(site)
-    const there = `s3://${settings.bucket}`
+    const there = `s3://${site.settings.bucket}`
     if (error === undefined) return pass(`${there} is there, and knows these credentials`)
     if (isCauseOf(error, 'bucket')) {
       return fail('missing', plain(error), 'npx static-s3 setup')
     }
     if (!isForbidden(error)) return unknown('no-answer', plain(error))
     // A bucket of somebody else refuses everything. A policy may refuse only the listing.
-    const canary = await site.canary()
+    const { key, recordKey, create, write, parameters, recordParameters } = await site.canary()
     const writes = await Promise.allSettled([
-      canary.create(canary.key, canaryText('1'), canary.parameters('fingerprinted')),
-      canary.write(canary.recordKey, '{}', canary.recordParameters),
+      create(key, canaryText('1'), parameters('fingerprinted')),
+      write(recordKey, '{}', recordParameters),
     ])
     if (writes.every((each) => each.status === 'rejected' && isForbidden(each.reason))) {
       const remedy =
