@@ -14,8 +14,8 @@ import { commandOf, printJson, Usage } from './usage.js'
 const help = `static-s3 check [LOCATION]
 
 Tests the bucket as a deploy and as a visitor's browser: credentials, rights, privacy, and a file through the public URL.
-Prints each point, what it saw, and a remedy. It writes a few small files, which no page uses, and deletes them. It takes
-no lock, so deploys may run meanwhile. The bucket's address comes from the environment, .env files or flags.
+Prints each point, what it saw, and a remedy. It writes a few small files, which no page uses, and deletes them if it may.
+It takes no lock, so deploys may run meanwhile. The bucket's address comes from the environment, .env files or flags.
 
   --json              prints one object for scripts, on the standard output
   --bucket NAME, --location FOLDER, --region NAME, --endpoint URL, --addressing-style auto|path|virtual,

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -36,15 +36,18 @@ import { publicUrlOf } from '../../src/urls/public-url.js'
 
 let s3: EmbeddedS3
 let bucket: string
+/** Milliseconds by which the store's clock is ahead. */
+let clockOffset = 0
 const closing: (() => void)[] = []
 /** `point: fault`, and `point: pass` */
 const seen = new Set<string>()
 
 beforeAll(async () => {
-  s3 = await startEmbedded({ baseDomain: 's3.us-east-1.amazonaws.com' })
+  s3 = await startEmbedded({ baseDomain: 's3.us-east-1.amazonaws.com', now: () => new Date(Date.now() + clockOffset) })
 })
 afterEach(() => {
   s3.server.intercept = undefined
+  clockOffset = 0
   for (const close of closing.splice(0)) close()
 })
 afterAll(() => s3.close())
@@ -211,11 +214,22 @@ describe('the store', () => {
   })
 
   it('whose clock is another one, or that has none', async () => {
-    const now = () => Date.now() - 3_600_000
-    expect(first(await check({ site: { now } }))).toBe('fail clock: wrong')
-    const send: Site['send'] = async () => ({ status: 200, headers: {}, body: Buffer.alloc(0) })
-    const { named, findings } = await check({ site: { send } })
-    expect(named).toContain('unknown clock: no-date')
+    clockOffset = 3_600_000
+    const ahead = await check()
+    expect(first(ahead)).toBe('fail clock: wrong')
+    expect(ahead.text).toMatch(/clock: (60 minutes behind the store's|.*RequestTimeTooSkewed)/)
+    clockOffset = 0
+    const dateless = createServer((message, response) => {
+      response.sendDate = false
+      const { method, url: path, headers } = message
+      const onward = request({ port: s3.server.port, method, path, headers }, (answer) => {
+        const { date: _, ...others } = answer.headers
+        answer.pipe(response.writeHead(answer.statusCode as number, others))
+      })
+      message.pipe(onward)
+    })
+    const { named, findings } = await check({ settings: { endpoint: `http://${await listen(dateless)}` } })
+    expect(named).toEqual(['unknown clock: no-date', ...ofPlainS3])
     expect(findings.filter(({ because }) => because?.name === 'clock')).toEqual([])
   })
 })

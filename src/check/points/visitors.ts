@@ -31,10 +31,10 @@ async function place(site: Site, name: string, version: string, cache: 'fingerpr
   return { url, sha256: hash('sha256', text), contentType: canaryType, isKept: false }
 }
 
-async function pageOf(site: Site) {
+const pageOf = shared(async (site) => {
   const allowed = await site.allowed()
   return { allowed, page: pageOrigin(allowed, site.settings.endpoint === undefined) }
-}
+})
 
 async function visit(site: Site, file: PublicFile) {
   const { allowed, page } = await pageOf(site)
@@ -245,8 +245,9 @@ const compression = point({
     const encoding = fetched.headers['content-encoding']
     const text = formatBytes((decoded(fetched) ?? fetched.body).length)
     if (encoding) return pass(`${encoding}: ${text} arrive as ${formatBytes(fetched.body.length)}: ${file.url}${all}`)
-    const remedy =
-      'Set AWS_IS_GZIPPED=true, or let a CDN compress (CloudFront: Compress objects automatically). S3 itself does not.'
+    const remedy = site.settings.compress
+      ? 'Deploy: AWS_IS_GZIPPED is set since the last release, or the CDN unpacks files.'
+      : 'Set AWS_IS_GZIPPED=true, or let a CDN compress (CloudFront: Compress objects automatically). S3 itself does not.'
     return hint('none', `${text} are sent as they are: ${file.url}${all}`, remedy)
   },
 })
