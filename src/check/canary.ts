@@ -1,6 +1,7 @@
 import { type Bucket, bodyOfBytes, type ObjectParameters, type WrittenObject } from '../bucket/bucket.js'
 import { isForbidden, refusedCondition } from '../runtime/error.js'
 import type { Settings } from '../settings/settings.js'
+import { prefixOf } from '../urls/paths.js'
 
 /** Objects that only a check looks at. No page names them. */
 export interface Canary {
@@ -42,7 +43,7 @@ export const canaryText = (version: string): string =>
 /** The names are new in each run. Without the right to delete, they are always the same, so that nothing piles up. */
 export async function openCanary(input: CanaryInput): Promise<Canary> {
   const { bucket, settings, recordsFolder, recordParameters, run, cut } = input
-  const prefix = settings.location === '' ? '' : `${settings.location}/`
+  const prefix = prefixOf(settings.location)
   const keysOf = (id: string) => ({
     file: `${prefix}static-s3-check${id}`,
     recordKey: `${recordsFolder}check${id}.json`,

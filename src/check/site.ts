@@ -52,7 +52,3 @@ export interface LiveFile {
   /** True if a CDN may keep it without asking the bucket. */
   isKept: boolean
 }
-
-export function prefixOf({ settings: { location } }: Pick<Site, 'settings'>): string {
-  return location === '' ? '' : `${location}/`
-}

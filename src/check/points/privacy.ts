@@ -1,11 +1,12 @@
 import type { LifecycleRule } from '../../bucket/configuration.js'
 import { blockCommand } from '../../policy/commands.js'
 import { plain } from '../../runtime/error.js'
+import { prefixOf } from '../../urls/paths.js'
 import { publicUrlOf } from '../../urls/public-url.js'
 import { remediesOf } from '../advice.js'
 import { reasonOf, type Send } from '../page-fetch.js'
 import { fail, hint, type Point, pass, pointsOf, unknown } from '../point.js'
-import { prefixOf, type Site } from '../site.js'
+import type { Site } from '../site.js'
 import { isPublic } from '../visit.js'
 import { writeRecord } from './rights.js'
 import { bucket } from './signing-in.js'
@@ -92,7 +93,7 @@ const lifecycle = point({
     try {
       const rules = (await site.configuration.lifecycleRules()).filter(({ Status }) => Status === 'Enabled')
       const live = await site.lastRelease().catch(() => undefined)
-      const keys = [prefixOf(site), site.recordsFolder, ...(live?.files.keys() ?? [])]
+      const keys = [prefixOf(site.settings.location), site.recordsFolder, ...(live?.files.keys() ?? [])]
       const deadly = rules.find((rule) =>
         (rule.Expiration?.Days ?? rule.Expiration?.Date) ? covers(rule, keys) : false,
       )
@@ -106,7 +107,9 @@ const lifecycle = point({
           'Remove this rule, or limit it to another prefix: an unchanged file grows old and is still in use.',
         )
       }
-      const aborts = rules.some((rule) => rule.AbortIncompleteMultipartUpload && covers(rule, [prefixOf(site)]))
+      const aborts = rules.some(
+        (rule) => rule.AbortIncompleteMultipartUpload && covers(rule, [prefixOf(site.settings.location)]),
+      )
       if (aborts) return pass('none deletes files in use, and one removes abandoned parts of uploads')
       return hint('no-abort-rule', 'none removes abandoned parts of uploads, which cost storage', 'npx static-s3 setup')
     } catch (error) {

@@ -1,7 +1,8 @@
 import { isForbidden, plain, refusedCondition } from '../../runtime/error.js'
+import { prefixOf } from '../../urls/paths.js'
 import { type Canary, canaryText } from '../canary.js'
 import { hint, type Point, pass, pointsOf, refusalOf, refusals, unknown } from '../point.js'
-import { prefixOf, type Site } from '../site.js'
+import type { Site } from '../site.js'
 import { bucket } from './signing-in.js'
 
 // The requests of a deploy, with canaries.
@@ -30,8 +31,8 @@ function right(
 const files = 'the files'
 
 const list = right(files, 'list files', [bucket], async (_, site) => {
-  await site.bucket.list(prefixOf(site), { first: 1 })
-  return `s3://${site.settings.bucket}/${prefixOf(site)}`
+  await site.bucket.list(prefixOf(site.settings.location), { first: 1 })
+  return `s3://${site.settings.bucket}/${prefixOf(site.settings.location)}`
 })
 
 /** A new fingerprinted file. */

@@ -1,8 +1,8 @@
 import { isForbidden, plain, responseOf } from '../../runtime/error.js'
+import { prefixOf } from '../../urls/paths.js'
 import { canaryText } from '../canary.js'
 import { reasonOf } from '../page-fetch.js'
 import { fail, hint, pass, pointsOf, shared, unknown } from '../point.js'
-import { prefixOf } from '../site.js'
 
 // Whether the store knows the bucket and the credentials. Each refusal belongs to one of these points.
 
@@ -13,7 +13,7 @@ const headOf = shared(({ bucketUrl, send }) => send({ method: 'HEAD', url: bucke
 
 /** The error of the first signed request. */
 const firstError = shared((site) =>
-  site.bucket.list(prefixOf(site), { first: 1 }).then(
+  site.bucket.list(prefixOf(site.settings.location), { first: 1 }).then(
     () => undefined,
     (error: unknown) => error,
   ),
