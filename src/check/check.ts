@@ -2,13 +2,16 @@ import { plain } from '../runtime/error.js'
 import type { Finding, Point } from './point.js'
 import { djangoSettings } from './points/django.js'
 import { privacy } from './points/privacy.js'
-import { rights } from './points/rights.js'
+import { remove, rights } from './points/rights.js'
 import { signingIn } from './points/signing-in.js'
 import { visitors } from './points/visitors.js'
 import type { Site } from './site.js'
 
 /** In an order in which each follows its needs. */
-export const allPoints: readonly Point[] = [...signingIn, ...rights, ...privacy, ...visitors, ...djangoSettings]
+export const allPoints: readonly Point[] = [
+  ...[...signingIn, ...rights, ...privacy, ...visitors, ...djangoSettings],
+  remove,
+]
 
 export interface Checked extends Finding {
   point: Point

@@ -15,12 +15,11 @@ export interface Site {
   configuration: Pick<BucketConfiguration, 'lifecycleRules' | 'publicAccessBlock'>
   /** The bucket in the store, not on the custom domain. */
   bucketUrl: URL
-  canary: Canary
+  canary(): Promise<Canary>
   /** Sends a request without credentials. */
   send: Send
   allowed(): Promise<AllowedOrigins>
   tls(url: URL): Promise<TlsFacts>
-  /** Its files by their keys, with sizes in bytes. */
   lastRelease(): Promise<LiveRelease | undefined>
   recordsFolder: string
   /** Different in each run. */
@@ -43,9 +42,13 @@ export interface TlsFacts {
 
 export interface LiveRelease {
   release: number
-  files: ReadonlyMap<string, number>
+  /** By their keys. */
+  files: ReadonlyMap<string, LiveFile>
 }
 
-export function prefixOf({ settings: { location } }: Pick<Site, 'settings'>): string {
-  return location === '' ? '' : `${location}/`
+export interface LiveFile {
+  /** Bytes in the bucket. */
+  size: number
+  /** True if a CDN may keep it without asking the bucket. */
+  isKept: boolean
 }

@@ -7,16 +7,15 @@ import {
   findingAsText,
   outcomeOf,
 } from '../deploy/commands/check.js'
-import { printable } from '../runtime/printable.js'
 import { print } from './print.js'
-import { settingFlags, settingsOf } from './settings.js'
-import { commandOf, Usage } from './usage.js'
+import { addressFlags, settingFlags, settingsOf } from './settings.js'
+import { commandOf, printJson, Usage } from './usage.js'
 
 const help = `static-s3 check [LOCATION]
 
 Tests the bucket as a deploy and as a visitor's browser: credentials, rights, privacy, and a file through the public URL.
-Prints each point, what it saw, and a remedy. It writes a few small files, which no page uses, and deletes them. It takes
-no lock, so deploys may run meanwhile. The bucket's address comes from the environment, .env files or flags.
+Prints each point, what it saw, and a remedy. It writes a few small files, which no page uses, and deletes them if it may.
+It takes no lock, so deploys may run meanwhile. The bucket's address comes from the environment, .env files or flags.
 
   --json              prints one object for scripts, on the standard output
   --bucket NAME, --location FOLDER, --region NAME, --endpoint URL, --addressing-style auto|path|virtual,
@@ -28,21 +27,14 @@ Exit codes: 0 fine, 1 broken, 2 cannot tell, or a command line that can't be und
 `
 
 // The other flags are about the files of a release.
-const { bucket, location, region, endpoint, acl, mode } = settingFlags
-const flags = {
-  ...{ bucket, location, region, endpoint, acl, mode },
-  'addressing-style': settingFlags['addressing-style'],
-  'custom-domain': settingFlags['custom-domain'],
-  'object-parameters': settingFlags['object-parameters'],
-  'cache-control': settingFlags['cache-control'],
-  json: { type: 'boolean' },
-} as const
+const { acl, 'object-parameters': parameters, 'cache-control': cacheControl } = settingFlags
+const flags = { ...addressFlags, acl, 'object-parameters': parameters, 'cache-control': cacheControl } as const
 
 export const checkCommand = commandOf({
   words: '[LOCATION]',
   summary: 'tests the bucket as a deploy and as a browser, and prints remedies',
   help,
-  flags,
+  flags: { ...flags, json: { type: 'boolean' } },
   async run({ json, ...named }, [location, ...more]) {
     if (more.length > 0) throw new Usage(`check takes one location, and not ${more.join(' ')} too`)
     const settings = await settingsOf(named, { options: {}, exposed: [] }, location)
@@ -60,7 +52,7 @@ export const checkCommand = commandOf({
     const outcome = outcomeOf(findings)
     say(`\n${conclusion(findings)}`)
     const data = { status: outcome, bucket, location: folder, publicUrl, points: findings.map(findingAsData) }
-    if (json) process.stdout.write(`${printable(JSON.stringify(data, undefined, 2))}\n`)
+    if (json) printJson(data)
     return { fine: 0, broken: 1, unclear: 2 }[outcome]
   },
 })

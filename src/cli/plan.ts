@@ -4,7 +4,7 @@ import { printable } from '../runtime/printable.js'
 import type { Settings } from '../settings/settings.js'
 import { print, printWarning } from './print.js'
 import { settingFlags, settingHelp, settingsOf } from './settings.js'
-import { checkFolders, commandOf, Usage } from './usage.js'
+import { checkFolders, commandOf, printJson, Usage } from './usage.js'
 
 const help = `static-s3 plan DIR [LOCATION]
 
@@ -33,7 +33,7 @@ export const planCommand = commandOf({
       print(process.stdout, `${found.text}\n`)
     }
     const data = plans.length === 1 ? plans[0] : plans
-    if (json) process.stdout.write(`${printable(JSON.stringify(data, undefined, 2))}\n`)
+    if (json) printJson(data)
   },
 })
 

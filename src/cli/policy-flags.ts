@@ -1,21 +1,11 @@
 import { printable } from '../runtime/printable.js'
 import type { Settings } from '../settings/settings.js'
 import { print } from './print.js'
-import { settingFlags } from './settings.js'
 import { Usage } from './usage.js'
 
 export const text = { type: 'string' } as const
 export const many = { type: 'string', multiple: true } as const
 export const switched = { type: 'boolean' } as const
-
-const { bucket, location, region, endpoint, mode } = settingFlags
-
-/** The names in a policy, as settings. */
-export const addressFlags = {
-  ...{ bucket, location, region, endpoint, mode },
-  'custom-domain': settingFlags['custom-domain'],
-  'addressing-style': settingFlags['addressing-style'],
-} as const
 
 export const addressHelp = `
   --bucket NAME, --location FOLDER, --region NAME, --custom-domain DOMAIN, --endpoint URL,

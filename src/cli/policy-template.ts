@@ -7,8 +7,8 @@ import {
   terraformConfiguration,
 } from '../deploy/commands/policy.js'
 import type { Settings } from '../settings/settings.js'
-import { addressFlags, addressHelp, globsOf, many, onlyOnAws, printDocument, switched, text } from './policy-flags.js'
-import { settingsOf } from './settings.js'
+import { addressHelp, globsOf, many, onlyOnAws, printDocument, switched, text } from './policy-flags.js'
+import { addressFlags, settingsOf } from './settings.js'
 import { type Command, commandOf, Usage } from './usage.js'
 
 const content = `a private bucket, a CloudFront distribution that alone may read its location, CORS headers, compression and HTTP/3,

@@ -12,9 +12,9 @@ import {
   trustPolicy,
 } from '../deploy/commands/policy.js'
 import type { Settings } from '../settings/settings.js'
-import { addressFlags, addressHelp, globsOf, many, onlyOnAws, printDocument, switched, text } from './policy-flags.js'
+import { addressHelp, globsOf, many, onlyOnAws, printDocument, switched, text } from './policy-flags.js'
 import { cloudFormationCommand, terraformCommand } from './policy-template.js'
-import { settingFlags, settingsOf } from './settings.js'
+import { addressFlags, settingFlags, settingsOf } from './settings.js'
 import { type Command, checkFolders, commandOf, Usage } from './usage.js'
 
 const known = { options: {}, exposed: [] }

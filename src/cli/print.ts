@@ -1,7 +1,6 @@
 import { stripVTControlCharacters } from 'node:util'
 import pc from 'picocolors'
 import { type FoldersInput, resultsAsJson } from '../deploy/commands/deploy-folders.js'
-import { plain, readable } from '../runtime/error.js'
 import { printable } from '../runtime/printable.js'
 
 /** Prints text, with its colours only in a terminal. On Windows, picocolors also colours output to files and pipes. */
@@ -30,13 +29,6 @@ export async function printResults(
 ): Promise<void> {
   const stream = json ? process.stderr : process.stdout
   const logger = { info: (message: string) => print(stream, `${message}\n`), warn: printWarning }
-  const results = await deploy({ logger, terminal: stream }).catch((error) => {
-    printJson([{ status: 'failed', error: plain(readable(error)) }])
-    throw error
-  })
-  printJson(results)
-
-  function printJson(results: Parameters<typeof resultsAsJson>[0]): void {
-    if (json) process.stdout.write(printable(resultsAsJson(results)))
-  }
+  const results = await deploy({ logger, terminal: stream })
+  if (json) process.stdout.write(printable(resultsAsJson(results)))
 }

@@ -29,6 +29,15 @@ export const settingFlags = {
   mode: { type: 'string' },
 } as const
 
+const { bucket, location, region, endpoint, mode } = settingFlags
+
+/** The bucket's address, for commands that take no files of a release. */
+export const addressFlags = {
+  ...{ bucket, location, region, endpoint, mode },
+  'custom-domain': settingFlags['custom-domain'],
+  'addressing-style': settingFlags['addressing-style'],
+} as const
+
 /** Flags whose values are JSON: `false`, `5`, `{ … }`. Another value stays a string. */
 const jsonFlags = [
   'object-parameters',

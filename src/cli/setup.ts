@@ -6,8 +6,8 @@ import { StaticS3Error } from '../runtime/error.js'
 import { printable } from '../runtime/printable.js'
 import type { Settings } from '../settings/settings.js'
 import { print, printWarning } from './print.js'
-import { settingFlags, settingsOf } from './settings.js'
-import { commandOf, Usage } from './usage.js'
+import { addressFlags, settingsOf } from './settings.js'
+import { commandOf, printJson, Usage } from './usage.js'
 
 const help = `static-s3 setup
 
@@ -32,9 +32,6 @@ Shows the changes, then asks. A second run changes nothing.
 Exit codes: 0 set up, or nothing to do, 1 failed or not confirmed, 2 a command line that can't be understood.
 `
 
-const { bucket, location, region, endpoint, mode, 'custom-domain': domain, 'addressing-style': style } = settingFlags
-const flags = { bucket, location, region, endpoint, mode, 'custom-domain': domain, 'addressing-style': style }
-
 const setupFlags = {
   also: { type: 'string', multiple: true },
   cloudfront: { type: 'string' },
@@ -50,7 +47,7 @@ export const setupCommand = commandOf({
   words: '',
   summary: 'creates and configures the bucket, once you have seen the changes',
   help,
-  flags: { ...flags, ...setupFlags },
+  flags: { ...addressFlags, ...setupFlags },
   async run(values, words) {
     const { also = [], cloudfront, public: isPublic = false, origin, immutable, ...others } = values
     const { yes, 'dry-run': dryRun, json = false, ...named } = others
@@ -68,7 +65,7 @@ export const setupCommand = commandOf({
       if (isChange && !dryRun && !yes) await confirm(json)
       const lacks = dryRun ? [] : await applySetups(setups, (report) => printWarning(printable(report)))
       for (const lack of lacks) printWarning(printable(lack))
-      if (json) process.stdout.write(`${printable(JSON.stringify(setups.map(asData), undefined, 2))}\n`)
+      if (json) printJson(setups.map(asData))
       else if (!dryRun) print(process.stdout, nextSteps(setups, isChange))
     } finally {
       for (const { close } of setups) close()

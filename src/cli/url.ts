@@ -2,8 +2,8 @@ import { resolve } from 'node:path'
 import { outputFolder, publicUrls } from '../deploy/commands/url.js'
 import { printable } from '../runtime/printable.js'
 import { printWarning } from './print.js'
-import { settingFlags, settingsOf } from './settings.js'
-import { checkFolders, commandOf, Usage } from './usage.js'
+import { addressFlags, settingsOf } from './settings.js'
+import { checkFolders, commandOf, printJson, Usage } from './usage.js'
 
 const help = `static-s3 url FILE [FILE…]
 
@@ -21,14 +21,11 @@ sent, and no credentials are needed.
 Exit codes: 0 printed, 1 a file without a public URL, 2 a command line that can't be understood.
 `
 
-const { bucket, location, region, endpoint, 'addressing-style': style, 'custom-domain': domain, mode } = settingFlags
-const flags = { bucket, location, region, endpoint, 'addressing-style': style, 'custom-domain': domain, mode }
-
 export const urlCommand = commandOf({
   words: 'FILE [FILE…]',
   summary: 'prints the public URLs of files, from the build’s manifest',
   help,
-  flags: { ...flags, dir: { type: 'string' }, json: { type: 'boolean' } },
+  flags: { ...addressFlags, dir: { type: 'string' }, json: { type: 'boolean' } },
   async run({ json, dir, ...named }, files) {
     if (files.length === 0) throw new Usage('url needs a file: static-s3 url FILE')
     if (dir !== undefined) checkFolders([dir])
@@ -38,7 +35,7 @@ export const urlCommand = commandOf({
       settingsFor: (known) => settingsOf(named, known),
     })
     for (const warning of warnings) printWarning(printable(warning))
-    const lines = json ? [JSON.stringify(Object.fromEntries(urls), undefined, 2)] : [...urls.values()]
-    process.stdout.write(printable(`${lines.join('\n')}\n`))
+    if (json) printJson(Object.fromEntries(urls))
+    else process.stdout.write(printable(`${[...urls.values()].join('\n')}\n`))
   },
 })

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import { type ParseArgsConfig, parseArgs } from 'node:util'
+import { plain, readable } from '../runtime/error.js'
 import { orUndefined } from '../runtime/or-undefined.js'
 import { printable } from '../runtime/printable.js'
 
@@ -32,6 +33,7 @@ type Config<F extends Flags> = { options: F; allowPositionals: true; strict: tru
 /** A command's parts: `help` is printed for `--help`, and `run` gets the flags and the other words. */
 interface Parts<F extends Flags> extends Pick<Command, 'words' | 'summary'> {
   help: string
+  /** With `json`, each end of the command prints one JSON value on the standard output. */
   flags: F
   run(values: ReturnType<typeof parseArgs<Config<F>>>['values'], positionals: readonly string[]): Promise<unknown>
 }
@@ -41,12 +43,23 @@ export function commandOf<const F extends Flags>({ words, summary, help, flags, 
     words,
     summary,
     async run(args) {
-      const options = { ...flags, help: { type: 'boolean', short: 'h' } } as const
-      const { values, positionals } = readWords({ args: [...args], options, allowPositionals: true, strict: true })
-      const { help: helped, ...others } = values as { help?: boolean }
-      return helped ? process.stdout.write(help) : run(others as Parameters<typeof run>[0], positionals)
+      try {
+        const options = { ...flags, help: { type: 'boolean', short: 'h' } } as const
+        const { values, positionals } = readWords({ args: [...args], options, allowPositionals: true, strict: true })
+        const { help: helped, ...others } = values as { help?: boolean }
+        return helped ? process.stdout.write(help) : await run(others as Parameters<typeof run>[0], positionals)
+      } catch (error) {
+        if ('json' in flags && args.includes('--json')) {
+          printJson({ status: 'failed', error: plain(readable(error)).trimEnd() })
+        }
+        throw error
+      }
     },
   }
+}
+
+export function printJson(value: unknown): void {
+  process.stdout.write(`${printable(JSON.stringify(value, undefined, 2))}\n`)
 }
 
 /** `parseArgs`, with its complaints as ours. */

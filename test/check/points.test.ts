@@ -1,14 +1,21 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { hash } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import {
+  DeleteObjectCommand,
   PutBucketCorsCommand,
   PutBucketLifecycleConfigurationCommand,
   PutBucketOwnershipControlsCommand,
   PutBucketPolicyCommand,
+  PutPublicAccessBlockCommand,
 } from '@aws-sdk/client-s3'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { behindDomains } from '../../fixtures/s3/behind-domains.js'
 import { patient, settingsFor } from '../../fixtures/s3/connection.js'
 import { type EmbeddedS3, type LoggedRequest, startEmbedded } from '../../fixtures/s3/index.js'
 import { selfSigned } from '../../fixtures/s3/self-signed.js'
@@ -16,7 +23,9 @@ import { allPoints, type Checked, lookAt, outcomeOf } from '../../src/check/chec
 import type { Site } from '../../src/check/site.js'
 import { conclusion, findingAsText } from '../../src/check/text.js'
 import { openSite } from '../../src/deploy/commands/check.js'
-import { StaticS3Error } from '../../src/runtime/error.js'
+import { bucketPolicy } from '../../src/policy/bucket.js'
+import { encodeRecord } from '../../src/release/record.js'
+import { recordKey, releasesFolder } from '../../src/release/releases-folder.js'
 import { unstoppable } from '../../src/runtime/stop.js'
 import { openConfiguration } from '../../src/s3/configuration/s3-configuration.js'
 import { openBucket } from '../../src/s3/objects/s3-bucket.js'
@@ -27,15 +36,18 @@ import { publicUrlOf } from '../../src/urls/public-url.js'
 
 let s3: EmbeddedS3
 let bucket: string
+/** Milliseconds by which the store's clock is ahead. */
+let clockOffset = 0
 const closing: (() => void)[] = []
 /** `point: fault`, and `point: pass` */
 const seen = new Set<string>()
 
 beforeAll(async () => {
-  s3 = await startEmbedded()
+  s3 = await startEmbedded({ baseDomain: 's3.us-east-1.amazonaws.com', now: () => new Date(Date.now() + clockOffset) })
 })
 afterEach(() => {
   s3.server.intercept = undefined
+  clockOffset = 0
   for (const close of closing.splice(0)) close()
 })
 afterAll(() => s3.close())
@@ -61,7 +73,7 @@ async function check({ settings: changed, site: replaced, server = s3 }: Changes
   try {
     for await (const found of lookAt(allPoints, site, unstoppable.begun)) findings.push(found)
   } finally {
-    await site.canary.clean()
+    await site.clean()
     connection.close()
     close()
   }
@@ -73,7 +85,8 @@ async function check({ settings: changed, site: replaced, server = s3 }: Changes
 /** A bucket that lacks nothing. Plain S3 has neither HTTP/2 nor compression. */
 const ofPlainS3 = ['pass protocol: http-1', 'pass Vary: Origin: missing', 'pass compression: none']
 
-async function prepare(statements: object[] = [], origins = ['*']): Promise<void> {
+/** @param immutable names that the bucket policy protects, as setup does */
+async function prepare(immutable: string[] = []): Promise<void> {
   bucket = await s3.createBucket(undefined, { public: 'static/' })
   const client = s3.client()
   const abort = {
@@ -82,13 +95,12 @@ async function prepare(statements: object[] = [], origins = ['*']): Promise<void
     Filter: { Prefix: '' },
     AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },
   }
-  const rule = { AllowedOrigins: origins, AllowedMethods: ['GET', 'HEAD'] }
+  const rule = { AllowedOrigins: ['*'], AllowedMethods: ['GET', 'HEAD'] }
   await client.send(new PutBucketCorsCommand({ Bucket: bucket, CORSConfiguration: { CORSRules: [rule] } }))
   await client.send(
     new PutBucketLifecycleConfigurationCommand({ Bucket: bucket, LifecycleConfiguration: { Rules: [abort] } }),
   )
-  const read = { Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: arn('static/*') }
-  const Policy = JSON.stringify({ Version: '2012-10-17', Statement: [read, ...statements] })
+  const Policy = JSON.stringify(bucketPolicy({ ...settingsFor(s3, bucket), location: 'static' }, { immutable }))
   await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }))
 }
 
@@ -97,7 +109,6 @@ const refuse = (matches: (request: LoggedRequest) => boolean | undefined, status
   s3.server.intercept = (request) =>
     request.headers.authorization !== undefined && matches(request) ? { status, code } : undefined
 }
-const failure = (code: string) => () => Promise.reject(Object.assign(new Error(code), { code }))
 
 it('a bucket that lacks nothing is fine, and nothing stays in it', async () => {
   await prepare()
@@ -107,6 +118,34 @@ it('a bucket that lacks nothing is fine, and nothing stays in it', async () => {
   expect(outcomeOf(findings)).toBe('fine')
   expect([...s3.server.objects(bucket).keys()]).toEqual([])
   expect(s3.server.requests.some(({ key = '' }) => key.endsWith('.lock'))).toBe(false)
+})
+
+it('two checks of one location at once do not disturb each other, and nothing stays', async () => {
+  await prepare()
+  let second: ReturnType<typeof check> | undefined
+  // The whole second check runs while the first one waits for a file that it wrote.
+  s3.server.intercept = async ({ operation, key = '' }) => {
+    if (second || operation !== 'GetObject' || !key.includes('page')) return undefined
+    second = check()
+    await second
+    return undefined
+  }
+  const first = await check()
+  expect([first.named, (await second)?.named]).toEqual([ofPlainS3, ofPlainS3])
+  expect([...s3.server.objects(bucket).keys()]).toEqual([])
+})
+
+it('no canary has a lock: nobody could delete it', async () => {
+  await prepare()
+  s3.server.reset()
+  const objectParameters = {
+    ...{ ObjectLockMode: 'COMPLIANCE', ObjectLockRetainUntilDate: new Date('2099-01-01'), Tagging: 'team=web' },
+    ObjectLockLegalHoldStatus: 'ON',
+  }
+  expect((await check({ settings: { objectParameters } })).named).toEqual(ofPlainS3)
+  const names = new Set(s3.server.requests.flatMap(({ headers }) => Object.keys(headers)))
+  expect(names).toContain('x-amz-tagging')
+  expect([...names].filter((name) => name.startsWith('x-amz-object-lock'))).toEqual([])
 })
 
 describe('the store', () => {
@@ -140,12 +179,26 @@ describe('the store', () => {
   })
 
   it('without credentials, and with some that end soon', async () => {
-    const none = () => Promise.reject(new StaticS3Error('static-s3: no AWS credentials were found'))
-    expect(first(await check({ site: { credentials: none } }))).toBe('fail credentials: none')
-    const found = { accessKeyId: 'AKIAMAINUSER00000001', source: 'SSO', expiration: new Date(Date.now() + 60_000) }
-    const soon = await check({ site: { credentials: async () => found } })
-    expect(soon.named).toContain('pass credentials: expire-soon')
-    expect(soon.text).toContain('AKIA…0001 from SSO')
+    const dir = await mkdtemp(join(tmpdir(), 'static-s3-check-'))
+    for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_PROFILE']) vi.stubEnv(name, undefined)
+    vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true')
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', join(dir, 'none'))
+    vi.stubEnv('AWS_CONFIG_FILE', join(dir, 'config'))
+    const { accessKeyId, secretAccessKey, sessionToken } = s3.server.session()
+    const keys = { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey, SessionToken: sessionToken }
+    const output = { Version: 1, ...keys, Expiration: new Date(Date.now() + 600_000) }
+    await writeFile(join(dir, 'print.cjs'), `console.log(${JSON.stringify(JSON.stringify(output))})`)
+    const command = `"${process.execPath}" "${join(dir, 'print.cjs')}"`
+    await writeFile(join(dir, 'config'), `[profile web]\ncredential_process = ${command}\n`)
+    try {
+      expect(first(await check({ settings: { credentials: undefined } }))).toBe('fail credentials: none')
+      const soon = await check({ settings: { credentials: { profile: 'web' } } })
+      expect(soon.named).toEqual(['pass credentials: expire-soon', ...ofPlainS3])
+      expect(soon.text).toMatch(/ASIA….{4} from .*, until .* \(10 minutes left\)/)
+    } finally {
+      vi.unstubAllEnvs()
+      await rm(dir, { recursive: true })
+    }
   })
 
   it('that nothing reaches, that shows a foreign certificate, and that is a web server', async () => {
@@ -161,11 +214,22 @@ describe('the store', () => {
   })
 
   it('whose clock is another one, or that has none', async () => {
-    const now = () => Date.now() - 3_600_000
-    expect(first(await check({ site: { now } }))).toBe('fail clock: wrong')
-    const send: Site['send'] = async () => ({ status: 200, headers: {}, body: Buffer.alloc(0) })
-    const { named, findings } = await check({ site: { send } })
-    expect(named).toContain('unknown clock: no-date')
+    clockOffset = 3_600_000
+    const ahead = await check()
+    expect(first(ahead)).toBe('fail clock: wrong')
+    expect(ahead.text).toMatch(/clock: (60 minutes behind the store's|.*RequestTimeTooSkewed)/)
+    clockOffset = 0
+    const dateless = createServer((message, response) => {
+      response.sendDate = false
+      const { method, url: path, headers } = message
+      const onward = request({ port: s3.server.port, method, path, headers }, (answer) => {
+        const { date: _, ...others } = answer.headers
+        answer.pipe(response.writeHead(answer.statusCode as number, others))
+      })
+      message.pipe(onward)
+    })
+    const { named, findings } = await check({ settings: { endpoint: `http://${await listen(dateless)}` } })
+    expect(named).toEqual(['unknown clock: no-date', ...ofPlainS3])
     expect(findings.filter(({ because }) => because?.name === 'clock')).toEqual([])
   })
 })
@@ -187,6 +251,7 @@ describe('rights', () => {
   const rights: [point: string, operation: RegExp, record: boolean][] = [
     ['list files', /^List/, false],
     ['upload a file', /^PutObject/, false],
+    ['replace a file', /^PutObject$/, false],
     ['read a file', /^(Get|Head)Object/, false],
     ['copy a file', /^CopyObject/, false],
     ['list records', /^List/, true],
@@ -194,11 +259,14 @@ describe('rights', () => {
     ['read a record', /^GetObject/, true],
   ]
   it.each(rights)('%s', async (point, operation, record) => {
-    const matches = (request: LoggedRequest) => operation.test(request.operation) && isRecord(request) === record
+    const matches = (request: LoggedRequest) =>
+      operation.test(request.operation) &&
+      isRecord(request) === record &&
+      (point !== 'replace a file' || request.headers['if-none-match'] === undefined)
     refuse(matches)
     const refused = await check()
     expect(refused.named.filter((each) => each.startsWith('fail'))).toEqual([`fail ${point}: refused`])
-    expect(refused.text).toContain('npx static-s3 policy iam')
+    expect(refused.text).toMatch(/npx static-s3 (policy iam|setup --immutable)/)
     // The bucket's own point has listed the files before.
     let requests = 0
     refuse((request) => matches(request) && (point !== 'list files' || ++requests > 1), 500, 'InternalError')
@@ -206,20 +274,60 @@ describe('rights', () => {
     expect(silent.filter((each) => each.startsWith('unknown'))).toEqual([`unknown ${point}: no-answer`])
   })
 
-  it('to delete: no deploy needs it, and the same few files stay after each check', async () => {
+  it('to delete: no deploy needs it, and the same few files, which it names, stay after each check', async () => {
     refuse(({ operation }) => operation === 'DeleteObject')
-    const { findings, named } = await check()
-    expect(named).toEqual(['pass delete a file: not-allowed', ...ofPlainS3])
+    const { findings, named, text } = await check()
+    expect(named).toEqual([...ofPlainS3, 'pass delete a file: not-allowed'])
     expect(outcomeOf(findings)).toBe('fine')
     const left = [...s3.server.objects(bucket).keys()]
-    await check()
-    expect([...s3.server.objects(bucket).keys()]).toEqual(left)
-    refuse(({ operation }) => operation === 'DeleteObject', 500, 'InternalError')
-    expect((await check()).named).toContain('unknown delete a file: no-answer')
+    const [, stay] = /these stay: (.*)/.exec(text) ?? []
+    expect(stay?.split(', ').sort()).toEqual(left.sort())
+    expect((await check()).named).toEqual(named)
+    expect([...s3.server.objects(bucket).keys()].sort()).toEqual(left)
     s3.server.intercept = undefined
+    await Promise.all(left.map((Key) => s3.client().send(new DeleteObjectCommand({ Bucket: bucket, Key }))))
+  })
+
+  it('to delete files alone: the record has the same name in each check, and the report names it', async () => {
+    const records = '.static-s3/static/releases/'
+    refuse(({ operation, key = '' }) => operation === 'DeleteObject' && key.startsWith(records))
+    const { text } = await check()
+    expect(text).toContain(`these stay: ${records}check.json\n`)
+    await check()
+    expect([...s3.server.objects(bucket).keys()]).toEqual([`${records}check.json`])
+    s3.server.intercept = undefined
+    await s3.client().send(new DeleteObjectCommand({ Bucket: bucket, Key: `${records}check.json` }))
+  })
+
+  it('to delete, which no longer works at the end', async () => {
+    refuse(
+      ({ operation, key = '' }) => operation === 'DeleteObject' && s3.server.objects(bucket).has(key),
+      500,
+      'InternalError',
+    )
+    const { named, text } = await check()
+    expect(named).toContain('unknown delete a file: no-answer')
+    expect(text).toMatch(/these stay: static\/static-s3-check-[0-9a-f]{8}\.js, /)
+  })
+
+  it('to add files, but to replace none: what setup --immutable makes', async () => {
+    await prepare(['assets/*'])
+    expect((await check()).named).toEqual(ofPlainS3)
+    await prepare(['*'])
+    const { findings, text } = await check()
+    const failed = findings.filter(({ verdict, because }) => verdict !== 'pass' && !because)
+    expect(failed.map(({ point, fault }) => `${point.name}: ${fault}`)).toEqual(['replace a file: refused'])
+    expect(text).toContain("npx static-s3 setup --immutable 'assets/*'")
+    expect([...s3.server.objects(bucket).keys()]).toEqual([])
+    // Without the right to delete, the files of an earlier check are there and cannot be replaced.
+    refuse(({ operation }) => operation === 'DeleteObject')
+    await check()
+    const again = (await check()).findings.filter(({ verdict, because }) => verdict === 'fail' && !because)
+    expect(again.map(({ point, fault }) => `${point.name}: ${fault}`)).toEqual(['replace a file: refused'])
   })
 
   it('to set an ACL', async () => {
+    await prepare()
     const settings = { objectParameters: { ACL: 'public-read' } }
     expect((await check({ settings })).named).toContain('fail ACL: refused')
     const withAcl = ({ headers }: LoggedRequest) => headers['x-amz-acl'] !== undefined
@@ -232,7 +340,7 @@ describe('rights', () => {
   })
 
   it('to write on a condition', async () => {
-    const conditional = ({ headers }: LoggedRequest) => headers['if-none-match'] !== undefined
+    const conditional = (request: LoggedRequest) => isRecord(request) && request.headers['if-none-match'] !== undefined
     const verdicts = { 403: 'fail', 501: 'pass', 500: 'unknown' }
     for (const [status, verdict] of Object.entries(verdicts)) {
       refuse(conditional, Number(status), status === '403' ? 'AccessDenied' : 'NotImplemented')
@@ -278,21 +386,6 @@ describe('the bucket', () => {
     expect((await check()).named).toContain('pass lifecycle rules: no-abort-rule')
     refuse(({ operation }) => /Lifecycle/.test(operation))
     expect((await check()).named).toContain('unknown lifecycle rules: unread')
-  })
-
-  it("with AWS's public access block", async () => {
-    const point = allPoints.find(({ name }) => name === 'public access block')
-    const block = { RestrictPublicBuckets: true }
-    const look = async (publicAccessBlock: () => Promise<typeof block>, customDomain?: string) => {
-      const settings = { ...settingsFor(s3, bucket), endpoint: undefined, objectParameters: {}, customDomain }
-      const finding = await point?.look({ settings, configuration: { publicAccessBlock } } as unknown as Site)
-      seen.add(`${point?.name}: ${finding?.fault ?? 'pass'}`)
-      return finding
-    }
-    expect(await look(async () => block)).toMatchObject({ verdict: 'fail', fault: 'blocked' })
-    expect(await look(async () => block, 'cdn.example.com')).toMatchObject({ verdict: 'pass' })
-    const refused = () => Promise.reject(new StaticS3Error('static-s3: access denied'))
-    expect(await look(refused)).toMatchObject({ verdict: 'unknown', fault: 'unread' })
   })
 })
 
@@ -373,30 +466,96 @@ describe('visitors', () => {
     expect(text).toContain('gzip: ')
   })
 
-  it('by TLS: the certificate and the protocol', async () => {
-    const https = { protocol: 'https:' as const, customDomain: 'cdn.example.com' }
-    const byHttp: Site['send'] = (request) => {
-      const url = new URL(request.url.href.replace('https://cdn.example.com', `${s3.endpoint}/${bucket}`))
-      return fetch(url, { method: request.method, headers: request.headers }).then(async (response) => {
-        const headers: Record<string, string> = {}
-        response.headers.forEach((value, name) => {
-          headers[name] = value
-        })
-        return { status: response.status, headers, body: Buffer.from(await response.arrayBuffer()) }
-      })
+  it("compression: the live release's largest script shows it, unless a cache may keep the response", async () => {
+    expect((await check({ settings: { compress: true } })).text).toContain('AWS_IS_GZIPPED')
+    const key = 'static/assets/app-1a2b3c4d.js'
+    const script = Buffer.from('export const text = 1\n'.repeat(1000))
+    const put = (body: Buffer, headers: Record<string, string>) =>
+      s3.server.seed(bucket, [{ key, body, headers: { 'content-type': 'text/javascript', ...headers } }])
+    const object = {
+      sha256: hash('sha256', script),
+      etag: 'e',
+      writtenAt: 0,
+      headers: '{}',
+      fingerprinted: true,
+      release: 1,
     }
-    const faultOf = async (tls: Site['tls']) =>
-      (await check({ settings: https, site: { tls, send: byHttp } })).named.find((each) =>
-        / (domain|protocol): /.test(each),
-      )
-    expect(await faultOf(failure('CERT_HAS_EXPIRED'))).toBe('fail domain: expired')
-    expect(await faultOf(failure('ERR_TLS_CERT_ALTNAME_INVALID'))).toBe('fail domain: other-name')
-    const until = (days: number) => new Date(Date.now() + days * 86_400_000)
-    expect(await faultOf(async () => ({ protocol: 'h2', validTo: until(3) }))).toBe('pass domain: expires-soon')
-    expect(await faultOf(async () => ({ protocol: 'h2', validTo: until(60) }))).toBeUndefined()
+    const record = await encodeRecord('static', {
+      ...{ id: 'a', by: 'b', commit: undefined, bundler: 'vite', release: 1, at: new Date(0), conditionalWrites: true },
+      ...{ objects: new Map([['assets/app-1a2b3c4d.js', { ...object, size: 2000 }]]), splitAt: [] },
+    })
+    s3.server.seed(bucket, [{ key: recordKey(releasesFolder('static'), 1), body: record }])
+    put(gzipSync(script), { 'content-encoding': 'gzip' })
+    const gzipped = await check()
+    expect(gzipped.named).toEqual(ofPlainS3.filter((each) => !each.includes('compression')))
+    expect(gzipped.text).toMatch(/compression: gzip: 22\.00 kB arrive as 0\.\d+ kB: .*app-1a2b3c4d\.js; release 1 has/)
+    put(script, {})
+    expect((await check()).text).toMatch(
+      /compression: 22\.00 kB are sent as they are: .*app-1a2b3c4d\.js; release 1 has/,
+    )
+    s3.server.reset()
+    const { text } = await check({
+      ...(await cdn((body, headers) => [gzipSync(body), { ...headers, 'content-encoding': 'gzip' }])),
+      site: { allowed: async () => ['https://a.example', 'https://b.example'] },
+    })
+    expect(text).toMatch(/compression: gzip: .*static-s3-check-.*release 1 has/)
+    expect(s3.server.requests.filter((request) => request.key === key)).toEqual([])
+  })
+})
+
+describe("by AWS's own names and by domains with TLS", () => {
+  const soon = Date.now() + 3 * 86_400_000
+  const aws = { protocol: 'https:' as const, endpoint: undefined }
+  const block = (RestrictPublicBuckets: boolean) => {
+    const PublicAccessBlockConfiguration = { RestrictPublicBuckets }
+    return s3.client().send(new PutPublicAccessBlockCommand({ Bucket: bucket, PublicAccessBlockConfiguration }))
+  }
+  let domains: Awaited<ReturnType<typeof behindDomains>>
+  beforeAll(async () => {
+    await prepare()
+    domains = await behindDomains(s3, bucket, {
+      [`${bucket}.${s3.baseDomain}`]: {},
+      'expired.test': { until: Date.now() - 60_000 },
+      'other-name.test': { certificateFor: 'example.test' },
+      'soon.test': { until: soon, http2: true },
+    })
+    vi.stubEnv('NO_PROXY', '127.0.0.1')
+    vi.stubEnv('HTTPS_PROXY', domains.proxy)
+  })
+  afterAll(() => {
+    vi.unstubAllEnvs()
+    domains.close()
+  })
+  const at = async (customDomain: string) =>
+    (await check({ settings: { ...aws, customDomain } })).named.filter((each) => / (domain|protocol): /.test(each))
+
+  it('on AWS, where nothing is wrong', async () => {
+    expect((await check({ settings: aws })).named).toEqual(ofPlainS3)
+  })
+
+  it('a public access block refuses visitors, but no CDN', async () => {
+    await block(true)
+    const direct = await check({ settings: aws })
+    expect(direct.named.filter((each) => each.startsWith('fail'))).toEqual([
+      'fail public access block: blocked',
+      'fail status: other-status',
+    ])
+    const { text } = await check({ settings: { ...aws, customDomain: 'soon.test' } })
+    expect(text).toContain('public access block: on, and soon.test reads for the visitors')
+    await block(false)
+    refuse(({ operation }) => operation === 'GetPublicAccessBlock')
+    expect((await check({ settings: aws })).named).toContain('unknown public access block: unread')
+  })
+
+  it('the certificate of a domain', async () => {
+    expect(await at('expired.test')).toEqual(['fail domain: expired'])
+    expect(await at('other-name.test')).toEqual(['fail domain: other-name'])
+    expect(await at('soon.test')).toEqual(['pass domain: expires-soon'])
     const secure = createSecureServer(selfSigned())
-    const { named } = await check({ settings: { ...https, customDomain: await listen(secure) } })
-    expect(named).toContain('fail domain: untrusted')
+    expect(await at(await listen(secure))).toEqual(['fail domain: untrusted'])
+    const { named, text } = await check({ settings: { endpoint: 'https://expired.test' } })
+    expect(named).toEqual(['fail endpoint: certificate'])
+    expect(text).toContain("Set this machine's clock")
   })
 })
 

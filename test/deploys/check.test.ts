@@ -33,10 +33,12 @@ for (const { title, available, start } of s3Servers) {
       runProcess([process.execPath, script, ...words.split(' ')], dir, { ...env, ...changed })
     const keys = async () => (await s3.client().send(new ListObjectsV2Command({ Bucket: bucket }))).Contents ?? []
 
-    it('ends with 0 for a good bucket, and leaves nothing there', async () => {
-      const { code, stdout, stderr } = await run('check')
-      expect(stderr).toBe('')
-      expect([code, stdout]).toEqual([0, expect.stringMatching(/✓ fine: \d+ pass/)])
+    it('ends with 0 for a good bucket, also for two checks at once, and leaves nothing there', async () => {
+      for (const { code, stdout, stderr } of await Promise.all([run('check'), run('check')])) {
+        expect(stderr).toBe('')
+        expect([code, stdout]).toEqual([0, expect.stringMatching(/✓ fine: \d+ pass/)])
+        expect(stdout).toContain('✓ delete a file: nothing of this check stays')
+      }
       expect(await keys()).toEqual([])
     })
 

@@ -3,10 +3,11 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { deployEnv } from '../../fixtures/build/environment.js'
 import { buildVite } from '../../fixtures/build/index.js'
 import { type EmbeddedS3, startEmbedded } from '../../fixtures/s3/index.js'
+import { runCommand } from '../../src/cli/command.js'
 
 let s3: EmbeddedS3
 let bucket: string
@@ -165,10 +166,11 @@ dry run: nothing was written
     expect(stderr).not.toMatch(/^ {4}at /m)
   })
 
-  test('what fails has exit code 1, S3’s own code, and nothing on the standard output', async () => {
+  test('what fails has exit code 1, S3’s own code, and the error alone on the standard output', async () => {
     await write({ 'media/a.txt': 'a' })
     const { stdout, stderr, code } = await run(['plan', 'media', '--json', '--bucket', 'no-such-bucket'])
-    expect({ stdout, code }).toEqual({ stdout: '', code: 1 })
+    expect(code).toBe(1)
+    expect(JSON.parse(stdout)).toEqual({ status: 'failed', error: stderr.trimEnd().replace('static-s3: ', '') })
     expect(stderr).toMatch(/there is no bucket "no-such-bucket".*\(NoSuchBucket\)/)
     expect(stderr).not.toMatch(/^ {4}at /m)
     const wrong = await run(['plan', 'media', '--addressing-style', 'none', '--endpoint', 'x'])
@@ -186,6 +188,43 @@ dry run: nothing was written
     expect(code).toBe(0)
     expect(JSON.parse(stdout).files).toEqual([])
   })
+})
+
+test.each<[words: string, code: number, error: RegExp]>([
+  ['deploy media --endpoint x', 1, /--endpoint is "x": use a URL/],
+  ['sync media --endpoint x', 1, /--endpoint is "x": use a URL/],
+  ['plan media --endpoint x', 1, /--endpoint is "x": use a URL/],
+  ['promote a b --endpoint x', 1, /--endpoint is "x": use a URL/],
+  ['setup --endpoint x', 1, /--endpoint is "x": use a URL/],
+  ['check --endpoint x', 1, /--endpoint is "x": use a URL/],
+  ['url gone.txt', 1, /build first/],
+  ['deploy nowhere', 2, /nowhere is no folder/],
+  ['sync', 2, /sync needs a folder/],
+  ['plan', 2, /plan needs a folder/],
+  ['promote a a', 2, /the same location/],
+  ['setup one', 2, /no other words/],
+  ['check a b', 2, /one location/],
+  ['url', 2, /url needs a file/],
+  ['check --no-such-flag', 2, /no-such-flag/],
+])('with --json, one JSON value is printed at each end: %s', async (words, code, error) => {
+  await write({ 'media/a.txt': 'a' })
+  vi.spyOn(process, 'cwd').mockReturnValue(dir)
+  for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
+  const printed = { stdout: '', stderr: '' }
+  for (const stream of ['stdout', 'stderr'] as const) {
+    vi.spyOn(process[stream], 'write').mockImplementation((text) => {
+      printed[stream] += text
+      return true
+    })
+  }
+  const all = `${words} --json`.replace('media', join(dir, 'media')).split(' ')
+  const ended = await runCommand(all).finally(() => {
+    vi.restoreAllMocks()
+    vi.unstubAllEnvs()
+  })
+  const value = JSON.parse(printed.stdout)
+  expect([ended, value]).toEqual([code, { status: 'failed', error: expect.stringMatching(error) }])
+  expect(printed.stderr.trimEnd()).toBe(`static-s3: ${value.error}`)
 })
 
 test.each([[[]], [['--help']], [['-h']], [['plan', '--help']]])('%j shows how it is used', async (words) => {

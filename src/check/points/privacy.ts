@@ -1,11 +1,12 @@
 import type { LifecycleRule } from '../../bucket/configuration.js'
 import { blockCommand } from '../../policy/commands.js'
 import { plain } from '../../runtime/error.js'
+import { prefixOf } from '../../urls/paths.js'
 import { publicUrlOf } from '../../urls/public-url.js'
 import { remediesOf } from '../advice.js'
-import { reasonOf } from '../page-fetch.js'
-import { fail, hint, pass, pointsOf, unknown } from '../point.js'
-import { prefixOf, type Site } from '../site.js'
+import { reasonOf, type Send } from '../page-fetch.js'
+import { fail, hint, type Point, pass, pointsOf, unknown } from '../point.js'
+import type { Site } from '../site.js'
 import { isPublic } from '../visit.js'
 import { writeRecord } from './rights.js'
 import { bucket } from './signing-in.js'
@@ -14,55 +15,54 @@ import { bucket } from './signing-in.js'
 
 const point = pointsOf('the bucket')
 
-/** The bucket's roots, in the store and on the custom domain. */
-function rootsOf({ settings, bucketUrl }: Site): URL[] {
-  const store = new URL(bucketUrl)
-  store.pathname = `${store.pathname.replace(/\/$/, '')}/`
-  const domain = new URL(publicUrlOf({ ...settings, location: '' }))
-  return store.href === domain.href ? [store] : [store, domain]
+/** A point that passes if everybody is refused at a path, by the store and by the custom domain. */
+function closed<const Fault extends string>(
+  { name, needs, fault }: { name: string; needs: readonly Point[]; fault: Fault },
+  pathOf: (site: Site) => Promise<string> | string,
+  isOpen: (url: URL, send: Send) => Promise<boolean>,
+  advice: (url: URL, site: Site) => [saw: string, remedy: string],
+): Point<Fault | 'unreachable'> {
+  return point({
+    name,
+    needs,
+    faults: [fault, 'unreachable'],
+    async look(site) {
+      const store = site.bucketUrl.href.replace(/\/?$/, '/')
+      try {
+        for (const root of new Set([store, publicUrlOf({ ...site.settings, location: '' })])) {
+          const url = new URL(await pathOf(site), root)
+          if (await isOpen(url, site.send)) return fail(fault, ...advice(url, site))
+        }
+        return pass('refused')
+      } catch (error) {
+        return unknown('unreachable', reasonOf(error))
+      }
+    },
+  })
 }
 
-const listing = point({
-  name: 'listing by everybody',
-  needs: [bucket],
-  faults: ['open', 'unreachable'],
-  async look(site) {
-    try {
-      for (const root of rootsOf(site)) {
-        const url = new URL('?list-type=2&max-keys=1', root)
-        const { status, body } = await site.send({ method: 'GET', url, headers: {} })
-        if (status === 200 && body.includes('<ListBucketResult')) {
-          const remedy =
-            "Remove s3:ListBucket for everybody from the bucket's policy, and public-read from its ACL. With static-s3 setup, the policy allows s3:GetObject alone."
-          return fail('open', `everybody can list all files, unpublished ones too: ${url}`, remedy)
-        }
-      }
-      return pass('refused')
-    } catch (error) {
-      return unknown('unreachable', reasonOf(error))
-    }
+const listing = closed(
+  { name: 'listing by everybody', needs: [bucket], fault: 'open' },
+  () => '?list-type=2&max-keys=1',
+  async (url, send) => {
+    const { status, body } = await send({ method: 'GET', url, headers: {} })
+    return status === 200 && body.includes('<ListBucketResult')
   },
-})
+  (url) => [
+    `everybody can list all files, unpublished ones too: ${url}`,
+    "Remove s3:ListBucket for everybody from the bucket's policy, and public-read from its ACL. With static-s3 setup, the policy allows s3:GetObject alone.",
+  ],
+)
 
-const publicRecords = point({
-  name: 'records for everybody',
-  needs: [writeRecord],
-  faults: ['public', 'unreachable'],
-  async look(site) {
-    const { canary, send, settings } = site
-    try {
-      for (const root of rootsOf(site)) {
-        const url = new URL(canary.recordKey, root)
-        if (!(await isPublic(url, send))) continue
-        const saw = `everybody can read who deployed, when, and from which commit: ${url}`
-        return fail('public', saw, remediesOf([], true, undefined, settings).join('\n'))
-      }
-      return pass('refused')
-    } catch (error) {
-      return unknown('unreachable', reasonOf(error))
-    }
-  },
-})
+const publicRecords = closed(
+  { name: 'records for everybody', needs: [writeRecord], fault: 'public' },
+  async ({ canary }) => (await canary()).recordKey,
+  isPublic,
+  (url, { settings }) => [
+    `everybody can read who deployed, when, and from which commit: ${url}`,
+    remediesOf([], true, undefined, settings).join('\n'),
+  ],
+)
 
 const publicAccessBlock = point({
   name: 'public access block',
@@ -93,7 +93,7 @@ const lifecycle = point({
     try {
       const rules = (await site.configuration.lifecycleRules()).filter(({ Status }) => Status === 'Enabled')
       const live = await site.lastRelease().catch(() => undefined)
-      const keys = [prefixOf(site), site.recordsFolder, ...(live?.files.keys() ?? [])]
+      const keys = [prefixOf(site.settings.location), site.recordsFolder, ...(live?.files.keys() ?? [])]
       const deadly = rules.find((rule) =>
         (rule.Expiration?.Days ?? rule.Expiration?.Date) ? covers(rule, keys) : false,
       )
@@ -107,7 +107,9 @@ const lifecycle = point({
           'Remove this rule, or limit it to another prefix: an unchanged file grows old and is still in use.',
         )
       }
-      const aborts = rules.some((rule) => rule.AbortIncompleteMultipartUpload && covers(rule, [prefixOf(site)]))
+      const aborts = rules.some(
+        (rule) => rule.AbortIncompleteMultipartUpload && covers(rule, [prefixOf(site.settings.location)]),
+      )
       if (aborts) return pass('none deletes files in use, and one removes abandoned parts of uploads')
       return hint('no-abort-rule', 'none removes abandoned parts of uploads, which cost storage', 'npx static-s3 setup')
     } catch (error) {

@@ -1,8 +1,8 @@
 import { isForbidden, plain, responseOf } from '../../runtime/error.js'
+import { prefixOf } from '../../urls/paths.js'
 import { canaryText } from '../canary.js'
 import { reasonOf } from '../page-fetch.js'
 import { fail, hint, pass, pointsOf, shared, unknown } from '../point.js'
-import { prefixOf } from '../site.js'
 
 // Whether the store knows the bucket and the credentials. Each refusal belongs to one of these points.
 
@@ -12,8 +12,8 @@ const point = pointsOf('the store')
 const headOf = shared(({ bucketUrl, send }) => send({ method: 'HEAD', url: bucketUrl, headers: {} }))
 
 /** The error of the first signed request. */
-const refusalOf = shared((site) =>
-  site.bucket.list(prefixOf(site), { first: 1 }).then(
+const firstError = shared((site) =>
+  site.bucket.list(prefixOf(site.settings.location), { first: 1 }).then(
     () => undefined,
     (error: unknown) => error,
   ),
@@ -52,18 +52,18 @@ export const endpoint = point({
         )
       }
       if (/CERT|SIGNATURE|ERR_TLS|ERR_SSL/.test(code)) {
-        return fail(
-          'certificate',
-          saw,
-          'Behind a proxy that opens TLS, set NODE_EXTRA_CA_CERTS to its certificate file.',
-        )
+        const isOutOfTime = /EXPIRED|NOT_YET/.test(code)
+        const remedy = 'Behind a proxy that opens TLS, set NODE_EXTRA_CA_CERTS to its certificate file.'
+        return fail('certificate', saw, isOutOfTime ? setClock : remedy)
       }
       return unknown('unreachable', saw, 'Check the network, HTTPS_PROXY, AWS_S3_ENDPOINT_URL and AWS_S3_REGION_NAME.')
     }
-    const error = await refusalOf(site)
+    const error = await firstError(site)
     return isCauseOf(error, 'endpoint') ? fail('not-s3', plain(error)) : pass(`${host} answers`)
   },
 })
+
+const setClock = "Set this machine's clock by a time server (NTP); in a virtual machine or WSL, restart it."
 
 /** Milliseconds, as in S3. */
 const mostSkew = 15 * 60_000
@@ -73,15 +73,14 @@ export const clock = point({
   needs: [endpoint],
   faults: ['wrong', 'no-date'],
   async look(site) {
-    const error = await refusalOf(site)
-    const remedy = "Set this machine's clock by a time server (NTP); in a virtual machine or WSL, restart it."
-    if (isCauseOf(error, 'clock')) return fail('wrong', plain(error))
+    const error = await firstError(site)
+    if (isCauseOf(error, 'clock')) return fail('wrong', plain(error), setClock)
     const { date = '' } = (await headOf(site)).headers
     const ahead = site.now() - Date.parse(date)
     if (Number.isNaN(ahead)) return unknown('no-date', 'the store sends no time')
     const saw = `${span(Math.abs(ahead))} ${ahead < 0 ? 'behind' : 'ahead of'} the store's`
     if (Math.abs(ahead) < 2000) return pass("the same as the store's")
-    return Math.abs(ahead) > mostSkew ? fail('wrong', saw, remedy) : pass(saw)
+    return Math.abs(ahead) > mostSkew ? fail('wrong', saw, setClock) : pass(saw)
   },
   isNeeded: false,
 })
@@ -95,7 +94,7 @@ export const credentials = point({
     if (found instanceof Error) return fail('none', plain(found))
     const { accessKeyId, source, expiration } = found
     const shown = `${accessKeyId.slice(0, 4)}…${accessKeyId.slice(-4)} from ${source}`
-    const error = await refusalOf(site)
+    const error = await firstError(site)
     if (isCauseOf(error, 'credentials')) {
       const isExpired = /Expired|Refresh/.test(responseOf(error).code ?? '')
       return fail(isExpired ? 'expired' : 'refused', `${shown}: ${plain(error)}`)
@@ -112,7 +111,7 @@ export const region = point({
   needs: [credentials],
   faults: ['other'],
   async look(site) {
-    const error = await refusalOf(site)
+    const error = await firstError(site)
     const there = (await headOf(site)).headers['x-amz-bucket-region']
     if (!isCauseOf(error, 'region')) return pass(site.settings.region)
     return fail('other', plain(error), there && `AWS_S3_REGION_NAME=${there}`)
@@ -124,18 +123,18 @@ export const bucket = point({
   needs: [region, clock],
   faults: ['missing', 'denied', 'no-answer'],
   async look(site) {
-    const { settings, canary } = site
-    const error = await refusalOf(site)
-    const there = `s3://${settings.bucket}`
+    const error = await firstError(site)
+    const there = `s3://${site.settings.bucket}`
     if (error === undefined) return pass(`${there} is there, and knows these credentials`)
     if (isCauseOf(error, 'bucket')) {
       return fail('missing', plain(error), 'npx static-s3 setup')
     }
     if (!isForbidden(error)) return unknown('no-answer', plain(error))
     // A bucket of somebody else refuses everything. A policy may refuse only the listing.
+    const { key, recordKey, create, write, parameters, recordParameters } = await site.canary()
     const writes = await Promise.allSettled([
-      canary.write(canary.key, canaryText('0'), canary.parameters('other')),
-      canary.write(canary.recordKey, '{}', canary.recordParameters),
+      create(key, canaryText('1'), parameters('fingerprinted')),
+      write(recordKey, '{}', recordParameters),
     ])
     if (writes.every((each) => each.status === 'rejected' && isForbidden(each.reason))) {
       const remedy =

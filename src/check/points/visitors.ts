@@ -7,31 +7,37 @@ import { remediesOf, sentenceOf } from '../advice.js'
 import { canaryText, canaryType } from '../canary.js'
 import { decoded, fetchAsPage, reasonOf } from '../page-fetch.js'
 import { pageOrigin } from '../page-origin.js'
-import { fail, hint, pass, pointsOf, shared, unknown } from '../point.js'
+import { fail, hint, type Point, pass, pointsOf, shared, unknown } from '../point.js'
 import { type Problem, type PublicFile, problemsOf } from '../problems.js'
-import type { Site } from '../site.js'
+import type { LiveRelease, Site } from '../site.js'
 import { servesPages } from '../visit.js'
-import { acl, upload } from './rights.js'
+import { acl, replace, upload } from './rights.js'
 
 // A canary through the public URL, as a browser with a page of another origin fetches it.
 
 const point = pointsOf('visitors')
 
 const rootOf = ({ settings }: Site) => new URL(publicUrlOf({ ...settings, location: '' }))
+const urlOf = (site: Site, key: string) => new URL(encodePath(key), rootOf(site))
 
 /** Writes a file that no cache knows. So no response to a check stays in a cache for a file of a release. */
 async function place(site: Site, name: string, version: string, cache: 'fingerprinted' | 'other'): Promise<PublicFile> {
-  const { canary, run } = site
-  const key = canary.freshKey(name)
+  const canary = await site.canary()
+  const key = canary.keyOf(name)
   const text = canaryText(version)
-  await canary.write(key, text, canary.parameters(cache))
-  const url = `${new URL(encodePath(key), rootOf(site))}${key.includes(run) ? '' : `?check=${run}`}`
+  const write = cache === 'fingerprinted' ? canary.create : canary.write
+  await write(key, text, canary.parameters(cache))
+  const url = `${urlOf(site, key)}${canary.isFresh ? '' : `?check=${site.run}`}`
   return { url, sha256: hash('sha256', text), contentType: canaryType, isKept: false }
 }
 
-async function visit(site: Site, file: PublicFile) {
+const pageOf = shared(async (site) => {
   const allowed = await site.allowed()
-  const page = pageOrigin(allowed, site.settings.endpoint === undefined)
+  return { allowed, page: pageOrigin(allowed, site.settings.endpoint === undefined) }
+})
+
+async function visit(site: Site, file: PublicFile) {
+  const { allowed, page } = await pageOf(site)
   const fetched = await fetchAsPage(new URL(file.url), page.origin, site.send)
   return { file, allowed, page, fetched, problems: problemsOf(file, fetched, page) }
 }
@@ -86,35 +92,37 @@ const status = point({
   },
 })
 
-const bytes = point({
-  name: 'bytes',
-  needs: [status],
-  faults: ['other-bytes'],
-  look: (site) =>
-    without(site, 'bytes', 'as they were uploaded', (saw) =>
-      fail(
-        'other-bytes',
-        saw,
-        `Let the domain serve s3://${site.settings.bucket}, and no server on the way change files.`,
-      ),
-    ),
-})
+/** A point that passes if a script has no problem of this kind. */
+const without = <const Fault extends string>(
+  { name, needs, fault }: { name: string; needs: readonly Point[]; fault: Fault },
+  kind: Problem['kind'],
+  seen: string,
+  remedy: (site: Site) => string,
+) =>
+  point({
+    name,
+    needs,
+    faults: [fault],
+    async look(site) {
+      const { problems, allowed } = await visitScript(site)
+      const problem = problems.find((each) => each.kind === kind)
+      return problem ? fail(fault, sentenceOf(problem, allowed), remedy(site)) : pass(seen)
+    },
+  })
 
-const type = point({
-  name: 'Content-Type',
-  needs: [bytes],
-  faults: ['other-type'],
-  look: (site) =>
-    without(site, 'type', canaryType, (saw) =>
-      fail('other-type', saw, 'Let the CDN pass on the Content-Type of the bucket.'),
-    ),
-})
+const bytes = without(
+  { name: 'bytes', needs: [status], fault: 'other-bytes' },
+  'bytes',
+  'as they were uploaded',
+  ({ settings }) => `Let the domain serve s3://${settings.bucket}, and no server on the way change files.`,
+)
 
-async function without<T>(site: Site, kind: Problem['kind'], seen: string, faultOf: (saw: string) => T) {
-  const { problems, allowed } = await visitScript(site)
-  const problem = problems.find((each) => each.kind === kind)
-  return problem ? faultOf(sentenceOf(problem, allowed)) : pass(seen)
-}
+const type = without(
+  { name: 'Content-Type', needs: [bytes], fault: 'other-type' },
+  'type',
+  canaryType,
+  () => 'Let the CDN pass on the Content-Type of the bucket.',
+)
 
 const cors = point({
   name: 'CORS',
@@ -170,7 +178,7 @@ const visitPage = shared(async (site) => {
 
 const cacheControl = point({
   name: 'Cache-Control',
-  needs: [bytes],
+  needs: [bytes, replace],
   faults: ['kept-too-long', 'changed'],
   async look(site) {
     const { fingerprinted, other } = site.settings.cacheControl
@@ -191,7 +199,7 @@ const cacheControl = point({
 
 const oldCopies = point({
   name: 'old copies',
-  needs: [bytes],
+  needs: [bytes, replace],
   faults: ['kept'],
   async look(site) {
     const { first, second } = await visitPage(site)
@@ -202,24 +210,45 @@ const oldCopies = point({
   },
 })
 
+/** Bytes of files that CDNs compress. */
+const compressible = { least: 1000, most: 10_000_000 }
+
+/** The largest script or stylesheet of the live release that a CDN compresses. Undefined if a request may leave a wrong response in a cache. */
+async function visitLive(site: Site, files: LiveRelease['files']) {
+  const { page } = await pageOf(site)
+  const isHarmless = site.settings.customDomain === undefined || page.isKeepable
+  const [largest] = [...files]
+    .filter(([key, { size, isKept }]) => {
+      const isText = /\.(m?js|css)$/.test(key) && size >= compressible.least && size <= compressible.most
+      return isText && (isHarmless || !isKept)
+    })
+    .sort(([, a], [, b]) => b.size - a.size)
+  if (!largest) return undefined
+  const url = urlOf(site, largest[0]).href
+  const fetched = await fetchAsPage(new URL(url), page.origin, site.send)
+  return fetched.status === 200 ? { file: { url }, fetched } : undefined
+}
+
 const compression = point({
   name: 'compression',
   needs: [bytes],
   faults: ['none'],
+  isNeeded: false,
   async look(site) {
-    const { headers, body } = (await visitScript(site)).fetched
     const live = await site.lastRelease().catch(() => undefined)
-    const sizes = [...(live?.files.values() ?? [])]
-    const all = live
-      ? `; release ${live.release} has ${formatBytes(sizes.reduce((sum, size) => sum + size, 0))} in ${sizes.length} files, before compression`
-      : ''
-    const encoding = headers['content-encoding']
-    if (encoding)
-      return pass(
-        `${encoding}: ${formatBytes(canaryText('1').length)} of text arrive as ${formatBytes(body.length)}${all}`,
-      )
-    const remedy = 'S3 compresses nothing. A CDN does (CloudFront: Compress objects automatically).'
-    return hint('none', `text is sent as it is${all}`, remedy)
+    const real = live && (await visitLive(site, live.files))
+    if (!real && site.settings.compress) return pass('deploys store scripts and styles as gzip (AWS_IS_GZIPPED)')
+    const { file, fetched } = real ?? (await visitScript(site))
+    const sizes = [...(live?.files.values() ?? [])].map(({ size }) => size)
+    const total = formatBytes(sizes.reduce((sum, size) => sum + size, 0))
+    const all = live ? `; release ${live.release} has ${total} in the bucket` : ''
+    const encoding = fetched.headers['content-encoding']
+    const text = formatBytes((decoded(fetched) ?? fetched.body).length)
+    if (encoding) return pass(`${encoding}: ${text} arrive as ${formatBytes(fetched.body.length)}: ${file.url}${all}`)
+    const remedy = site.settings.compress
+      ? 'Deploy: AWS_IS_GZIPPED is set since the last release, or the CDN unpacks files.'
+      : 'Set AWS_IS_GZIPPED=true, or let a CDN compress (CloudFront: Compress objects automatically). S3 itself does not.'
+    return hint('none', `${text} are sent as they are: ${file.url}${all}`, remedy)
   },
 })
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { openCanary } from '../../check/canary.js'
+import { type Canary, openCanary } from '../../check/canary.js'
 import { allPoints, type Checked, lookAt } from '../../check/check.js'
 import type { Site } from '../../check/site.js'
 import { releasesFolder } from '../../release/records/releases-folder.js'
@@ -46,7 +46,7 @@ export async function checkBucket(
       }
       return findings
     } finally {
-      await site.canary.clean()
+      await site.clean()
     }
   }
   try {
@@ -64,7 +64,7 @@ export async function openSite(
   mode: string,
   connection: S3Connection & Pick<Site, 'configuration'>,
   { begun, cut }: Stop,
-): Promise<Site> {
+): Promise<Site & { clean(): Promise<unknown> }> {
   const { bucketUrl } = await import('../../s3/aws/endpoint.js')
   const environment = readEnvironment(mode, process.cwd(), process.env)
   const { bucket, configuration } = connection
@@ -72,9 +72,15 @@ export async function openSite(
   const run = randomBytes(4).toString('hex')
   const inTime = () => AbortSignal.any([begun, AbortSignal.timeout(patience)])
   let live: ReturnType<Site['lastRelease']> | undefined
+  let canary: Promise<Canary> | undefined
   return {
     ...{ settings, bucket, configuration, recordsFolder, run },
-    canary: openCanary({ bucket, settings, recordsFolder, recordParameters: recordParameters(settings), run, cut }),
+    canary: () =>
+      (canary ??= openCanary({
+        ...{ bucket, settings, recordsFolder, run, cut },
+        recordParameters: recordParameters(settings),
+      })),
+    clean: async () => (await canary)?.clean(),
     mediaUrl: environment.all.MEDIA_URL,
     credentials: async () => {
       const found = await connection.credentials()
@@ -95,5 +101,8 @@ async function lastRelease(bucket: Site['bucket'], location: string): ReturnType
   if (!record) return undefined
   const prefix = prefixOf(location)
   const files = [...record.objects].filter(([, { release }]) => release === record.release)
-  return { release: record.release, files: new Map(files.map(([path, { size }]) => [prefix + path, size])) }
+  return {
+    release: record.release,
+    files: new Map(files.map(([path, { size, fingerprinted }]) => [prefix + path, { size, isKept: fingerprinted }])),
+  }
 }
