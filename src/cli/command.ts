@@ -7,6 +7,9 @@ import { deployCommand } from './deploy.js'
 import { planCommand } from './plan.js'
 import { policyCommand } from './policy.js'
 import { promoteCommand } from './promote.js'
+import { activateCommand, rollbackCommand } from './releases/activate.js'
+import { holdCommand, resumeCommand } from './releases/hold.js'
+import { releasesCommand } from './releases/releases.js'
 import { setupCommand } from './setup.js'
 import { syncCommand } from './sync.js'
 import { urlCommand } from './url.js'
@@ -17,6 +20,11 @@ const commands: Record<string, Command> = {
   sync: syncCommand,
   plan: planCommand,
   promote: promoteCommand,
+  releases: releasesCommand,
+  rollback: rollbackCommand,
+  activate: activateCommand,
+  hold: holdCommand,
+  resume: resumeCommand,
   setup: setupCommand,
   check: checkCommand,
   policy: policyCommand,

@@ -11,6 +11,7 @@ in its output folder, .static-s3.json, with the fingerprinted names and the opti
 file, the manifests of Vite, webpack, Next, Django and Rails name the fingerprinted files. The bucket's address comes
 from the environment, .env files or flags. The folders go live after the checks of all of them. If a check fails, none goes live.
 
+  --stage             uploads everything that visitors do not see yet; static-s3 activate makes the release live
   --json              prints the results for scripts, on the standard output
   --report FILE       writes them to a file
   --dry-run           prints the plan, and writes nothing to the bucket
@@ -22,14 +23,14 @@ export const deployCommand = commandOf({
   words: 'DIR [DIR…]',
   summary: 'uploads the output folders of finished builds',
   help,
-  flags: { ...settingFlags, ...resultFlags },
-  async run({ json = false, ...named }, dirs) {
+  flags: { ...settingFlags, ...resultFlags, stage: { type: 'boolean' } },
+  async run({ json = false, stage = false, ...named }, dirs) {
     if (dirs.length === 0) throw new Usage('deploy needs a folder: static-s3 deploy DIR')
     checkFolders(dirs)
     await printResults(json, (output) =>
       deployFolders({
         dirs: dirs.map((dir) => resolve(dir)),
-        settingsFor: (known) => settingsOf(named, known),
+        settingsFor: (known) => settingsOf(stage ? { ...named, activate: false } : named, known),
         ...output,
       }),
     )

@@ -43,7 +43,7 @@ function asData(settings: Settings, { decisions, leftOut, overwritten, last, war
     const { path, key, size, group, parameters } = file
     return { path, key, action, reason, size, group, parameters }
   })
-  const { objects, splitAt, conditionalWrites, ...release } = last ?? {}
+  const { objects, splitAt, conditionalWrites, staged, ...release } = last ?? {}
   return {
     bucket,
     location,

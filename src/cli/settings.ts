@@ -49,7 +49,7 @@ const jsonFlags = [
   'lock-timeout',
 ]
 
-type Flags = { [Name in keyof typeof settingFlags]?: string | boolean | string[] | undefined }
+type Flags = { [Name in keyof typeof settingFlags | 'activate']?: string | boolean | string[] | undefined }
 
 /** Flags with their values. One text explains them all. */
 const settingsInHelp = [

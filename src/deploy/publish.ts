@@ -3,8 +3,9 @@ import type { Bucket } from '../bucket/bucket.js'
 import { fileOf } from '../files/built-file.js'
 import type { Classified } from '../files/classify.js'
 import type { HashedFile } from '../files/hash.js'
-import { makePlan, type PlanInput } from '../release/make-plan.js'
+import { makePlan } from '../release/make-plan.js'
 import { type Released, type ReleaseInput, release } from '../release/release.js'
+import { stagedPlan, whyStaged } from '../release/staging.js'
 import type { Survey } from '../release/survey.js'
 import { type Logger, type Printer, printerOf } from '../report/printer.js'
 import { type Progress, showProgress, terminalOf } from '../report/progress.js'
@@ -140,7 +141,7 @@ async function* deploy(input: StepInput, stop: Stop): AsyncGenerator<void, boole
   logger.report(report)
   together.results.push(resultOf(report, logger.warnings))
   await writeResults(settings, together.results, logger.warn)
-  return !settings.dryRun
+  return !settings.dryRun && !outcome.staged
 }
 
 /** Releases the files, while a visitor's view of the bucket is taken. */
@@ -150,7 +151,7 @@ async function bringUp(
   survey: Survey,
   files: readonly HashedFile[],
   stop: Stop,
-): Promise<Pick<ReportInput, 'decisions' | 'release' | 'isBroken' | 'deleted' | 'others'>> {
+): Promise<Pick<ReportInput, 'decisions' | 'release' | 'staged' | 'isBroken' | 'deleted' | 'others'>> {
   stop.begun.addEventListener('abort', progress.clear)
   const { warn } = logger
   const { bucket, lockChannel } = connection
@@ -159,10 +160,14 @@ async function bringUp(
   const {
     decisions,
     release: number,
+    staged,
     deleted,
     others,
   } = settings.dryRun
-    ? await planOnly({ files, bucket: until(stop, bucket), settings, warn, cleanup }, survey)
+    ? await planOnly(
+        { files, bucket: until(stop, bucket), settings, warn, cleanup, activation: source?.activation?.() },
+        survey,
+      )
     : await release({
         files,
         survey,
@@ -182,6 +187,7 @@ async function bringUp(
         warn,
         cleanup,
         isRestorable: source?.isRestorable,
+        activation: source?.activation?.(),
         checkLast: (last) => refuseOtherKind(kindOf({ bundler }), settings.location, last),
         onProgress: (done, all) => stop.begun.aborted || progress.update(done, all),
         onWait: (whom) => logger.info(`waiting for ${whom}`),
@@ -189,15 +195,26 @@ async function bringUp(
 
   const { problem, unreachable } = (await visitor?.view()) ?? {}
   for (const sentence of [problem, unreachable]) if (sentence !== undefined) logger.warn(sentence)
-  return { decisions, release: number, isBroken: problem !== undefined, deleted, others }
+  return { decisions, release: number, staged, isBroken: problem !== undefined, deleted, others }
 }
 
 /** What `release` would do. */
-async function planOnly(input: PlanInput & Pick<ReleaseInput, 'cleanup'>, survey: Survey): Promise<Released> {
+async function planOnly(
+  input: Omit<ReleaseInput, 'survey' | 'deployer' | 'onProgress' | 'onWait'>,
+  survey: Survey,
+): Promise<Released> {
   const removals = input.cleanup?.plan(survey)
   if (removals?.problem !== undefined) input.warn(removals.problem)
-  const { decisions } = await makePlan(input, survey)
-  return { decisions, release: undefined, deleted: removals?.objects.map(({ key }) => key), others: removals?.others }
+  const plan = await makePlan(input, survey)
+  const staged = whyStaged(input.settings.activate, input.activation, survey.record)
+  const { decisions } = staged ? stagedPlan(plan) : plan
+  return {
+    decisions,
+    release: undefined,
+    staged,
+    deleted: removals?.objects.map(({ key }) => key),
+    others: removals?.others,
+  }
 }
 
 /** @returns the files of all builds in this bucket, by key */

@@ -8,6 +8,7 @@ import { type Conclusion, type ProofInput, startProof } from '../prove/prove.js'
 import type { Cleanup } from '../release/cleanup.js'
 import { needsMd5 } from '../release/plan.js'
 import type { Deployer } from '../release/records/record.js'
+import type { Activation } from '../release/staging.js'
 import type { Survey } from '../release/survey.js'
 import { StaticS3Error } from '../runtime/error.js'
 import { secretParts } from '../settings/credentials.js'
@@ -58,6 +59,8 @@ export interface FileSource {
   cleanup?: Cleanup
   /** False if no later release brings these files back. */
   isRestorable?: boolean
+  /** For a release that brings back the files of another one. */
+  activation?(): Activation
 }
 
 export interface HashOptions {

@@ -39,7 +39,7 @@ export interface SourceInput {
 export async function readSourceRelease({ bucket, from, to, dir, signal }: SourceInput): Promise<SourceRelease> {
   const { record, listing, warnings } = await takeSurvey(bucket, from.location, { signal })
   const where = `s3://${[from.bucket, from.location].filter(Boolean).join('/')}`
-  if (!record) {
+  if (!record?.live) {
     throw new StaticS3Error([`static-s3: ${where} has no release to promote: deploy it first`, ...warnings].join('\n'))
   }
   const [fromPrefix, toPrefix] = [prefixOf(from.location), prefixOf(to.location)]
@@ -48,14 +48,14 @@ export async function readSourceRelease({ bucket, from, to, dir, signal }: Sourc
   const changed: string[] = []
   for (const [path, object] of record.objects) {
     // The record also describes objects of earlier releases.
-    if (object.release !== record.release) continue
+    if (object.release !== record.live) continue
     const there = listing.get(fromPrefix + path)
     if (there && describedBy(record, path, there)) files.push(fileOf(path, object, there))
     else changed.push(path)
   }
   if (changed.length > 0) {
     throw new StaticS3Error(
-      `static-s3: ${where}: ${several(changed)} changed after release ${record.release}: deploy it again, then promote`,
+      `static-s3: ${where}: ${several(changed)} changed after release ${record.live}: deploy it again, then promote`,
     )
   }
   const large = files.find(({ size }) => size > longestCopy)

@@ -1,11 +1,14 @@
 import pc from 'picocolors'
 import type { Decision } from '../release/plan.js'
+import type { WhyStaged } from '../release/staging.js'
 import { printableLine } from '../runtime/printable.js'
 
 export interface ReportInput {
   decisions: readonly Decision[]
   /** The number of the new release, if there is one. */
   release: number | undefined
+  /** Why it is staged; undefined if it is live. */
+  staged?: WhyStaged | undefined
   /** The reason is a noun. */
   leftOut: readonly { path: string; reason: string; byName?: true }[]
   bucket: string
@@ -26,7 +29,7 @@ type Colors = ReturnType<typeof pc.createColors>
 /** A deploy's summary, as lines for the bundler's own log. */
 export function report(input: ReportInput, colors: Colors = pc): string {
   const { decisions, leftOut, dryRun } = input
-  const counts: Record<Label, Count> = { new: none(), updated: none(), headers: none(), unchanged: none() }
+  const counts: Counts = { new: none(), updated: none(), headers: none(), unchanged: none(), staged: none() }
   const changes: string[] = []
   for (const decision of decisions) {
     const { file, action, reason } = decision
@@ -42,6 +45,7 @@ export function report(input: ReportInput, colors: Colors = pc): string {
     row(dryRun ? 'to update' : 'updated', counts.updated, colors.cyan),
     row('headers', counts.headers, colors.cyan),
     row('unchanged', counts.unchanged, colors.dim),
+    row('staged', counts.staged, colors.yellow),
     leftOut.length === 0 ? [] : [line('left out', leftOut.length, byReason(leftOut), colors.dim, colors)],
     deleted.length === 0
       ? []
@@ -52,8 +56,14 @@ export function report(input: ReportInput, colors: Colors = pc): string {
   return [`${target} ${colors.dim('→')} ${colors.green(input.publicUrl)}`, ...changes, ...rows, lastLine()].join('\n')
 
   function lastLine(): string {
-    if (dryRun) return colors.yellow('dry run: nothing was written')
-    const done = `${outcome(decisions.length > counts.unchanged.files || deleted.length > 0, input.release)} in ${duration(input.milliseconds)}`
+    if (dryRun) {
+      const outcome = input.staged ? ', and the release would be staged' : ''
+      return colors.yellow(`dry run: nothing was written${outcome}`)
+    }
+    const isChanged = decisions.length > counts.unchanged.files || deleted.length > 0
+    const done = `${outcome(isChanged, input)} in ${duration(input.milliseconds)}`
+    if (input.staged && input.release !== undefined)
+      return [colors.yellow(`● ${done}`), ...nextSteps(input.staged, input.release)].join('\n')
     return input.isBroken ? colors.yellow(`! ${done}, but see the warning above`) : colors.green(`✓ ${done}`)
   }
 
@@ -63,24 +73,38 @@ export function report(input: ReportInput, colors: Colors = pc): string {
 }
 
 /** What a deploy did to a file: `headers` means new headers alone. */
-export type Label = 'new' | 'updated' | 'headers' | 'unchanged'
+export type Label = 'new' | 'updated' | 'headers' | 'unchanged' | 'staged'
 
 export interface Count {
   files: number
   bytes: number
 }
 
+type Counts = Record<Label, Count>
+
 const none = (): Count => ({ files: 0, bytes: 0 })
 
 export function labelOf({ action, reason }: Decision): Label {
+  if (reason === 'staged') return 'staged'
   if (action === 'skip') return 'unchanged'
   if (action === 'copy') return 'headers'
   return reason === 'new' ? 'new' : 'updated'
 }
 
-function outcome(isChanged: boolean, release: number | undefined): string {
-  if (release !== undefined) return `release ${release} live`
+function outcome(isChanged: boolean, { release, staged }: Pick<ReportInput, 'release' | 'staged'>): string {
+  if (release !== undefined) return `release ${release} ${staged ? 'staged' : 'live'}`
   return isChanged ? 'live' : 'nothing to upload'
+}
+
+/** Why a release is not live, and the commands that make it so. */
+function nextSteps(staged: WhyStaged, release: number): string[] {
+  const activate = `static-s3 activate ${release}`
+  if (staged === 'asked') return [`  not live yet: ${activate}`]
+  const { reason, by, at } = staged
+  return [
+    `  not live, because deploys are held: ${printableLine(reason)} (${printableLine(by)}, ${at.toISOString()})`,
+    `  ${activate} makes it live, and static-s3 resume ends the hold`,
+  ]
 }
 
 function line(label: string, count: number, rest: string, color: (text: string) => string, colors: Colors): string {

@@ -3,7 +3,7 @@ import { duration, formatBytes, type Label, labelOf, type ReportInput } from './
 
 /** A deploy's results, for scripts. */
 export interface Result {
-  status: 'live' | 'unchanged' | 'dry run'
+  status: 'live' | 'staged' | 'unchanged' | 'dry run'
   /** The number of the new release; null if there is none. */
   release: number | null
   bucket: string
@@ -14,6 +14,10 @@ export interface Result {
   /** Files with new headers alone. */
   headers: string[]
   unchanged: string[]
+  /** Files that visitors do not see before the activation of the release: only if it is staged. */
+  staged?: string[]
+  /** The reason of the hold that keeps it from going live; not there without one. */
+  hold?: string
   leftOut: { path: string; reason: string }[]
   /** Keys, and how many other objects stay that are no file's: only of a sync with `--delete`. */
   deleted?: string[]
@@ -43,8 +47,9 @@ export function resultOf(input: ReportInput, warnings: readonly string[]): Resul
     milliseconds,
     deleted,
     others = 0,
+    staged,
   } = input
-  const paths: Record<Label, string[]> = { new: [], updated: [], headers: [], unchanged: [] }
+  const paths: Record<Label, string[]> = { new: [], updated: [], headers: [], unchanged: [], staged: [] }
   let bytes = 0
   for (const decision of decisions) {
     paths[labelOf(decision)].push(decision.file.path)
@@ -52,9 +57,10 @@ export function resultOf(input: ReportInput, warnings: readonly string[]): Resul
   }
   const isChanged = paths.unchanged.length < decisions.length || (deleted ?? []).length > 0
   return {
-    status: dryRun ? 'dry run' : isChanged ? 'live' : 'unchanged',
+    status: dryRun ? 'dry run' : isChanged ? (staged ? 'staged' : 'live') : 'unchanged',
     ...{ release, bucket, location, publicUrl },
     ...{ uploaded: paths.new, updated: paths.updated, headers: paths.headers, unchanged: paths.unchanged },
+    ...(staged && { staged: paths.staged, ...(staged === 'asked' ? {} : { hold: staged.reason }) }),
     leftOut: leftOut.map(({ path, reason }) => ({ path, reason })),
     ...(deleted && { deleted: [...deleted], kept: others }),
     warnings: [...warnings],

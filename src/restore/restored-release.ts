@@ -1,9 +1,9 @@
-import type { Bucket, ListedObject, ObjectParameters } from '../bucket/bucket.js'
+import type { Bucket, ObjectParameters } from '../bucket/bucket.js'
 import { groupOf, nameProblems } from '../files/classify.js'
 import type { HashedFile } from '../files/hash.js'
 import { longestCopy } from '../release/plan.js'
 import { decodeRecord } from '../release/records/format.js'
-import { filesOf, type ReleasedFile, type ReleaseRecord } from '../release/records/record.js'
+import { filesOf, type ReleaseRecord } from '../release/records/record.js'
 import {
   backupKey,
   type ReleasesFolder,
@@ -58,59 +58,57 @@ export async function releaseBefore(bucket: Bucket, location: string, live: numb
   throw new StaticS3Error(`static-s3: ${where} has no release before release ${activated}`)
 }
 
+/** The files of a record's own release. */
+export function releasedFiles(record: ReleaseRecord, location: string): HashedFile[] {
+  const headers = new Map<string, ObjectParameters>()
+  return [...filesOf(record)].map(([path, file]) => {
+    const { sha256, original, size, fingerprinted, backup } = file
+    const parameters = headers.get(file.headers) ?? (JSON.parse(file.headers) as ObjectParameters)
+    // Files with the same headers share one object.
+    headers.set(file.headers, parameters)
+    const [key, group] = [prefixOf(location) + path, groupOf({ path, fingerprinted })]
+    return { path, dir: '', key, group, parameters, size, sha256, original, backup }
+  })
+}
+
 /**
- * The files of an earlier or staged release, as copies of objects in the bucket.
+ * The files as copies of objects in the bucket: of their own objects if they are fingerprinted, otherwise of their backups.
  *
  * @param backups the ETags of all backups, by the SHA-256 of their bytes
  * @returns the files, and a problem for each whose bytes are not there any more
  */
-export function restoredFiles(
+export function withSources(
+  files: readonly HashedFile[],
   record: ReleaseRecord,
   location: string,
   { listing }: Pick<Survey, 'listing'>,
   backups: ReadonlyMap<string, string>,
 ): { files: HashedFile[]; problems: string[] } {
-  const headers = new Map<string, ObjectParameters>()
-  const files: HashedFile[] = []
+  const etags = filesOf(record)
   const problems: string[] = []
-  for (const [path, file] of filesOf(record)) {
-    const key = prefixOf(location) + path
-    const source = sourceOf(file, key)
-    const problem = file.size > longestCopy ? 'is larger than 5 GB, and S3 copies no such object' : source.problem
-    if (problem) problems.push(`${path} ${problem}`)
+  const located = files.map((file) => {
+    const { path, key, size } = file
     // The record may be damaged.
     problems.push(...nameProblems(path, key))
-    const { sha256, original, size, fingerprinted } = file
-    const parameters = headers.get(file.headers) ?? (JSON.parse(file.headers) as ObjectParameters)
-    // Files with the same headers share one object.
-    headers.set(file.headers, parameters)
-    const group = groupOf({ path, fingerprinted })
-    const backup = fingerprinted ? undefined : file.backup
-    files.push({ path, dir: '', key, group, parameters, size, sha256, original, backup, ...source })
-  }
-  return { files, problems }
+    const found = sourceOf(file, etags.get(path)?.etag)
+    if (typeof found === 'string') problems.push(`${path} ${found}`)
+    else if (size > longestCopy) problems.push(`${path} is larger than 5 GB, and S3 copies no such object`)
+    return typeof found === 'string' ? file : { ...file, ...found }
+  })
+  return { files: located, problems: problems.sort() }
 
+  /** @returns the source, or a problem */
   function sourceOf(
-    { fingerprinted, sha256, size, etag, backup }: ReleasedFile,
-    key: string,
-  ): Pick<HashedFile, 'source' | 'md5'> & { problem?: string } {
+    { key, group, sha256, size, backup }: HashedFile,
+    etag: string | undefined,
+  ): Pick<HashedFile, 'source' | 'md5'> | string {
     const there = listing.get(key)
-    if (fingerprinted) {
-      if (!there) return { problem: 'is not there any more' }
-      return isSame(there, etag, size)
-        ? { source: { key, etag: there.etag }, md5: there.etag }
-        : { problem: 'has other bytes now' }
-    }
-    if (backup !== undefined && backups.get(sha256) === backup) {
+    const isSame = there !== undefined && there.etag === etag && there.size === size
+    if (group !== 'fingerprinted' && backup !== undefined && backups.get(sha256) === backup) {
       return { source: { key: backupKey(location, sha256), etag: backup } }
     }
-    if (there && isSame(there, etag, size)) return { source: { key, etag: there.etag }, md5: there.etag }
-    return {
-      problem: backup === undefined ? 'has no copy of its own in .static-s3/' : 'has lost its copy in .static-s3/',
-    }
+    if (isSame) return { source: { key, etag: there.etag }, md5: there.etag }
+    if (group === 'fingerprinted') return there ? 'has other bytes now' : 'is not there any more'
+    return backup === undefined ? 'has no copy in .static-s3/' : 'has lost its copy in .static-s3/'
   }
-}
-
-function isSame(there: ListedObject, etag: string | undefined, size: number): boolean {
-  return there.etag === etag && there.size === size
 }

@@ -24,8 +24,8 @@ import type { Site } from '../../src/check/site.js'
 import { conclusion, findingAsText } from '../../src/check/text.js'
 import { openSite } from '../../src/deploy/commands/check.js'
 import { bucketPolicy } from '../../src/policy/bucket.js'
-import { encodeRecord } from '../../src/release/record.js'
-import { recordKey, releasesFolder } from '../../src/release/releases-folder.js'
+import { encodeRecord } from '../../src/release/records/format.js'
+import { recordKey, releasesFolder } from '../../src/release/records/releases-folder.js'
 import { unstoppable } from '../../src/runtime/stop.js'
 import { openConfiguration } from '../../src/s3/configuration/s3-configuration.js'
 import { openBucket } from '../../src/s3/objects/s3-bucket.js'
@@ -481,7 +481,7 @@ describe('visitors', () => {
       release: 1,
     }
     const record = await encodeRecord('static', {
-      ...{ id: 'a', by: 'b', commit: undefined, bundler: 'vite', release: 1, at: new Date(0), conditionalWrites: true },
+      ...{ id: 'a', by: 'b', commit: undefined, bundler: 'vite', release: 1, live: 1, at: new Date(0), conditionalWrites: true },
       ...{ objects: new Map([['assets/app-1a2b3c4d.js', { ...object, size: 2000 }]]), splitAt: [] },
     })
     s3.server.seed(bucket, [{ key: recordKey(releasesFolder('static'), 1), body: record }])

@@ -18,11 +18,12 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   'vite/frameworks': { imports: ['urls'] },
   webpack: { imports: ['deploy', 'urls'], types: ['files', 'settings'] },
   frameworks: { imports: ['vite', 'webpack', 'deploy', 'folders', 'urls'], types: ['files', 'settings'] },
-  cli: { imports: ['deploy/commands', 'deploy'], types: ['settings'] },
+  cli: { imports: ['cli/releases', 'deploy/commands', 'deploy'], types: ['settings'] },
+  'cli/releases': { imports: ['cli', 'deploy/commands'], types: ['settings'] },
   'deploy/commands': {
     imports: [
       ...['deploy', 'report', 'promote', 'sync', 'release', 'check', 'folders', 'files', 'setup', 'policy', 'settings'],
-      ...['release/records', 'urls'],
+      ...['release/records', 'restore', 'urls'],
     ],
     types: ['bucket'],
     dynamic: ['s3/objects', 's3/aws', 's3/configuration'],
@@ -37,6 +38,7 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   },
   report: { types: ['release'] },
   sync: { imports: ['release', 'release/records', 'bucket', 'urls'], types: ['release/lock'] },
+  restore: { imports: ['release', 'release/records', 'files', 'urls'], types: ['bucket'] },
   promote: { imports: ['release', 'release/records', 'files', 'references', 'bucket', 'urls'] },
   release: { imports: ['release/lock', 'release/records', 'files', 'bucket', 'urls'], types: ['settings'] },
   'release/lock': { imports: ['release/records', 'bucket'] },

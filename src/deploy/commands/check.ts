@@ -100,9 +100,9 @@ async function lastRelease(bucket: Site['bucket'], location: string): ReturnType
   const record = await readNewestRecord(bucket, location)
   if (!record) return undefined
   const prefix = prefixOf(location)
-  const files = [...record.objects].filter(([, { release }]) => release === record.release)
+  const files = [...record.objects].filter(([, { release }]) => release === record.live)
   return {
-    release: record.release,
+    release: record.live,
     files: new Map(files.map(([path, { size, fingerprinted }]) => [prefix + path, { size, isKept: fingerprinted }])),
   }
 }

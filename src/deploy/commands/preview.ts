@@ -3,6 +3,7 @@ import { checkPublicUrl, type Release } from '../../folders/read-folders.js'
 import { makePlan } from '../../release/make-plan.js'
 import type { Decision } from '../../release/plan.js'
 import type { ReleaseRecord } from '../../release/records/record.js'
+import { stagedPlan, whyStaged } from '../../release/staging.js'
 import { report } from '../../report/report.js'
 import type { Settings } from '../../settings/settings.js'
 import { startEarlySurvey } from '../early-survey.js'
@@ -54,7 +55,9 @@ export async function preview(release: Release, settings: Settings): Promise<Pre
     ]
     const warn = (message: string) => warnings.push(message)
     const { bucket } = await earlySurvey.connection
-    const { decisions, overwritten } = await makePlan({ files, bucket, settings, warn }, survey)
+    const plan = await makePlan({ files, bucket, settings, warn }, survey)
+    const staged = whyStaged(settings.activate, undefined, survey.record)
+    const { decisions, overwritten } = staged ? stagedPlan(plan) : plan
     const milliseconds = performance.now() - begun
     const text = report({
       ...settings,
@@ -63,6 +66,7 @@ export async function preview(release: Release, settings: Settings): Promise<Pre
       dryRun: true,
       isBroken: false,
       release: undefined,
+      staged,
       milliseconds,
     })
     return { decisions, leftOut, overwritten: overwritten.map(({ path }) => path), last: survey.record, warnings, text }

@@ -47,7 +47,7 @@ export async function promote({ from, to, logger, terminal }: PromoteInput): Pro
         )
       }
       throwProblems(problems)
-      logger.info(printable(`release ${record.release} of ${where}${record.commit ? `, commit ${record.commit}` : ''}`))
+      logger.info(printable(`release ${record.live} of ${where}${record.commit ? `, commit ${record.commit}` : ''}`))
       return { files, leftOut: [], withheld: [], problems: [], warnings: [] }
     },
     async hash(found, survey, signal) {
@@ -66,7 +66,7 @@ export async function promote({ from, to, logger, terminal }: PromoteInput): Pro
     },
     deployer: (own) => ({
       ...own,
-      by: `${own.by}, from release ${released?.record.release} of ${from.location || "the bucket's root"}`,
+      by: `${own.by}, from release ${released?.record.live} of ${from.location || "the bucket's root"}`,
       commit: released?.record.commit,
       project: released?.record.project,
       bundler: released?.record.bundler ?? own.bundler,

@@ -1,0 +1,67 @@
+import { activate } from '../../deploy/commands/activate.js'
+import { printResults, resultFlags } from '../print.js'
+import { addressFlags, settingFlags, settingsOf } from '../settings.js'
+import { type Command, commandOf, Usage } from '../usage.js'
+import { addressHelp, numberOf } from './release-flags.js'
+
+const results = `  --json              prints the results for scripts, on the standard output
+  --report FILE       writes them to a file
+  --dry-run           prints the plan, and writes nothing to the bucket
+  --verify warn|fail|false, --concurrency NUMBER, --lock-timeout SECONDS, --object-parameters JSON
+                      instead of the environment's
+${addressHelp}
+Exit codes: 0 live or unchanged, 1 failed, 2 a command line that can't be understood.
+`
+
+const flags = {
+  ...addressFlags,
+  ...resultFlags,
+  verify: settingFlags.verify,
+  concurrency: settingFlags.concurrency,
+  'lock-timeout': settingFlags['lock-timeout'],
+  'object-parameters': settingFlags['object-parameters'],
+}
+
+export const activateCommand: Command = commandOf({
+  words: 'NUMBER',
+  summary: 'makes a staged or earlier release live',
+  help: `static-s3 activate NUMBER
+
+Makes a staged or earlier release live. Its files are copied on the server, pages last. The copies are a release of their
+own, with the next number. static-s3 releases lists the numbers.
+
+${results}`,
+  flags,
+  async run({ json = false, ...named }, words) {
+    const number = numberOf('activate', words)
+    if (number === undefined) throw new Usage('activate needs the number of a release: static-s3 releases lists them')
+    await printResults(json, async (output) => {
+      const settings = await settingsOf(named, { options: {}, exposed: [] })
+      return activate({ settings, number, hold: undefined, ...output })
+    })
+  },
+})
+
+export const rollbackCommand: Command = commandOf({
+  words: '[NUMBER]',
+  summary: 'brings an earlier release back, and holds later deploys',
+  help: `static-s3 rollback [NUMBER]
+
+Brings an earlier release back: the one before the live release, or the one with this number. Its files are copied on the
+server, pages last. From then on, deploys are held: they stage their releases, so that none brings the bad one back.
+static-s3 resume ends the hold.
+
+  --reason TEXT       why, for the deploys that are held; by default "a rollback"
+${results}`,
+  flags: { ...flags, reason: { type: 'string' } },
+  async run({ json = false, reason = 'a rollback', ...named }, words) {
+    const number = numberOf('rollback', words)
+    await printResults(json, async (output) => {
+      const settings = await settingsOf(named, { options: {}, exposed: [] })
+      const done = await activate({ settings, number, hold: reason, ...output })
+      if (!settings.dryRun)
+        output.logger.info('Deploys are held now: they stage their releases until static-s3 resume.')
+      return done
+    })
+  },
+})

@@ -1,0 +1,19 @@
+import { Usage } from '../usage.js'
+
+export const addressHelp = `  --bucket NAME, --location FOLDER, --region NAME, --endpoint URL, --addressing-style auto|path|virtual,
+  --custom-domain DOMAIN
+                      instead of the environment's
+  --mode MODE         which .env files are read, in this folder: production by default
+`
+
+/**
+ * The number of a release in a command line; undefined without one.
+ *
+ * @throws Usage
+ */
+export function numberOf(command: string, [word, ...more]: readonly string[]): number | undefined {
+  if (more.length > 0) throw new Usage(`${command} takes one release, and not ${more.join(' ')} too`)
+  if (word === undefined) return undefined
+  if (!/^[1-9]\d{0,7}$/.test(word)) throw new Usage(`${word} is no number of a release: static-s3 releases lists them`)
+  return Number(word)
+}

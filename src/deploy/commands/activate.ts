@@ -1,0 +1,86 @@
+import type { WriteStream } from 'node:tty'
+import type { ReleaseRecord } from '../../release/records/record.js'
+import { listBackups } from '../../release/records/releases-folder.js'
+import { readNewestRecord } from '../../release/survey.js'
+import type { Result } from '../../report/result.js'
+import { readRelease, releaseBefore, releasedFiles, withSources } from '../../restore/restored-release.js'
+import { StaticS3Error } from '../../runtime/error.js'
+import { printable } from '../../runtime/printable.js'
+import type { Settings } from '../../settings/settings.js'
+import { type EarlySurvey, startEarlySurvey } from '../early-survey.js'
+import type { Logger } from '../logger.js'
+import { publishInSteps } from '../publish.js'
+import { newTogether } from '../publish-together.js'
+import { type FileSource, throwProblems } from '../read-files.js'
+
+export interface ActivateInput {
+  settings: Settings
+  /** The number of an earlier or staged release; undefined for the release before the live one. */
+  number: number | undefined
+  /** The reason of a hold that begins with it; undefined for none. */
+  hold: string | undefined
+  logger: Logger
+  terminal: WriteStream | undefined
+}
+
+/**
+ * Makes an earlier or staged release live, by copies on the server. All else is a deploy: its order, its lock and its record.
+ *
+ * @throws StaticS3Error when anything fails
+ */
+export async function activate({ settings, number, hold, logger, terminal }: ActivateInput): Promise<Result[]> {
+  const earlySurvey = startEarlySurvey(settings)
+  const together = newTogether()
+  const source = sourceOf(settings, number, hold, earlySurvey, logger)
+  const input = { settings, earlySurvey, source, outputs: [], before: new Map(), notOurs: [], base: '/' }
+  try {
+    const steps = publishInSteps({ ...input, bundler: 'static-s3 activate', logger, terminal, together })
+    for await (const _step of steps);
+    return together.results
+  } finally {
+    earlySurvey.stop()
+  }
+}
+
+function sourceOf(
+  { location }: Settings,
+  number: number | undefined,
+  hold: string | undefined,
+  earlySurvey: EarlySurvey,
+  logger: Logger,
+): FileSource {
+  let found: ReleaseRecord | undefined
+  const recordFound = () => found as ReleaseRecord
+  return {
+    async find(signal) {
+      const { bucket } = await earlySurvey.connection
+      if (number === undefined) {
+        const { live = 0 } = (await readNewestRecord(bucket, location)) ?? {}
+        found = await releaseBefore(bucket, location, live)
+      } else {
+        found = await readRelease(bucket, location, number, signal)
+      }
+      const { release, live, staged, at, by, commit } = found
+      if (live !== release && !staged) {
+        throw new StaticS3Error(`static-s3: release ${release} has no files: it changed only the hold`)
+      }
+      const parts = [`release ${release} of ${at.toISOString()}`, by, ...(commit ? [`commit ${commit}`] : [])]
+      logger.info(printable(parts.join(', ')))
+      return { files: releasedFiles(found, location), leftOut: [], withheld: [], problems: [], warnings: [] }
+    },
+    async hash(_found, survey, signal) {
+      const { bucket } = await earlySurvey.connection
+      const record = recordFound()
+      const backups = await listBackups(bucket, location, signal)
+      const listing = survey?.listing ?? new Map()
+      const { files, problems } = withSources(releasedFiles(record, location), record, location, { listing }, backups)
+      throwProblems(problems)
+      return { files, warnings: [], hints: [] }
+    },
+    deployer: (own) => {
+      const { commit, project, bundler } = recordFound()
+      return { ...own, commit, project, bundler }
+    },
+    activation: () => ({ of: recordFound().release, hold }),
+  }
+}

@@ -1,0 +1,125 @@
+import type { Bucket } from '../../bucket/bucket.js'
+import { filesOf, type Hold, type ReleasedFile, type ReleaseRecord } from '../../release/records/record.js'
+import { listReleases, readRelease } from '../../restore/restored-release.js'
+import { eachInParallel } from '../../runtime/parallel.js'
+import { stopBySignal } from '../../runtime/stop.js'
+import type { Settings } from '../../settings/settings.js'
+
+export { filesOf, type ReleaseRecord } from '../../release/records/record.js'
+export { formatBytes } from '../../report/report.js'
+
+/** A release, without its files. */
+export interface ReleaseEntry {
+  release: number
+  /** `hold` is a release that changed only the hold. */
+  state: 'live' | 'staged' | 'earlier' | 'hold'
+  at: Date
+  by: string
+  commit: string | undefined
+  bundler: string
+  /** The release whose files it brought back. */
+  activated: number | undefined
+  files: number
+  /** Bytes of all its files. */
+  bytes: number
+  /** Files that are not in the release before it; undefined for the oldest listed one. */
+  changed: number | undefined
+}
+
+export interface Releases {
+  /** The newest first. */
+  releases: ReleaseEntry[]
+  hold: Hold | undefined
+  /** Releases that are older than the listed ones. */
+  older: number
+  /** Records that can't be used, as messages. */
+  problems: string[]
+}
+
+/**
+ * The newest releases of a location.
+ *
+ * @param most how many to read
+ */
+export async function releasesOf(settings: Settings, most: number): Promise<Releases> {
+  return withBucket(settings, async ({ bucket, location, signal }) => {
+    const { records } = await listReleases(bucket, location, signal)
+    // One more, because each is compared with the one before it.
+    const wanted = records.slice(0, most + 1)
+    const read = new Map<number, ReleaseRecord>()
+    const problems: string[] = []
+    await eachInParallel(recordsAtOnce, wanted, async ({ release }) => {
+      try {
+        read.set(release, await readRelease(bucket, location, release, signal))
+      } catch (error) {
+        signal.throwIfAborted()
+        problems.push((error as Error).message)
+      }
+    })
+    const found = wanted.flatMap(({ release }) => read.get(release) ?? [])
+    const [newest] = found
+    const entries = found.slice(0, most).map((record, i) => entryOf(record, newest?.live, found.slice(i + 1)))
+    return { releases: entries, hold: newest?.hold, older: Math.max(0, records.length - most), problems }
+  })
+}
+
+/** A record may have 10 MB. */
+const recordsAtOnce = 8
+
+function entryOf(record: ReleaseRecord, live: number | undefined, earlier: readonly ReleaseRecord[]): ReleaseEntry {
+  const { release, at, by, commit, bundler, activated } = record
+  const files = filesOf(record)
+  const before = earlier.find((each) => each.live === each.release)
+  const known = before && filesOf(before)
+  const state = record.staged ? 'staged' : record.live !== release ? 'hold' : release === live ? 'live' : 'earlier'
+  let bytes = 0
+  for (const { size } of files.values()) bytes += size
+  const changed = known && [...files].filter(([path, file]) => !isSame(known.get(path), file)).length
+  return { release, state, at, by, commit, bundler, activated, files: files.size, bytes, changed }
+}
+
+export interface ReleaseDifference {
+  /** Paths. */
+  added: string[]
+  removed: string[]
+  changed: string[]
+  /** Files with other headers alone. */
+  headers: string[]
+}
+
+/** One release with its files. */
+export async function oneRelease(settings: Settings, release: number): Promise<ReleaseRecord> {
+  return withBucket(settings, ({ bucket, location, signal }) => readRelease(bucket, location, release, signal))
+}
+
+/** The files by which two releases differ. */
+export function differenceOf(from: ReleaseRecord, to: ReleaseRecord): ReleaseDifference {
+  const [before, after] = [filesOf(from), filesOf(to)]
+  const paths = [...after.keys()].filter((path) => before.has(path))
+  const hasOtherBytes = (path: string) => before.get(path)?.sha256 !== after.get(path)?.sha256
+  return {
+    added: [...after.keys()].filter((path) => !before.has(path)).sort(),
+    removed: [...before.keys()].filter((path) => !after.has(path)).sort(),
+    changed: paths.filter(hasOtherBytes).sort(),
+    headers: paths.filter((path) => !hasOtherBytes(path) && !isSame(before.get(path), after.get(path))).sort(),
+  }
+}
+
+function isSame(a: ReleasedFile | undefined, b: ReleasedFile | undefined): boolean {
+  return a?.sha256 === b?.sha256 && a?.headers === b?.headers
+}
+
+async function withBucket<T>(
+  settings: Settings,
+  work: (access: { bucket: Bucket; location: string; signal: AbortSignal }) => Promise<T>,
+): Promise<T> {
+  const { openBucket } = await import('../../s3/objects/s3-bucket.js')
+  const { bucket, close } = await openBucket(settings)
+  const stop = stopBySignal()
+  try {
+    return await work({ bucket, location: settings.location, signal: stop.begun })
+  } finally {
+    close()
+    await stop.end()
+  }
+}
