@@ -1,0 +1,197 @@
+import { join } from 'node:path'
+import { beforeEach, expect, test } from 'vitest'
+import { runCommand } from '../../fixtures/build/command.js'
+import { deployEnv } from '../../fixtures/build/environment.js'
+import { deployTarget, makeApp, viteBuild, writeFiles } from '../../fixtures/build/in-process.js'
+import { siteObjects, writes } from '../../fixtures/build/site.js'
+import type { Options } from '../../src/settings/options.js'
+import { staticS3 } from '../../src/vite.js'
+
+// Releases that are staged, made live, taken back and held, by real builds and the real command.
+
+const target = deployTarget()
+let dir: string
+
+const site = (version: string) => ({
+  'index.html': `<!doctype html><title>${version}</title><script type="module" src="/src/main.js"></script>`,
+  'about.html': '<!doctype html><title>about</title>',
+  'src/main.js': `document.title = '${version}'`,
+  'public/robots.txt': `# ${version}`,
+})
+
+beforeEach(async () => {
+  dir = await makeApp(site('none'))
+})
+
+async function deploy(version: string, options: Options = {}) {
+  await writeFiles(dir, site(version))
+  target.s3.server.reset()
+  const input = [join(dir, 'index.html'), join(dir, 'about.html')]
+  await viteBuild('vite', dir, { plugins: [staticS3(options)], build: { rollupOptions: { input } } })
+  return live()
+}
+
+/** What visitors get: bytes and headers. */
+const live = () =>
+  new Map([...siteObjects(target.s3, target.bucket)].map(([key, { body, headers }]) => [key, [`${body}`, headers]]))
+const titleOf = () => /<title>(.*)<\/title>/.exec(`${live().get('static/index.html')?.[0]}`)?.[1]
+/** Without fingerprinted files, which no release removes. */
+const pages = (site: ReturnType<typeof live>) => [...site].filter(([key]) => !key.includes('/assets/'))
+
+async function command(...words: string[]) {
+  target.s3.server.reset()
+  const { code, stdout, stderr } = await runCommand('/', words, deployEnv(target.s3, target.bucket))
+  return { code, stderr, stdout, result: /^[{[]/.test(stdout) ? JSON.parse(stdout) : undefined }
+}
+
+const bytesSent = () =>
+  writes(target.s3)
+    .filter(({ headers, key }) => headers['x-amz-copy-source'] === undefined && !key?.includes('/releases/'))
+    .map(({ key }) => key)
+
+test('a bad release is taken back by copies on the server, the next deploys are held, and resumed', async () => {
+  const good = await deploy('good')
+  await deploy('bad')
+  const rolled = await command('rollback', '--reason', 'the menu is empty', '--json')
+  expect(rolled, rolled.stderr).toMatchObject({ code: 0, result: { status: 'live', release: 3, bytes: 0 } })
+  expect(rolled.stderr).toContain('release 1 of ')
+  expect(rolled.stderr).toContain('static-s3 resume')
+  expect(bytesSent()).toEqual([])
+  expect(pages(live())).toEqual(pages(good))
+
+  // CI deploys the bad release again.
+  await deploy('bad')
+  await deploy('worse')
+  expect(titleOf()).toBe('good')
+  expect(pages(live())).toEqual(pages(good))
+  const listed = await command('releases', '--json')
+  expect(listed.result.hold).toMatchObject({ reason: 'the menu is empty' })
+  expect(listed.result.releases.map(({ release, state }: Entry) => [release, state])).toEqual([
+    ...[
+      [5, 'staged'],
+      [4, 'staged'],
+      [3, 'live'],
+      [2, 'earlier'],
+      [1, 'earlier'],
+    ],
+  ])
+
+  const resumed = await command('resume', '--json')
+  expect(resumed, resumed.stderr).toMatchObject({ code: 0, result: { status: 'resumed', live: 3, release: 6 } })
+  expect((await command('resume')).stdout).toBe('Nothing is held.\n')
+  expect(titleOf()).toBe('good')
+  const fixed = await deploy('fixed')
+  expect(titleOf()).toBe('fixed')
+  expect(fixed.get('static/robots.txt')?.[0]).toBe('# fixed')
+
+  const again = await command('rollback', '2', '--json')
+  expect(again.result).toMatchObject({ status: 'live', release: 8 })
+  expect(titleOf()).toBe('bad')
+})
+
+interface Entry {
+  release: number
+  state: string
+}
+
+test('two rollbacks go back twice, and no further than the first release', async () => {
+  for (const version of ['one', 'two', 'three']) await deploy(version)
+  expect((await command('rollback')).code).toBe(0)
+  expect(titleOf()).toBe('two')
+  expect((await command('rollback')).code).toBe(0)
+  expect(titleOf()).toBe('one')
+  expect(await command('rollback')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('static has no release before release 1'),
+  })
+  expect(titleOf()).toBe('one')
+})
+
+test('a staged release changes nothing that visitors see, until it is activated', async () => {
+  const before = await deploy('live')
+  await deploy('staged', { activate: false })
+  const after = live()
+  for (const [key, object] of before) expect(after.get(key), key).toEqual(object)
+  const added = [...after.keys()].filter((key) => !before.has(key))
+  expect(added).toEqual([expect.stringMatching(/^static\/assets\/.*\.js$/)])
+
+  // The same build again stages nothing new.
+  await deploy('staged', { activate: false })
+  expect(writes(target.s3)).toEqual([])
+
+  const activated = await command('activate', '2', '--json')
+  expect(activated, activated.stderr).toMatchObject({ code: 0, result: { status: 'live', release: 3, bytes: 0 } })
+  expect(titleOf()).toBe('staged')
+  // A direct deploy of the same files finds nothing to do.
+  await deploy('staged')
+  expect(writes(target.s3)).toEqual([])
+})
+
+test('a first release can be staged', async () => {
+  await deploy('first', { activate: false })
+  expect([...live().keys()]).toEqual([expect.stringMatching(/assets/)])
+  expect((await command('rollback')).code).toBe(1)
+  expect((await command('activate', '1')).code).toBe(0)
+  expect(titleOf()).toBe('first')
+})
+
+test('an activation needs every file: what is missing is named, and nothing changes', async () => {
+  await deploy('one')
+  const script = [...live().keys()].find((key) => key.endsWith('.js')) as string
+  await deploy('two')
+  const objects = target.s3.server.objects(target.bucket) as Map<string, unknown>
+  objects.delete(script)
+  for (const key of objects.keys()) if (key.startsWith('.static-s3/static/objects/')) objects.delete(key)
+  const { code, stderr } = await command('activate', '1')
+  expect(code).toBe(1)
+  expect(stderr).toContain(`${script.slice('static/'.length)} is not there any more`)
+  expect(stderr).toContain('index.html has lost its copy in .static-s3/')
+  expect(stderr).toContain('The site stands as it was.')
+  expect(titleOf()).toBe('two')
+  expect(writes(target.s3)).toEqual([])
+})
+
+test.each<[words: string[], code: number, says: RegExp]>([
+  [['activate'], 2, /needs the number of a release/],
+  [['activate', '0'], 2, /0 is no number of a release/],
+  [['activate', '1e3'], 2, /1e3 is no number/],
+  [['activate', '1', '2'], 2, /takes one release/],
+  [['activate', '7'], 1, /static has no release 7: static-s3 releases lists them/],
+  [['rollback'], 1, /static has no release/],
+  [['hold'], 2, /hold needs a reason/],
+  [['hold', 'why'], 1, /static: there is no release whose record can be read, so there is nothing to hold/],
+  [['resume', 'x'], 2, /resume takes no words/],
+  [['releases', '1', '2', '3'], 2, /two numbers at most/],
+  [['releases', '--most', 'x'], 2, /--most is x/],
+  [['releases', '3'], 1, /has no release 3/],
+])('static-s3 %j, before any release, ends with %i', async (words, code, says) => {
+  const result = await command(...words)
+  expect(result.code).toBe(code)
+  expect(result.stderr).toMatch(says)
+})
+
+test('releases prints a table, one release, and the difference of two', async () => {
+  expect((await command('releases')).stdout).toContain('no release yet')
+  await deploy('one')
+  await deploy('two')
+  await command('hold', 'a talk')
+  const { stdout } = await command('releases')
+  expect(stdout).toMatch(
+    /\n {2}3 {2}hold .*\n {2}2 {2}live .* 4 files {2}3 new .*\n {2}1 {2}earlier .*\n {2}Deploys are held: a talk \(/,
+  )
+  const one = await command('releases', '2')
+  expect(one.stdout).toMatch(/^release 2\n/)
+  expect(one.stdout).toContain('about.html (no fingerprint)')
+  const difference = await command('releases', '1', '2', '--json')
+  expect(difference.result).toMatchObject({ changed: ['index.html', 'robots.txt'], headers: [] })
+  expect(difference.result.added).toHaveLength(1)
+  expect((await command('releases', '3', '--json')).result).toMatchObject({
+    live: 2,
+    files: {},
+    hold: { reason: 'a talk' },
+  })
+  expect(await command('activate', '3')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('changed only the hold'),
+  })
+})
