@@ -55,7 +55,8 @@ function sourceOf(
     async find(signal) {
       const { bucket } = await earlySurvey.connection
       if (number === undefined) {
-        const { live = 0 } = (await readNewestRecord(bucket, location)) ?? {}
+        const { live } = (await readNewestRecord(bucket, location)) ?? {}
+        if (!live) throw new StaticS3Error(`static-s3: ${location || "the bucket's root"} has no release yet`)
         found = await releaseBefore(bucket, location, live)
       } else {
         found = await readRelease(bucket, location, number, signal)

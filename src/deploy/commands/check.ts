@@ -5,12 +5,13 @@ import type { Site } from '../../check/site.js'
 import { releasesFolder } from '../../release/records/releases-folder.js'
 import { readNewestRecord } from '../../release/survey.js'
 import { recordParameters } from '../../release/write-record.js'
-import { type Stop, stopBySignal } from '../../runtime/stop.js'
+import type { Stop } from '../../runtime/stop.js'
 import type { S3Connection } from '../../s3/objects/s3-bucket.js'
 import { credentialSource } from '../../settings/credentials.js'
 import { readEnvironment } from '../../settings/environment.js'
 import type { Settings } from '../../settings/settings.js'
 import { prefixOf } from '../../urls/paths.js'
+import { withConnection } from '../with-connection.js'
 
 export { type Checked, outcomeOf } from '../../check/check.js'
 export { conclusion, findingAsData, findingAsText } from '../../check/text.js'
@@ -29,14 +30,9 @@ export async function checkBucket(
   mode: string,
   onFinding: (found: Checked) => void,
 ): Promise<Checked[]> {
-  const stop = stopBySignal()
-  // No socket keeps the process alive.
-  const keepAlive = setInterval(() => {}, 2 ** 30)
-  const { openBucket } = await import('../../s3/objects/s3-bucket.js')
   const { openConfiguration } = await import('../../s3/configuration/s3-configuration.js')
   const { configuration, close } = openConfiguration(settings)
-  const connection = await openBucket(settings)
-  const look = async () => {
+  return withConnection(settings, async (connection, stop) => {
     const site = await openSite(settings, mode, { ...connection, configuration }, stop)
     const findings: Checked[] = []
     try {
@@ -48,15 +44,7 @@ export async function checkBucket(
     } finally {
       await site.clean()
     }
-  }
-  try {
-    return await stop.within(look())
-  } finally {
-    connection.close()
-    close()
-    clearInterval(keepAlive)
-    await stop.end()
-  }
+  }).finally(close)
 }
 
 export async function openSite(

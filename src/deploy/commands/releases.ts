@@ -1,9 +1,8 @@
-import type { Bucket } from '../../bucket/bucket.js'
 import { filesOf, type Hold, type ReleasedFile, type ReleaseRecord } from '../../release/records/record.js'
 import { listReleases, readRelease } from '../../restore/restored-release.js'
 import { eachInParallel } from '../../runtime/parallel.js'
-import { stopBySignal } from '../../runtime/stop.js'
 import type { Settings } from '../../settings/settings.js'
+import { withConnection } from '../with-connection.js'
 
 export { filesOf, type ReleaseRecord } from '../../release/records/record.js'
 export { formatBytes } from '../../report/report.js'
@@ -42,7 +41,8 @@ export interface Releases {
  * @param most how many to read
  */
 export async function releasesOf(settings: Settings, most: number): Promise<Releases> {
-  return withBucket(settings, async ({ bucket, location, signal }) => {
+  const { location } = settings
+  return withConnection(settings, async ({ bucket }, { begun: signal }) => {
     const { records } = await listReleases(bucket, location, signal)
     // One more, because each is compared with the one before it.
     const wanted = records.slice(0, most + 1)
@@ -89,7 +89,7 @@ export interface ReleaseDifference {
 
 /** One release with its files. */
 export async function oneRelease(settings: Settings, release: number): Promise<ReleaseRecord> {
-  return withBucket(settings, ({ bucket, location, signal }) => readRelease(bucket, location, release, signal))
+  return withConnection(settings, ({ bucket }, { begun }) => readRelease(bucket, settings.location, release, begun))
 }
 
 /** The files by which two releases differ. */
@@ -107,19 +107,4 @@ export function differenceOf(from: ReleaseRecord, to: ReleaseRecord): ReleaseDif
 
 function isSame(a: ReleasedFile | undefined, b: ReleasedFile | undefined): boolean {
   return a?.sha256 === b?.sha256 && a?.headers === b?.headers
-}
-
-async function withBucket<T>(
-  settings: Settings,
-  work: (access: { bucket: Bucket; location: string; signal: AbortSignal }) => Promise<T>,
-): Promise<T> {
-  const { openBucket } = await import('../../s3/objects/s3-bucket.js')
-  const { bucket, close } = await openBucket(settings)
-  const stop = stopBySignal()
-  try {
-    return await work({ bucket, location: settings.location, signal: stop.begun })
-  } finally {
-    close()
-    await stop.end()
-  }
 }
