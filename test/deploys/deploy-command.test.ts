@@ -56,7 +56,7 @@ const objectsOf = (name: string) =>
 const hashesIn = async (dir: string) => [...(await readTree(dir))].map(([path, bytes]) => [path, sha256(bytes)])
 
 async function recordOf(name: string) {
-  const [, object] = [...s3.server.objects(name)].find(([key]) => /^\.static-s3\/.*(?<!lock)$/.test(key)) ?? []
+  const [, object] = [...s3.server.objects(name)].find(([key]) => /^\.static-s3\/.*\.json\.gz$/.test(key)) ?? []
   const { objects, bundler, project, release } = await decodeRecord('static', object?.body ?? Buffer.alloc(0))
   return { files: [...objects].map(([path, { writtenAt, ...rest }]) => ({ path, ...rest })), bundler, project, release }
 }
