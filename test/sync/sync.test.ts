@@ -463,7 +463,7 @@ describe('static-s3 sync', () => {
 
   it.each([
     [[], /needs a folder/],
-    [['DIR', 'a', 'b'], /and not b too/],
+    [['DIR', 'a', 'b'], /remove b/],
     [['DIR', '--delete', '--max-delete', 'all'], /--max-delete is all/],
     [['DIR', '--max-delete', '3'], /needs --delete/],
     [['DIR', '--skip-existing', '--force'], /choose one/],
