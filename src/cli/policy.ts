@@ -78,7 +78,7 @@ ${addressHelp}`,
     const document = bucketPolicy(settings, { distribution, from, referers, immutable: globsOf(immutable) })
     const isPublic = distribution === undefined && settings.endpoint === undefined
     printDocument(document, [
-      ...(isPublic ? [`New buckets refuse public policies. Before: ${blockCommand(settings)}`] : []),
+      ...(isPublic ? [`New buckets refuse public policies. First run: ${blockCommand(settings)}`] : []),
       `aws${storeOf(settings)} s3api put-bucket-policy --bucket ${settings.bucket} --policy file://bucket.json`,
       "It replaces the bucket's policy.",
     ])
