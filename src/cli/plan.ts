@@ -16,7 +16,7 @@ ${settingHelp()}`
 
 export const planCommand = commandOf({
   words: 'DIR [LOCATION]',
-  summary: 'prints each change that a deploy of this folder would make, and its reason; writes nothing',
+  summary: 'prints each change in a deploy of this folder, and its reason; writes nothing',
   help,
   flags: { ...settingFlags, json: { type: 'boolean' } },
   async run({ json, ...named }, [dir, location, ...more]) {

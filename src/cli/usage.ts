@@ -23,7 +23,7 @@ export class Usage extends Error {
   override name = 'Usage'
 
   constructor(problem: string) {
-    super(`static-s3: ${printable(problem)}\n`)
+    super(`static-s3: ${printable(problem)}`)
   }
 }
 

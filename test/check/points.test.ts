@@ -164,7 +164,7 @@ describe('the store', () => {
     refuse(() => true, status, code)
     const found = await check()
     expect(found.named.filter((each) => !each.startsWith('pass'))).toEqual([fault])
-    expect(conclusion(found.findings)).toMatch(/\d+ more after "\w+" passes: /)
+    expect(conclusion(found.findings)).toMatch(/\d+ skipped until "\w+" passes: /)
   })
 
   it('that refuses everything', async () => {
