@@ -15,11 +15,11 @@ export const allPoints: readonly Point[] = [
 
 export interface Checked extends Finding {
   point: Point
-  /** The fault that makes a look pointless. */
+  /** The point for which this one was skipped. */
   because?: Point | undefined
 }
 
-/** Looks at one point after the other. A point whose needs fail is not looked at, so that one cause gives one fault. */
+/** Looks at one point after the other. A point whose needs fail is skipped, so that one cause gives one fault. */
 export async function* lookAt(points: readonly Point[], site: Site, stopped: AbortSignal): AsyncGenerator<Checked> {
   const done = new Map<Point, Checked>()
   for (const point of points) {
@@ -27,7 +27,7 @@ export async function* lookAt(points: readonly Point[], site: Site, stopped: Abo
     const missing = point.needs.map((need) => done.get(need)).find((need) => need && isMissing(need))
     const because = missing && (missing.because ?? missing.point)
     const finding: Finding = because
-      ? { verdict: 'unknown', saw: `not looked at, because of: ${because.name}` }
+      ? { verdict: 'unknown', saw: `skipped until "${because.name}" passes` }
       : await lookSafely(point, site)
     stopped.throwIfAborted()
     const checked = { ...finding, point, because }

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { decoded, type Fetched } from './page-fetch.js'
 import type { PageOrigin } from './page-origin.js'
 
-/** The response that a visitor should get for an uploaded file. */
+/** The response that a visitor must get for an uploaded file. */
 export interface PublicFile {
   url: string
   /** Hex. */

@@ -14,13 +14,13 @@ export function findingAsText({ verdict, fault, saw, remedy, point }: Checked, c
   return `  ${mark} ${point.name}: ${shown}${advice}`
 }
 
-/** The last lines. Points that were not looked at are counted, because one cause gives one fault. */
+/** The last lines. Skipped points are counted, because one cause gives one fault. */
 export function conclusion(findings: readonly Checked[], colors: Colors = pc): string {
   const looked = findings.filter(({ because }) => !because)
   const causes = [...new Set(findings.flatMap(({ because }) => because ?? []))]
   const skipped = causes.map((cause) => {
     const names = findings.filter(({ because }) => because === cause).map(({ point }) => point.name)
-    return colors.dim(`${names.length} more after "${cause.name}" passes: ${names.join(', ')}\n`)
+    return colors.dim(`${names.length} skipped until "${cause.name}" passes: ${names.join(', ')}\n`)
   })
   const hints = looked.filter(({ verdict, fault }) => verdict === 'pass' && fault !== undefined).length
   const counts = (['pass', 'fail', 'unknown'] as const).flatMap((verdict) => {

@@ -8,22 +8,20 @@ import {
   outcomeOf,
 } from '../deploy/commands/check.js'
 import { print } from './print.js'
-import { addressFlags, settingFlags, settingsOf } from './settings.js'
+import { addressFlags, addressHelp, settingFlags, settingsOf } from './settings.js'
 import { commandOf, printJson, Usage } from './usage.js'
 
 const help = `static-s3 check [LOCATION]
 
 Tests the bucket as a deploy and as a visitor's browser: credentials, rights, privacy, and a file through the public URL.
-Prints each point, what it saw, and a remedy. It writes a few small files, which no page uses, and deletes them if it may.
-It takes no lock, so deploys may run meanwhile. The bucket's address comes from the environment, .env files or flags.
+Prints a verdict and a remedy for each point. Writes a few small files, which no page uses, and deletes them if it may.
+Takes no lock, so deploys may run meanwhile. The bucket's address comes from the environment, .env files or flags.
 
   --json              prints one object for scripts, on the standard output
-  --bucket NAME, --location FOLDER, --region NAME, --endpoint URL, --addressing-style auto|path|virtual,
-  --custom-domain DOMAIN, --acl NAME, --object-parameters JSON, --cache-control JSON
+  --acl NAME, --object-parameters JSON, --cache-control JSON
                       instead of the environment's
-  --mode MODE         which .env files are read, in this folder: production where it isn't given
-
-Exit codes: 0 fine, 1 broken, 2 cannot tell, or a command line that can't be understood.
+${addressHelp}
+Exit codes: 0 fine, 1 broken or a wrong setting, 2 cannot tell or wrong command line.
 `
 
 // The other flags are about the files of a release.
@@ -36,7 +34,7 @@ export const checkCommand = commandOf({
   help,
   flags: { ...flags, json: { type: 'boolean' } },
   async run({ json, ...named }, [location, ...more]) {
-    if (more.length > 0) throw new Usage(`check takes one location, and not ${more.join(' ')} too`)
+    if (more.length > 0) throw new Usage(`check takes one location: remove ${more.join(' ')}`)
     const settings = await settingsOf(named, { options: {}, exposed: [] }, location)
     const { bucket, location: folder, publicUrl } = settings
     const say = (text: string) => json || print(process.stdout, `${text}\n`)

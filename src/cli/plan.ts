@@ -8,20 +8,20 @@ import { checkFolders, commandOf, printJson, Usage } from './usage.js'
 
 const help = `static-s3 plan DIR [LOCATION]
 
-Prints each change in a deploy of the folder, and its reason. Writes nothing. The fingerprinted names are those of static-s3 deploy. If nothing
-in the folder names them, they are those of the last release. The bundler's configuration is not read.
+Prints each change in a deploy of the folder, and its reason. Writes nothing. Finds the fingerprinted names as static-s3
+deploy does; if the folder names none, those of the last release count. Does not read the bundler's configuration.
 
-  --json              for scripts
+  --json              prints the plan as JSON
 ${settingHelp()}`
 
 export const planCommand = commandOf({
   words: 'DIR [LOCATION]',
-  summary: 'prints what a deploy of this folder would do, and why; writes nothing',
+  summary: 'prints each change in a deploy of this folder, and its reason; writes nothing',
   help,
   flags: { ...settingFlags, json: { type: 'boolean' } },
   async run({ json, ...named }, [dir, location, ...more]) {
     if (dir === undefined) throw new Usage('plan needs a folder: static-s3 plan DIR [LOCATION]')
-    if (more.length > 0) throw new Usage(`plan takes a folder and a location, and not ${more.join(' ')} too`)
+    if (more.length > 0) throw new Usage(`plan takes a folder and a location: remove ${more.join(' ')}`)
     checkFolders([dir])
     const plans: object[] = []
     for (const release of await readFolders([resolve(dir)])) {

@@ -7,13 +7,6 @@ export const text = { type: 'string' } as const
 export const many = { type: 'string', multiple: true } as const
 export const switched = { type: 'boolean' } as const
 
-export const addressHelp = `
-  --bucket NAME, --location FOLDER, --region NAME, --custom-domain DOMAIN, --endpoint URL,
-  --addressing-style auto|path|virtual
-                      instead of the environment's
-  --mode MODE         which .env files are read, in this folder; production by default
-`
-
 /** Prints the document alone on the standard output, so that it can be piped. */
 export function printDocument(document: object | string, hints: readonly string[]): void {
   const printed = typeof document === 'string' ? document : JSON.stringify(document, undefined, 2)

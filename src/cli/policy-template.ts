@@ -7,27 +7,27 @@ import {
   terraformConfiguration,
 } from '../deploy/commands/policy.js'
 import type { Settings } from '../settings/settings.js'
-import { addressHelp, globsOf, many, onlyOnAws, printDocument, switched, text } from './policy-flags.js'
-import { addressFlags, settingsOf } from './settings.js'
+import { globsOf, many, onlyOnAws, printDocument, switched, text } from './policy-flags.js'
+import { addressFlags, addressHelp, settingsOf } from './settings.js'
 import { type Command, commandOf, Usage } from './usage.js'
 
 const content = `a private bucket, a CloudFront distribution that alone may read its location, CORS headers, compression and HTTP/3,
 and the rights to deploy. Its outputs are the variables to set.
 
   --github OWNER/REPO[:refs/heads/BRANCH|:ENVIRONMENT], --gitlab GROUP/PROJECT[:BRANCH]
-                      with a role for these CI jobs, as in static-s3 policy oidc; otherwise with a policy to attach to a
+                      adds a role for these CI jobs, as in static-s3 policy oidc, instead of a policy to attach to a
                       user, a role or a group; repeatable
   --origin URL        CORS for pages of this origin only; repeatable
-  --prune             with the right to delete objects
+  --prune             adds the right to delete objects
   --immutable GLOB    nobody may overwrite these files, as in static-s3 policy bucket; repeatable
-  --certificate ARN   of the custom domain, in us-east-1; otherwise visitors use CloudFront's domain
+  --certificate ARN   the custom domain's certificate in us-east-1; by default, visitors use CloudFront's domain
 ${addressHelp}`
 
 const template = (name: string, summary: string, intro: string, print: (input: TemplateInput) => void): Command =>
   commandOf({
     words: '',
     summary,
-    help: `static-s3 policy ${name}\n\n${intro} ${content}`,
+    help: `static-s3 policy ${name}\n\n${intro}\n${content}`,
     flags: {
       ...addressFlags,
       ...{ github: many, gitlab: many, origin: many, prune: switched, immutable: many, certificate: text },
@@ -36,13 +36,13 @@ const template = (name: string, summary: string, intro: string, print: (input: T
       { github = [], gitlab = [], origin = ['*'], prune = false, immutable = [], certificate, ...named },
       words,
     ) {
-      if (words.length > 0) throw new Usage(`policy ${name} takes no ${words.join(' ')}`)
+      if (words.length > 0) throw new Usage(`policy ${name} takes flags only: remove ${words.join(' ')}`)
       const wrong = [...github, ...gitlab].find((job) => !isJob(job))
-      if (wrong !== undefined) throw new Usage(`${wrong} is no project: use OWNER/REPO, without patterns`)
+      if (wrong !== undefined) throw new Usage(`${wrong} is not a project: use OWNER/REPO, without patterns`)
       const settings = await settingsOf(named, { options: {}, exposed: [] })
       onlyOnAws(name, settings)
       if (awsPartition(settings.region) !== 'aws') {
-        throw new Usage(`${name}: CloudFront with origin access control is not known to work in ${settings.region}`)
+        throw new Usage(`${name} is for AWS's public regions, and the region is ${settings.region}`)
       }
       print({
         names: settings,

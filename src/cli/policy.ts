@@ -12,9 +12,9 @@ import {
   trustPolicy,
 } from '../deploy/commands/policy.js'
 import type { Settings } from '../settings/settings.js'
-import { addressHelp, globsOf, many, onlyOnAws, printDocument, switched, text } from './policy-flags.js'
+import { globsOf, many, onlyOnAws, printDocument, switched, text } from './policy-flags.js'
 import { cloudFormationCommand, terraformCommand } from './policy-template.js'
-import { addressFlags, settingFlags, settingsOf } from './settings.js'
+import { addressFlags, addressHelp, settingFlags, settingsOf } from './settings.js'
 import { type Command, checkFolders, commandOf, Usage } from './usage.js'
 
 const known = { options: {}, exposed: [] }
@@ -26,9 +26,9 @@ const iam = commandOf({
 
 Prints the rights that a deploy of these settings needs, and no others: an IAM policy for a user, a role or a group.
 
-  --prune             with the right to delete objects
-  --setup             with the rights to create and configure the bucket
-  --cloudfront ID     with the right to invalidate this distribution: ID, ACCOUNT:ID or its ARN
+  --prune             adds the right to delete objects
+  --setup             adds the rights to create and configure the bucket
+  --cloudfront ID     adds the right to invalidate this distribution: ID, ACCOUNT:ID or its ARN
   --acl NAME, --object-parameters JSON, --rules JSON
                       instead of the environment's: ACLs, tags, locks and KMS keys need rights of their own
 ${addressHelp}`,
@@ -57,13 +57,13 @@ const bucket = commandOf({
 Prints a bucket policy that lets everybody read the location, and nothing else.
 
   --cloudfront ACCOUNT:ID
-                      lets this distribution read it by origin access control, instead of everybody; or its ARN
+                      lets only this distribution read it, by origin access control; also takes its ARN
   --from IP           only requests from this address or range; repeatable
-  --referer URL       only requests whose Referer is like this one, such as https://www.example.com/*; repeatable. Anybody
-                      can send any Referer
-  --immutable GLOB    nobody may overwrite these files of the location, such as assets/*; repeatable. * also matches
-                      slashes. Deploys create new fingerprinted files with If-None-Match, so they still can.
-                      New headers for such a file, --force for it and a promotion to this location are refused. AWS only
+  --referer URL       only requests whose Referer matches, such as https://www.example.com/*; repeatable. Anybody can
+                      send any Referer
+  --immutable GLOB    nobody may overwrite these files of the location, such as assets/*; repeatable; AWS only. * also
+                      matches slashes. Deploys still create new fingerprinted files. AWS refuses new headers for such a
+                      file, --force for it, and a promotion to this location
 ${addressHelp}`,
   flags: { ...addressFlags, cloudfront: text, from: many, referer: many, immutable: many },
   async run({ cloudfront, from = [], referer: referers = [], immutable = [], ...named }, words) {
@@ -78,7 +78,7 @@ ${addressHelp}`,
     const document = bucketPolicy(settings, { distribution, from, referers, immutable: globsOf(immutable) })
     const isPublic = distribution === undefined && settings.endpoint === undefined
     printDocument(document, [
-      ...(isPublic ? [`New buckets refuse public policies. Before: ${blockCommand(settings)}`] : []),
+      ...(isPublic ? [`New buckets refuse public policies. First run: ${blockCommand(settings)}`] : []),
       `aws${storeOf(settings)} s3api put-bucket-policy --bucket ${settings.bucket} --policy file://bucket.json`,
       "It replaces the bucket's policy.",
     ])
@@ -126,7 +126,7 @@ ${addressHelp}`,
     if (jobs.length === 0)
       throw new Usage('oidc needs the jobs to trust: --github OWNER/REPO or --gitlab GROUP/PROJECT')
     const wrong = jobs.find((job) => !isJob(job))
-    if (wrong !== undefined) throw new Usage(`${wrong} is no project: use OWNER/REPO, without patterns`)
+    if (wrong !== undefined) throw new Usage(`${wrong} is not a project: use OWNER/REPO, without patterns`)
     if (!/^\d{12}$/.test(account)) throw new Usage('oidc needs the account of the role: --account and its 12 digits')
     const { region } = await settingsOf(named, known)
     printDocument(trustPolicy(region, account, { github, gitlab }), [
@@ -165,7 +165,7 @@ const names = Object.keys(policies).join('|')
 
 const help = `static-s3 policy ${names}
 
-Prints a policy with this project's names, to paste or to pipe; what to do with it goes to the standard error output.
+Prints a policy with this project's names, to paste or to pipe. The next step is printed on the standard error output.
 
 ${Object.entries(policies)
   .map(([name, { summary }]) => `  ${name.padEnd(14)}    ${summary}\n`)
@@ -184,7 +184,7 @@ export const policyCommand: Command = {
 }
 
 function noWords(name: string, words: readonly string[]): void {
-  if (words.length > 0) throw new Usage(`policy ${name} takes no ${words.join(' ')}`)
+  if (words.length > 0) throw new Usage(`policy ${name} takes flags only: remove ${words.join(' ')}`)
 }
 
 function arnOf(named: string, settings: Settings): string {

@@ -10,21 +10,21 @@ staging static. Only pages and other files whose URLs change are sent, with the 
 contains the URL of FROM stops the promotion, so build with rewrite: 'relative'. The files keep the headers that they
 have in FROM. The bucket's address comes from the environment, .env files or flags.
 
-  --json              prints the results for scripts, on the standard output
-  --report FILE       writes them to a file
+  --json              prints the results as JSON, on the standard output
+  --report FILE       writes them as JSON to a file
   --dry-run           prints the plan, and writes nothing to the bucket
   --bucket NAME, --region NAME, --endpoint URL, --addressing-style auto|path|virtual, --custom-domain DOMAIN,
   --object-parameters JSON, --verify warn|fail|false, --file-overwrite true|false, --concurrency NUMBER,
   --lock-timeout SECONDS
                       instead of the environment's; the domain is TO's
   --allow-secrets VARIABLE
-                      its value in a .env file may be uploaded; may stand several times
+                      a .env variable whose value may be uploaded; repeatable
   --allow-missing GLOB
-                      files that URLs may name though they are not there; may stand several times
+                      missing files that URLs may name; repeatable
   --force             copies unchanged files too
-  --mode MODE         which .env files are read, in this folder: production where it isn't given
+  --mode MODE         which .env files are read, in this folder; production by default
 
-Exit codes: 0 live or unchanged, 1 failed, 2 a command line that can't be understood.
+Exit codes: 0 live or unchanged, 1 failed, 2 wrong command line.
 `
 
 // FROM and TO replace `--location`. The other flags left out decide about files and headers: a promotion keeps the release's.

@@ -38,6 +38,15 @@ export const addressFlags = {
   'addressing-style': settingFlags['addressing-style'],
 } as const
 
+const modeText = 'which .env files are read, in this folder; production by default'
+
+export const addressHelp = `
+  --bucket NAME, --location FOLDER, --region NAME, --custom-domain DOMAIN, --endpoint URL,
+  --addressing-style auto|path|virtual
+                      instead of the environment's
+  --mode MODE         ${modeText}
+`
+
 /** Flags whose values are JSON: `false`, `5`, `{ … }`. Another value stays a string. */
 const jsonFlags = [
   'object-parameters',
@@ -51,7 +60,7 @@ const jsonFlags = [
 
 type Flags = { [Name in keyof typeof settingFlags | 'activate']?: string | boolean | string[] | undefined }
 
-/** Flags with their values. One text explains them all. */
+/** Flags that share one explanation. */
 const settingsInHelp = [
   ...['bucket NAME', 'location FOLDER', 'region NAME', 'custom-domain DOMAIN', 'endpoint URL'],
   ...['addressing-style auto|path|virtual', 'acl NAME', 'object-parameters JSON', 'rules JSON', 'cache-control JSON'],
@@ -60,11 +69,11 @@ const settingsInHelp = [
 ]
 
 const explained: [flag: string, text: string][] = [
-  ['allow-secrets VARIABLE', 'its value in a .env file may be uploaded; may stand several times'],
-  ['allow-missing GLOB', 'files that URLs may name though they are not there; may stand several times'],
+  ['allow-secrets VARIABLE', 'a .env variable whose value may be uploaded; repeatable'],
+  ['allow-missing GLOB', 'missing files that URLs may name; repeatable'],
   ['compress', 'stores CSS, JavaScript, SVG and WebAssembly as gzip'],
   ['force', 'uploads unchanged files too'],
-  ['mode MODE', "which .env files are read, in this folder: production where it isn't given"],
+  ['mode MODE', modeText],
 ]
 
 /**
@@ -84,7 +93,7 @@ export function settingHelp(...without: (keyof typeof settingFlags)[]): string {
       const start = `  --${flag}`
       return (start.length < 22 ? start.padEnd(22) : start + indent) + text
     })
-  const shared = `${indent}instead of the environment's; include and exclude may stand several times`
+  const shared = `${indent}instead of the environment's; --include and --exclude are repeatable`
   return `  ${lines.join('\n  ')}${shared}\n${others.join('\n')}\n`
 }
 

@@ -6,7 +6,7 @@ import { StaticS3Error } from '../runtime/error.js'
 import { printable } from '../runtime/printable.js'
 import type { Settings } from '../settings/settings.js'
 import { print, printWarning } from './print.js'
-import { addressFlags, settingsOf } from './settings.js'
+import { addressFlags, addressHelp, settingsOf } from './settings.js'
 import { commandOf, printJson, Usage } from './usage.js'
 
 const help = `static-s3 setup
@@ -16,20 +16,16 @@ lets pages load modules and fonts from it (CORS), and removes the parts of aband
 also turns ACLs off and opens the public access block as far as the policy needs it. Statements and rules of others stay.
 Shows the changes, then asks. A second run changes nothing.
 
-  --also BUCKET       another bucket alike, such as one for development; repeatable
-  --cloudfront ARN    lets this CloudFront distribution read the location, by origin access control, instead of everybody
-  --public            lets everybody read a location that only CloudFront, or some visitors, read today
+  --also BUCKET       sets up another bucket alike, such as one for development; repeatable
+  --cloudfront ARN    lets only this CloudFront distribution read the location, by origin access control
+  --public            opens to everybody a location that only CloudFront, or some visitors, can read today
   --origin URL        a site whose pages use the files, such as https://example.com; every site by default; repeatable
   --immutable GLOB    names below the location that nobody may overwrite, such as 'assets/*'; repeatable
   --yes               does not ask
   --dry-run           shows the changes, and writes nothing
-  --json              prints the changes for scripts, on the standard output; needs --yes or --dry-run
-  --bucket NAME, --location FOLDER, --region NAME, --custom-domain DOMAIN, --endpoint URL,
-  --addressing-style auto|path|virtual
-                      instead of the environment's
-  --mode MODE         which .env files are read, in this folder; production by default
-
-Exit codes: 0 set up, or nothing to do, 1 failed or not confirmed, 2 a command line that can't be understood.
+  --json              prints the changes as JSON, on the standard output; needs --yes or --dry-run
+${addressHelp}
+Exit codes: 0 set up or nothing to do, 1 failed or not confirmed, 2 wrong command line.
 `
 
 const setupFlags = {
@@ -45,13 +41,13 @@ const setupFlags = {
 
 export const setupCommand = commandOf({
   words: '',
-  summary: 'creates and configures the bucket, once you have seen the changes',
+  summary: 'creates and configures the bucket; shows the changes first, and asks',
   help,
   flags: { ...addressFlags, ...setupFlags },
   async run(values, words) {
     const { also = [], cloudfront, public: isPublic = false, origin, immutable, ...others } = values
     const { yes, 'dry-run': dryRun, json = false, ...named } = others
-    if (words.length > 0) throw new Usage(`setup takes no other words, and not ${words.join(' ')}: see --help`)
+    if (words.length > 0) throw new Usage(`setup takes flags only: remove ${words.join(' ')}`)
     if (isPublic && cloudfront !== undefined) throw new Usage('--public and --cloudfront exclude each other')
     const known = { options: {}, exposed: [] }
     const first = await settingsOf(named, known)
@@ -163,7 +159,7 @@ function nextSteps(setups: readonly BucketSetup[], isChange: boolean): string {
 Set where you deploy${setups.length > 1 ? ', for one of the buckets' : ''}:
 
 ${variables.join('\n')}
-Then build, and look at the bucket as a visitor does:
+Then build, and test the bucket as a visitor uses it:
 
   npm run build
   npx static-s3 check

@@ -6,21 +6,21 @@ import { checkFolders, commandOf, Usage } from './usage.js'
 
 const help = `static-s3 sync DIR [LOCATION]
 
-Brings a folder that no build made into the bucket: media, or the output of Django's collectstatic, whose staticfiles.json
-names the fingerprinted files. Each folder has its own location. Only files with other bytes or headers are sent. The files
-are not parsed.
+Uploads a folder that no build made: media, or the output of Django's collectstatic, whose staticfiles.json names the
+fingerprinted files. Each folder has its own location. Only files with other bytes or headers are sent. The files are
+not parsed.
 
-  --delete            deletes objects whose files are gone from the folder, after the uploads; only those that static-s3
-                      uploaded and that nobody has changed since
-  --max-delete NUMBER the most objects to delete; a quarter of the recorded ones (at least 10) where it isn't given
+  --delete            after the uploads, deletes objects whose files are gone from the folder, if static-s3 uploaded them
+                      and nobody has changed them since
+  --max-delete NUMBER the most objects to delete; a quarter of the recorded ones (at least 10) by default
   --skip-existing     never replaces an object, and compares nothing
   --cache-control VALUE
                       for all files, such as "public, max-age=86400"; or JSON: {"fingerprinted": "…", "other": "…"}
-  --json              prints the results for scripts, on the standard output
-  --report FILE       writes them to a file
+  --json              prints the results as JSON, on the standard output
+  --report FILE       writes them as JSON to a file
   --dry-run           prints the plan, and writes and deletes nothing
 ${settingHelp('cache-control', 'allow-missing')}
-Exit codes: 0 live or unchanged, 1 failed, 2 a command line that can't be understood.
+Exit codes: 0 live or unchanged, 1 failed, 2 wrong command line.
 `
 
 // No URL in these files is checked.
@@ -28,7 +28,7 @@ const { 'allow-missing': _, ...flags } = settingFlags
 
 export const syncCommand = commandOf({
   words: 'DIR [LOCATION]',
-  summary: 'brings a folder that no build made into the bucket: media, or collected static files',
+  summary: 'uploads a folder that no build made: media, or collected static files',
   help,
   flags: {
     ...flags,
@@ -42,7 +42,7 @@ export const syncCommand = commandOf({
     [dir, location, ...more],
   ) {
     if (dir === undefined) throw new Usage('sync needs a folder: static-s3 sync DIR [LOCATION]')
-    if (more.length > 0) throw new Usage(`sync takes a folder and a location, and not ${more.join(' ')} too`)
+    if (more.length > 0) throw new Usage(`sync takes a folder and a location: remove ${more.join(' ')}`)
     if (most !== undefined && !/^\d{1,15}$/.test(most)) throw new Usage(`--max-delete is ${most}: use a whole number`)
     if (most !== undefined && !deletes) throw new Usage('--max-delete needs --delete')
     if (skipExisting && named.force)

@@ -2,28 +2,24 @@ import { resolve } from 'node:path'
 import { outputFolder, publicUrls } from '../deploy/commands/url.js'
 import { printable } from '../runtime/printable.js'
 import { printWarning } from './print.js'
-import { addressFlags, settingsOf } from './settings.js'
+import { addressFlags, addressHelp, settingsOf } from './settings.js'
 import { checkFolders, commandOf, printJson, Usage } from './usage.js'
 
 const help = `static-s3 url FILE [FILE…]
 
-Prints the public URL of each file, for e-mails and feeds: static-s3 url src/logo.png favicon.ico. A file has its name in the
-sources, as in a manifest of Vite, webpack, Encore, Django or Rails, or its name in the output folder. No request is
-sent, and no credentials are needed.
+Prints the public URL of each file, for e-mails and feeds: static-s3 url src/logo.png favicon.ico. FILE is a name in the
+sources, as the manifest of Vite, webpack, Encore, Django or Rails has it, or a name in the output folder. Sends no
+request, and needs no credentials.
 
-  --dir DIR           the output folder; otherwise dist, build, public/build or public/vite
+  --dir DIR           the output folder; dist, build, public/build or public/vite by default
   --json              prints an object, with the URLs under the files' names
-  --bucket NAME, --location FOLDER, --region NAME, --endpoint URL, --addressing-style auto|path|virtual,
-  --custom-domain DOMAIN
-                      instead of the environment's
-  --mode MODE         which .env files are read, in this folder: production where it isn't given
-
-Exit codes: 0 printed, 1 a file without a public URL, 2 a command line that can't be understood.
+${addressHelp}
+Exit codes: 0 printed, 1 a file without a public URL, 2 wrong command line.
 `
 
 export const urlCommand = commandOf({
   words: 'FILE [FILE…]',
-  summary: 'prints the public URLs of files, from the build’s manifest',
+  summary: "prints the public URLs of files, from the build's manifest",
   help,
   flags: { ...addressFlags, dir: { type: 'string' }, json: { type: 'boolean' } },
   async run({ json, dir, ...named }, files) {

@@ -12,18 +12,18 @@ export interface Command {
   summary: string
   /**
    * @returns the exit code, if it is a number
-   * @throws Usage on a command line that can't be understood
+   * @throws Usage on a wrong command line
    * @throws StaticS3Error when something fails
    */
   run(words: readonly string[]): Promise<unknown>
 }
 
-/** A command line that can't be understood. */
+/** A wrong command line. */
 export class Usage extends Error {
   override name = 'Usage'
 
   constructor(problem: string) {
-    super(`static-s3: ${printable(problem)}\n`)
+    super(`static-s3: ${printable(problem)}`)
   }
 }
 
@@ -62,7 +62,7 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${printable(JSON.stringify(value, undefined, 2))}\n`)
 }
 
-/** `parseArgs`, with its complaints as ours. */
+/** `parseArgs`, with its errors as ours. */
 function readWords<const T extends ParseArgsConfig>(config: T): ReturnType<typeof parseArgs<T>> {
   try {
     return parseArgs(config)
@@ -71,9 +71,9 @@ function readWords<const T extends ParseArgsConfig>(config: T): ReturnType<typeo
   }
 }
 
-/** @throws Usage if one of them is no folder */
+/** @throws Usage if one of them is not a folder */
 export function checkFolders(dirs: readonly string[]): void {
   for (const dir of dirs) {
-    if (!orUndefined(() => statSync(dir))?.isDirectory()) throw new Usage(`${dir} is no folder`)
+    if (!orUndefined(() => statSync(dir))?.isDirectory()) throw new Usage(`${dir} is not a folder`)
   }
 }

@@ -12,7 +12,7 @@ export interface Readers {
   immutable?: readonly string[]
 }
 
-/** What a bucket's policy may contain of ours, by the words in its statements' Sids. */
+/** The statements that we may write into a bucket's policy, by the words in their Sids. */
 const statements = ['Read', 'DenyRecords', 'KeepFiles'] as const
 
 /** The Sids of all statements that a location may have in its bucket's policy. */

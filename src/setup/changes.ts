@@ -25,7 +25,7 @@ export interface BucketState {
 export interface Wanted {
   names: PolicyNames
   readers: Readers
-  /** True if everybody is to read the location, whoever reads it already. */
+  /** True to open the location to everybody, even if it is private or limited. */
   isPublic: boolean
   /** Undefined: every origin, unless an earlier setup named some. */
   origins: readonly string[] | undefined

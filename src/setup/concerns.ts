@@ -5,7 +5,7 @@ import { bucketArn, sidOf } from '../policy/names.js'
 import { type BucketState, type Change, filesOf, readerIn, staysPrivate, type Wanted } from './changes.js'
 import { isForAll, letsUsersWrite, namesEverybody, opensToAll } from './statements.js'
 
-/** What the user should know before the changes: sentences. */
+/** Warnings before the changes. */
 export function concernsOf(state: BucketState, changes: readonly Change[], wanted: Wanted): string[] {
   const { policy, ownership } = state
   const { names } = wanted
@@ -35,7 +35,7 @@ export function concernsOf(state: BucketState, changes: readonly Change[], wante
   const block = changes.find(({ part }) => part === 'public access block')
   if (block && opened.length > 0) {
     concerns.push(
-      `without the public access block, statements of others let everybody in too: ${opened.map(named).join(', ')}`,
+      `without the public access block, other statements let everybody in too: ${opened.map(named).join(', ')}`,
     )
   }
   if (ownership !== undefined && changes.some(({ part }) => part === 'ownership')) {
@@ -51,7 +51,7 @@ function named(statement: PolicyStatement): string {
   return statement.Sid ?? JSON.stringify(statement)
 }
 
-/** What lets others than CloudFront read. */
+/** Statements that let others than CloudFront read. */
 function ofPrivateLocation(state: BucketState, wanted: Wanted): string[] {
   const { names } = wanted
   if (!staysPrivate(state, wanted)) return []

@@ -12,7 +12,7 @@ export function differenceOf(changes: readonly Change[]): string[] {
 
 function linesOf(value: unknown, sign: '+' | '-'): string[] {
   const text = typeof value === 'string' ? value : JSON.stringify(value, undefined, 2)
-  // Lists of one stand in one line.
+  // Lists of strings take one line.
   const compact = text.replace(
     /\[\s+("[^"]*"(?:,\s+"[^"]*")*)\s+\]/g,
     (_, list: string) => `[${list.replace(/\s*\n\s*/g, ' ')}]`,

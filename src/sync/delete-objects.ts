@@ -6,8 +6,8 @@ import { eachInParallel } from '../runtime/parallel.js'
 import type { Stop } from '../runtime/stop.js'
 
 /**
- * Deletes objects that still are as listed. An object that another tool has changed since stays: a HEAD request shows it, and on stores that know
- * it, the condition of the DELETE request. The first failure ends it.
+ * Deletes objects that still are as listed. An object that another tool has changed since stays: a HEAD request shows the change, and so does the
+ * DELETE request's condition on stores that know it. The first failure ends the deletions.
  */
 export async function deleteObjects(
   bucket: Bucket,

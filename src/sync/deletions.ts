@@ -15,12 +15,12 @@ export interface DeletionInput extends Pick<Survey, 'listing' | 'record'> {
 
 export interface Deletions {
   objects: ListedObject[]
-  /** The remaining objects that no file of the folder stands for: another tool uploaded or changed them, or no record describes them. */
+  /** The number of other objects without a file: another tool uploaded or changed them, or no record describes them. */
   others: number
 }
 
 /**
- * Decides about each object of the location that no file of the folder stands for.
+ * Decides about each object of the location that has no file in the folder.
  *
  * | selected | recorded as it stands | uploaded by static-s3 | decision        |
  * |----------|-----------------------|-----------------------|-----------------|
@@ -48,7 +48,7 @@ export function deletionsOf({ listing, record, location, here, isSelected }: Del
 const share = 1 / 4
 const few = 10
 
-/** Why these are too many deletions; undefined if they are not. */
+/** The reason to refuse these deletions, if they are too many. */
 export function tooMany(
   { objects }: Deletions,
   record: Survey['record'],
@@ -65,7 +65,7 @@ export function tooMany(
 }
 
 /**
- * Refuses a folder that has nothing in common with the location: media on their way into the static files, for example.
+ * Refuses a folder that has nothing in common with the location, such as media for the location of the static files.
  *
  * @throws StaticS3Error if no recorded file is in the folder
  */
@@ -78,6 +78,6 @@ export function refuseOtherContent(
   if (record.objects.size === 0 || mayReplaceAll || [...record.objects.keys()].some((path) => here.has(path))) return
   throw new StaticS3Error(
     `static-s3: ${location || "the bucket's root"} has the files of another folder: none of its ${record.objects.size} recorded files is in ${folder}. ` +
-      `Give ${folder} a location of its own: static-s3 sync ${folder} LOCATION. If it replaces them all: --delete --max-delete ${record.objects.size}.`,
+      `Give ${folder} a location of its own: static-s3 sync ${folder} LOCATION. To replace them all: --delete --max-delete ${record.objects.size}.`,
   )
 }

@@ -6,7 +6,7 @@ import { isForbidden, StaticS3Error } from '../runtime/error.js'
 import { eachInParallel } from '../runtime/parallel.js'
 import { prefixOf } from '../urls/paths.js'
 
-/** All releases of a location have one kind. */
+/** The kind of all releases of a location. */
 export type Kind = 'build' | 'sync'
 
 type Author = Pick<Deployer, 'bundler'>

@@ -164,7 +164,7 @@ describe('the store', () => {
     refuse(() => true, status, code)
     const found = await check()
     expect(found.named.filter((each) => !each.startsWith('pass'))).toEqual([fault])
-    expect(conclusion(found.findings)).toMatch(/\d+ more after "\w+" passes: /)
+    expect(conclusion(found.findings)).toMatch(/\d+ skipped until "\w+" passes: /)
   })
 
   it('that refuses everything', async () => {
@@ -541,7 +541,7 @@ describe("by AWS's own names and by domains with TLS", () => {
       'fail status: other-status',
     ])
     const { text } = await check({ settings: { ...aws, customDomain: 'soon.test' } })
-    expect(text).toContain('public access block: on, and soon.test reads for the visitors')
+    expect(text).toContain('public access block: on; visitors read through soon.test')
     await block(false)
     refuse(({ operation }) => operation === 'GetPublicAccessBlock')
     expect((await check({ settings: aws })).named).toContain('unknown public access block: unread')

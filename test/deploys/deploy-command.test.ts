@@ -156,8 +156,8 @@ describe('static-s3 deploy', () => {
 
   test.each<[what: string, code: number, words: string[], problem: RegExp]>([
     ['no folder', 2, ['deploy'], /deploy needs a folder/],
-    ['a missing folder', 2, ['deploy', 'dist', 'nowhere'], /nowhere is no folder/],
-    ['a path below a file', 2, ['deploy', 'dist/index.html/x'], /dist\/index\.html\/x is no folder/],
+    ['a missing folder', 2, ['deploy', 'dist', 'nowhere'], /nowhere is not a folder/],
+    ['a path below a file', 2, ['deploy', 'dist/index.html/x'], /dist\/index\.html\/x is not a folder/],
     ['an empty bucket', 1, ['deploy', 'dist', '--bucket', ''], /--bucket is empty/],
     ['a folder in place of the file', 1, ['deploy', 'folder'], /folder\S+static-s3\.json: EISDIR/],
     ['an unknown flag', 2, ['deploy', 'dist', '--jsno'], /--jsno/],

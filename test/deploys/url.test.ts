@@ -55,7 +55,7 @@ describe('static-s3 url', () => {
     })
     const built = 'https://cdn.example.com/v/assets/a%20b-DOo1kgsP.png'
     expect([...settled.urls.values()]).toEqual([built])
-    const warning = `${relative('', dir)} was built for ${built}, and these settings lead to ${url}: the build's URL is printed`
+    const warning = `${relative('', dir)} was built for ${built}, but these settings lead to ${url}: the build's URL is printed`
     expect(settled.warnings).toEqual([warning])
 
     const none = () => Promise.reject(new Error('no bucket'))

@@ -255,7 +255,7 @@ describe('concerns', () => {
   it("name what opens with the public access block, and what an ACL's end closes", () => {
     const found = concerns({ ...newOnAws, ownership: 'ObjectWriter', policy: policyOf(everything) })
     expect(found).toEqual([
-      expect.stringContaining('statements of others let everybody in too'),
+      expect.stringContaining('other statements let everybody in too'),
       expect.stringContaining('AWS_DEFAULT_ACL'),
     ])
   })

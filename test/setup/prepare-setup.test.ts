@@ -179,7 +179,7 @@ describe('a setup stops before its first write', () => {
   it("at somebody else's bucket", async () => {
     const bucket = await s3.createBucket()
     await expect(prepare(bucket, {}, { credentials: s3.other })).rejects.toThrow(
-      /It may belong to somebody else: then set AWS_STORAGE_BUCKET_NAME/,
+      /If it belongs to somebody else, set AWS_STORAGE_BUCKET_NAME/,
     )
   })
 
@@ -203,7 +203,7 @@ describe('a bucket that changed since the difference was shown is left alone', (
     const Statement = { Effect: 'Deny', Principal: '*', Action: 's3:GetObject', Resource: `arn:aws:s3:::${bucket}/x/*` }
     await s3.client().send(new PutBucketPolicyCommand({ Bucket: bucket, Policy: JSON.stringify({ Statement }) }))
     s3.server.reset()
-    await expect(setup.apply()).rejects.toThrow(`s3://${bucket} has changed meanwhile: run setup again`)
+    await expect(setup.apply()).rejects.toThrow(`s3://${bucket} changed while setup asked: run it again`)
     expect(writes()).toEqual([])
   })
 
@@ -212,7 +212,7 @@ describe('a bucket that changed since the difference was shown is left alone', (
     const setup = await prepare(bucket)
     await s3.createBucket(bucket)
     s3.server.reset()
-    await expect(setup.apply()).rejects.toThrow(`s3://${bucket} has changed meanwhile: run setup again`)
+    await expect(setup.apply()).rejects.toThrow(`s3://${bucket} changed while setup asked: run it again`)
     expect(writes()).toEqual([])
   })
 })

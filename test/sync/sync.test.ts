@@ -341,7 +341,7 @@ describe('static-s3 sync', () => {
       expect((await run('plan', build, '--location', location)).stderr).toContain('has the files of a folder')
     }
     expect((await run('promote', 'shop/static', 'shop/static-media')).stderr).toContain('has the files of a folder')
-    expect((await run('promote', 'shop/static-media', 'other')).stderr).toContain('only builds are promoted')
+    expect((await run('promote', 'shop/static-media', 'other')).stderr).toContain('promote copies builds only')
     // After it, no request is spent on others.
     s3.server.reset()
     expect((await run('deploy', build, '--location', 'shop/static')).code).toBe(0)
@@ -463,7 +463,7 @@ describe('static-s3 sync', () => {
 
   it.each([
     [[], /needs a folder/],
-    [['DIR', 'a', 'b'], /and not b too/],
+    [['DIR', 'a', 'b'], /remove b/],
     [['DIR', '--delete', '--max-delete', 'all'], /--max-delete is all/],
     [['DIR', '--max-delete', '3'], /needs --delete/],
     [['DIR', '--skip-existing', '--force'], /choose one/],

@@ -1,6 +1,6 @@
 import { fail, hint, pass, pointsOf } from '../point.js'
 
-// Whether other settings of the project mean the same place.
+// Other settings of the project that name a place.
 
 const point = pointsOf('the settings')
 
@@ -36,9 +36,7 @@ const otherNames = point({
   faults: ['warned'],
   look({ settings: { warnings } }) {
     const others = warnings.filter((each) => !each.startsWith('STATIC_URL '))
-    return others.length > 0
-      ? hint('warned', others.join('\n'))
-      : pass('no variable looks like a setting and is ignored')
+    return others.length > 0 ? hint('warned', others.join('\n')) : pass('no ignored variable looks like a setting')
   },
 })
 

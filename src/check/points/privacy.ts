@@ -11,7 +11,7 @@ import { isPublic } from '../visit.js'
 import { writeRecord } from './rights.js'
 import { bucket } from './signing-in.js'
 
-// What the bucket shows and deletes, though it should not.
+// The bucket must not show listings and records, nor delete files in use.
 
 const point = pointsOf('the bucket')
 
@@ -77,7 +77,7 @@ const publicAccessBlock = point({
       if (settings.customDomain === undefined && (RestrictPublicBuckets || (isByAcl && IgnorePublicAcls))) {
         return fail('blocked', 'the block refuses visitors, whatever the policy allows', blockCommand(settings))
       }
-      return pass(RestrictPublicBuckets ? `on, and ${settings.customDomain} reads for the visitors` : 'off')
+      return pass(RestrictPublicBuckets ? `on; visitors read through ${settings.customDomain}` : 'off')
     } catch (error) {
       return unknown('unread', plain(error))
     }
@@ -100,18 +100,18 @@ const lifecycle = point({
       if (deadly) {
         const { ID = 'a rule without ID', Expiration: { Days, Date: date } = {} } = deadly
         const when = Days === undefined ? `on ${date?.toISOString()}` : `${Days} days after their upload`
-        const saw = `"${ID}" deletes files in use ${when}, unchanged ones too`
+        const saw = `"${ID}" deletes files in use ${when}`
         return fail(
           'deletes-files',
           saw,
-          'Remove this rule, or limit it to another prefix: an unchanged file grows old and is still in use.',
+          'Remove this rule, or limit it to another prefix: an unchanged file grows old, but is still in use.',
         )
       }
       const aborts = rules.some(
         (rule) => rule.AbortIncompleteMultipartUpload && covers(rule, [prefixOf(site.settings.location)]),
       )
-      if (aborts) return pass('none deletes files in use, and one removes abandoned parts of uploads')
-      return hint('no-abort-rule', 'none removes abandoned parts of uploads, which cost storage', 'npx static-s3 setup')
+      if (aborts) return pass('no rule deletes files in use, and one removes abandoned parts of uploads')
+      return hint('no-abort-rule', 'no rule removes abandoned parts, which cost storage', 'npx static-s3 setup')
     } catch (error) {
       return unknown('unread', plain(error))
     }

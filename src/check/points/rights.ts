@@ -9,7 +9,7 @@ import { bucket } from './signing-in.js'
 
 const iam = 'npx static-s3 policy iam'
 
-/** A point that passes if the store carries the requests out. */
+/** A point that passes if the store carries out the requests. */
 function right(
   group: string,
   name: string,
@@ -50,7 +50,7 @@ export const replace = right(
     await write(key, canaryText('1'), withoutAcl(parameters('other')))
     return 'with other headers'
   },
-  "Files can be added, but no page can change. Limit a policy that keeps files: npx static-s3 setup --immutable 'assets/*'",
+  "Files can be added, but no page can change. Limit the policy to fingerprinted names: npx static-s3 setup --immutable 'assets/*'",
 )
 
 export const acl = right(
@@ -59,7 +59,7 @@ export const acl = right(
   [upload],
   async ({ keyOf, create, parameters }, { settings: { objectParameters } }) => {
     const acls = Object.keys(objectParameters).filter(isAcl)
-    if (acls.length === 0) return 'no upload has one'
+    if (acls.length === 0) return 'no setting gives one'
     await create(keyOf('acl'), canaryText('1'), parameters('fingerprinted'))
     return `the bucket takes ${acls.join(', ')}`
   },

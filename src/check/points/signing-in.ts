@@ -4,7 +4,7 @@ import { canaryText } from '../canary.js'
 import { reasonOf } from '../page-fetch.js'
 import { fail, hint, pass, pointsOf, shared, unknown } from '../point.js'
 
-// Whether the store knows the bucket and the credentials. Each refusal belongs to one of these points.
+// The store must know the bucket and the credentials. Each refusal belongs to one of these points.
 
 const point = pointsOf('the store')
 
@@ -63,7 +63,7 @@ export const endpoint = point({
   },
 })
 
-const setClock = "Set this machine's clock by a time server (NTP); in a virtual machine or WSL, restart it."
+const setClock = "Set this machine's clock by a time server (NTP). Restart a virtual machine or WSL."
 
 /** Milliseconds, as in S3. */
 const mostSkew = 15 * 60_000
@@ -125,7 +125,7 @@ export const bucket = point({
   async look(site) {
     const error = await firstError(site)
     const there = `s3://${site.settings.bucket}`
-    if (error === undefined) return pass(`${there} is there, and knows these credentials`)
+    if (error === undefined) return pass(`${there} exists, and accepts these credentials`)
     if (isCauseOf(error, 'bucket')) {
       return fail('missing', plain(error), 'npx static-s3 setup')
     }
@@ -138,10 +138,10 @@ export const bucket = point({
     ])
     if (writes.every((each) => each.status === 'rejected' && isForbidden(each.reason))) {
       const remedy =
-        'If the bucket is yours, allow what `static-s3 policy iam` prints. Otherwise choose another name: all accounts share the names.'
-      return fail('denied', `${there} is there, but neither listing nor writing is allowed: ${plain(error)}`, remedy)
+        'If the bucket is yours, allow what `static-s3 policy iam` prints. Otherwise choose another name: bucket names are unique across all accounts.'
+      return fail('denied', `${there} exists, but neither listing nor writing is allowed: ${plain(error)}`, remedy)
     }
-    return pass(`${there} is there`)
+    return pass(`${there} exists`)
   },
 })
 

@@ -114,7 +114,7 @@ const bytes = without(
   { name: 'bytes', needs: [status], fault: 'other-bytes' },
   'bytes',
   'as they were uploaded',
-  ({ settings }) => `Let the domain serve s3://${settings.bucket}, and no server on the way change files.`,
+  ({ settings }) => `Let the domain serve s3://${settings.bucket}, and let no server on the way change files.`,
 )
 
 const type = without(
@@ -133,7 +133,7 @@ const cors = point({
     const problem = problems.find(({ kind }) => kind === 'cors')
     if (!problem)
       return pass(`Access-Control-Allow-Origin "${fetched.headers['access-control-allow-origin']}" for ${page.origin}`)
-    if (await servesPages(rootOf(site), site.send)) return pass('the pages have the same origin and need none')
+    if (await servesPages(rootOf(site), site.send)) return pass('the pages have the same origin and need no CORS')
     const fresh = await visit(site, await place(site, 'cors', '1', 'fingerprinted'))
     if (fresh.problems.length === 0) {
       const saw = `a cache gives scripts the response to an image, without Access-Control-Allow-Origin: ${problem.url}`
@@ -169,7 +169,7 @@ const vary = point({
   },
 })
 
-/** A file that changes under its name: what a cache keeps of it, visitors see for too long. */
+/** A file that changes under its name, as pages do. */
 const visitPage = shared(async (site) => {
   const first = await visit(site, await place(site, 'page', `${site.run} 1`, 'other'))
   const second = await visit(site, await place(site, 'page', `${site.run} 2`, 'other'))
@@ -191,7 +191,7 @@ const cacheControl = point({
       return fail('kept-too-long', `${saw(other, servedOther)}: browsers show old pages`, remedy)
     }
     if (secondsWithoutRevalidation(served) !== secondsWithoutRevalidation(fingerprinted)) {
-      return hint('changed', `${saw(fingerprinted, served)}: browsers ask again for files that never change`, remedy)
+      return hint('changed', `${saw(fingerprinted, served)}: browsers revalidate files that never change`, remedy)
     }
     return pass(`"${served}" and "${servedOther}", as uploaded`)
   },
@@ -204,7 +204,7 @@ const oldCopies = point({
   async look(site) {
     const { first, second } = await visitPage(site)
     const isOld = decoded(second.fetched)?.equals(decoded(first.fetched) ?? Buffer.alloc(0))
-    if (!isOld) return pass('a changed file is there at once')
+    if (!isOld) return pass('visitors get a changed file at once')
     const remedy = 'Set the minimum TTL of the CDN to 0, so that it respects Cache-Control, and invalidate its cache.'
     return fail('kept', `a cache shows the old bytes of a changed file: ${second.file.url}`, remedy)
   },
@@ -246,7 +246,7 @@ const compression = point({
     const text = formatBytes((decoded(fetched) ?? fetched.body).length)
     if (encoding) return pass(`${encoding}: ${text} arrive as ${formatBytes(fetched.body.length)}: ${file.url}${all}`)
     const remedy = site.settings.compress
-      ? 'Deploy: AWS_IS_GZIPPED is set since the last release, or the CDN unpacks files.'
+      ? 'If AWS_IS_GZIPPED was set after the last release, deploy again. Otherwise, keep the CDN from unpacking files.'
       : 'Set AWS_IS_GZIPPED=true, or let a CDN compress (CloudFront: Compress objects automatically). S3 itself does not.'
     return hint('none', `${text} are sent as they are: ${file.url}${all}`, remedy)
   },
@@ -262,7 +262,7 @@ const protocol = point({
     if (found !== 'http/1.1') return pass(found)
     return hint(
       'http-1',
-      `${found}: a browser fetches six files at a time`,
+      `${found}: browsers fetch six files at a time`,
       'A CDN offers HTTP/2 and HTTP/3; S3 itself does not.',
     )
   },

@@ -1,16 +1,16 @@
 import { activate } from '../../deploy/commands/activate.js'
 import { printResults, resultFlags } from '../print.js'
-import { addressFlags, settingFlags, settingsOf } from '../settings.js'
+import { addressFlags, addressHelp, settingFlags, settingsOf } from '../settings.js'
 import { type Command, commandOf, Usage } from '../usage.js'
-import { addressHelp, numberOf } from './release-flags.js'
+import { numberOf } from './release-number.js'
 
-const results = `  --json              prints the results for scripts, on the standard output
-  --report FILE       writes them to a file
+const results = `  --json              prints the results as JSON, on the standard output
+  --report FILE       writes them as JSON to a file
   --dry-run           prints the plan, and writes nothing to the bucket
   --verify warn|fail|false, --concurrency NUMBER, --lock-timeout SECONDS, --object-parameters JSON
                       instead of the environment's
-${addressHelp}
-Exit codes: 0 live or unchanged, 1 failed, 2 a command line that can't be understood.
+${addressHelp.slice(1)}
+Exit codes: 0 live or unchanged, 1 failed, 2 wrong command line.
 `
 
 const flags = {
@@ -37,7 +37,7 @@ ${results}`,
     if (number === undefined) throw new Usage('activate needs the number of a release: static-s3 releases lists them')
     await printResults(json, async (output) => {
       const settings = await settingsOf(named, { options: {}, exposed: [] })
-      return activate({ settings, number, hold: undefined, ...output })
+      return activate({ settings, number, ...output })
     })
   },
 })
@@ -51,14 +51,14 @@ Brings an earlier release back: the one before the live release, or the one with
 server, pages last. From then on, deploys are held: they stage their releases, so that none brings the bad one back.
 static-s3 resume ends the hold.
 
-  --reason TEXT       why, for the deploys that are held; by default "a rollback"
+  --reason TEXT       why, for the deploys that are held; by default, the number of the release that it brings back
 ${results}`,
   flags: { ...flags, reason: { type: 'string' } },
-  async run({ json = false, reason = 'a rollback', ...named }, words) {
+  async run({ json = false, reason, ...named }, words) {
     const number = numberOf('rollback', words)
     await printResults(json, async (output) => {
       const settings = await settingsOf(named, { options: {}, exposed: [] })
-      const done = await activate({ settings, number, hold: reason, ...output })
+      const done = await activate({ settings, number, hold: { reason }, ...output })
       if (!settings.dryRun)
         output.logger.info('Deploys are held now: they stage their releases until static-s3 resume.')
       return done

@@ -1,9 +1,8 @@
 import { hold } from '../../deploy/commands/hold.js'
 import { printable } from '../../runtime/printable.js'
 import { print, printWarning } from '../print.js'
-import { addressFlags, settingFlags, settingsOf } from '../settings.js'
+import { addressFlags, addressHelp, settingFlags, settingsOf } from '../settings.js'
 import { type Command, commandOf, printJson, Usage } from '../usage.js'
-import { addressHelp } from './release-flags.js'
 
 const flags = {
   ...addressFlags,
@@ -12,11 +11,11 @@ const flags = {
   json: { type: 'boolean' },
 } as const
 
-const rest = `  --json              prints the result for scripts, on the standard output
+const rest = `  --json              prints the result as JSON, on the standard output
   --lock-timeout SECONDS, --object-parameters JSON
                       instead of the environment's
-${addressHelp}
-Exit codes: 0 done, 1 failed, 2 a command line that can't be understood.
+${addressHelp.slice(1)}
+Exit codes: 0 done, 1 failed, 2 wrong command line.
 `
 
 type Values = Parameters<typeof settingsOf>[0] & { json?: boolean }

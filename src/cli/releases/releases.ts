@@ -12,9 +12,9 @@ import {
 import { printableLine } from '../../runtime/printable.js'
 import type { Settings } from '../../settings/settings.js'
 import { print, printWarning } from '../print.js'
-import { addressFlags, settingsOf } from '../settings.js'
+import { addressFlags, addressHelp, settingsOf } from '../settings.js'
 import { type Command, commandOf, printJson, Usage } from '../usage.js'
-import { addressHelp, numberOf } from './release-flags.js'
+import { numberOf } from './release-number.js'
 
 const help = `static-s3 releases [NUMBER [NUMBER]]
 
@@ -23,8 +23,8 @@ With a number, it lists the files of that release. With two, it lists the files 
 
   --most NUMBER       how many to list: 20 by default
   --json              prints an object
-${addressHelp}
-Exit codes: 0 printed, 1 failed, 2 a command line that can't be understood.
+${addressHelp.slice(1)}
+Exit codes: 0 printed, 1 failed, 2 wrong command line.
 `
 
 export const releasesCommand: Command = commandOf({
@@ -61,6 +61,7 @@ const colorOf: Record<ReleaseEntry['state'], (text: string) => string> = {
   staged: pc.yellow,
   earlier: pc.dim,
   hold: pc.dim,
+  resume: pc.dim,
 }
 
 function table({ releases, hold, older }: Releases, { bucket, location, publicUrl }: Settings): string {
@@ -70,9 +71,9 @@ function table({ releases, hold, older }: Releases, { bucket, location, publicUr
     String(entry.release),
     stateOf(entry),
     entry.at.toISOString().slice(0, 16).replace('T', ' '),
-    entry.state === 'hold' ? '' : `${entry.files} files`,
+    entry.files === 0 ? '' : `${entry.files} files`,
     entry.changed === undefined ? '' : `${entry.changed} new`,
-    entry.state === 'hold' ? '' : formatBytes(entry.bytes),
+    entry.files === 0 ? '' : formatBytes(entry.bytes),
     entry.commit?.slice(0, 8) ?? '',
     entry.by,
   ])

@@ -17,8 +17,8 @@ export interface ActivateInput {
   settings: Settings
   /** The number of an earlier or staged release; undefined for the release before the live one. */
   number: number | undefined
-  /** The reason of a hold that begins with it; undefined for none. */
-  hold: string | undefined
+  /** Begins a hold, with this reason or one that names the release. */
+  hold?: { reason: string | undefined }
   logger: Logger
   terminal: WriteStream | undefined
 }
@@ -45,7 +45,7 @@ export async function activate({ settings, number, hold, logger, terminal }: Act
 function sourceOf(
   { location }: Settings,
   number: number | undefined,
-  hold: string | undefined,
+  hold: ActivateInput['hold'],
   earlySurvey: EarlySurvey,
   logger: Logger,
 ): FileSource {
@@ -82,6 +82,9 @@ function sourceOf(
       const { commit, project, bundler } = recordFound()
       return { ...own, commit, project, bundler }
     },
-    activation: () => ({ of: recordFound().release, hold }),
+    activation() {
+      const { release } = recordFound()
+      return { of: release, hold: hold && (hold.reason ?? `a rollback to release ${release}`) }
+    },
   }
 }

@@ -72,11 +72,11 @@ export async function applyChanges(
   return lacks
 }
 
-/** What a store without the part leaves to the user. */
+/** The consequence of a missing part, or the user's remedy. */
 const withoutPart: Partial<Record<Part, string>> = {
   'lifecycle rules': 'Parts of uploads that a killed deploy leaves stay in the bucket.',
-  'CORS rules': 'Let pages of other origins use the files by its own settings, or at a CDN.',
-  'bucket policy': 'Make the location public by its own settings, or by a custom domain.',
+  'CORS rules': "Let pages of other origins use the files by the store's own settings, or at a CDN.",
+  'bucket policy': "Make the location public by the store's own settings, or by a custom domain.",
 }
 
 /** True if the store does not have a part. AWS has all of them, and answers 405 to other accounts. */

@@ -20,7 +20,7 @@ export { conclusion, findingAsData, findingAsText } from '../../check/text.js'
 const patience = 10_000
 
 /**
- * Tests the bucket as a deploy and as a visitor's browser. Takes no lock, and deletes what it wrote, even after Ctrl-C.
+ * Tests the bucket as a deploy and as a visitor's browser. Takes no lock, and deletes its objects, even after Ctrl-C.
  *
  * @param mode of the `.env` files
  * @throws StaticS3Error if a signal stops it

@@ -26,7 +26,7 @@ export interface FoldersInput {
 }
 
 /**
- * Brings finished output folders into the bucket. They go live after the checks of all of them. If a check fails, none goes live.
+ * Uploads finished output folders. All are checked before the first one goes live.
  *
  * @throws StaticS3Error when anything fails
  */

@@ -24,8 +24,7 @@ export interface Preview {
 }
 
 /**
- * What a deploy of a finished build would do. Nothing is written. If nothing in the folder names the fingerprinted files, they are those that the
- * last release recorded as such.
+ * Plans a deploy of a finished build. Nothing is written. If nothing in the folder names the fingerprinted files, those of the last release count.
  *
  * @throws StaticS3Error
  */

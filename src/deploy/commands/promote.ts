@@ -43,7 +43,7 @@ export async function promote({ from, to, logger, terminal }: PromoteInput): Pro
       if (kindOf(record) === 'sync') {
         // A promotion parses the files, which may be anybody's uploads.
         throw new StaticS3Error(
-          `static-s3: ${where} has the files of a folder (${record.bundler}), and only builds are promoted: static-s3 sync DIR LOCATION`,
+          `static-s3: ${where} has the files of a folder (${record.bundler}), and promote copies builds only: use static-s3 sync DIR LOCATION`,
         )
       }
       throwProblems(problems)

@@ -10,8 +10,8 @@ export { formatBytes } from '../../report/report.js'
 /** A release, without its files. */
 export interface ReleaseEntry {
   release: number
-  /** `hold` is a release that changed only the hold. */
-  state: 'live' | 'staged' | 'earlier' | 'hold'
+  /** `hold` and `resume` are releases that changed only the hold. */
+  state: 'live' | 'staged' | 'earlier' | 'hold' | 'resume'
   at: Date
   by: string
   commit: string | undefined
@@ -71,11 +71,18 @@ function entryOf(record: ReleaseRecord, live: number | undefined, earlier: reado
   const files = filesOf(record)
   const before = earlier.find((each) => each.live === each.release)
   const known = before && filesOf(before)
-  const state = record.staged ? 'staged' : record.live !== release ? 'hold' : release === live ? 'live' : 'earlier'
+  const state = stateOf(record, live)
   let bytes = 0
   for (const { size } of files.values()) bytes += size
-  const changed = known && [...files].filter(([path, file]) => !isSame(known.get(path), file)).length
+  const isNew = ([path, file]: [string, ReleasedFile]) => !isSame(known?.get(path), file)
+  const changed = known && files.size > 0 ? [...files].filter(isNew).length : undefined
   return { release, state, at, by, commit, bundler, activated, files: files.size, bytes, changed }
+}
+
+function stateOf({ release, live, staged, hold }: ReleaseRecord, liveNow: number | undefined): ReleaseEntry['state'] {
+  if (staged) return 'staged'
+  if (live !== release) return hold ? 'hold' : 'resume'
+  return release === liveNow ? 'live' : 'earlier'
 }
 
 export interface ReleaseDifference {

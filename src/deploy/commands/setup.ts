@@ -20,12 +20,12 @@ export { distributionArn } from '../../policy/names.js'
 
 export type SetupOptions = Pick<Wanted, 'readers' | 'isPublic' | 'origins'>
 
-/** What a setup of one bucket does. Nothing is written yet. */
+/** A planned setup of one bucket. Nothing is written yet. */
 export interface BucketSetup {
   settings: Settings
   isNew: boolean
   changes: readonly Change[]
-  /** Sentences: what the store lacks, and what the user should know before the changes. */
+  /** The parts that the store lacks, and warnings before the changes. */
   warnings: string[]
   /** Lines: `+ …`, `- …`. */
   difference: string[]
@@ -63,7 +63,7 @@ export async function prepareSetup(
         }
         const now = await unlessAborted(stop.cut, read())
         if (!now || JSON.stringify(differenceOf(now)) !== JSON.stringify(differenceOf(changes))) {
-          throw new StaticS3Error(`static-s3: s3://${settings.bucket} has changed meanwhile: run setup again.`)
+          throw new StaticS3Error(`static-s3: s3://${settings.bucket} changed while setup asked: run it again.`)
         }
         return applyChanges(isNew, now, settings, configuration, stop)
       },
@@ -79,7 +79,7 @@ export async function prepareSetup(
 async function findBucket({ bucket, region }: Settings, configuration: BucketConfiguration): Promise<boolean> {
   const found = await configuration.region().catch((error) => {
     if (responseOf(error).status !== 403) throw error
-    const whose = `s3://${bucket} exists. It may belong to somebody else: then set AWS_STORAGE_BUCKET_NAME to another name.`
+    const whose = `s3://${bucket} exists. If it belongs to somebody else, set AWS_STORAGE_BUCKET_NAME to another name.`
     throw new StaticS3Error(`${error.message}\n${whose}`, { cause: error.cause })
   })
   if (found !== undefined && found !== region) {

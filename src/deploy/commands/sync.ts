@@ -23,7 +23,7 @@ export interface SyncInput {
   /** Absolute. */
   dir: string
   settings: Settings
-  /** Deletes what is gone here. */
+  /** Deletes objects whose files are gone from the folder. */
   deletes: boolean
   /** The most objects to delete; undefined for the default. */
   maxDelete: number | undefined
@@ -34,7 +34,7 @@ export interface SyncInput {
 }
 
 /**
- * Brings a folder that no build made into its own location: media, or Django's collected static files. Its files are not parsed, because they may
+ * Uploads a folder that no build made to its own location: media, or Django's collected static files. Its files are not parsed, because they may
  * be anybody's uploads. All else is a deploy: its plan, its order, its lock and its record.
  *
  * @throws StaticS3Error when anything fails
@@ -78,7 +78,7 @@ function sourceOf({ dir, settings, deletes, maxDelete, skipExisting }: SyncInput
       throwProblems(classified.problems)
       if (classified.files.length === 0) {
         throw new StaticS3Error(
-          `static-s3: ${name} has no files to sync, so nothing was uploaded or deleted: is it the right folder (${dir}), and is its disk mounted?`,
+          `static-s3: ${name} has no files to sync, so nothing was uploaded or deleted. Check the folder, ${dir}, and that its disk is mounted.`,
         )
       }
       leftOut = classified.leftOut

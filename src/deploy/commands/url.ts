@@ -64,7 +64,7 @@ function differences(dir: string, urls: ReadonlyMap<string, string>, { publicUrl
   const [elsewhere] = [...urls.values()].filter((url) => !url.startsWith(publicUrl))
   if (elsewhere === undefined) return []
   return [
-    `${relative('', dir) || '.'} was built for ${elsewhere}, and these settings lead to ${publicUrl}: the build's URL is printed`,
+    `${relative('', dir) || '.'} was built for ${elsewhere}, but these settings lead to ${publicUrl}: the build's URL is printed`,
   ]
 }
 
@@ -72,7 +72,7 @@ function differences(dir: string, urls: ReadonlyMap<string, string>, { publicUrl
 const usual = ['dist', 'build', 'public/build', 'public/vite']
 
 /**
- * The output folder in a project: of the usual ones the only one with a manifest, or else the only one that is there.
+ * The output folder in a project: the only usual one with a manifest, or else the only usual one that exists.
  *
  * @throws StaticS3Error if there is none, or several
  */

@@ -1,11 +1,5 @@
 import { Usage } from '../usage.js'
 
-export const addressHelp = `  --bucket NAME, --location FOLDER, --region NAME, --endpoint URL, --addressing-style auto|path|virtual,
-  --custom-domain DOMAIN
-                      instead of the environment's
-  --mode MODE         which .env files are read, in this folder: production by default
-`
-
 /**
  * The number of a release in a command line; undefined without one.
  *
