@@ -156,7 +156,10 @@ async function bringUp(
   const { warn } = logger
   const { bucket, lockChannel } = connection
   const visitor = openVisitor(settings, connection, stop.begun)
-  const cleanup = source?.cleanup
+  const input = {
+    ...{ files, survey, bucket: until(stop, bucket), settings, warn },
+    ...{ cleanup: source?.cleanup, isRestorable: source?.isRestorable, activation: source?.activation?.() },
+  }
   const {
     decisions,
     release: number,
@@ -164,14 +167,9 @@ async function bringUp(
     deleted,
     others,
   } = settings.dryRun
-    ? await planOnly(
-        { files, bucket: until(stop, bucket), settings, warn, cleanup, activation: source?.activation?.() },
-        survey,
-      )
+    ? await planOnly(input)
     : await release({
-        files,
-        survey,
-        bucket: until(stop, bucket),
+        ...input,
         lockChannel: until(stop, lockChannel),
         stop,
         warm(requests) {
@@ -183,11 +181,6 @@ async function bringUp(
           const own = await whoDeploys(bundler, process.env)
           return source ? source.deployer(own) : own
         },
-        settings,
-        warn,
-        cleanup,
-        isRestorable: source?.isRestorable,
-        activation: source?.activation?.(),
         checkLast: (last) => refuseOtherKind(kindOf({ bundler }), settings.location, last),
         onProgress: (done, all) => stop.begun.aborted || progress.update(done, all),
         onWait: (whom) => logger.info(`waiting for ${whom}`),
@@ -199,14 +192,12 @@ async function bringUp(
 }
 
 /** What `release` would do. */
-async function planOnly(
-  input: Omit<ReleaseInput, 'survey' | 'deployer' | 'onProgress' | 'onWait'>,
-  survey: Survey,
-): Promise<Released> {
+async function planOnly(input: Omit<ReleaseInput, 'deployer' | 'onProgress' | 'onWait'>): Promise<Released> {
+  const { survey } = input
   const removals = input.cleanup?.plan(survey)
   if (removals?.problem !== undefined) input.warn(removals.problem)
   const plan = await makePlan(input, survey)
-  const staged = whyStaged(input.settings.activate, input.activation, survey.record)
+  const staged = whyStaged(input, survey.record)
   const { decisions } = staged ? stagedPlan(plan) : plan
   return {
     decisions,

@@ -88,5 +88,5 @@ async function bytesOf(file: PromotedFile, bucket: Bucket, signal: AbortSignal):
   if (stored && contentOf(file) === sha256 && hash('sha256', stored) === sha256) return Buffer.from(stored)
   const bytes = stored && (await promisify(gunzip)(stored, { maxOutputLength: largestToGet }).catch(() => undefined))
   if (bytes && hash('sha256', bytes) === contentOf(file)) return bytes
-  throw new StaticS3Error(`static-s3: ${source.key} changed during the promotion: run it again`)
+  throw new StaticS3Error(`static-s3: ${source.key} changed meanwhile: run it again`)
 }

@@ -159,8 +159,8 @@ async function planFirst(input: ReleaseInput): Promise<Planned> {
 async function planWith(input: ReleaseInput, survey: Survey, written?: Upload['written']): Promise<Planned> {
   input.checkLast?.(survey.record)
   const removals = input.cleanup?.plan(survey)
-  const { isRestorable = true, activation, settings } = input
-  const staged = whyStaged(settings.activate, activation, survey.record)
+  const { isRestorable = true } = input
+  const staged = whyStaged(input, survey.record)
   const whole = await makePlan(input, survey, written)
   const plan = isRestorable && survey.folder ? whole : { ...whole, backups: [] }
   return { survey, removals, staged, plan: staged ? stagedPlan(plan) : plan }

@@ -1,6 +1,6 @@
-import { StaticS3Error } from '../runtime/error.js'
+import { responseOf, StaticS3Error } from '../runtime/error.js'
 import { unstoppable } from '../runtime/stop.js'
-import type { Deployer, Hold } from './records/record.js'
+import type { Deployer, Hold, ReleaseRecord } from './records/record.js'
 import { type ReleaseInput, requestLockFor } from './release.js'
 import { isCurrent, takeSurvey } from './survey.js'
 import { recordParameters, writeRecord } from './write-record.js'
@@ -8,6 +8,8 @@ import { recordParameters, writeRecord } from './write-record.js'
 export interface HoldInput
   extends Pick<ReleaseInput, 'bucket' | 'lockChannel' | 'settings' | 'stop' | 'warn' | 'onWait'> {
   deployer: Deployer
+  /** Throws if the last release forbids it. */
+  checkLast(last: ReleaseRecord): void
   /** Undefined to end the hold. */
   reason: string | undefined
 }
@@ -27,7 +29,7 @@ export interface HoldChange {
  * @throws StaticS3Error if there is no release yet, or if the record can't be written
  */
 export async function setHold(input: HoldInput): Promise<HoldChange> {
-  const { bucket, settings, deployer: own, reason, stop = unstoppable } = input
+  const { bucket, settings, deployer: own, reason, checkLast, stop = unstoppable } = input
   const { location } = settings
   const survey = await takeSurvey(bucket, location, { signal: stop.begun })
   if (!survey.record) {
@@ -36,6 +38,7 @@ export async function setHold(input: HoldInput): Promise<HoldChange> {
       [`static-s3: ${location || "the bucket's root"}: ${problem}`, ...survey.warnings].join('\n'),
     )
   }
+  checkLast(survey.record)
   if (reason === undefined && !survey.record.hold)
     return { release: undefined, before: undefined, live: survey.record.live }
   const { bundler, project } = survey.record
@@ -52,7 +55,8 @@ export async function setHold(input: HoldInput): Promise<HoldChange> {
     await writeRecord(bucket, lock, { ...carriedOut, kind: 'hold' }, recordParameters(settings), stop.cut)
     return { release: lock.release, before: last.record?.hold, live: last.record?.live ?? 0 }
   } catch (error) {
-    await request?.giveUp()
+    // Without a response, the store may still write the record, so the lock expires.
+    if (!responseOf(error).unanswered) await request?.giveUp()
     throw error
   } finally {
     await request?.letGo()

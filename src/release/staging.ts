@@ -21,14 +21,19 @@ export interface Activation {
 /** The reason why a release is not to go live: the user's choice, or a hold. */
 export type WhyStaged = 'asked' | Hold
 
-/** An activation goes live in spite of a hold. */
+export interface StagingInput {
+  settings: { activate: boolean }
+  activation?: Activation | undefined
+  isRestorable?: boolean | undefined
+}
+
+/** An activation goes live in spite of a hold. Files without backups can't be activated, so they are never staged. */
 export function whyStaged(
-  activate: boolean,
-  activation: Activation | undefined,
+  { settings, activation, isRestorable = true }: StagingInput,
   record: ReleaseRecord | undefined,
 ): WhyStaged | undefined {
-  if (activation) return undefined
-  return record?.hold ?? (activate ? undefined : 'asked')
+  if (activation || !isRestorable) return undefined
+  return record?.hold ?? (settings.activate ? undefined : 'asked')
 }
 
 /**

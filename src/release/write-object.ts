@@ -61,7 +61,7 @@ export function objectWriter(bucket: Bucket): ObjectWriter {
   }
 }
 
-/** Copies the object of another location that has the file's bytes. */
+/** Copies the object that has the file's bytes. */
 async function copySource(
   bucket: Bucket,
   { key, parameters }: HashedFile,
@@ -73,7 +73,7 @@ async function copySource(
   } catch (error) {
     const { status } = responseOf(error)
     if (status !== 404 && status !== 412) throw error
-    throw new StaticS3Error(`static-s3: ${from} changed during the promotion: run it again`, { cause: error })
+    throw new StaticS3Error(`static-s3: ${from} changed meanwhile: run it again`, { cause: error })
   }
 }
 

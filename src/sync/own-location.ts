@@ -9,7 +9,7 @@ import { prefixOf } from '../urls/paths.js'
 /** The kind of all releases of a location. */
 export type Kind = 'build' | 'sync'
 
-type Author = Pick<Deployer, 'bundler'>
+export type Author = Pick<Deployer, 'bundler'>
 
 /** The name of `static-s3 sync` in records, where builds have their bundler. */
 export const syncName = 'static-s3 sync'

@@ -481,7 +481,16 @@ describe('visitors', () => {
       release: 1,
     }
     const record = await encodeRecord('static', {
-      ...{ id: 'a', by: 'b', commit: undefined, bundler: 'vite', release: 1, live: 1, at: new Date(0), conditionalWrites: true },
+      ...{
+        id: 'a',
+        by: 'b',
+        commit: undefined,
+        bundler: 'vite',
+        release: 1,
+        live: 1,
+        at: new Date(0),
+        conditionalWrites: true,
+      },
       ...{ objects: new Map([['assets/app-1a2b3c4d.js', { ...object, size: 2000 }]]), splitAt: [] },
     })
     s3.server.seed(bucket, [{ key: recordKey(releasesFolder('static'), 1), body: record }])

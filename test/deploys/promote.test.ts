@@ -200,7 +200,7 @@ test('an object that changes during the promotion stops it before a page changes
   target.s3.server.intercept = ({ operation, key }) =>
     operation === 'CopyObject' && key?.endsWith('.png') ? { status: 412, code: 'PreconditionFailed' } : undefined
   const { code, stderr } = await promote('staging', 'static')
-  expect(stderr).toMatch(/staging\/assets\/photo-\S+\.png changed during the promotion: run it again/)
+  expect(stderr).toMatch(/staging\/assets\/photo-\S+\.png changed meanwhile: run it again/)
   expect(code).toBe(1)
   expect([...objectsIn('static').keys()].filter(isPage)).toEqual([])
 })

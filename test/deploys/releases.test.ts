@@ -128,6 +128,22 @@ test('a staged release changes nothing that visitors see, until it is activated'
   expect(writes(target.s3)).toEqual([])
 })
 
+test('a synced folder is neither staged nor held, because its files have no second copy', async () => {
+  const media = await makeApp({ 'photo.jpg': 'photo' })
+  const env = { ...deployEnv(target.s3, target.bucket), STATIC_S3_ACTIVATE: '0' }
+  const { code, stderr } = await runCommand('/', ['sync', media, 'media'], env)
+  expect(code, stderr).toBe(0)
+  const keys = [...target.s3.server.objects(target.bucket).keys()]
+  expect(keys.filter((key) => !key.includes('/releases/'))).toEqual(['media/photo.jpg'])
+  for (const words of [
+    ['hold', 'why'],
+    ['activate', '1'],
+  ]) {
+    const refused = await command(...words, '--location', 'media')
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('media has the files of a folder') })
+  }
+})
+
 test('a first release can be staged', async () => {
   await deploy('first', { activate: false })
   expect([...live().keys()]).toEqual([expect.stringMatching(/assets/)])

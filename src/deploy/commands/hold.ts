@@ -1,5 +1,6 @@
 import { type HoldChange, setHold } from '../../release/set-hold.js'
 import type { Settings } from '../../settings/settings.js'
+import { type Author, refuseOtherKind } from '../../sync/own-location.js'
 import { whoDeploys } from '../deployer.js'
 import type { Logger } from '../logger.js'
 import { withConnection } from '../with-connection.js'
@@ -20,6 +21,7 @@ export function hold({ settings, reason, logger }: HoldCommandInput): Promise<Ho
   return withConnection(settings, async ({ bucket, lockChannel }, stop) => {
     const deployer = await whoDeploys('static-s3 hold', process.env)
     const onWait = (whom: string) => logger.info(`waiting for ${whom}`)
-    return setHold({ bucket, lockChannel, settings, stop, deployer, reason, warn: logger.warn, onWait })
+    const checkLast = (last: Author) => refuseOtherKind('build', settings.location, last)
+    return setHold({ bucket, lockChannel, settings, stop, deployer, reason, checkLast, warn: logger.warn, onWait })
   })
 }

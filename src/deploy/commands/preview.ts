@@ -55,7 +55,7 @@ export async function preview(release: Release, settings: Settings): Promise<Pre
     const warn = (message: string) => warnings.push(message)
     const { bucket } = await earlySurvey.connection
     const plan = await makePlan({ files, bucket, settings, warn }, survey)
-    const staged = whyStaged(settings.activate, undefined, survey.record)
+    const staged = whyStaged({ settings }, survey.record)
     const { decisions, overwritten } = staged ? stagedPlan(plan) : plan
     const milliseconds = performance.now() - begun
     const text = report({
