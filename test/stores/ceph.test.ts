@@ -149,7 +149,7 @@ const both = (one: number, other: number) => ({ ...siteOf(one), ...siteOf(other)
 /** So many releases are recorded, and the lock of the latest is over. */
 async function expectRecords(count: number, latest = count): Promise<void> {
   const folder = releasesFolder(location)
-  const keys = await keysOf('.static-s3/')
+  const keys = await keysOf(folder)
   expect(keys.filter((key) => !key.endsWith('.lock'))).toHaveLength(count)
   expect(keys.slice(0, 2)).toEqual([recordKey(folder, latest), lockKey(folder, latest)])
 }
