@@ -65,7 +65,7 @@ export const setupCommand = commandOf({
       const lacks = dryRun ? [] : await applySetups(setups, (report) => printWarning(printable(report)))
       for (const lack of lacks) printWarning(printable(lack))
       if (json) printJson(setups.map(asData))
-      else if (!dryRun) print(process.stdout, nextSteps(setups, isChange))
+      else if (!dryRun) print(process.stdout, nextSteps(setups, isChange, named.location))
     } finally {
       for (const { close } of setups) close()
     }
@@ -138,19 +138,27 @@ async function forgetKeys(stdin: NodeJS.ReadStream): Promise<boolean> {
   return Buffer.concat(typed).includes('\x03')
 }
 
-function nextSteps(setups: readonly BucketSetup[], isChange: boolean): string {
-  const variables = setups.map(({ settings: { bucket, location, region, endpoint, customDomain } }) =>
+/** @param named the location on the command line, which may be one for a folder that no build made */
+function nextSteps(setups: readonly BucketSetup[], isChange: boolean, named: string | undefined): string {
+  const variables = setups.map(({ settings: { bucket, location, region, endpoint, addressingStyle, customDomain } }) =>
     [
       'USE_S3=1',
       `AWS_STORAGE_BUCKET_NAME=${bucket}`,
       ...(location === 'static' ? [] : [`AWS_LOCATION=${location}`]),
       `AWS_S3_REGION_NAME=${region}`,
       ...(endpoint === undefined ? [] : [`AWS_S3_ENDPOINT_URL=${endpoint}`]),
+      ...(addressingStyle === 'auto' ? [] : [`AWS_S3_ADDRESSING_STYLE=${addressingStyle}`]),
       ...(customDomain === undefined ? [] : [`AWS_S3_CUSTOM_DOMAIN=${customDomain}`]),
     ]
       .map((line) => `  ${printable(line)}\n`)
       .join(''),
   )
+  const forFolder = `
+Or bring a folder that no build made, such as media, without AWS_LOCATION:
+
+  npx static-s3 sync DIR ${named}
+  npx static-s3 check ${named}
+`
   return `${pc.green('✓')} ${isChange ? 'set up' : 'already set up: nothing was changed'}
 
 Set where you deploy${setups.length > 1 ? ', for one of the buckets' : ''}:
@@ -160,7 +168,7 @@ Then build, and test the bucket as a visitor uses it:
 
   npm run build
   npx static-s3 check
-`
+${named ? printable(forFolder) : ''}`
 }
 
 function asData({ settings, isNew, changes, warnings }: BucketSetup): object {

@@ -77,6 +77,10 @@ for (const { name, title, available, start } of s3Servers) {
       const again = await run(`setup --also ${second}`, env)
       expect(again.code, again.output).toBe(0)
       expect(again.stdout).toContain('already set up: nothing was changed')
+      expect(again.stdout).not.toContain('sync')
+      const media = await run('setup --yes --location media --addressing-style path', env)
+      expect(media.stdout).toContain('\n  AWS_S3_ADDRESSING_STYLE=path\n')
+      expect(media.stdout).toContain('\n  npx static-s3 sync DIR media\n  npx static-s3 check media\n')
     })
 
     it('keeps the statement of others, and prints JSON', async () => {
