@@ -19,6 +19,13 @@ export function onlyOnAws(name: string, { endpoint }: Settings): void {
   if (endpoint !== undefined) throw new Usage(`${name} is for AWS, and the endpoint is ${endpoint}`)
 }
 
+/** @throws Usage if one of them is no origin */
+export function originsOf(origins: readonly string[]): string[] {
+  const wrong = origins.find((origin) => origin !== '*' && !/^https?:\/\/[^/?#\s]+$/.test(origin))
+  if (wrong === undefined) return [...origins]
+  throw new Usage(`--origin is ${wrong}: give scheme and host without a path, such as https://example.com`)
+}
+
 /** Patterns as IAM reads them: `*` also matches slashes. */
 export function globsOf(globs: readonly string[]): string[] {
   for (const glob of globs) {

@@ -7,7 +7,7 @@ import {
   terraformConfiguration,
 } from '../deploy/commands/policy.js'
 import type { Settings } from '../settings/settings.js'
-import { globsOf, many, onlyOnAws, printDocument, switched, text } from './policy-flags.js'
+import { globsOf, many, onlyOnAws, originsOf, printDocument, switched, text } from './policy-flags.js'
 import { addressFlags, addressHelp, settingsOf } from './settings.js'
 import { type Command, commandOf, Usage } from './usage.js'
 
@@ -48,7 +48,7 @@ const template = (name: string, summary: string, intro: string, print: (input: T
         names: settings,
         rights: { prune, parameters: parametersOf(settings) },
         jobs: { github, gitlab },
-        origins: origin,
+        origins: originsOf(origin),
         domain: domainOf(settings, certificate),
         immutable: globsOf(immutable),
       })

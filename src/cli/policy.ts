@@ -12,7 +12,7 @@ import {
   trustPolicy,
 } from '../deploy/commands/policy.js'
 import type { Settings } from '../settings/settings.js'
-import { globsOf, many, onlyOnAws, printDocument, switched, text } from './policy-flags.js'
+import { globsOf, many, onlyOnAws, originsOf, printDocument, switched, text } from './policy-flags.js'
 import { cloudFormationCommand, terraformCommand } from './policy-template.js'
 import { addressFlags, addressHelp, settingFlags, settingsOf } from './settings.js'
 import { type Command, checkFolders, commandOf, Usage } from './usage.js'
@@ -98,7 +98,7 @@ ${addressHelp}`,
   async run({ origin = ['*'], ...named }, words) {
     noWords('cors', words)
     const settings = await settingsOf(named, known)
-    printDocument({ CORSRules: [corsRule(origin)] }, [
+    printDocument({ CORSRules: [corsRule(originsOf(origin))] }, [
       `aws${storeOf(settings)} s3api put-bucket-cors --bucket ${settings.bucket} --cors-configuration file://cors.json`,
       "It replaces the bucket's CORS rules.",
     ])

@@ -5,6 +5,7 @@ import { type BucketSetup, distributionArn, prepareSetup, type SetupOptions } fr
 import { StaticS3Error } from '../runtime/error.js'
 import { printable } from '../runtime/printable.js'
 import type { Settings } from '../settings/settings.js'
+import { globsOf, onlyOnAws, originsOf } from './policy-flags.js'
 import { print, printWarning } from './print.js'
 import { addressFlags, addressHelp, settingsOf } from './settings.js'
 import { commandOf, printJson, Usage } from './usage.js'
@@ -20,7 +21,7 @@ Shows the changes, then asks. A second run changes nothing.
   --cloudfront ARN    lets only this CloudFront distribution read the location, by origin access control
   --public            opens to everybody a location that only CloudFront, or some visitors, can read today
   --origin URL        a site whose pages use the files, such as https://example.com; every site by default; repeatable
-  --immutable GLOB    names below the location that nobody may overwrite, such as 'assets/*'; repeatable
+  --immutable GLOB    names below the location that nobody may overwrite, such as 'assets/*'; repeatable. AWS only
   --yes               does not ask
   --dry-run           shows the changes, and writes nothing
   --json              prints the changes as JSON, on the standard output; needs --yes or --dry-run
@@ -52,8 +53,10 @@ export const setupCommand = commandOf({
     const known = { options: {}, exposed: [] }
     const first = await settingsOf(named, known)
     const all: Settings[] = [first]
-    for (const bucket of also) all.push(await settingsOf({ ...named, bucket }, known))
-    const options = { readers: readersOf(first, cloudfront, immutable), isPublic, origins: origin?.map(checkOrigin) }
+    for (const bucket of new Set(also)) {
+      if (bucket !== first.bucket) all.push(await settingsOf({ ...named, bucket }, known))
+    }
+    const options = { readers: readersOf(first, cloudfront, immutable), isPublic, origins: origin && originsOf(origin) }
     const setups = await prepareAll(all, options)
     try {
       if (!json) show(setups)
@@ -62,7 +65,7 @@ export const setupCommand = commandOf({
       const lacks = dryRun ? [] : await applySetups(setups, (report) => printWarning(printable(report)))
       for (const lack of lacks) printWarning(printable(lack))
       if (json) printJson(setups.map(asData))
-      else if (!dryRun) print(process.stdout, nextSteps(setups, isChange))
+      else if (!dryRun) print(process.stdout, nextSteps(setups, isChange, named.location))
     } finally {
       for (const { close } of setups) close()
     }
@@ -83,8 +86,10 @@ async function prepareAll(all: readonly Settings[], options: SetupOptions): Prom
 function readersOf(
   settings: Settings,
   cloudfront: string | undefined,
-  immutable: string[] | undefined,
+  globs: string[] | undefined,
 ): SetupOptions['readers'] {
+  if (globs) onlyOnAws('--immutable', settings)
+  const immutable = globs && globsOf(globs)
   if (cloudfront === undefined) return { immutable }
   const distribution = distributionArn(cloudfront, settings)
   if (distribution === undefined) {
@@ -92,16 +97,8 @@ function readersOf(
       `--cloudfront is ${cloudfront}: give the distribution's ARN, such as arn:aws:cloudfront::123456789012:distribution/E1ABC`,
     )
   }
-  if (settings.endpoint !== undefined) {
-    throw new Usage(`--cloudfront is for AWS alone, and AWS_S3_ENDPOINT_URL is ${settings.endpoint}`)
-  }
+  onlyOnAws('--cloudfront', settings)
   return { distribution, immutable }
-}
-
-function checkOrigin(text: string): string {
-  const isOrigin = text === '*' || /^https?:\/\/[^/?#\s]+$/.test(text)
-  if (isOrigin) return text
-  throw new Usage(`--origin is ${text}: give scheme and host without a path, such as https://example.com`)
 }
 
 function show(setups: readonly BucketSetup[]): void {
@@ -141,19 +138,27 @@ async function forgetKeys(stdin: NodeJS.ReadStream): Promise<boolean> {
   return Buffer.concat(typed).includes('\x03')
 }
 
-function nextSteps(setups: readonly BucketSetup[], isChange: boolean): string {
-  const variables = setups.map(({ settings: { bucket, location, region, endpoint, customDomain } }) =>
+/** @param named the location on the command line, which may be one for a folder that no build made */
+function nextSteps(setups: readonly BucketSetup[], isChange: boolean, named: string | undefined): string {
+  const variables = setups.map(({ settings: { bucket, location, region, endpoint, addressingStyle, customDomain } }) =>
     [
       'USE_S3=1',
       `AWS_STORAGE_BUCKET_NAME=${bucket}`,
       ...(location === 'static' ? [] : [`AWS_LOCATION=${location}`]),
       `AWS_S3_REGION_NAME=${region}`,
       ...(endpoint === undefined ? [] : [`AWS_S3_ENDPOINT_URL=${endpoint}`]),
+      ...(addressingStyle === 'auto' ? [] : [`AWS_S3_ADDRESSING_STYLE=${addressingStyle}`]),
       ...(customDomain === undefined ? [] : [`AWS_S3_CUSTOM_DOMAIN=${customDomain}`]),
     ]
       .map((line) => `  ${printable(line)}\n`)
       .join(''),
   )
+  const forFolder = `
+Or bring a folder that no build made, such as media, without AWS_LOCATION:
+
+  npx static-s3 sync DIR ${named}
+  npx static-s3 check ${named}
+`
   return `${pc.green('✓')} ${isChange ? 'set up' : 'already set up: nothing was changed'}
 
 Set where you deploy${setups.length > 1 ? ', for one of the buckets' : ''}:
@@ -163,7 +168,7 @@ Then build, and test the bucket as a visitor uses it:
 
   npm run build
   npx static-s3 check
-`
+${named ? printable(forFolder) : ''}`
 }
 
 function asData({ settings, isNew, changes, warnings }: BucketSetup): object {

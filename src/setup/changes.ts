@@ -10,7 +10,7 @@ import {
 import { bucketPolicy, bucketPolicySids, type Readers } from '../policy/bucket.js'
 import { allowsOrigin, corsRule } from '../policy/cors.js'
 import { bucketArn, type PolicyNames, sidOf } from '../policy/names.js'
-import { allowsAsMuch, isSame, namesEverybody, opensToCloudFront } from './statements.js'
+import { allowsAsMuch, hasVariable, isSame, namesEverybody, opensToCloudFront } from './statements.js'
 
 /** A bucket's configuration. A part is undefined if the store does not have it. */
 export interface BucketState {
@@ -51,6 +51,9 @@ const allBlocks: PublicAccessBlock = {
   RestrictPublicBuckets: true,
 }
 
+/** The policy language in which `${…}` is a variable. In the older one, it is text: our statement would then deny the records to everybody. */
+const VERSION = '2012-10-17'
+
 /** A new bucket on AWS. */
 export const newOnAws: BucketState = {
   policy: emptyPolicy(),
@@ -64,7 +67,7 @@ export const newOnAws: BucketState = {
 export const newElsewhere: BucketState = { policy: emptyPolicy(), corsRules: [], lifecycleRules: [] }
 
 export function emptyPolicy(): PolicyDocument {
-  return { Version: '2012-10-17', Statement: [] }
+  return { Version: VERSION, Statement: [] }
 }
 
 /**
@@ -117,15 +120,18 @@ function policyChange(state: BucketState, asked: Wanted): Change | undefined {
     (readers.immutable === undefined && each.Sid === sidOf('KeepFiles', names.location))
   const all = bucketPolicy(names, readers).Statement
   const wanted = all.filter(({ Sid }) => reader === undefined || Sid !== sidOf('Read', names.location))
+  const ours = [...wanted.filter((each) => !isGiven(each)), ...there.filter(stays)]
+  const { Version = '2008-10-17' } = policy
+  const next = ours.some(hasVariable) ? VERSION : Version
   return listChange({
-    ...{ part: 'bucket policy', there, isOurs, name: 'Sid' },
-    ours: [...wanted.filter((each) => !isGiven(each)), ...there.filter(stays)],
+    ...{ part: 'bucket policy', there, isOurs, name: 'Sid', ours },
+    ...(next === Version ? {} : { field: { old: { Version }, next: { Version: next } } }),
     async write(to, Statement) {
       // S3 accepts the public policy, and still restricts the bucket.
       if (block?.BlockPublicPolicy && !staysPrivate(state, asked)) {
         await to.putPublicAccessBlock({ ...block, BlockPublicPolicy: false })
       }
-      await to.putPolicy({ ...emptyPolicy(), ...policy, Statement })
+      await to.putPolicy({ ...policy, Version: next, Statement })
     },
   })
 }
@@ -201,15 +207,19 @@ interface ListInput<T> {
   ours: readonly T[]
   /** The field that tells entries apart. */
   name: keyof T
+  /** A field beside the list that changes too. */
+  field?: { old: object; next: object }
   write(to: BucketConfiguration, all: T[]): Promise<void>
 }
 
 /** The change of a list to others' entries, which stay, and ours: each in the place of the old one of the same name, or at the end. */
-function listChange<T>({ part, there, isOurs, ours, name, write }: ListInput<T>): Change | undefined {
+function listChange<T>({ part, there, isOurs, ours, name, field, write }: ListInput<T>): Change | undefined {
   const old = there.filter(isOurs)
   const without = (some: readonly T[], others: readonly T[]) =>
     some.filter((each) => !others.some((other) => isSame(each, other)))
-  const [removed, added] = [without(old, ours), without(ours, old)]
+  const beside = (value?: object) => (value === undefined ? [] : [value])
+  const removed = [...beside(field?.old), ...without(old, ours)]
+  const added = [...beside(field?.next), ...without(ours, old)]
   if (removed.length + added.length === 0) return undefined
   const next = (each: T) => ours.filter((other) => other[name] === each[name])
   const isNew = (each: T) => !there.some((other) => other[name] === each[name])

@@ -1,9 +1,9 @@
-import type { PolicyStatement } from '../bucket/configuration.js'
+import type { PolicyDocument, PolicyStatement } from '../bucket/configuration.js'
 import { bucketPolicySids } from '../policy/bucket.js'
 import { corsRule } from '../policy/cors.js'
 import { bucketArn, sidOf } from '../policy/names.js'
 import { type BucketState, type Change, filesOf, readerIn, staysPrivate, type Wanted } from './changes.js'
-import { isForAll, letsUsersWrite, namesEverybody, opensToAll } from './statements.js'
+import { hasVariable, isForAll, letsUsersWrite, namesEverybody, opensToAll } from './statements.js'
 
 /** Warnings before the changes. */
 export function concernsOf(state: BucketState, changes: readonly Change[], wanted: Wanted): string[] {
@@ -17,6 +17,7 @@ export function concernsOf(state: BucketState, changes: readonly Change[], wante
     ...ofPrivateLocation(state, wanted),
     ...ofOtherAccounts(others, changes, wanted),
     ...ofOrigins(state, wanted),
+    ...ofVersion(others, changes),
   ]
   for (const each of others) {
     if (opensToAll(each, 's3:ListBucket', arn)) {
@@ -86,6 +87,14 @@ function ofOtherAccounts(others: readonly PolicyStatement[], changes: readonly C
       (each) =>
         `the statement ${named(each)} lets users upload: those of another AWS account can't read .static-s3/, and deploy without records`,
     )
+}
+
+/** In a policy of an old version, a `${…}` of others was text. */
+function ofVersion(others: readonly PolicyStatement[], changes: readonly Change[]): string[] {
+  const isNew = changes.some(({ added }) => added.some((each) => (each as PolicyDocument).Version !== undefined))
+  return others
+    .filter((each) => isNew && hasVariable(each))
+    .map((each) => `in the policy's new Version, the \${…} in the statement ${named(each)} is a variable`)
 }
 
 /** Origins are only added. */

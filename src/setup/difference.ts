@@ -4,7 +4,7 @@ import type { Change } from './changes.js'
 export function differenceOf(changes: readonly Change[]): string[] {
   return changes.flatMap(({ part, removed, added, kept }) => [
     '',
-    kept === 0 ? part : `${part} (${kept} of others ${kept === 1 ? 'stays' : 'stay'})`,
+    kept === 0 ? part : `${part} (${kept} ${kept === 1 ? 'other stays' : 'others stay'})`,
     ...removed.flatMap((each) => linesOf(each, '-')),
     ...added.flatMap((each) => linesOf(each, '+')),
   ])

@@ -57,6 +57,11 @@ export function letsUsersWrite(statement: PolicyStatement, resource: string): bo
   return statement.Effect === 'Allow' && AWS !== undefined && reaches(statement, 's3:PutObject', resource)
 }
 
+/** True if the statement has a `${…}`. */
+export function hasVariable(statement: PolicyStatement): boolean {
+  return JSON.stringify(statement).includes('${')
+}
+
 /** True if the statement is about this action on these objects. */
 function reaches({ Action, NotAction, Resource, NotResource }: PolicyStatement, action: string, resource: string) {
   return (

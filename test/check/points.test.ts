@@ -211,6 +211,11 @@ describe('the store', () => {
     )
     const page = createServer((_, response) => response.end('<!doctype html>'))
     expect(first(await check({ settings: { endpoint: `http://${await listen(page)}` } }))).toBe('fail endpoint: not-s3')
+    // SSH, a database, or TLS, which answers plain HTTP with an alert.
+    const other = createServer().on('connection', (socket) => socket.end('SSH-2.0-x\r\n'))
+    const found = await check({ settings: { endpoint: `http://${await listen(other)}` } })
+    expect(first(found)).toBe('fail endpoint: not-s3')
+    expect(found.text).toContain('does not begin with a status line')
   })
 
   it('whose clock is another one, or that has none', async () => {

@@ -55,7 +55,7 @@ for (const { name, title, available, start } of s3Servers) {
       )
       expect(await exists(bucket)).toBe(false)
 
-      const applied = await run(`setup --yes --also ${second}`, env)
+      const applied = await run(`setup --yes --also ${second} --also ${bucket} --also ${second}`, env)
       expect(applied.code, applied.output).toBe(0)
       expect(applied.stderr).toBe('')
       expect(applied.stdout).toContain(`  AWS_STORAGE_BUCKET_NAME=${bucket}\n`)
@@ -77,6 +77,10 @@ for (const { name, title, available, start } of s3Servers) {
       const again = await run(`setup --also ${second}`, env)
       expect(again.code, again.output).toBe(0)
       expect(again.stdout).toContain('already set up: nothing was changed')
+      expect(again.stdout).not.toContain('sync')
+      const media = await run('setup --yes --location media --addressing-style path', env)
+      expect(media.stdout).toContain('\n  AWS_S3_ADDRESSING_STYLE=path\n')
+      expect(media.stdout).toContain('\n  npx static-s3 sync DIR media\n  npx static-s3 check media\n')
     })
 
     it('keeps the statement of others, and prints JSON', async () => {
@@ -105,9 +109,16 @@ for (const { name, title, available, start } of s3Servers) {
     it.runIf(name === 'embedded')('refuses a command line that makes no sense', async () => {
       const env = deployEnv(s3, 'site')
       const arn = 'arn:aws:cloudfront::123456789012:distribution/E1ABC'
-      const wrong = ['--origin https://a.example/x', '--cloudfront nonsense', `--public --cloudfront ${arn}`, 'bucket']
-      const results = await Promise.all(wrong.map((words) => run(`setup ${words}`, env)))
-      expect(results.map(({ code }) => code)).toEqual([2, 2, 2, 2])
+      const senseless = [
+        '--origin https://a.example/x',
+        '--cloudfront nonsense',
+        `--public --cloudfront ${arn}`,
+        'bucket',
+      ]
+      // Another store may not know the conditions of these policies, and let everybody do what they deny.
+      const onlyOnAws = [`--cloudfront ${arn}`, '--immutable assets/*']
+      const results = await Promise.all([...senseless, ...onlyOnAws].map((words) => run(`setup ${words}`, env)))
+      expect(results.map(({ code }) => code)).toEqual([2, 2, 2, 2, 2, 2])
     })
   })
 }

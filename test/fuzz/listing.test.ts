@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { anyText, cases, inTime, oddText, thorough } from '../../fixtures/fuzz/chance.js'
 import { withOneAnswer } from '../../fixtures/s3/one-answer.js'
 import type { ListedObject } from '../../src/bucket/bucket.js'
-import { type Page, readPage, unquote } from '../../src/s3/objects/list-page.js'
+import { type Page, readPage, timesOf, unquote } from '../../src/s3/objects/list-page.js'
 
 const answering = withOneAnswer({ accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'secret' })
 
@@ -13,15 +13,16 @@ describe('a listing', () => {
   function readBySdk(answer: string): Page {
     const { ListBucketResult: list } = parseXML(answer) as { ListBucketResult: Record<string, unknown> }
     const decoded = (key: string) => (list.EncodingType === 'url' ? decodeURIComponent(key.replaceAll('+', ' ')) : key)
-    const objects = [list.Contents ?? []].flat().map((element): ListedObject => {
+    const contents = [list.Contents ?? []].flat() as Record<string, string>[]
+    const times = timesOf(contents.map(({ LastModified = '' }) => LastModified))
+    const objects = contents.map((element, index): ListedObject => {
       // An element without anything in it is an empty text.
-      const { Key = '', Size = '0', ETag, LastModified = '' } = element as Record<string, string>
-      const time = Date.parse(LastModified)
+      const { Key = '', Size = '0', ETag } = element
       return {
         key: decoded(Key),
         size: Number(Size),
         etag: unquote(ETag),
-        lastModified: time > 0 ? time : undefined,
+        lastModified: times[index],
       }
     })
     return {
@@ -139,12 +140,25 @@ describe('a listing', () => {
   const page = (inside: string) => `<ListBucketResult><IsTruncated>false</IsTruncated>${inside}</ListBucketResult>`
   it.each([
     ['2026-01-02T03:04:05.678Z', Date.UTC(2026, 0, 2, 3, 4, 5, 678)],
+    ['2026-01-02T03:04:05.000Z', Date.UTC(2026, 0, 2, 3, 4, 5)],
+    // The Date header of this write may say 3:04:04.
+    ['2026-01-02T03:04:05.006Z', Date.UTC(2026, 0, 2, 3, 4, 4, 999)],
+    ['2026-01-02T03:04:05.011Z', Date.UTC(2026, 0, 2, 3, 4, 5, 11)],
     ['0001-01-01T00:00:00Z', undefined],
     ['yesterday', undefined],
     ['', undefined],
   ])('a time is one that a record can keep, or none: %j', (text, time) => {
     const inside = `<Contents><Key>a</Key><LastModified>${text}</LastModified></Contents>`
     expect(readPage(page(inside)).objects).toMatchObject([{ lastModified: time }])
+  })
+
+  it('a whole second is the end of the one before, where other times have milliseconds', () => {
+    const [whole, early] = ['2026-01-02T03:04:05.000Z', '2026-01-02T03:04:07.600Z']
+    const contents = (...times: string[]) =>
+      times.map((time) => `<Contents><Key>a</Key><LastModified>${time}</LastModified></Contents>`).join('')
+    const read = (...times: string[]) => readPage(page(contents(...times))).objects.map((each) => each.lastModified)
+    expect(read(whole, early)).toEqual([Date.parse(whole) - 1, Date.parse(early)])
+    expect(read(whole, whole)).toEqual([Date.parse(whole), Date.parse(whole)])
   })
 
   const keysOf = (inside: string) => [...readPage(page(inside)).objects].map(({ key }) => key)

@@ -50,6 +50,8 @@ describe('static-s3 policy', () => {
     ['bucket --cloudfront 123456789012:E2X --from 192.0.2.1', /leave out --from/],
     ['bucket --immutable *.{js,css}', /--immutable is .*use \* and \? only/],
     ['bucket --immutable a/* --endpoint https://s3.example.com', /is for AWS/],
+    ['cors --origin https://a.example/x', /--origin is https.*without a path/],
+    ['cloudformation --origin a.example', /--origin is a\.example/],
     ['oidc --account 123456789012 --github o/*', /o\/\* is not a project/],
     ['oidc --github o/r', /--account and its 12 digits/],
     ['terraform --region us-gov-west-1', /us-gov-west-1/],

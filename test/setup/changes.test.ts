@@ -87,6 +87,30 @@ describe('what others have made', () => {
     expect(next.lifecycleRules).toEqual([expiry, expect.objectContaining({ Prefix: 'static/' })])
   })
 
+  it('gets the version of the policy language that has variables, and a word about its own', async () => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: text in this version
+    const theirs = { ...foreign, Sid: 'Theirs', Resource: 'arn:aws:s3:::site/${x}' }
+    for (const Version of ['2008-10-17', undefined]) {
+      const { Statement = [] } = (await after(newOnAws)).policy ?? {}
+      const policy = { ...(Version && { Version }), Id: 'theirs', Statement: [theirs, ...Statement] }
+      const state = { ...newOnAws, policy, publicAccessBlock: {} }
+      const policyChanges = changesOf(state, wanted()).filter(({ part }) => part === 'bucket policy')
+      expect(policyChanges).toMatchObject([
+        { removed: [{ Version: '2008-10-17' }], added: [{ Version: '2012-10-17' }], kept: 1 },
+      ])
+      expect(concernsOf(state, policyChanges, wanted())).toEqual([
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: as printed
+        "in the policy's new Version, the ${…} in the statement Theirs is a variable",
+      ])
+      const next = await after(state)
+      expect(next.policy).toEqual({ ...policy, Version: '2012-10-17' })
+      expect(partsOf(next)).not.toContain('bucket policy')
+    }
+    // Our statements have no variable there.
+    const old = { ...newElsewhere, policy: { Version: '2008-10-17', Statement: [foreign] } }
+    expect((await after(old, { names: atStore })).policy?.Version).toBe('2008-10-17')
+  })
+
   it('is enough if it grants the same', () => {
     const state: BucketState = {
       policy: policyOf(everything),
@@ -222,7 +246,7 @@ it('the difference reads as a patch', () => {
   const policy = changesOf(state, wanted()).filter(({ part }) => part === 'bucket policy')
   expect(differenceOf(policy).slice(0, 9)).toEqual([
     '',
-    'bucket policy (1 of others stays)',
+    'bucket policy (1 other stays)',
     '+ {',
     '+   "Sid": "StaticS3ReadStatic",',
     '+   "Effect": "Allow",',

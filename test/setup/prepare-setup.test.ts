@@ -183,6 +183,13 @@ describe('a setup stops before its first write', () => {
     )
   })
 
+  it('at a wrong key, which says nothing about the bucket', async () => {
+    const settings = settingsFor(s3, await s3.createBucket())
+    const wrong = { ...settings.credentials, secretAccessKey: 'wrong' } as Settings['credentials']
+    const error = await prepare(settings.bucket, {}, { credentials: wrong }).catch(String)
+    expect(error).toMatch(/\(SignatureDoesNotMatch\)(?!.*somebody else)/s)
+  })
+
   it('at a bucket of another account, whose policy AWS answers with 405', async () => {
     const bucket = await s3.createBucket()
     fail('GetBucketPolicy', 405, 'MethodNotAllowed')

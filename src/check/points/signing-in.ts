@@ -31,7 +31,11 @@ const causes = {
 }
 
 function isCauseOf(error: unknown, name: keyof typeof causes): boolean {
-  return error !== undefined && causes[name].split(' ').includes(responseOf(error).code ?? '')
+  return error !== undefined && namesCause(responseOf(error).code ?? '', name)
+}
+
+function namesCause(code: string, name: keyof typeof causes): boolean {
+  return causes[name].split(' ').includes(code)
 }
 
 export const endpoint = point({
@@ -43,6 +47,8 @@ export const endpoint = point({
       await headOf(site)
     } catch (error) {
       const { code = '' } = error as NodeJS.ErrnoException
+      const refusal = namesCause(code, 'endpoint') ? await firstError(site) : undefined
+      if (isCauseOf(refusal, 'endpoint')) return fail('not-s3', plain(refusal))
       const saw = `${host} can't be reached from here (${reasonOf(error)})`
       if (code === 'ERR_SSL_WRONG_VERSION_NUMBER') {
         return unknown(

@@ -78,7 +78,8 @@ export async function prepareSetup(
 /** True if the bucket does not exist. */
 async function findBucket({ bucket, region }: Settings, configuration: BucketConfiguration): Promise<boolean> {
   const found = await configuration.region().catch((error) => {
-    if (responseOf(error).status !== 403) throw error
+    // Other refusals, such as of a wrong key or clock, come before the store looks at the bucket.
+    if (responseOf(error).code !== 'AccessDenied') throw error
     const whose = `s3://${bucket} exists. If it belongs to somebody else, set AWS_STORAGE_BUCKET_NAME to another name.`
     throw new StaticS3Error(`${error.message}\n${whose}`, { cause: error.cause })
   })

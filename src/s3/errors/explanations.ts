@@ -98,7 +98,8 @@ const CASES: [applies: Test, message: string][] = [
 const CODES: Record<string, string> = {
   'AccessDenied Forbidden': 'access denied{sentence}; it needs {needs}{code}. {howToAllow}',
   KMSAccessDeniedException: `the KMS key can't be used{said}{code}. ${checkKey}`,
-  NoSuchBucket: 'there is no bucket "{bucket}" at {store}{code}. Check AWS_STORAGE_BUCKET_NAME, or create it.',
+  NoSuchBucket:
+    'there is no bucket "{bucket}" at {store}{code}. Check AWS_STORAGE_BUCKET_NAME, or create it: npx static-s3 setup.',
   BucketAlreadyExists:
     'the bucket "{bucket}" belongs to somebody else{code}. Set AWS_STORAGE_BUCKET_NAME to a name that nobody has.',
   NoSuchKey: 'the object does not exist{code}. Something deleted it during the deploy: run the deploy again.',

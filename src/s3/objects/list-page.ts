@@ -37,17 +37,35 @@ export function readPage(document: string): Page {
   const token = textOf(xml, 'NextContinuationToken')
   if (isTruncated === 'true' && !token) throw notS3('a page without the token for the next one')
   const encoding = textOf(xml, 'EncodingType')
-  const objects = [...elements(xml, 'Contents')].map((object): ListedObject => {
-    const time = Date.parse(textOf(object, 'LastModified') ?? '')
+  const contents = [...elements(xml, 'Contents')]
+  const times = timesOf(contents.map((object) => textOf(object, 'LastModified') ?? ''))
+  const objects = contents.map((object, index): ListedObject => {
     return {
       key: decodeKey(textOf(object, 'Key') ?? '', encoding),
       size: Number(textOf(object, 'Size') ?? 0),
       etag: unquote(textOf(object, 'ETag')),
-      // A store without times may send the year 1.
-      lastModified: time > 0 ? time : undefined,
+      lastModified: times[index],
     }
   })
   return { objects, next: isTruncated === 'true' ? token : undefined }
+}
+
+/** Milliseconds between two ticks of Linux's coarse clock, at most. */
+const TICK = 10
+
+/**
+ * The times of a page's objects. Ceph has milliseconds here, and dates its responses by a clock that is up to a tick behind: the response to a write at
+ * the beginning of a second may name the second before. Such a write counts as one of that second.
+ */
+export function timesOf(texts: readonly string[]): (number | undefined)[] {
+  const times = texts.map((text) => Date.parse(text))
+  const hasMilliseconds = times.some((time) => time % 1000 > 0)
+  return times.map((time) => {
+    const sinceSecond = time % 1000
+    // A store without times may send the year 1.
+    if (!(time > 0)) return undefined
+    return hasMilliseconds && sinceSecond <= TICK ? time - sinceSecond - 1 : time
+  })
 }
 
 export function unquote(etag: string | undefined): string {
