@@ -9,6 +9,8 @@ export interface DeletionInput extends Pick<Survey, 'listing' | 'record'> {
   location: string
   /** The paths of all files in the folder, left-out ones included. */
   here: ReadonlySet<string>
+  /** Other locations inside this one, whose objects are theirs. */
+  inside: readonly string[]
   /** True if `include`, `exclude` and the defaults would upload a file of this path. */
   isSelected: (path: string) => boolean
 }
@@ -20,7 +22,7 @@ export interface Deletions {
 }
 
 /**
- * Decides about each object of the location that has no file in the folder.
+ * Decides about each object of the location, without those of locations inside it, that has no file in the folder.
  *
  * | selected | recorded as it stands | uploaded by static-s3 | decision        |
  * |----------|-----------------------|-----------------------|-----------------|
@@ -29,12 +31,14 @@ export interface Deletions {
  * | yes      | yes                   | no                    | stays, an other |
  * | yes      | yes                   | yes                   | deleted         |
  */
-export function deletionsOf({ listing, record, location, here, isSelected }: DeletionInput): Deletions {
+export function deletionsOf({ listing, record, location, here, inside, isSelected }: DeletionInput): Deletions {
   const prefix = prefixOf(location)
+  const others = inside.map(prefixOf)
   const found: Deletions = { objects: [], others: 0 }
   for (const [key, object] of listing) {
     // A listing of the whole bucket has the records too.
     if (!key.startsWith(prefix) || key.startsWith('.static-s3/')) continue
+    if (others.some((other) => key.startsWith(other))) continue
     const path = key.slice(prefix.length)
     if (here.has(path) || !isSelected(path)) continue
     const recorded = describedBy(record, path, object)

@@ -77,6 +77,12 @@ function newestRecords(objects: readonly ListedObject[]): Map<string, ListedObje
   return newest
 }
 
+/** The locations inside a location that have releases. */
+export async function locationsInside(bucket: Bucket, location: string, signal: AbortSignal): Promise<string[]> {
+  const records = (await unlessForbidden(bucket.list(`.static-s3/${prefixOf(location)}`, { signal }))) ?? []
+  return [...newestRecords(records).keys()].filter((other) => other !== location)
+}
+
 /** `a/b` lies inside `a`, and inside the root. */
 function locationsAbove(location: string): string[] {
   const folders = location.split('/')

@@ -7,7 +7,7 @@ import { refuseOtherKind } from '../../src/sync/own-location.js'
 /** The paths of deleted objects, and the number of others. */
 function decide(listing: ReturnType<typeof holding>, known: ReleaseRecord | undefined, more: object = {}) {
   const here = new Set(['here.jpg'])
-  const input = { listing, record: known, location: 'static', here, isSelected: () => true, ...more }
+  const input = { listing, record: known, location: 'static', here, inside: [], isSelected: () => true, ...more }
   const { objects, others } = deletionsOf(input)
   return { gone: objects.map(({ key }) => key), others }
 }
@@ -34,6 +34,15 @@ describe('deletions', () => {
     ],
   ])('are no objects %s', (_what, listing, known) => {
     expect(decide(listing, known)).toEqual({ gone: [], others: 1 })
+  })
+
+  it('are no objects of a location inside', () => {
+    const listing = holding(listed('inner/gone.jpg'), listed('inner-other/gone.jpg'))
+    const known = record(recorded('inner/gone.jpg'), recorded('inner-other/gone.jpg'))
+    expect(decide(listing, known, { inside: ['static/inner'] })).toEqual({
+      gone: ['static/inner-other/gone.jpg'],
+      others: 0,
+    })
   })
 
   it('are no files that the selection leaves out', () => {

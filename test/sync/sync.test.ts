@@ -226,8 +226,8 @@ describe('static-s3 sync', () => {
     const { result } = await sync(dir, 'media', '--delete')
     expect(result).toMatchObject({ status: 'unchanged', deleted: [] })
     expect(writes(s3)).toEqual([])
-    // Three pages of the location.
-    expect(operations(s3)).toEqual([...readsAlone, 'ListObjectsV2', 'ListObjectsV2'])
+    // Three pages of the location, and the locations inside.
+    expect(operations(s3)).toEqual([...readsAlone, ...Array(3).fill('ListObjectsV2')])
   })
 
   it('brings up a file of over 100 MB in parts, once, and deletes it', async () => {
@@ -261,7 +261,7 @@ describe('static-s3 sync', () => {
       return (await sync(dir, 'django', '--compress', '--delete')).result
     }
     expect(await again()).toMatchObject({ status: 'unchanged', deleted: [] })
-    expect(operations(s3)).toEqual(readsAlone)
+    expect(operations(s3)).toEqual([...readsAlone, 'ListObjectsV2'])
     // A HEAD request for each file, and a new record.
     await loseRecords()
     expect(await again()).toMatchObject({ uploaded: [], updated: [], headers: [], deleted: [] })
@@ -298,6 +298,16 @@ describe('static-s3 sync', () => {
     const wiped = await sync(empty, 'media', '--delete', '--max-delete', '1000')
     expect(wiped).toMatchObject({ code: 1, stderr: expect.stringContaining('has no files to sync') })
     expect(keys()).toHaveLength(40)
+  })
+
+  it('deletes nothing of a location inside its own', async () => {
+    const outer = await makeFolder({ 'a.jpg': 'a', 'inner/f.txt': 'f' })
+    const inner = await makeFolder({ 'f.txt': 'f' })
+    await sync(outer, 'media')
+    await sync(inner, 'media/inner')
+    await rm(join(outer, 'inner'), { recursive: true })
+    expect((await sync(outer, 'media', '--delete')).result.deleted).toEqual([])
+    expect(keys()).toEqual(['media/a.jpg', 'media/inner/f.txt'])
   })
 
   it('leaves a folder beside the selection alone', async () => {

@@ -12,7 +12,7 @@ import { printable } from '../../runtime/printable.js'
 import type { Settings } from '../../settings/settings.js'
 import { deleteObjects } from '../../sync/delete-objects.js'
 import { deletionsOf, refuseOtherContent, tooMany } from '../../sync/deletions.js'
-import { syncName } from '../../sync/own-location.js'
+import { locationsInside, syncName } from '../../sync/own-location.js'
 import { type EarlySurvey, startEarlySurvey } from '../early-survey.js'
 import type { Logger } from '../logger.js'
 import { publishInSteps } from '../publish.js'
@@ -66,6 +66,7 @@ type Folder = Pick<FolderInput, 'settings' | 'outputs'> & { earlySurvey: EarlySu
 function sourceOf({ dir, settings, deletes, maxDelete, skipExisting }: SyncInput, name: string, folder: Folder) {
   const { location, dryRun } = settings
   let here = new Set<string>()
+  let inside: string[] = []
   let leftOut: LeftOut[] = []
   const reasonFor = whyLeftOut(settings)
   const isSelected = (path: string) => reasonFor(path) === undefined
@@ -86,6 +87,8 @@ function sourceOf({ dir, settings, deletes, maxDelete, skipExisting }: SyncInput
       return classified
     },
     async hash(found, survey, signal) {
+      const { bucket } = await folder.earlySurvey.connection
+      if (deletes) inside = await locationsInside(bucket, location, signal)
       const files = skipExisting ? free(found, survey, leftOut) : found.files
       // Users delete media at any time.
       const onVanished = (path: string) => leftOut.push({ path, reason: 'vanished', byName: true })
@@ -97,7 +100,7 @@ function sourceOf({ dir, settings, deletes, maxDelete, skipExisting }: SyncInput
     isRestorable: false,
     cleanup: {
       plan(survey) {
-        const known = { ...survey, location, here }
+        const known = { ...survey, location, here, inside }
         refuseOtherContent(known, name, deletes && (maxDelete ?? 0) >= (survey.record?.objects.size ?? 0))
         if (!deletes) return undefined
         const deletions = deletionsOf({ ...known, isSelected })
