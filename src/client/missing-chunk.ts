@@ -32,7 +32,8 @@ export function reloadOnMissingChunk(): void {
   })
   // React's error boundaries and routers catch webpack's ChunkLoadError. `error` events of elements do not bubble.
   const onError = ({ target }: Event) => {
-    if (target instanceof HTMLScriptElement && target.dataset.webpack !== undefined && isOurs(target.src)) reload()
+    if (!(target instanceof HTMLScriptElement) || !isOurs(target.src)) return
+    if ('webpack' in target.dataset || 'rspack' in target.dataset) reload()
   }
   addEventListener('error', onError, true)
 }
