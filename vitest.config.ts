@@ -6,6 +6,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /** Rooms of `npm run test:quick`: their tests need no built package, bundler, browser or Ceph, and take no minute of random input. */
 const quick = [
   'check',
+  'client',
   'files',
   'folders',
   'promote',

@@ -1,7 +1,10 @@
 /**
- * Types for application code. Load them with `"types": ["static-s3/client"]` in tsconfig.json, or with
+ * For application code in a browser. Its types also come by `"types": ["static-s3/client"]` in tsconfig.json, or by
  * `/// <reference types="static-s3/client" />`.
  */
+export { reloadOnMissingChunk } from './client/missing-chunk.js'
+export { type NewReleaseOptions, onNewRelease } from './client/new-release.js'
+
 export interface StaticUrl {
   /**
    * The URL of the static files, with a slash at its end: the bucket's public URL if static-s3 is on, otherwise Vite's `base` or

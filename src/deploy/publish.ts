@@ -20,6 +20,7 @@ import { whoDeploys } from './deployer.js'
 import { keepForLater } from './keep.js'
 import { newTogether, type Together } from './publish-together.js'
 import { type FileSource, type FolderInput, findFiles, hashFound } from './read-files.js'
+import { releaseFileOf } from './release-file.js'
 import { openVisitor } from './visitor.js'
 import { writeResults } from './write-results.js'
 
@@ -125,7 +126,11 @@ async function* deploy(input: StepInput, stop: Stop): AsyncGenerator<void, boole
   for (const warning of survey?.warnings ?? []) logger.warn(warning)
   const hashing = input.source
     ? input.source.hash(found, survey, stop.begun)
-    : hashFound(found, input, survey, { signal: stop.begun, coming })
+    : hashFound(found, input, survey, {
+        signal: stop.begun,
+        coming,
+        releaseFile: releaseFileOf(found, input, coming),
+      })
   const { files, warnings, hints } = await untilStopped(hashing)
   for (const warning of warnings) logger.warn(warning)
   for (const hint of hints) logger.info(hint)
@@ -209,11 +214,7 @@ async function planOnly(input: Omit<ReleaseInput, 'deployer' | 'onProgress' | 'o
 }
 
 /** @returns the files of all builds in this bucket, by key */
-function addFiles(
-  all: Together['files'],
-  { files }: Classified,
-  { endpoint, bucket }: Settings,
-): ReadonlyMap<string, string> {
+function addFiles(all: Together['files'], { files }: Classified, { endpoint, bucket }: Settings): Map<string, string> {
   const name = `${endpoint} ${bucket}`
   const byKey = all.get(name) ?? new Map()
   all.set(name, byKey)

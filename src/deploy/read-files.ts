@@ -1,6 +1,6 @@
 import { type Classified, classify } from '../files/classify.js'
 import { collect, type Output, type Snapshot } from '../files/collect.js'
-import { type HashedFile, hashFiles, type Secret } from '../files/hash.js'
+import { type HashedFile, type HashFilesOptions, hashFiles, type Secret } from '../files/hash.js'
 import { type EditableFiles, editable } from '../files/rewrite-file.js'
 import { pointManifestPictures } from '../files/web-app-manifest.js'
 import { urlInBucket } from '../files/why-left-out.js'
@@ -14,6 +14,7 @@ import { StaticS3Error } from '../runtime/error.js'
 import { secretParts } from '../settings/credentials.js'
 import type { Settings } from '../settings/settings.js'
 import type { EarlySurvey } from './early-survey.js'
+import type { ReleaseFile } from './release-file.js'
 
 export interface FolderInput extends Pick<ProofInput, 'base' | 'resolvesPath'> {
   settings: Settings
@@ -70,6 +71,8 @@ export interface HashOptions {
   coming?: ReadonlyMap<string, string>
   /** Files of the release that are not on the disk, because the bucket has their bytes. */
   known?: readonly HashedFile[]
+  /** Undefined for files that already were a release. */
+  releaseFile?: ReleaseFile
 }
 
 /**
@@ -82,7 +85,7 @@ export async function hashFound(
   found: Classified,
   { settings, earlySurvey, base, resolvesPath }: Omit<FolderInput, 'outputs' | 'before' | 'notOurs' | 'prepareFiles'>,
   survey: Survey | undefined,
-  { signal, coming, known = [] }: HashOptions = {},
+  { signal, coming, known = [], releaseFile }: HashOptions = {},
 ): Promise<Proved> {
   const { lookFor, conclude } = startProof({
     found,
@@ -94,11 +97,26 @@ export async function hashFound(
   })
   const paths = new Set(known.map(({ path }) => path))
   const onDisk = found.files.filter(({ path }) => !paths.has(path))
-  const hashed = await hashOnly({ files: onDisk }, { settings, earlySurvey }, survey, { lookFor, signal })
+  const lookTwice = bothLooks(lookFor, releaseFile?.lookFor)
+  const hashed = await hashOnly({ files: onDisk }, { settings, earlySurvey }, survey, { lookFor: lookTwice, signal })
   const files = [...hashed, ...known]
-  const { problems, ...advice } = await conclude(files)
+  const { problems, warnings, hints } = await conclude(files)
   throwProblems(problems)
-  return { files, ...advice }
+  const all = releaseFile?.addTo(files)
+  return { files: all?.files ?? files, warnings, hints: [...hints, ...(all?.hints ?? [])] }
+}
+
+type LookFor = NonNullable<HashFilesOptions['lookFor']>
+
+function bothLooks(first: LookFor, second?: LookFor): LookFor {
+  return (file) => {
+    const looks = [first(file), second?.(file)].filter((look) => look !== undefined)
+    return looks.length < 2
+      ? looks[0]
+      : (bytes) => {
+          for (const look of looks) look(bytes)
+        }
+  }
 }
 
 /**

@@ -25,6 +25,9 @@ export function fileName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
 
+/** The path of the file by which an open page notices a new release. */
+export const releaseFile = 'release.json'
+
 /** Why a file is left out: a noun for the summary. */
 export type LeftOutReason =
   // The user's choice
@@ -52,7 +55,7 @@ export interface LeftOut {
 
 /**
  * In upload order: a file comes after the files that it refers to, so that a page never points at a missing file. A service worker comes last:
- * before the pages, it would cache the old pages under the new revision.
+ * before the pages, it would cache the old pages under the new revision. The release file tells open pages that all others are there.
  */
-export const groups = ['fingerprinted', 'asset', 'manifest', 'html', 'service worker'] as const
+export const groups = ['fingerprinted', 'asset', 'manifest', 'html', 'service worker', 'release file'] as const
 export type Group = (typeof groups)[number]

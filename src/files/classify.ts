@@ -3,7 +3,7 @@ import { several } from '../runtime/printable.js'
 import type { Settings } from '../settings/settings.js'
 import { prefixOf } from '../urls/paths.js'
 import { isServiceWorker, staysOnPageOrigin } from '../urls/same-origin.js'
-import type { BuiltFile, Group, LeftOut } from './built-file.js'
+import { type BuiltFile, type Group, type LeftOut, releaseFile } from './built-file.js'
 import { secondsWithoutRevalidation } from './cache-lifetime.js'
 import type { Collected, Output } from './collect.js'
 import { unmatchedGlobs } from './globs.js'
@@ -129,6 +129,7 @@ export function groupOf({ path, fingerprinted }: Pick<BuiltFile, 'path' | 'finge
   const plain = path.replace(/\.(br|gz|zst)$/, '')
   if (/\.(html?|xhtml)$/i.test(plain)) return 'html'
   if (fingerprinted) return 'fingerprinted'
+  if (path === releaseFile) return 'release file'
   if (isServiceWorker(plain)) return 'service worker'
   return staysOnPageOrigin(plain) || /(manifest[^/]*|(^|\/)staticfiles)\.json$/i.test(plain) ? 'manifest' : 'asset'
 }

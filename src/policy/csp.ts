@@ -31,7 +31,7 @@ export function contentSecurityPolicy(files: readonly CspFile[], origin: string)
     ['media-src', some(media) && ["'self'", origin]],
     ['manifest-src', some(manifests) && ["'self'", origin]],
     // A script fetches anything else: WebAssembly, JSON, 3D models.
-    ['connect-src', files.some(isPlain) && ["'self'", origin]],
+    ['connect-src', (files.some(isPlain) || says(/release\.json#static-s3/)) && ["'self'", origin]],
     // static-s3 makes a worker of another origin from a Blob.
     ['worker-src', says(/__staticS3Workers/) && ["'self'", 'blob:']],
     ['object-src', ["'none'"]],

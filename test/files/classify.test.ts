@@ -537,12 +537,14 @@ describe('keys', () => {
 
 describe('groups', () => {
   it('are uploaded in this order', () => {
-    expect(groups).toEqual(['fingerprinted', 'asset', 'manifest', 'html', 'service worker'])
+    expect(groups).toEqual(['fingerprinted', 'asset', 'manifest', 'html', 'service worker', 'release file'])
   })
 
   it.each<[path: string, group: Group]>([
     ['*assets/index-BxYz1234.js', 'fingerprinted'],
     ['*assets/logo-BxYz1234.png', 'fingerprinted'],
+    ['release.json', 'release file'],
+    ['news/release.json', 'asset'],
     // Swahili, not a service worker: the bundler made its name.
     ['*assets/sw-BxYz1234.js', 'fingerprinted'],
     ['*assets/manifest-BxYz1234.json', 'fingerprinted'],

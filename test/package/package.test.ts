@@ -137,7 +137,12 @@ describe('installed in an empty project', () => {
     const { code, stdout, output } = await run(process.execPath, [`--input-type=${type}`, '-e', script], project)
     expect(code, output).toBe(0)
     const plugin = ['StaticS3Plugin']
-    expect(JSON.parse(stdout)).toEqual({ vite: ['staticS3'], webpack: plugin, rspack: plugin, client: [] })
+    expect(JSON.parse(stdout)).toEqual({
+      vite: ['staticS3'],
+      webpack: plugin,
+      rspack: plugin,
+      client: ['onNewRelease', 'reloadOnMissingChunk'],
+    })
   })
 
   test.each([

@@ -133,6 +133,8 @@ describe('a Content-Security-Policy', () => {
       expect(policy).toContain(`${name}-src 'self' ${url}`)
     expect(policy).toContain(`script-src 'self' ${url} 'wasm-unsafe-eval'`)
     expect(policy).toContain("worker-src 'self' blob:")
+    const watching = { path: 'a.js', text: "new URL('release.json#static-s3', url)" }
+    expect(contentSecurityPolicy([watching], url)).toContain(`connect-src 'self' ${url}`)
   })
 
   it('has the hashes of inline scripts and styles, unless scripts insert styles', () => {

@@ -8,6 +8,7 @@ import { report } from '../../report/report.js'
 import type { Settings } from '../../settings/settings.js'
 import { startEarlySurvey } from '../early-survey.js'
 import { findFiles, hashFound } from '../read-files.js'
+import { releaseFileOf } from '../release-file.js'
 
 export { readFolders } from '../../folders/read-folders.js'
 
@@ -44,7 +45,7 @@ export async function preview(release: Release, settings: Settings): Promise<Pre
     const input = { settings, earlySurvey, outputs, before: new Map(), notOurs, base }
     const found = await findFiles(input)
     const { leftOut } = found
-    const { files, ...proved } = await hashFound(found, input, survey)
+    const { files, ...proved } = await hashFound(found, input, survey, { releaseFile: releaseFileOf(found, input) })
     const warnings = [
       ...settings.warnings,
       ...release.warnings,
