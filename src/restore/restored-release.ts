@@ -42,20 +42,34 @@ export async function readRelease(
 }
 
 /**
- * The release that visitors saw before the live one, or before the release that the live one brought back: two rollbacks go back twice.
+ * The release that visitors saw before the live one, or before the release that the live one brought back: two rollbacks go back twice. Visitors saw
+ * nothing of a staged release before its activation.
  *
  * @throws StaticS3Error if there is none
  */
 export async function releaseBefore(bucket: Bucket, location: string, live: number): Promise<ReleaseRecord> {
-  const { activated = live } = await readRelease(bucket, location, live)
   const { records } = await listReleases(bucket, location)
+  const first = await firstSeen(bucket, location, live, new Set(records.map(({ release }) => release)))
   for (const { release } of records) {
-    if (release >= activated) continue
+    if (release >= first) continue
     const record = await readRelease(bucket, location, release)
     if (record.live === release) return record
   }
   const where = location || "the bucket's root"
-  throw new StaticS3Error(`static-s3: ${where} has no release before release ${activated}`)
+  throw new StaticS3Error(`static-s3: ${where} has no release before release ${first}`)
+}
+
+/** The release with which visitors first saw these files. */
+async function firstSeen(
+  bucket: Bucket,
+  location: string,
+  release: number,
+  recorded: ReadonlySet<number>,
+): Promise<number> {
+  const { activated } = await readRelease(bucket, location, release)
+  if (activated === undefined || !recorded.has(activated)) return activated ?? release
+  const { staged } = await readRelease(bucket, location, activated)
+  return staged ? release : firstSeen(bucket, location, activated, recorded)
 }
 
 /** The files of a record's own release. */
