@@ -1,4 +1,5 @@
 import type { Bucket, ObjectParameters } from '../bucket/bucket.js'
+import { parametersIn } from '../bucket/headers.js'
 import { groupOf, nameProblems } from '../files/classify.js'
 import type { HashedFile } from '../files/hash.js'
 import { longestCopy } from '../release/plan.js'
@@ -77,7 +78,7 @@ export function releasedFiles(record: ReleaseRecord, location: string): HashedFi
   const headers = new Map<string, ObjectParameters>()
   return [...filesOf(record)].map(([path, file]) => {
     const { sha256, original, size, fingerprinted, backup } = file
-    const parameters = headers.get(file.headers) ?? (JSON.parse(file.headers) as ObjectParameters)
+    const parameters = headers.get(file.headers) ?? parametersIn(file.headers)
     // Files with the same headers share one object.
     headers.set(file.headers, parameters)
     const [key, group] = [prefixOf(location) + path, groupOf({ path, fingerprinted })]

@@ -260,7 +260,12 @@ describe('an activation', () => {
       const [sha256, md5] = [hash('sha256', bytes), hash('md5', bytes)]
       return { ...stored, original: stored.sha256, sha256, md5, size: bytes.length, content: bytes }
     }
-    const ruled = { CacheControl: 'max-age=60', ContentLanguage: 'de', Metadata: { Build: '1' }, Expires: new Date(0) }
+    const ruled = {
+      CacheControl: 'max-age=60',
+      ContentLanguage: 'de',
+      Metadata: { Build: '1', Expires: 'no date' },
+      Expires: new Date(0),
+    }
     const version = (name: string, parameters = noCache) => [
       ...site(name),
       zipped(text + name),
@@ -273,6 +278,7 @@ describe('an activation', () => {
     expect(pages()).not.toEqual(before)
     await start('activate', { of: 1 })
     expect(pages().sort()).toEqual(before.sort())
+    expect(bucket.objects.get('static/same.txt')?.parameters.Expires).toEqual(ruled.Expires)
     const [first, third] = await Promise.all([recordOfRelease(1), recordOfRelease(3)])
     expect(third.objects.get('page.html')?.original).toBe(hash('sha256', `${text}1`))
     const facts = ({ objects }: ReleaseRecord) =>
