@@ -42,7 +42,9 @@ describe('in any order', () => {
   ]
   const only = process.env.SEED
   const seeds =
-    only === undefined ? Array.from({ length: Number(process.env.SCHEDULES ?? 100) }, (_, seed) => seed) : [Number(only)]
+    only === undefined
+      ? Array.from({ length: Number(process.env.SCHEDULES ?? 100) }, (_, seed) => seed)
+      : [Number(only)]
 
   const total = { schedules: 0, requests: 0, refused: 0, unanswered: 0, killed: 0, pages: 0, files: 0, violations: 0 }
   const recorded = { live: 0, staged: 0, activated: 0, held: 0, restorable: 0 }
