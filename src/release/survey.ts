@@ -93,7 +93,7 @@ export async function readRecord(
   } catch (error) {
     signal?.throwIfAborted()
     const { status = 0, unanswered } = responseOf(error)
-    if (unanswered || status >= 500) throw error
+    if (unanswered || status === 429 || status >= 500) throw error
     const where = error instanceof StaticS3Error ? '' : `${object.key} `
     warn(
       `the record of the last release is not used, so this deploy takes longer and sees no hold: ${where}${plain(error)}`,
