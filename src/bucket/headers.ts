@@ -12,6 +12,15 @@ export function canonicalHeaders(parameters: Readonly<ObjectParameters>): string
   return text
 }
 
+const dates: readonly string[] = ['Expires', 'ObjectLockRetainUntilDate']
+
+/** The parameters in a text of `canonicalHeaders`. */
+export function parametersIn(text: string): ObjectParameters {
+  const parameters = JSON.parse(text) as ObjectParameters
+  const found = dates.filter((name) => parameters[name] !== undefined)
+  return { ...parameters, ...Object.fromEntries(found.map((name) => [name, new Date(String(parameters[name]))])) }
+}
+
 function sorted(parameters: ObjectParameters): ObjectParameters {
   return Object.fromEntries(
     Object.keys(parameters)

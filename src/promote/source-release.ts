@@ -1,4 +1,5 @@
 import type { Bucket, ListedObject, ObjectParameters } from '../bucket/bucket.js'
+import { parametersIn } from '../bucket/headers.js'
 import { groupOf, nameProblems } from '../files/classify.js'
 import { contentOf, type HashedFile } from '../files/hash.js'
 import { describedBy, longestCopy } from '../release/plan.js'
@@ -67,7 +68,7 @@ export async function readSourceRelease({ bucket, from, to, dir, signal }: Sourc
 
   function fileOf(path: string, object: RecordedObject, { key, etag }: ListedObject): PromotedFile {
     const { sha256, original, size, fingerprinted } = object
-    const parameters = headers.get(object.headers) ?? (JSON.parse(object.headers) as ObjectParameters)
+    const parameters = headers.get(object.headers) ?? parametersIn(object.headers)
     // Files with the same headers share one object.
     headers.set(object.headers, parameters)
     const group = groupOf({ path, fingerprinted })

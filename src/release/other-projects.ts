@@ -21,7 +21,7 @@ export async function warningOfOthers(own: OwnProject, plan: Plan, { record }: S
   const replaced = plan.decisions.flatMap(({ file, action, reason }) =>
     action === 'upload' && reason !== 'new' && reason !== 'forced' ? [file] : [],
   )
-  const shared = replaced.find(({ path }) => record?.objects.get(path)?.release === record?.release)
+  const shared = replaced.find(({ path }) => record?.objects.get(path)?.release === record?.live)
   if (shared && record?.project !== undefined && own.project !== undefined && record.project !== own.project) {
     return warning(shared.key, record.project, 'this location as well')
   }

@@ -105,7 +105,7 @@ export async function release(input: ReleaseInput): Promise<Released> {
     if (failure) {
       // Without a response, the store may still write the record. It must not do so after the next deploy has begun, so the lock expires.
       leftUnanswered = responseOf(failure).status === undefined
-      if (needsRecord(last, input)) throw withoutRecord(failure, last)
+      if (needsRecord(last, input)) throw upload.failure(withoutRecord(failure, last))
       input.warn(
         `the site is live, but its record could not be written, so the next deploy takes longer: ${plain(failure)}`,
       )
@@ -159,9 +159,10 @@ async function planFirst(input: ReleaseInput): Promise<Planned> {
 async function planWith(input: ReleaseInput, survey: Survey, written?: Upload['written']): Promise<Planned> {
   input.checkLast?.(survey.record)
   const removals = input.cleanup?.plan(survey)
-  const { isRestorable = true } = input
+  const { isRestorable = true, settings } = input
   const staged = whyStaged(input, survey.record)
-  const whole = await makePlan(input, survey, written)
+  // A staged release writes no object that visitors see, so it can't write all of them again.
+  const whole = await makePlan(staged ? { ...input, settings: { ...settings, force: false } } : input, survey, written)
   const plan = isRestorable && survey.folder ? whole : { ...whole, backups: [] }
   return { survey, removals, staged, plan: staged ? stagedPlan(plan) : plan }
 }
@@ -245,7 +246,7 @@ async function planUnder(
   return planWith(input, survey, written)
 }
 
-/** @returns the error, if the record could not be written */
+/** @returns the error, if the record or a staged file could not be written */
 async function keepRecord(
   { bucket, settings, stop = unstoppable, warn, activation }: ReleaseInput,
   lock: Lock,
@@ -268,12 +269,13 @@ async function keepRecord(
     activated: activation?.of,
     hold,
   } as const
+  const refusal = backups?.refusal()
+  if (staged && refusal !== undefined) return refusal
   try {
     await writeRecord(bucket, lock, carriedOut, recordParameters(settings), stop.cut)
   } catch (error) {
     return error
   }
-  const refusal = backups?.refusal()
   if (refusal !== undefined) {
     warn(
       `this release can't be restored later, because its files without a fingerprint have no copy: ${plain(refusal)}`,
@@ -283,7 +285,7 @@ async function keepRecord(
 
 function withoutRecord(error: unknown, { staged }: Planned): StaticS3Error {
   const outcome = staged ? 'the release is not staged' : 'the release is live, but the hold has not begun'
-  return new StaticS3Error(`static-s3: ${outcome}, because its record could not be written: ${plain(error)}`, {
+  return new StaticS3Error(`static-s3: ${outcome}, because .static-s3/ could not be written: ${plain(error)}`, {
     cause: error,
   })
 }

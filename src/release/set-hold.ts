@@ -1,8 +1,8 @@
-import { responseOf, StaticS3Error } from '../runtime/error.js'
+import { plain, responseOf, StaticS3Error } from '../runtime/error.js'
 import { unstoppable } from '../runtime/stop.js'
 import type { Deployer, Hold, ReleaseRecord } from './records/record.js'
 import { type ReleaseInput, requestLockFor } from './release.js'
-import { isCurrent, takeSurvey } from './survey.js'
+import { isCurrent, type Survey, takeSurvey } from './survey.js'
 import { recordParameters, writeRecord } from './write-record.js'
 
 export interface HoldInput
@@ -29,36 +29,49 @@ export interface HoldChange {
  * @throws StaticS3Error if there is no release yet, or if the record can't be written
  */
 export async function setHold(input: HoldInput): Promise<HoldChange> {
-  const { bucket, settings, deployer: own, reason, checkLast, stop = unstoppable } = input
+  const { bucket, settings, deployer: own, reason, stop = unstoppable } = input
   const { location } = settings
   const survey = await takeSurvey(bucket, location, { signal: stop.begun })
-  if (!survey.record) {
-    const problem = 'there is no release whose record can be read, so there is nothing to hold'
-    throw new StaticS3Error(
-      [`static-s3: ${location || "the bucket's root"}: ${problem}`, ...survey.warnings].join('\n'),
-    )
-  }
-  checkLast(survey.record)
-  if (reason === undefined && !survey.record.hold)
-    return { release: undefined, before: undefined, live: survey.record.live }
-  const { bundler, project } = survey.record
+  const { bundler, project, hold: held, live } = recordIn(survey, input)
+  if (reason === undefined && !held) return { release: undefined, before: undefined, live }
   const deployer = { ...own, bundler, project, commit: undefined }
   const request = requestLockFor(input, survey, deployer)
+  let leftUnanswered = false
   try {
     const lock = await request?.held()
     if (!lock)
       throw new StaticS3Error('static-s3: a hold needs a record in .static-s3/, which can be neither read nor written')
     const last = isCurrent(survey, lock.release) ? survey : await takeSurvey(bucket, location, { folder: lock.folder })
+    const { hold: before, live } = recordIn(last, input)
     const hold = reason === undefined ? undefined : { reason, by: own.by, at: new Date() }
     const nothing = { decisions: [], overwritten: [], backups: [], notBefore: 0 }
     const carriedOut = { location, deployer, plan: nothing, survey: last, written: new Map(), backups: undefined, hold }
-    await writeRecord(bucket, lock, { ...carriedOut, kind: 'hold' }, recordParameters(settings), stop.cut)
-    return { release: lock.release, before: last.record?.hold, live: last.record?.live ?? 0 }
+    await writeRecord(bucket, lock, { ...carriedOut, kind: 'hold' }, recordParameters(settings), stop.cut).catch(
+      (error) => {
+        leftUnanswered = responseOf(error).status === undefined
+        const outcome = reason === undefined ? 'the hold has not ended' : 'the hold has not begun'
+        throw new StaticS3Error(
+          `static-s3: ${outcome}, because its record could not be written: ${plain(error)}\nThe site stands as it was.`,
+          { cause: error },
+        )
+      },
+    )
+    return { release: lock.release, before, live }
   } catch (error) {
-    // Without a response, the store may still write the record, so the lock expires.
-    if (!responseOf(error).unanswered) await request?.giveUp()
+    // The store may still write the record. It must not do so after the next deploy has begun, so the lock expires.
+    if (!leftUnanswered) await request?.giveUp()
     throw error
   } finally {
     await request?.letGo()
   }
+}
+
+/** @throws StaticS3Error without a record, because the location's files and an earlier hold are then unknown; or if the record forbids it */
+function recordIn({ record, warnings }: Survey, { settings: { location }, checkLast }: HoldInput): ReleaseRecord {
+  if (!record) {
+    const problem = 'there is no release whose record can be read, so there is nothing to hold'
+    throw new StaticS3Error([`static-s3: ${location || "the bucket's root"}: ${problem}`, ...warnings].join('\n'))
+  }
+  checkLast(record)
+  return record
 }

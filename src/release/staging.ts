@@ -49,8 +49,8 @@ export function stagedPlan(plan: Plan): Plan {
     )
   }
   const decisions = plan.decisions.map((decision): Decision => {
-    const { file, action } = decision
-    const isSeen = file.group !== 'fingerprinted' || action === 'copy'
+    const { file, action, reason } = decision
+    const isSeen = file.group !== 'fingerprinted' || reason === 'headers' || reason === 'headers unknown'
     return isSeen && action !== 'skip' ? { ...decision, action: 'skip', reason: 'staged' } : decision
   })
   return { ...plan, decisions }
@@ -78,12 +78,12 @@ export function stagedFiles(
   )
 }
 
-/** True if the newest release is staged and has the same files. */
-export function isStagedAlready({ decisions }: Plan, record: ReleaseRecord | undefined): boolean {
+/** True if the newest release is staged and has the same files, and if no byte of them is missing. */
+export function isStagedAlready({ decisions, backups }: Plan, record: ReleaseRecord | undefined): boolean {
   const staged = record?.staged
-  if (staged?.size !== decisions.length) return false
-  return decisions.every(({ file: { path, sha256, parameters } }) => {
+  if (staged?.size !== decisions.length || backups.length > 0) return false
+  return decisions.every(({ file: { path, sha256, parameters }, action }) => {
     const there = staged.get(path)
-    return there?.sha256 === sha256 && there.headers === canonicalHeaders(parameters)
+    return action === 'skip' && there?.sha256 === sha256 && there.headers === canonicalHeaders(parameters)
   })
 }

@@ -1,5 +1,5 @@
 import { type Bucket, type ListedObject, largestToGet } from '../bucket/bucket.js'
-import { isForbidden, plain, StaticS3Error } from '../runtime/error.js'
+import { isForbidden, plain, responseOf, StaticS3Error } from '../runtime/error.js'
 import { prefixOf } from '../urls/paths.js'
 import { decodeRecord } from './records/format.js'
 import { type ReleaseRecord, recordedBackups } from './records/record.js'
@@ -72,7 +72,11 @@ async function knownBackups(
   })
 }
 
-/** Undefined, with a warning, if the record can't be used. */
+/**
+ * Undefined, with a warning, if the record can't be used.
+ *
+ * @throws StaticS3Error if another attempt may succeed: the record may have a hold
+ */
 export async function readRecord(
   bucket: Bucket,
   location: string,
@@ -88,8 +92,12 @@ export async function readRecord(
     return bytes && (await decodeRecord(location, bytes))
   } catch (error) {
     signal?.throwIfAborted()
+    const { status = 0, unanswered } = responseOf(error)
+    if (unanswered || status === 429 || status >= 500) throw error
     const where = error instanceof StaticS3Error ? '' : `${object.key} `
-    warn(`the record of the last release is not used, so this deploy takes longer: ${where}${plain(error)}`)
+    warn(
+      `the record of the last release is not used, so this deploy takes longer and sees no hold: ${where}${plain(error)}`,
+    )
     return undefined
   }
 }

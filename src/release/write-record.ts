@@ -115,6 +115,7 @@ const backupIn =
 function* ownObjects(carriedOut: CarriedOut, release: number): Generator<[path: string, object: RecordedObject]> {
   const { plan, survey, written, kind } = carriedOut
   const backupOf = backupIn(carriedOut)
+  const { live = release, objects: recorded } = survey.record ?? {}
   for (const decision of plan.decisions) {
     const { file, action, reason } = decision
     // The object may have any content.
@@ -128,7 +129,8 @@ function* ownObjects(carriedOut: CarriedOut, release: number): Generator<[path: 
     const headers = canonicalHeaders(parameters)
     const fingerprinted = group === 'fingerprinted'
     const backup = fingerprinted ? undefined : backupOf(file)
-    const object = { sha256, original, size, etag, writtenAt, headers, fingerprinted, backup, release }
+    const owner = kind === 'staged' && recorded?.get(path)?.release === live ? live : release
+    const object = { sha256, original, size, etag, writtenAt, headers, fingerprinted, backup, release: owner }
     yield [path, isAdopted(decision, survey, written) ? { ...object, adopted: true } : object]
   }
 }
@@ -147,18 +149,22 @@ function listedAs({ etag, lastModified = 0 }: ListedObject): WrittenObject {
   return { etag, writtenAt: lastModified }
 }
 
-/** Objects of earlier releases that are still as recorded; if there are too many, those of the latest releases. */
+/**
+ * Objects of earlier releases that are still as recorded; if there are too many, those of the latest releases. The live release's objects stay in
+ * any case: a promotion finds a changed one.
+ */
 function keptObjects({ location, plan, survey, kind }: CarriedOut): [path: string, object: RecordedObject][] {
   const { record, listing } = survey
   const prefix = prefixOf(location)
   const ours = new Set(
     kind !== 'live' ? [] : plan.decisions.flatMap(({ file, reason }) => (reason === 'exists' ? [] : [file.path])),
   )
-  const kept = [...(record?.objects ?? [])].filter(([path]) => {
-    const there = ours.has(path) ? undefined : listing.get(prefix + path)
+  const kept = [...(record?.objects ?? [])].filter(([path, { release }]) => {
+    if (ours.has(path)) return false
+    if (kind !== 'live' && release === record?.live) return true
+    const there = listing.get(prefix + path)
     return there && describedBy(record, path, there)
   })
-  // The objects of the live release are among them.
   if (kind !== 'live') return kept
   const room = Math.max(earlierObjects, ours.size)
   return kept.length <= room ? kept : kept.sort(([, a], [, b]) => b.release - a.release).slice(0, room)

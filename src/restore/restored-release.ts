@@ -1,4 +1,5 @@
 import type { Bucket, ObjectParameters } from '../bucket/bucket.js'
+import { parametersIn } from '../bucket/headers.js'
 import { groupOf, nameProblems } from '../files/classify.js'
 import type { HashedFile } from '../files/hash.js'
 import { longestCopy } from '../release/plan.js'
@@ -42,20 +43,34 @@ export async function readRelease(
 }
 
 /**
- * The release that visitors saw before the live one, or before the release that the live one brought back: two rollbacks go back twice.
+ * The release that visitors saw before the live one, or before the release that the live one brought back: two rollbacks go back twice. Visitors saw
+ * nothing of a staged release before its activation.
  *
  * @throws StaticS3Error if there is none
  */
 export async function releaseBefore(bucket: Bucket, location: string, live: number): Promise<ReleaseRecord> {
-  const { activated = live } = await readRelease(bucket, location, live)
   const { records } = await listReleases(bucket, location)
+  const first = await firstSeen(bucket, location, live, new Set(records.map(({ release }) => release)))
   for (const { release } of records) {
-    if (release >= activated) continue
+    if (release >= first) continue
     const record = await readRelease(bucket, location, release)
     if (record.live === release) return record
   }
   const where = location || "the bucket's root"
-  throw new StaticS3Error(`static-s3: ${where} has no release before release ${activated}`)
+  throw new StaticS3Error(`static-s3: ${where} has no release before release ${first}`)
+}
+
+/** The release with which visitors first saw these files. */
+async function firstSeen(
+  bucket: Bucket,
+  location: string,
+  release: number,
+  recorded: ReadonlySet<number>,
+): Promise<number> {
+  const { activated } = await readRelease(bucket, location, release)
+  if (activated === undefined || !recorded.has(activated)) return activated ?? release
+  const { staged } = await readRelease(bucket, location, activated)
+  return staged ? release : firstSeen(bucket, location, activated, recorded)
 }
 
 /** The files of a record's own release. */
@@ -63,7 +78,7 @@ export function releasedFiles(record: ReleaseRecord, location: string): HashedFi
   const headers = new Map<string, ObjectParameters>()
   return [...filesOf(record)].map(([path, file]) => {
     const { sha256, original, size, fingerprinted, backup } = file
-    const parameters = headers.get(file.headers) ?? (JSON.parse(file.headers) as ObjectParameters)
+    const parameters = headers.get(file.headers) ?? parametersIn(file.headers)
     // Files with the same headers share one object.
     headers.set(file.headers, parameters)
     const [key, group] = [prefixOf(location) + path, groupOf({ path, fingerprinted })]

@@ -110,16 +110,21 @@ interface Fault {
   /** What happens around the two when it is sent. */
   event?: (scene: Scene) => unknown
   /** Whether the deploy ends well all the same, where that isn't `endsWell`. */
-  well?: (kind: Kind, scope: Scope) => boolean
+  well?: (kind: Kind, scope: Scope, fault: string) => boolean
   /** Whether what it hits was done, and nobody was told. */
   /** What else is to be seen. */
   shows?: (scene: Scene) => void
 }
 
+/** Kinds of faults after which another deploy may go well. */
+const passing = ['500', '503', '429', 'reset', 'silence']
+
 /** What passes does no harm; what stays, only to what can be done without. */
-function endsWell(kind: Kind, scope: Scope): boolean {
+function endsWell(kind: Kind, scope: Scope, fault = ''): boolean {
   if (scope === 'once') return true
-  return dispensable.includes(kind) && !(scope === 'on' && kind === 'get of the record')
+  // The record may have a hold: only one that can never be read is done without.
+  if (kind === 'get of the record' && (scope === 'on' || passing.includes(fault))) return false
+  return dispensable.includes(kind)
 }
 
 const always = () => true
@@ -180,7 +185,7 @@ const faults: Fault[] = [
     scopes: both,
     server: { status: 429, code: 'TooManyRequests' },
     // A copy that is refused becomes an upload.
-    well: (kind, scope) => kind === 'copy' || endsWell(kind, scope),
+    well: (kind, scope) => kind === 'copy' || endsWell(kind, scope, '429'),
   },
   {
     kind: 'connection refused',
@@ -658,7 +663,7 @@ describe.concurrent('a deploy under a fault ends well or leaves every page whole
       expect(text).not.toMatch(/Signature=|Credential=/)
       // Nobody else is there.
       expect(text).not.toContain('waiting for')
-      if ((fault.well ?? endsWell)(kind, scope)) {
+      if ((fault.well ?? endsWell)(kind, scope, fault.kind)) {
         expect(error?.message).toBeUndefined()
         expect(scene.wrong()).toEqual([])
       } else {

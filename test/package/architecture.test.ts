@@ -39,7 +39,7 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   },
   report: { types: ['release'] },
   sync: { imports: ['release', 'release/records', 'bucket', 'urls'], types: ['release/lock'] },
-  restore: { imports: ['release', 'release/records', 'files', 'urls'], types: ['bucket'] },
+  restore: { imports: ['release', 'release/records', 'files', 'bucket', 'urls'] },
   promote: { imports: ['release', 'release/records', 'files', 'references', 'bucket', 'urls'] },
   release: { imports: ['release/lock', 'release/records', 'files', 'bucket', 'urls'], types: ['settings'] },
   'release/lock': { imports: ['release/records', 'bucket'] },

@@ -1,13 +1,14 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { StoredObject } from '../../fixtures/bucket/memory-bucket.js'
 import { type Fails, Random } from '../../fixtures/release/interleaving.js'
+import { kinds, nothingThere } from '../../fixtures/release/rivals.js'
 import { type Deploy, Scene, stragglers, Violation } from '../../fixtures/release/scene.js'
 import { anySource, build, changed, type Source, siteOf } from '../../fixtures/release/versions.js'
 import type { Group } from '../../src/files/built-file.js'
 import type { HashedFile } from '../../src/files/hash.js'
 
-// Whatever the interleaving, everything that a page needs is there at every moment, and the HTML that stands at the end is all from one
-// release.
+// Whatever the interleaving of deploys, stages, activations, rollbacks and holds: everything that a page needs is there at every moment, each
+// recorded release can be activated, nothing goes live during a hold, and the files that stand at the end are all from one release.
 
 vi.mock('node:zlib', async () => (await import('../../fixtures/release/one-turn.js')).zlib)
 vi.mock('node:timers/promises', async () => (await import('../../fixtures/release/one-turn.js')).timers)
@@ -41,16 +42,21 @@ describe('in any order', () => {
   ]
   const only = process.env.SEED
   const seeds =
-    only === undefined ? Array.from({ length: Number(process.env.SCHEDULES ?? 50) }, (_, seed) => seed) : [Number(only)]
+    only === undefined
+      ? Array.from({ length: Number(process.env.SCHEDULES ?? 100) }, (_, seed) => seed)
+      : [Number(only)]
 
   const total = { schedules: 0, requests: 0, refused: 0, unanswered: 0, killed: 0, pages: 0, files: 0, violations: 0 }
+  const recorded = { live: 0, staged: 0, activated: 0, held: 0, restorable: 0 }
   let deepest = 0
 
   afterAll(() => {
     const said = Object.fromEntries(Object.entries(total).map(([what, count]) => [what, count.toLocaleString('en')]))
     console.log(
       `schedules: ${said.schedules} run, ${said.requests} requests, ${said.refused} refused, ${said.unanswered} without an answer, ` +
-        `${said.killed} deploys killed, ${said.pages} pages checked with ${said.files} files, ${said.violations} violations`,
+        `${said.killed} deploys killed, ${said.pages} pages checked with ${said.files} files, ` +
+        `${recorded.live} releases live, ${recorded.staged} staged, ${recorded.activated} activated, ${recorded.held} holds begun or ended, ` +
+        `${said.violations} violations`,
     )
   })
 
@@ -70,6 +76,11 @@ describe('in any order', () => {
     expect(deepest).toBeGreaterThanOrEqual(4)
   })
 
+  it('releases were staged, activated and held, and each could be activated', () => {
+    if (seeds.length === 1) return
+    expect(Math.min(...Object.values(recorded))).toBeGreaterThanOrEqual(seeds.length / 5)
+  })
+
   async function play(seed: number, weather: Weather): Promise<void> {
     const random = new Random(seed)
     const scene = new Scene(random, { ahead: random.between(-3_600_000, 3_600_000), grain: random.pick([1, 1000]) })
@@ -87,11 +98,13 @@ describe('in any order', () => {
         await scene.whole('first', anySite())
         await scene.pass(random.between(0, 10_000))
       }
-      for (let round = random.between(1, 2); round > 0; round--) {
+      for (let round = random.between(1, 3); round > 0; round--) {
         await compete(scene, weather, anySite, `of round ${round}`)
         await scene.pass(stragglers)
         await scene.checkEnd()
+        scene.changeMachine(random.between(-3_600_000, 3_600_000))
       }
+      await goBack(scene)
       for (const name of ['next', 'the same again']) {
         const files = name === 'next' ? anySite() : (scene.deploys.at(-1) as Deploy).files
         const { outcome, released } = await scene.whole(name, files)
@@ -109,8 +122,22 @@ describe('in any order', () => {
       total.requests += scene.counted.requests
       total.pages += scene.counted.pages
       total.files += scene.counted.files
+      for (const [what, count] of Object.entries(scene.releases.counted))
+        recorded[what as keyof typeof recorded] += count
       deepest = Math.max(deepest, scene.counted.depth)
     }
+  }
+
+  /** Any recorded release becomes live alone, and deploys are live again after that. */
+  async function goBack(scene: Scene): Promise<void> {
+    const back = await scene.whole('back', [], { kind: 'activate', choice: scene.random.next() })
+    const lacks = back.problem?.message.includes('has no copy') && scene.releases.withoutBackups.size > 0
+    if (!lacks && !nothingThere.test(back.problem?.message ?? '')) {
+      expect(back.outcome, back.problem?.message).toBe('ended')
+      scene.checkSite(back)
+    }
+    await scene.whole('resume', [], { kind: 'resume' })
+    await scene.checkEnd()
   }
 
   /** One, two or three at once, with steps of random lengths in random order. */
@@ -121,12 +148,17 @@ describe('in any order', () => {
       const failing = random.chance(weather.failure) ? [random.between(1, 35), random.between(1, 35)] : []
       const failure = random.pick(['refused', 'no answer'] as const)
       const fails: Fails = (number, what) => {
-        // A deploy that may not list or lock goes without a lock, and says so.
-        if (!failing.includes(number) || (failure === 'refused' && /^list|\.lock$/.test(what))) return undefined
+        // A deploy that may not list or lock goes without a lock, and one that may not read the record sees no hold: both say so.
+        const isNeeded = /^list|\.lock$|^get .*\.json\.gz$/.test(what)
+        if (!failing.includes(number) || (failure === 'refused' && isNeeded)) return undefined
         total[failure === 'refused' ? 'refused' : 'unanswered']++
         return failure
       }
+      const kind = random.chance(0.4) ? 'deploy' : random.pick(kinds)
       const deploy = scene.start(`rival ${count} ${suffix}`, anySite(), {
+        kind,
+        choice: random.next(),
+        behind: random.between(0, 1000),
         delay: random.pick([0, 0, 1000, 30_000, 60_000]),
         building: random.pick([0, 0, 50, 500, 5000, 40_000, 100_000]),
         concurrency: random.pick([1, 2, 8]),
@@ -156,7 +188,9 @@ describe('in any order', () => {
       }
       if (random.chance(weather.stall)) await scene.pass(random.between(5000, 40_000))
     }
-    if (weather === calm) expect(scene.deploys.map(({ outcome }) => outcome)).not.toContain('failed')
+    if (weather !== calm) return
+    const failed = scene.deploys.filter(({ problem }) => problem && !nothingThere.test(problem.message))
+    expect(failed.map(({ name, problem }) => `${name}: ${problem?.message}`)).toEqual([])
   }
 })
 

@@ -287,7 +287,7 @@ describe('what goes wrong', () => {
   const refused = new StaticS3Error('static-s3: GET x in s3://memory: S3 said no (AccessDenied)', {
     cause: { name: 'AccessDenied', status: 403 },
   })
-  const unused = 'the record of the last release is not used, so this deploy takes longer: '
+  const unused = 'the record of the last release is not used, so this deploy takes longer and sees no hold: '
 
   it.each<[what: string, content: () => Promise<Buffer> | Buffer, says: string]>([
     ['damaged', () => Buffer.from('x'), 'is damaged'],

@@ -354,7 +354,7 @@ describe('one after the other', () => {
       await scene.checkEnd()
       const next = await scene.whole('next', siteOf(2))
       expect(
-        next.released?.decisions.filter(({ file, action }) => file.group === 'fingerprinted' && action === 'upload'),
+        next.released?.decisions?.filter(({ file, action }) => file.group === 'fingerprinted' && action === 'upload'),
       ).toEqual([])
       scene.checkSite(next)
       await scene.checkEnd()
