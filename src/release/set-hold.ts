@@ -52,7 +52,7 @@ export async function setHold(input: HoldInput): Promise<HoldChange> {
     const hold = reason === undefined ? undefined : { reason, by: own.by, at: new Date() }
     const nothing = { decisions: [], overwritten: [], backups: [], notBefore: 0 }
     const carriedOut = { location, deployer, plan: nothing, survey: last, written: new Map(), backups: undefined, hold }
-    await writeRecord(bucket, lock, { ...carriedOut, kind: 'hold' }, recordParameters(settings), stop.cut)
+    await writeRecord(bucket, lock, { ...carriedOut, kind: 'none' }, recordParameters(settings), stop.cut)
     return { release: lock.release, before: last.record?.hold, live: last.record?.live ?? 0 }
   } catch (error) {
     // Without a response, the store may still write the record, so the lock expires.

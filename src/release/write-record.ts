@@ -24,8 +24,8 @@ export interface CarriedOut {
   written: ReadonlyMap<string, WrittenObject>
   /** Undefined if nothing is backed up. */
   backups: Pick<Backups, 'etags'> | undefined
-  /** `hold` is a release that changes only the hold. */
-  kind: 'live' | 'staged' | 'hold'
+  /** `none` is a release without files: of a hold, or of a prune. */
+  kind: 'live' | 'staged' | 'none'
   /** The release whose files it brought back. */
   activated?: number | undefined
   /** The hold from now on. */

@@ -63,7 +63,7 @@ function sourceOf(
       }
       const { release, live, staged, at, by, commit } = found
       if (live !== release && !staged) {
-        throw new StaticS3Error(`static-s3: release ${release} has no files: it changed only the hold`)
+        throw new StaticS3Error(`static-s3: release ${release} has no files: it is a hold or a prune`)
       }
       const parts = [`release ${release} of ${at.toISOString()}`, by, ...(commit ? [`commit ${commit}`] : [])]
       logger.info(printable(parts.join(', ')))
