@@ -30,6 +30,8 @@ export interface CarriedOut {
   activated?: number | undefined
   /** The hold from now on. */
   hold: Hold | undefined
+  /** As in a release's input. */
+  isOfRun?: ((key: string) => boolean) | undefined
 }
 
 /** The most objects of earlier releases in a record, unless the release itself is staged or has more. */
@@ -96,7 +98,7 @@ export function recordOf(
     hold,
     at: new Date(),
     conditionalWrites,
-    objects: new Map([...keptObjects(carriedOut), ...ownObjects(carriedOut, release)]),
+    objects: new Map([...keptObjects(carriedOut, release), ...ownObjects(carriedOut, release)]),
     staged: kind === 'staged' ? stagedFiles(carriedOut.plan, etagIn(carriedOut), backupIn(carriedOut)) : undefined,
     splitAt: splitsOf([...survey.listing.keys(), ...added].sort(compareKeys)),
   }
@@ -148,20 +150,25 @@ function listedAs({ etag, lastModified = 0 }: ListedObject): WrittenObject {
 }
 
 /** Objects of earlier releases that are still as recorded; if there are too many, those of the latest releases. */
-function keptObjects({ location, plan, survey, kind }: CarriedOut): [path: string, object: RecordedObject][] {
+function keptObjects(
+  { location, plan, survey, kind, isOfRun }: CarriedOut,
+  release: number,
+): [path: string, object: RecordedObject][] {
   const { record, listing } = survey
   const prefix = prefixOf(location)
-  const ours = new Set(
-    kind !== 'live' ? [] : plan.decisions.flatMap(({ file, reason }) => (reason === 'exists' ? [] : [file.path])),
-  )
+  const skipped = new Set(plan.decisions.flatMap(({ file, reason }) => (reason === 'exists' ? [file.path] : [])))
+  const ours = new Set(kind === 'live' ? plan.decisions.map(({ file }) => file.path) : [])
   const kept = [...(record?.objects ?? [])].filter(([path]) => {
-    const there = ours.has(path) ? undefined : listing.get(prefix + path)
+    const there = ours.has(path) && !skipped.has(path) ? undefined : listing.get(prefix + path)
     return there && describedBy(record, path, there)
   })
   // The objects of the live release are among them.
   if (kind !== 'live') return kept
+  const named = kept.map(([path, object]): [string, RecordedObject] =>
+    isOfRun?.(prefix + path) && !ours.has(path) ? [path, { ...object, release }] : [path, object],
+  )
   const room = Math.max(earlierObjects, ours.size)
-  return kept.length <= room ? kept : kept.sort(([, a], [, b]) => b.release - a.release).slice(0, room)
+  return named.length <= room ? named : named.sort(([, a], [, b]) => b.release - a.release).slice(0, room)
 }
 
 /** Keys at which a listing can be split into parts of whole pages, the last key excepted. */
