@@ -61,7 +61,8 @@ export function keptReleases(
   for (const { release, kind, live: pointer, activated, project, at = now } of candidates) {
     const { newer, replacedAt } = projects.get(project) ?? { newer: 0, replacedAt: Number.POSITIVE_INFINITY }
     const wasRolledBack = newest?.isHeld === true && project === newest.project && kind === 'live' && newer === 1
-    const isRecent = (kind === 'live' ? replacedAt : at) > now - days * day
+    // Without days, a clock that counts whole seconds decides nothing.
+    const isRecent = days > 0 && (kind === 'live' ? replacedAt : at) > now - days * day
     if (kind === 'live') projects.set(project, { newer: newer + 1, replacedAt: at })
     if (kind === 'live' && newer === 0) live.add(release)
     const isNamed = release === newest?.release || kept.has(release) || standing.has(release)

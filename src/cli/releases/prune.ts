@@ -2,9 +2,8 @@ import pc from 'picocolors'
 import { formatBytes, type Pruned, pruneReleases } from '../../deploy/commands/prune.js'
 import { printableLine, several } from '../../runtime/printable.js'
 import { print, printWarning } from '../print.js'
-import { addressFlags, settingFlags, settingsOf } from '../settings.js'
+import { addressFlags, addressHelp, settingFlags, settingsOf } from '../settings.js'
 import { type Command, commandOf, printJson, Usage } from '../usage.js'
-import { addressHelp } from './release-flags.js'
 
 const help = `static-s3 prune
 
@@ -20,11 +19,11 @@ and nobody has changed since are deleted, and only those that no kept release ne
   --max-delete NUMBER the most objects of the location to delete; a quarter of the recorded ones (at least 10) where it
                       isn't given
   --dry-run           prints what would be deleted, and deletes nothing
-  --json              prints the result for scripts, on the standard output
+  --json              prints the result as JSON, on the standard output
   --concurrency NUMBER, --lock-timeout SECONDS, --object-parameters JSON
                       instead of the environment's
-${addressHelp}
-Exit codes: 0 done, 1 failed, 2 a command line that can't be understood.
+${addressHelp.slice(1)}
+Exit codes: 0 done, 1 failed, 2 wrong command line.
 `
 
 export const pruneCommand: Command = commandOf({
