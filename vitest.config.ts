@@ -10,6 +10,7 @@ const quick = [
   'folders',
   'promote',
   'prove',
+  'prune',
   'references',
   'release',
   'report',

@@ -8,12 +8,13 @@ import { eachInParallel } from '../runtime/parallel.js'
 import { type Candidate, type KeptReleases, keptReleases, type Retention } from './kept-releases.js'
 import {
   addNeeds,
-  changedSince,
   describedObjects,
   expiredBackups,
   expiredFingerprints,
+  type Location,
   type Needs,
   type OwnObject,
+  unrecordedPage,
   unreferencedPages,
 } from './removals.js'
 
@@ -44,14 +45,14 @@ export interface PlanInput {
 /**
  * Finds out what a prune deletes.
  *
- * @throws StaticS3Error if a record can't be used, or if a deploy did not end
+ * @throws StaticS3Error if a record can't be used, or if the pages are not as recorded
  */
 export async function planPrune(input: PlanInput, survey: KnownSurvey, signal: AbortSignal): Promise<PrunePlan> {
   const { bucket, location, retention } = input
   const folder = await listRecords(bucket, location, signal)
   const { record } = survey
   const place = { ...survey, location, inner: folder.inner }
-  refuseUnfinished(place, folder, record)
+  refuseUnrecorded(place, folder, record)
 
   const { records } = folder.releases
   const candidates = new Map<number, Candidate>()
@@ -112,17 +113,16 @@ async function eachRecord(
   })
 }
 
-/** @throws StaticS3Error if pages of a deploy that failed may need files that no record names */
-function refuseUnfinished(
-  place: Parameters<typeof changedSince>[0],
+/** @throws StaticS3Error if pages may need files that no record names */
+function refuseUnrecorded(
+  place: Location,
   { releases: { records, locks } }: RecordsFolder,
   { release }: ReleaseRecord,
 ): void {
-  const [newest] = records
-  const lock = locks.find((each) => each.release > release)
-  const changed = lock && changedSince(place, newest?.lastModified ?? 0)
-  if (!changed) return
+  const isUnfinished = locks.some((lock) => lock.release > release)
+  const page = unrecordedPage(place, records[0]?.lastModified ?? 0, isUnfinished)
+  if (!page) return
   throw new StaticS3Error(
-    `static-s3: ${changed.key} was written after release ${release}, and the deploy after it did not end: pages of it may need any file. Nothing was deleted. Deploy again, then prune.`,
+    `static-s3: ${page.key} is not as release ${release} left it: another tool wrote it, or a deploy that did not end or could write no record. It may need any file, so nothing was deleted. Deploy again, then prune.`,
   )
 }

@@ -133,18 +133,23 @@ export function expiredBackups(
 }
 
 /**
- * An object that somebody wrote after the newest record: a deploy that did not end may have published it, and pages whose files no record names.
+ * An object that may be a page of a deploy without a record: it names files that no record names. After a deploy that did not end, this is each
+ * object that is newer than the newest record; at any time, each page of the live release that is not as recorded.
  *
  * @param recordedAt the time of the newest record, by the store's clock: milliseconds since 1970
  */
-export function changedSince(
+export function unrecordedPage(
   { listing, record, location, inner }: Location,
   recordedAt: number,
+  isUnfinished: boolean,
 ): ListedObject | undefined {
   const prefix = prefixOf(location)
   const isOthers = insideAny(inner)
   return [...listing.values()].find((object) => {
-    if ((object.lastModified ?? 0) < recordedAt || isOthers(object.key)) return false
-    return describedBy(record, object.key.slice(prefix.length), object) === undefined
+    const path = object.key.slice(prefix.length)
+    if (isOthers(object.key) || describedBy(record, path, object)) return false
+    const recorded = record?.objects.get(path)
+    const isLive = recorded?.fingerprinted === false && recorded.release === record?.live
+    return isLive || (isUnfinished && (object.lastModified ?? 0) >= recordedAt)
   })
 }

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest'
 import type { ListedObject } from '../../src/bucket/bucket.js'
 import {
   addNeeds,
-  changedSince,
   describedObjects,
   expiredBackups,
   expiredFingerprints,
   type Needs,
+  unrecordedPage,
   unreferencedPages,
 } from '../../src/prune/removals.js'
 import type { RecordedObject, ReleaseRecord } from '../../src/release/records/record.js'
@@ -96,10 +96,21 @@ it('a backup goes if neither a kept release nor a remaining object needs it', ()
   expect(expiredBackups(backups, needsOf({ z: page }), record, gone)).toEqual([backups[1]])
 })
 
-it('an object that no record describes counts as a change if it is as new as the record', () => {
-  const objects = (more: Partial<ListedObject>) => place({ x: base }, [listed('static/x'), listed('static/y', more)])
-  expect(changedSince(objects({ lastModified: 7 }), 7)?.key).toBe('static/y')
-  expect(changedSince(objects({ lastModified: 6 }), 7)).toBeUndefined()
-  expect(changedSince({ ...objects({ lastModified: 9 }), inner: new Set(['static']) }, 7)).toBeUndefined()
-  expect(changedSince(place({ x: base }, [listed('static/x')]), 1)).toBeUndefined()
+it('an object that no record describes may be a page of a deploy without a record', () => {
+  const isIt = (
+    found: Record<string, RecordedObject>,
+    listing: ListedObject[],
+    isUnfinished: boolean,
+    inner: string[] = [],
+  ) => unrecordedPage(place(found, listing, inner), 7, isUnfinished)?.key
+  const newer = listed('static/y', { lastModified: 7 })
+  expect(isIt({ x: base }, [listed('static/x'), newer], true)).toBe('static/y')
+  expect(isIt({ x: base }, [listed('static/x'), newer], false)).toBeUndefined()
+  expect(isIt({ x: base }, [listed('static/x'), newer], true, ['static'])).toBeUndefined()
+  expect(isIt({}, [listed('static/y', { lastModified: 6 })], true)).toBeUndefined()
+  // A page of the live release, of an earlier one, and a script.
+  const changed = listed('static/x', { lastModified: 6 })
+  expect(isIt({ x: { ...page, release: 2 } }, [changed], false)).toBe('static/x')
+  expect(isIt({ x: page }, [changed], false)).toBeUndefined()
+  expect(isIt({ x: { ...base, release: 2 } }, [changed], false)).toBeUndefined()
 })
