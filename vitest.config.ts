@@ -11,6 +11,7 @@ const quick = [
   'folders',
   'promote',
   'prove',
+  'prune',
   'references',
   'release',
   'report',

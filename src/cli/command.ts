@@ -9,6 +9,7 @@ import { policyCommand } from './policy.js'
 import { promoteCommand } from './promote.js'
 import { activateCommand, rollbackCommand } from './releases/activate.js'
 import { holdCommand, resumeCommand } from './releases/hold.js'
+import { pruneCommand } from './releases/prune.js'
 import { releasesCommand } from './releases/releases.js'
 import { setupCommand } from './setup.js'
 import { syncCommand } from './sync.js'
@@ -25,6 +26,7 @@ const commands: Record<string, Command> = {
   activate: activateCommand,
   hold: holdCommand,
   resume: resumeCommand,
+  prune: pruneCommand,
   setup: setupCommand,
   check: checkCommand,
   policy: policyCommand,

@@ -151,7 +151,7 @@ async function* deploy(input: StepInput, stop: Stop): AsyncGenerator<void, boole
 
 /** Releases the files, while a visitor's view of the bucket is taken. */
 async function bringUp(
-  { settings, bundler, source, logger, progress }: StepInput,
+  { settings, bundler, source, logger, progress, together }: StepInput,
   connection: S3Connection,
   survey: Survey,
   files: readonly HashedFile[],
@@ -186,7 +186,11 @@ async function bringUp(
           const own = await whoDeploys(bundler, process.env)
           return source ? source.deployer(own) : own
         },
-        checkLast: (last) => refuseOtherKind(kindOf({ bundler }), settings.location, last),
+        async checkSurvey(last) {
+          refuseOtherKind(kindOf({ bundler }), settings.location, last.record)
+          await source?.check?.(last)
+        },
+        isOfRun: (key) => together.files.get(bucketName(settings))?.has(key) ?? false,
         onProgress: (done, all) => stop.begun.aborted || progress.update(done, all),
         onWait: (whom) => logger.info(`waiting for ${whom}`),
       }).finally(progress.clear)
@@ -214,13 +218,15 @@ async function planOnly(input: Omit<ReleaseInput, 'deployer' | 'onProgress' | 'o
 }
 
 /** @returns the files of all builds in this bucket, by key */
-function addFiles(all: Together['files'], { files }: Classified, { endpoint, bucket }: Settings): Map<string, string> {
-  const name = `${endpoint} ${bucket}`
+function addFiles(all: Together['files'], { files }: Classified, settings: Settings): Map<string, string> {
+  const name = bucketName(settings)
   const byKey = all.get(name) ?? new Map()
   all.set(name, byKey)
   for (const file of files) byKey.set(file.key, fileOf(file))
   return byKey
 }
+
+const bucketName = ({ endpoint, bucket }: Settings) => `${endpoint} ${bucket}`
 
 /** Measures the deploy's own time, without the other deploys that run between its steps. */
 function stopwatch() {

@@ -62,6 +62,8 @@ export interface FileSource {
   isRestorable?: boolean
   /** For a release that brings back the files of another one. */
   activation?(): Activation
+  /** Called with each survey. It throws if the files are not there any more. */
+  check?(survey: Survey): Promise<void>
 }
 
 export interface HashOptions {

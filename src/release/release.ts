@@ -42,8 +42,10 @@ export interface ReleaseInput {
   isRestorable?: boolean | undefined
   /** For a release that brings back the files of another one. It goes live in spite of a hold. */
   activation?: Activation | undefined
-  /** Called with each survey. It throws if the last release forbids this one: another deploy may have come first. */
-  checkLast?: (last: Survey['record']) => void
+  /** Called with each survey. It throws if this release is not possible any more: another deploy may have come first. */
+  checkSurvey?: (survey: Survey) => void | Promise<void>
+  /** True for the key of a file of another build of the same run: the run's last release names the files of all. */
+  isOfRun?: ((key: string) => boolean) | undefined
 }
 
 type LockingInput = Pick<ReleaseInput, 'bucket' | 'lockChannel' | 'settings' | 'stop' | 'warn' | 'onWait'>
@@ -157,7 +159,7 @@ async function planFirst(input: ReleaseInput): Promise<Planned> {
 }
 
 async function planWith(input: ReleaseInput, survey: Survey, written?: Upload['written']): Promise<Planned> {
-  input.checkLast?.(survey.record)
+  await input.checkSurvey?.(survey)
   const removals = input.cleanup?.plan(survey)
   const { isRestorable = true, settings } = input
   const staged = whyStaged(input, survey.record)
@@ -248,26 +250,19 @@ async function planUnder(
 
 /** @returns the error, if the record or a staged file could not be written */
 async function keepRecord(
-  { bucket, settings, stop = unstoppable, warn, activation }: ReleaseInput,
+  { bucket, settings, stop = unstoppable, warn, activation, isOfRun }: ReleaseInput,
   lock: Lock,
   { plan, survey, staged }: Planned,
   deployer: Deployer,
   { written, backups }: Upload,
 ): Promise<unknown> {
   const { location } = settings
-  const kind = staged ? 'staged' : 'live'
+  const kind = staged ? ('staged' as const) : ('live' as const)
   const begins = activation?.hold
   const hold = begins === undefined ? survey.record?.hold : { reason: begins, by: deployer.by, at: new Date() }
   const carriedOut = {
-    location,
-    deployer,
-    plan,
-    survey,
-    written,
-    backups,
-    kind,
-    activated: activation?.of,
-    hold,
+    ...{ location, deployer, plan, survey, written, backups, isOfRun },
+    ...{ kind, activated: activation?.of, hold },
   } as const
   const refusal = backups?.refusal()
   if (staged && refusal !== undefined) return refusal

@@ -46,7 +46,7 @@ export async function setHold(input: HoldInput): Promise<HoldChange> {
     const hold = reason === undefined ? undefined : { reason, by: own.by, at: new Date() }
     const nothing = { decisions: [], overwritten: [], backups: [], notBefore: 0 }
     const carriedOut = { location, deployer, plan: nothing, survey: last, written: new Map(), backups: undefined, hold }
-    await writeRecord(bucket, lock, { ...carriedOut, kind: 'hold' }, recordParameters(settings), stop.cut).catch(
+    await writeRecord(bucket, lock, { ...carriedOut, kind: 'none' }, recordParameters(settings), stop.cut).catch(
       (error) => {
         leftUnanswered = responseOf(error).status === undefined
         const outcome = reason === undefined ? 'the hold has not ended' : 'the hold has not begun'

@@ -24,12 +24,14 @@ export interface CarriedOut {
   written: ReadonlyMap<string, WrittenObject>
   /** Undefined if nothing is backed up. */
   backups: Pick<Backups, 'etags'> | undefined
-  /** `hold` is a release that changes only the hold. */
-  kind: 'live' | 'staged' | 'hold'
+  /** `none` is a release without files: of a hold, or of a prune. */
+  kind: 'live' | 'staged' | 'none'
   /** The release whose files it brought back. */
   activated?: number | undefined
   /** The hold from now on. */
   hold: Hold | undefined
+  /** As in a release's input. */
+  isOfRun?: ((key: string) => boolean) | undefined
 }
 
 /** The most objects of earlier releases in a record, unless the release itself is staged or has more. */
@@ -96,7 +98,7 @@ export function recordOf(
     hold,
     at: new Date(),
     conditionalWrites,
-    objects: new Map([...keptObjects(carriedOut), ...ownObjects(carriedOut, release)]),
+    objects: new Map([...keptObjects(carriedOut, release), ...ownObjects(carriedOut, release)]),
     staged: kind === 'staged' ? stagedFiles(carriedOut.plan, etagIn(carriedOut), backupIn(carriedOut)) : undefined,
     splitAt: splitsOf([...survey.listing.keys(), ...added].sort(compareKeys)),
   }
@@ -153,21 +155,25 @@ function listedAs({ etag, lastModified = 0 }: ListedObject): WrittenObject {
  * Objects of earlier releases that are still as recorded; if there are too many, those of the latest releases. The live release's objects stay in
  * any case: a promotion finds a changed one.
  */
-function keptObjects({ location, plan, survey, kind }: CarriedOut): [path: string, object: RecordedObject][] {
+function keptObjects(
+  { location, plan, survey, kind, isOfRun }: CarriedOut,
+  release: number,
+): [path: string, object: RecordedObject][] {
   const { record, listing } = survey
   const prefix = prefixOf(location)
-  const ours = new Set(
-    kind !== 'live' ? [] : plan.decisions.flatMap(({ file, reason }) => (reason === 'exists' ? [] : [file.path])),
-  )
-  const kept = [...(record?.objects ?? [])].filter(([path, { release }]) => {
-    if (ours.has(path)) return false
-    if (kind !== 'live' && release === record?.live) return true
-    const there = listing.get(prefix + path)
+  const skipped = new Set(plan.decisions.flatMap(({ file, reason }) => (reason === 'exists' ? [file.path] : [])))
+  const ours = new Set(kind === 'live' ? plan.decisions.map(({ file }) => file.path) : [])
+  const kept = [...(record?.objects ?? [])].filter(([path, object]) => {
+    if (kind !== 'live' && object.release === record?.live) return true
+    const there = ours.has(path) && !skipped.has(path) ? undefined : listing.get(prefix + path)
     return there && describedBy(record, path, there)
   })
   if (kind !== 'live') return kept
+  const named = kept.map(([path, object]): [string, RecordedObject] =>
+    isOfRun?.(prefix + path) && !ours.has(path) ? [path, { ...object, release }] : [path, object],
+  )
   const room = Math.max(earlierObjects, ours.size)
-  return kept.length <= room ? kept : kept.sort(([, a], [, b]) => b.release - a.release).slice(0, room)
+  return named.length <= room ? named : named.sort(([, a], [, b]) => b.release - a.release).slice(0, room)
 }
 
 /** Keys at which a listing can be split into parts of whole pages, the last key excepted. */

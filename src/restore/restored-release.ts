@@ -29,13 +29,29 @@ export async function readRelease(
   release: number,
   signal?: AbortSignal,
 ): Promise<ReleaseRecord> {
+  const record = await findRelease(bucket, location, release, signal)
+  if (record) return record
+  const where = location || "the bucket's root"
+  throw new StaticS3Error(`static-s3: ${where} has no release ${release}: static-s3 releases lists them`)
+}
+
+/**
+ * Undefined if there is no such release.
+ *
+ * @throws StaticS3Error if its record can't be used
+ */
+export async function findRelease(
+  bucket: Bucket,
+  location: string,
+  release: number,
+  signal?: AbortSignal,
+): Promise<ReleaseRecord | undefined> {
   const key = recordKey(releasesFolder(location), release)
   const bytes = await bucket.get(key, signal)
-  const where = location || "the bucket's root"
-  if (!bytes) throw new StaticS3Error(`static-s3: ${where} has no release ${release}: static-s3 releases lists them`)
   try {
-    return await decodeRecord(location, bytes)
+    return bytes && (await decodeRecord(location, bytes))
   } catch (error) {
+    const where = location || "the bucket's root"
     throw new StaticS3Error(`static-s3: release ${release} of ${where} can't be used: ${key} ${plain(error)}`, {
       cause: error,
     })

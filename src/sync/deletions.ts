@@ -2,7 +2,6 @@ import type { ListedObject } from '../bucket/bucket.js'
 import { describedBy } from '../release/plan.js'
 import type { Survey } from '../release/survey.js'
 import { StaticS3Error } from '../runtime/error.js'
-import { several } from '../runtime/printable.js'
 import { prefixOf } from '../urls/paths.js'
 
 export interface DeletionInput extends Pick<Survey, 'listing' | 'record'> {
@@ -46,26 +45,6 @@ export function deletionsOf({ listing, record, location, here, inside, isSelecte
     else found.others++
   }
   return found
-}
-
-/** The most objects that a sync deletes without `--max-delete`: this share of the recorded ones, but at least `few`. */
-const share = 1 / 4
-const few = 10
-
-/** The reason to refuse these deletions, if they are too many. */
-export function tooMany(
-  { objects }: Deletions,
-  record: Survey['record'],
-  maxDelete: number | undefined,
-): string | undefined {
-  const recorded = record?.objects.size ?? 0
-  const most = maxDelete ?? Math.max(few, Math.floor(recorded * share))
-  const { length } = objects
-  if (length <= most) return undefined
-  const names = several(objects.map(({ key }) => key))
-  const quarter = `${most}, a quarter of the recorded objects (at least ${few})`
-  const limit = maxDelete === undefined ? quarter : `--max-delete ${maxDelete}`
-  return `${length} objects would be deleted (${names}), and the limit is ${limit}. Check that the folder is complete, or allow them with --max-delete ${length}`
 }
 
 /**

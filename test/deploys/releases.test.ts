@@ -211,6 +211,6 @@ test('releases prints a table, one release, and the difference of two', async ()
   })
   expect(await command('activate', '3')).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('changed only the hold'),
+    stderr: expect.stringContaining('it is a hold or a prune'),
   })
 })

@@ -24,7 +24,7 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   'deploy/commands': {
     imports: [
       ...['deploy', 'report', 'promote', 'sync', 'release', 'check', 'folders', 'files', 'setup', 'policy', 'settings'],
-      ...['release/records', 'restore', 'urls'],
+      ...['release/records', 'restore', 'prune', 'urls'],
     ],
     types: ['bucket'],
     dynamic: ['s3/objects', 's3/aws', 's3/configuration'],
@@ -38,8 +38,9 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
     dynamic: ['s3/objects', 's3/aws'],
   },
   report: { types: ['release'] },
-  sync: { imports: ['release', 'release/records', 'bucket', 'urls'], types: ['release/lock'] },
+  sync: { imports: ['release', 'release/records', 'urls'], types: ['bucket'] },
   restore: { imports: ['release', 'release/records', 'files', 'bucket', 'urls'] },
+  prune: { imports: ['release', 'release/records', 'restore', 'sync', 'urls'], types: ['release/lock', 'bucket'] },
   promote: { imports: ['release', 'release/records', 'files', 'references', 'bucket', 'urls'] },
   release: { imports: ['release/lock', 'release/records', 'files', 'bucket', 'urls'], types: ['settings'] },
   'release/lock': { imports: ['release/records', 'bucket'] },

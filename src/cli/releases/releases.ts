@@ -62,6 +62,7 @@ const colorOf: Record<ReleaseEntry['state'], (text: string) => string> = {
   earlier: pc.dim,
   hold: pc.dim,
   resume: pc.dim,
+  prune: pc.dim,
 }
 
 function table({ releases, hold, older }: Releases, { bucket, location, publicUrl }: Settings): string {

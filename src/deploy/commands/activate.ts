@@ -1,7 +1,7 @@
 import type { WriteStream } from 'node:tty'
 import type { ReleaseRecord } from '../../release/records/record.js'
 import { listBackups } from '../../release/records/releases-folder.js'
-import { readNewestRecord } from '../../release/survey.js'
+import { readNewestRecord, type Survey } from '../../release/survey.js'
 import type { Result } from '../../report/result.js'
 import { readRelease, releaseBefore, releasedFiles, withSources } from '../../restore/restored-release.js'
 import { StaticS3Error } from '../../runtime/error.js'
@@ -50,7 +50,18 @@ function sourceOf(
   logger: Logger,
 ): FileSource {
   let found: ReleaseRecord | undefined
+  let checked: Survey | undefined
   const recordFound = () => found as ReleaseRecord
+  const copies = async (survey: Survey | undefined, signal?: AbortSignal) => {
+    const { bucket } = await earlySurvey.connection
+    const record = recordFound()
+    const backups = await listBackups(bucket, location, signal)
+    const listing = survey?.listing ?? new Map()
+    const { files, problems } = withSources(releasedFiles(record, location), record, location, { listing }, backups)
+    throwProblems(problems)
+    checked = survey
+    return files
+  }
   return {
     async find(signal) {
       const { bucket } = await earlySurvey.connection
@@ -63,20 +74,18 @@ function sourceOf(
       }
       const { release, live, staged, at, by, commit } = found
       if (live !== release && !staged) {
-        throw new StaticS3Error(`static-s3: release ${release} has no files: it changed only the hold`)
+        throw new StaticS3Error(`static-s3: release ${release} has no files: it is a hold or a prune`)
       }
       const parts = [`release ${release} of ${at.toISOString()}`, by, ...(commit ? [`commit ${commit}`] : [])]
       logger.info(printable(parts.join(', ')))
       return { files: releasedFiles(found, location), leftOut: [], withheld: [], problems: [], warnings: [] }
     },
     async hash(_found, survey, signal) {
-      const { bucket } = await earlySurvey.connection
-      const record = recordFound()
-      const backups = await listBackups(bucket, location, signal)
-      const listing = survey?.listing ?? new Map()
-      const { files, problems } = withSources(releasedFiles(record, location), record, location, { listing }, backups)
-      throwProblems(problems)
-      return { files, warnings: [], hints: [] }
+      return { files: await copies(survey, signal), warnings: [], hints: [] }
+    },
+    // A prune may have come first.
+    async check(survey) {
+      if (survey !== checked) await copies(survey)
     },
     deployer: (own) => {
       const { commit, project, bundler } = recordFound()

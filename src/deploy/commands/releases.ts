@@ -10,8 +10,8 @@ export { formatBytes } from '../../report/report.js'
 /** A release, without its files. */
 export interface ReleaseEntry {
   release: number
-  /** `hold` and `resume` are releases that changed only the hold. */
-  state: 'live' | 'staged' | 'earlier' | 'hold' | 'resume'
+  /** `hold`, `resume` and `prune` are releases without files. */
+  state: 'live' | 'staged' | 'earlier' | 'hold' | 'resume' | 'prune'
   at: Date
   by: string
   commit: string | undefined
@@ -71,7 +71,7 @@ function entryOf(record: ReleaseRecord, live: number | undefined, earlier: reado
   const files = filesOf(record)
   const before = earlier.find((each) => each.live === each.release)
   const known = before && filesOf(before)
-  const state = stateOf(record, live)
+  const state = stateOf(record, live, earlier[0]?.hold)
   let bytes = 0
   for (const { size } of files.values()) bytes += size
   const isNew = ([path, file]: [string, ReleasedFile]) => !isSame(known?.get(path), file)
@@ -79,10 +79,15 @@ function entryOf(record: ReleaseRecord, live: number | undefined, earlier: reado
   return { release, state, at, by, commit, bundler, activated, files: files.size, bytes, changed }
 }
 
-function stateOf({ release, live, staged, hold }: ReleaseRecord, liveNow: number | undefined): ReleaseEntry['state'] {
+function stateOf(
+  { release, live, staged, hold }: ReleaseRecord,
+  liveNow: number | undefined,
+  holdBefore: Hold | undefined,
+): ReleaseEntry['state'] {
   if (staged) return 'staged'
-  if (live !== release) return hold ? 'hold' : 'resume'
-  return release === liveNow ? 'live' : 'earlier'
+  if (live === release) return release === liveNow ? 'live' : 'earlier'
+  if (hold?.at.getTime() === holdBefore?.at.getTime()) return 'prune'
+  return hold ? 'hold' : 'resume'
 }
 
 export interface ReleaseDifference {

@@ -55,7 +55,7 @@ export interface Hold {
 /** The record of one release. It never changes. */
 export interface ReleaseRecord extends Deployer {
   release: number
-  /** The release whose files visitors see: an earlier one if this one is staged, or if it changed only the hold. 0 if there is none. */
+  /** The release whose files visitors see: an earlier one if this one is staged, or has no files. 0 if there is none. */
   live: number
   /** The release whose files this one brought back, or made live. */
   activated?: number | undefined
@@ -81,7 +81,7 @@ export function recordedBackups(record: ReleaseRecord | undefined): Map<string, 
   return backups
 }
 
-/** All files of a record's own release, by their path below the location. Empty if the release changed only the hold. */
+/** All files of a record's own release, by their path below the location. Empty for a hold and a prune. */
 export function filesOf({ release, live, objects, staged }: ReleaseRecord): ReadonlyMap<string, ReleasedFile> {
   if (staged) return staged
   return live === release ? releasedIn(objects, release) : new Map()

@@ -100,7 +100,34 @@ export async function listBackups(
   const backups = new Map<string, string>()
   for (const { key, etag } of await bucket.list(folder, { signal })) {
     const sha256 = key.slice(folder.length)
-    if (/^[0-9a-f]{64}$/.test(sha256)) backups.set(sha256, etag)
+    if (isBackupName(sha256)) backups.set(sha256, etag)
   }
   return backups
+}
+
+/** All that lies beside a location's files. */
+export interface RecordsFolder {
+  releases: ReleasesFolder
+  backups: ListedObject[]
+  /** Locations inside this one that have records of their own. */
+  inner: ReadonlySet<string>
+}
+
+export async function listRecords(bucket: Bucket, location: string, signal?: AbortSignal): Promise<RecordsFolder> {
+  const listing = await bucket.list(recordsFolder(location), { signal })
+  const [releases, backups] = [releasesFolder(location), backupsFolder(location)]
+  const inner = listing.flatMap(({ key }) => /^\.static-s3\/(.+)\/releases\/\d{8}\.json\.gz$/.exec(key)?.[1] ?? [])
+  return {
+    releases: readFolder(
+      releases,
+      listing.filter(({ key }) => key.startsWith(releases)),
+    ),
+    backups: listing.filter(({ key }) => key.startsWith(backups) && isBackupName(key.slice(backups.length))),
+    inner: new Set(inner.filter((each) => each !== location)),
+  }
+}
+
+/** Other names belong to another location (`static/objects/…`) or to nobody. */
+function isBackupName(name: string): boolean {
+  return /^[0-9a-f]{64}$/.test(name)
 }

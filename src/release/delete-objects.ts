@@ -1,9 +1,11 @@
 import type { Bucket, ListedObject } from '../bucket/bucket.js'
-import type { Cleaned } from '../release/cleanup.js'
-import type { Permit } from '../release/lock/hold-lock.js'
 import { refusedCondition, responseOf } from '../runtime/error.js'
 import { eachInParallel } from '../runtime/parallel.js'
+import { several } from '../runtime/printable.js'
 import type { Stop } from '../runtime/stop.js'
+import type { Cleaned } from './cleanup.js'
+import type { Permit } from './lock/hold-lock.js'
+import type { Survey } from './survey.js'
 
 /**
  * Deletes objects that still are as listed. An object that another tool has changed since stays: a HEAD request shows the change, and so does the
@@ -54,4 +56,29 @@ export async function deleteObjects(
   })
   failure ??= begun.aborted ? begun.reason : permit.signal.aborted ? permit.signal.reason : undefined
   return { deleted, failure, isUnanswered }
+}
+
+/** The most objects to delete without `--max-delete`: this share of the recorded ones, but at least `few`. */
+const share = 1 / 4
+const few = 10
+
+/**
+ * Why these are too many deletions; undefined if they are not.
+ *
+ * @param check what the user is to check before allowing them
+ */
+export function tooMany(
+  objects: readonly Pick<ListedObject, 'key'>[],
+  record: Survey['record'],
+  maxDelete: number | undefined,
+  check: string,
+): string | undefined {
+  const recorded = record?.objects.size ?? 0
+  const most = maxDelete ?? Math.max(few, Math.floor(recorded * share))
+  const { length } = objects
+  if (length <= most) return undefined
+  const names = several(objects.map(({ key }) => key))
+  const quarter = `${most}, a quarter of the recorded objects (at least ${few})`
+  const limit = maxDelete === undefined ? quarter : `--max-delete ${maxDelete}`
+  return `${length} objects would be deleted (${names}), and the limit is ${limit}. ${check}, or allow them with --max-delete ${length}`
 }

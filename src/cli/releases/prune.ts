@@ -1,0 +1,111 @@
+import pc from 'picocolors'
+import { formatBytes, type Pruned, pruneReleases } from '../../deploy/commands/prune.js'
+import { printableLine, several } from '../../runtime/printable.js'
+import { print, printWarning } from '../print.js'
+import { addressFlags, addressHelp, settingFlags, settingsOf } from '../settings.js'
+import { type Command, commandOf, printJson, Usage } from '../usage.js'
+
+const help = `static-s3 prune
+
+Deletes the files of expired releases. A release has expired if it is neither among the newest ones, nor was live or staged
+within the last days. The live release and a staged one that is to follow it never expire. Only files that static-s3 uploaded
+and nobody has changed since are deleted, and only those that no kept release needs.
+
+  --keep-releases NUMBER
+                      how many releases to keep: 10 by default
+  --keep-days DAYS    how long a release is kept after another one replaced it: 30 by default
+  --unreferenced      also deletes files without a fingerprint that were published once, and that the live release doesn't
+                      have: excluded files, renamed pages. A rollback brings them back
+  --max-delete NUMBER the most objects of the location to delete; a quarter of the recorded ones (at least 10) where it
+                      isn't given
+  --dry-run           prints what would be deleted, and deletes nothing
+  --json              prints the result as JSON, on the standard output
+  --concurrency NUMBER, --lock-timeout SECONDS, --object-parameters JSON
+                      instead of the environment's
+${addressHelp.slice(1)}
+Exit codes: 0 done, 1 failed, 2 wrong command line.
+`
+
+export const pruneCommand: Command = commandOf({
+  words: '',
+  summary: 'deletes the files of expired releases',
+  help,
+  flags: {
+    ...addressFlags,
+    concurrency: settingFlags.concurrency,
+    'lock-timeout': settingFlags['lock-timeout'],
+    'object-parameters': settingFlags['object-parameters'],
+    'keep-releases': { type: 'string' },
+    'keep-days': { type: 'string' },
+    'max-delete': { type: 'string' },
+    unreferenced: { type: 'boolean' },
+    'dry-run': { type: 'boolean' },
+    json: { type: 'boolean' },
+  },
+  async run(values, words) {
+    const { json = false, unreferenced = false, ...rest } = values
+    const { 'keep-releases': releases = '10', 'keep-days': days = '30', 'max-delete': most, ...named } = rest
+    if (words.length > 0) throw new Usage('prune takes no words: --keep-releases and --keep-days choose what is kept')
+    if (!/^[1-9]\d{0,7}$/.test(releases)) throw new Usage(`--keep-releases is ${releases}: use a whole number from 1`)
+    if (!/^\d{1,5}(\.\d+)?$/.test(days)) throw new Usage(`--keep-days is ${days}: use a number of days`)
+    if (most !== undefined && !/^\d{1,15}$/.test(most)) throw new Usage(`--max-delete is ${most}: use a whole number`)
+    const settings = await settingsOf(named, { options: {}, exposed: [] })
+    const info = (message: string) => print(process.stderr, `${message}\n`)
+    const retention = { releases: Number(releases), days: Number(days) }
+    const maxDelete = most === undefined ? undefined : Number(most)
+    const logger = { info, warn: (message: string) => printWarning(printableLine(message)) }
+    const pruned = await pruneReleases({ settings, retention, unreferenced, maxDelete, logger })
+    if (pruned.problem !== undefined) logger.warn(pruned.problem)
+    if (json) printJson(asData(pruned, settings.dryRun))
+    else print(process.stdout, asText(pruned, settings.dryRun))
+  },
+})
+
+const keysOf = (objects: readonly { key: string }[]) => objects.map(({ key }) => key)
+
+function statusOf({ release }: Pruned, dryRun: boolean): string {
+  return dryRun ? 'dry run' : release === undefined ? 'unchanged' : 'pruned'
+}
+
+function asData(pruned: Pruned, dryRun: boolean): object {
+  const { release = null, survey, kept, expired, objects, backups, unreferenced, problem = null } = pruned
+  return {
+    ...{ status: statusOf(pruned, dryRun), release, live: survey.record.live, kept, expired },
+    ...{ deleted: keysOf(objects.flat()), backups: backups.length, bytes: bytesOf(pruned) },
+    ...{ unreferenced: keysOf(unreferenced), problem },
+  }
+}
+
+/** Bytes of all that is deleted. */
+function bytesOf({ objects, backups, records }: Pruned): number {
+  return [...objects.flat(), ...backups, ...records].reduce((sum, { size }) => sum + size, 0)
+}
+
+function asText(pruned: Pruned, dryRun: boolean): string {
+  const { kept, expired, objects, backups, unreferenced } = pruned
+  const keys = keysOf(objects.flat())
+  const rows = [
+    ['kept', `${kept.length} ${kept.length === 1 ? 'release' : 'releases'}, the oldest is ${kept.at(-1)}`],
+    ['expired', `${expired.length}${expired.length > 0 ? `: ${rangeOf(expired)}` : ''}`],
+    [
+      dryRun ? 'to delete' : 'deleted',
+      `${keys.length} files, ${backups.length} copies in .static-s3/, ${expired.length} records: ${formatBytes(bytesOf(pruned))}`,
+    ],
+  ]
+  const lines = rows.map(([name = '', text = '']) => `  ${pc.dim(name.padEnd(9))} ${text}`)
+  const listed = dryRun ? keys.map((key) => pc.red(`  - ${printableLine(key)}`)) : []
+  const still =
+    unreferenced.length === 0
+      ? []
+      : [
+          pc.yellow(
+            `  Published once, and still there: ${printableLine(several(keysOf(unreferenced)))}. static-s3 prune --unreferenced deletes what the live release does not have.`,
+          ),
+        ]
+  return `${[...lines, ...listed, ...still].join('\n')}\n`
+}
+
+function rangeOf(numbers: readonly number[]): string {
+  const [newest, oldest] = [numbers[0], numbers.at(-1)]
+  return newest === oldest ? `${newest}` : `${oldest} to ${newest}`
+}

@@ -1,0 +1,74 @@
+/** How long a release stays after a newer one took its place. */
+export interface Retention {
+  /** At least 1: the live one. */
+  releases: number
+  days: number
+}
+
+/** The facts of a record that decide how long its release is kept. */
+export interface Candidate {
+  release: number
+  /** A release without files is a hold's or a prune's. */
+  kind: 'live' | 'staged' | 'none'
+  /** The release that was live after it. */
+  live: number
+  activated: number | undefined
+  isHeld: boolean
+  project: string | undefined
+  /** The time of its record, by the store's clock: milliseconds since 1970. Undefined if the store does not tell. */
+  at: number | undefined
+}
+
+export interface KeptReleases {
+  kept: ReadonlySet<number>
+  /** The newest release of each project that went live. */
+  live: ReadonlySet<number>
+}
+
+const day = 24 * 60 * 60 * 1000
+
+/**
+ * Decides which releases are kept.
+ *
+ * | record                                           | newer live releases | time by the store's clock | kept |
+ * |--------------------------------------------------|---------------------|---------------------------|------|
+ * | the newest                                       | –                   | –                         | yes  |
+ * | of files that still stand                        | –                   | –                         | yes  |
+ * | named by a kept one: live then, or brought back  | –                   | –                         | yes  |
+ * | went live, and the live one's rollback holds     | one                 | –                         | yes  |
+ * | any                                              | fewer than releases | –                         | yes  |
+ * | went live                                        | as many, or more    | replaced within the days  | yes  |
+ * | staged, or without files                         | as many, or more    | written within the days   | yes  |
+ * | any                                              | as many, or more    | longer ago                | no   |
+ *
+ * Only releases of the same project count as newer. Open tabs need a release from its replacement on, not from its beginning. So a staged release
+ * that no live one followed is always kept.
+ *
+ * @param candidates all records of the location, the newest first
+ * @param now the store's time: milliseconds since 1970
+ * @param standing releases to keep because files of theirs still stand
+ */
+export function keptReleases(
+  candidates: readonly Candidate[],
+  { releases, days }: Retention,
+  now: number,
+  standing: ReadonlySet<number> = new Set(),
+): KeptReleases {
+  const kept = new Set<number>()
+  const live = new Set<number>()
+  const projects = new Map<string | undefined, { newer: number; replacedAt: number }>()
+  const newest = candidates[0]
+  for (const { release, kind, live: pointer, activated, project, at = now } of candidates) {
+    const { newer, replacedAt } = projects.get(project) ?? { newer: 0, replacedAt: Number.POSITIVE_INFINITY }
+    const wasRolledBack = newest?.isHeld === true && project === newest.project && kind === 'live' && newer === 1
+    // Without days, a clock that counts whole seconds decides nothing.
+    const isRecent = days > 0 && (kind === 'live' ? replacedAt : at) > now - days * day
+    if (kind === 'live') projects.set(project, { newer: newer + 1, replacedAt: at })
+    if (kind === 'live' && newer === 0) live.add(release)
+    const isNamed = release === newest?.release || kept.has(release) || standing.has(release)
+    if (!isNamed && !wasRolledBack && !isRecent && newer >= releases) continue
+    // A record names only earlier ones.
+    for (const each of [release, pointer, activated ?? release]) kept.add(each)
+  }
+  return { kept, live }
+}

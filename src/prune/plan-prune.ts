@@ -1,0 +1,128 @@
+import type { Bucket, ListedObject } from '../bucket/bucket.js'
+import { filesOf, type ReleaseRecord } from '../release/records/record.js'
+import { listRecords, type NumberedObject, type RecordsFolder } from '../release/records/releases-folder.js'
+import type { Survey } from '../release/survey.js'
+import { findRelease } from '../restore/restored-release.js'
+import { StaticS3Error } from '../runtime/error.js'
+import { eachInParallel } from '../runtime/parallel.js'
+import { type Candidate, type KeptReleases, keptReleases, type Retention } from './kept-releases.js'
+import {
+  addNeeds,
+  describedObjects,
+  expiredBackups,
+  expiredFingerprints,
+  type Location,
+  type Needs,
+  type OwnObject,
+  unrecordedPage,
+  unreferencedPages,
+} from './removals.js'
+
+/** With the newest record. */
+export type KnownSurvey = Survey & { record: ReleaseRecord }
+
+export interface PrunePlan {
+  survey: KnownSurvey
+  /** The numbers of the kept and of the expired releases, the newest first. */
+  kept: number[]
+  expired: number[]
+  /** Objects of the location to delete: pages, then the files that they need. */
+  objects: [pages: OwnObject[], fingerprinted: OwnObject[]]
+  backups: ListedObject[]
+  records: ListedObject[]
+  /** Files that were published once and stay, though no live release has them. */
+  unreferenced: OwnObject[]
+}
+
+export interface PlanInput {
+  bucket: Bucket
+  location: string
+  retention: Retention
+  /** Deletes files that were published once and are gone now. */
+  unreferenced: boolean
+}
+
+/**
+ * Finds out what a prune deletes.
+ *
+ * @throws StaticS3Error if a record can't be used, or if the pages are not as recorded
+ */
+export async function planPrune(input: PlanInput, survey: KnownSurvey, signal: AbortSignal): Promise<PrunePlan> {
+  const { bucket, location, retention } = input
+  const folder = await listRecords(bucket, location, signal)
+  const { record } = survey
+  const place = { ...survey, location, inner: folder.inner }
+  refuseUnrecorded(place, folder, record)
+
+  const { records } = folder.releases
+  const candidates = new Map<number, Candidate>()
+  await eachRecord(input, records, signal, (each, { lastModified }) => {
+    candidates.set(each.release, candidateOf(each, lastModified))
+  })
+  const inOrder = records.flatMap(({ release }) => candidates.get(release) ?? [])
+  const keep = (standing?: ReadonlySet<number>) => keptReleases(inOrder, retention, bucket.now(), standing)
+  const first = keep()
+  const needs: Needs = { files: new Set(), liveFiles: new Set(), backups: new Set() }
+  const read = async ({ kept, live }: KeptReleases, known?: KeptReleases) => {
+    const wanted = records.filter(({ release }) => kept.has(release) && !known?.kept.has(release))
+    await eachRecord(input, wanted, signal, (each) => addNeeds(needs, filesOf(each), live.has(each.release)))
+  }
+  await read(first)
+  const described = describedObjects(place)
+  const stored = new Set(folder.backups.map(({ key }) => key.slice(-64)))
+  const pages = unreferencedPages(described, needs, record.live, input.unreferenced, stored)
+  const last = keep(pages.standing)
+  await read(last, first)
+
+  const fingerprinted = expiredFingerprints(described, needs, record.live)
+  const [kept, expired] = [true, false].map((isKept) =>
+    records.filter(({ release }) => last.kept.has(release) === isKept),
+  )
+  return {
+    survey,
+    kept: numbersOf(kept),
+    expired: numbersOf(expired),
+    objects: [pages.objects, fingerprinted],
+    backups: expiredBackups(folder.backups, needs, record, pages.objects),
+    records: expired ?? [],
+    unreferenced: pages.unreferenced.filter((object) => !pages.objects.includes(object)),
+  }
+}
+
+const numbersOf = (records: readonly NumberedObject[] = []) => records.map(({ release }) => release)
+
+function candidateOf(record: ReleaseRecord, at: number | undefined): Candidate {
+  const { release, live, staged, activated, hold, project } = record
+  const kind = staged ? 'staged' : live === release ? 'live' : 'none'
+  return { release, kind, live, activated, isHeld: hold !== undefined, project, at }
+}
+
+/** A record may have 10 MB, and a location hundreds of records: each is dropped after its turn. */
+const recordsAtOnce = 4
+
+async function eachRecord(
+  { bucket, location }: PlanInput,
+  records: readonly NumberedObject[],
+  signal: AbortSignal,
+  work: (record: ReleaseRecord, object: NumberedObject) => void,
+): Promise<void> {
+  await eachInParallel(recordsAtOnce, records, async (object) => {
+    const record = await findRelease(bucket, location, object.release, signal)
+    // Another prune may have deleted it since the listing.
+    if (record) work(record, object)
+  })
+}
+
+/** @throws StaticS3Error if pages may need files that no record names */
+function refuseUnrecorded(
+  place: Location,
+  { releases: { records, locks } }: RecordsFolder,
+  { release }: ReleaseRecord,
+): void {
+  const isUnfinished = locks.some((lock) => lock.release > release)
+  const page = unrecordedPage(place, records[0]?.lastModified ?? 0, isUnfinished)
+  if (!page) return
+  throw new StaticS3Error(
+    `static-s3: ${page.key} is not as release ${release} left it: another tool wrote it, or a deploy that did not end or could write no record. It may need any file, so nothing was deleted. Deploy again, then prune.`,
+  )
+}

@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto'
+import { stripVTControlCharacters } from 'node:util'
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test, vi } from 'vitest'
+import { deployEnv } from '../../fixtures/build/environment.js'
+import { makeFolder, removeFolders } from '../../fixtures/build/folders.js'
+import { s3Servers, type TestS3 } from '../../fixtures/s3/index.js'
+import { runCommand } from '../../src/cli/command.js'
+
+// Ten releases by the command, on both stores.
+
+async function run(...words: string[]) {
+  const [out, err]: [string[], string[]] = [[], []]
+  const spies = [
+    vi.spyOn(process.stdout, 'write').mockImplementation((text) => out.push(String(text)) > 0),
+    vi.spyOn(process.stderr, 'write').mockImplementation((text) => err.push(String(text)) > 0),
+  ]
+  const code = await runCommand(words).finally(() => {
+    for (const spy of spies) spy.mockRestore()
+  })
+  const [stdout, stderr] = [out, err].map((texts) => stripVTControlCharacters(texts.join(''))) as [string, string]
+  return { code, stdout, stderr, result: /^[{[]/.test(stdout) ? JSON.parse(stdout) : undefined }
+}
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+afterAll(removeFolders)
+
+/** A build by Vite, by hand. */
+function build(n: number): Record<string, string> {
+  const code = `title(${n})`
+  const file = `assets/main-${createHash('md5').update(code).digest('hex').slice(0, 8)}.js`
+  const manifest = { 'src/main.js': { file, src: 'src/main.js', isEntry: true } }
+  const once: Record<string, string> = n === 1 ? { 'main.js.txt': 'published once' } : {}
+  return { 'index.html': `<title>${n}</title>`, [file]: code, '.vite/manifest.json': JSON.stringify(manifest), ...once }
+}
+
+for (const { title, available, start } of s3Servers) {
+  describe.skipIf(!available)(`static-s3 prune on ${title}`, () => {
+    let s3: TestS3
+    let bucket: string
+    beforeAll(async () => {
+      s3 = await start()
+    })
+    beforeEach(async () => {
+      bucket = await s3.createBucket()
+      for (const [variable, value] of Object.entries(deployEnv(s3, bucket))) vi.stubEnv(variable, value)
+    })
+    afterAll(() => s3?.close())
+
+    const listing = async () => {
+      const { Contents = [] } = await s3.client().send(new ListObjectsV2Command({ Bucket: bucket }))
+      return new Map(Contents.map(({ Key = '', ETag, LastModified, Size = 0 }) => [Key, { ETag, LastModified, Size }]))
+    }
+    const read = async (Key: string) =>
+      (await s3.client().send(new GetObjectCommand({ Bucket: bucket, Key }))).Body?.transformToString()
+
+    it('frees what it announces of ten releases, and the three kept ones come back', async () => {
+      for (let n = 1; n <= 10; n++) {
+        const deployed = await run('deploy', await makeFolder(build(n)), '--verify', 'false', '--json')
+        expect(deployed, deployed.stderr).toMatchObject({ code: 0, result: { release: n } })
+      }
+      for (const Key of ['static/theirs.js', 'static-admin/theirs.js'])
+        await s3.client().send(new PutObjectCommand({ Bucket: bucket, Key, Body: 'theirs' }))
+      const before = await listing()
+      const words = ['prune', '--keep-releases', '3', '--keep-days', '0']
+      expect((await run(...words, '--max-delete', '1')).stderr).toMatch(
+        /6 objects would be deleted .*Nothing was deleted/,
+      )
+      const dry = await run(...words, '--dry-run')
+      expect(dry.stdout).toMatch(
+        /kept +4 releases, the oldest is 1\n +expired +6: 2 to 7\n +to delete +6 files, 6 copies/,
+      )
+      expect(dry.stdout).toContain('static/main.js.txt. static-s3 prune --unreferenced')
+      const announced = await run(...words, '--dry-run', '--json')
+      expect(await listing()).toEqual(before)
+
+      const { code, result, stderr } = await run(...words, '--json')
+      expect(code, stderr).toBe(0)
+      expect(result).toEqual({ ...announced.result, status: 'pruned', release: 11 })
+      const after = await listing()
+      const gone = [...before].filter(([key]) => !after.has(key))
+      expect(gone.reduce((sum, [, { Size }]) => sum + Size, 0)).toBe(result.bytes)
+      const inSite = gone.filter(([key]) => !key.startsWith('.static-s3/')).map(([key]) => key)
+      expect(inSite.sort()).toEqual(result.deleted.sort())
+      expect(inSite).toHaveLength(6)
+      // All others are as they were.
+      for (const [key, object] of after) if (before.has(key)) expect(object, key).toEqual(before.get(key))
+      expect((await run('releases')).stdout).toMatch(/11 {2}prune .*\n +10 {2}live /)
+      const unchanged = (await run('deploy', await makeFolder(build(10)), '--verify', 'false', '--json')).result
+      expect(unchanged).toMatchObject({ status: 'unchanged' })
+
+      const asked = await run(...words, '--unreferenced', '--json')
+      expect(asked.result.deleted.sort()).toEqual(
+        [...before.keys()]
+          .filter((key) => key === 'static/main.js.txt' || key === `static/${Object.keys(build(1))[1]}`)
+          .sort(),
+      )
+      for (const n of [8, 9]) {
+        expect((await run('activate', String(n), '--verify', 'false')).code).toBe(0)
+        expect(await read('static/index.html')).toBe(`<title>${n}</title>`)
+      }
+      expect(await run('activate', '7')).toMatchObject({ code: 1, stderr: expect.stringContaining('no release 7') })
+    })
+  })
+}
+
+test.each<[words: string[], says: string]>([
+  [['x'], 'prune takes no words'],
+  [['--keep-releases', '0'], '--keep-releases is 0'],
+  [['--keep-days', 'x'], '--keep-days is x'],
+  [['--max-delete', 'x'], '--max-delete is x'],
+])('static-s3 prune %j is a wrong command line', async (words, says) => {
+  expect(await run('prune', ...words)).toMatchObject({ code: 2, stderr: expect.stringContaining(says) })
+})

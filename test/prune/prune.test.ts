@@ -1,0 +1,371 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { type MemoryBucket, memoryBucket } from '../../fixtures/bucket/memory-bucket.js'
+import { Random, turn } from '../../fixtures/release/interleaving.js'
+import { type Deploy, Scene } from '../../fixtures/release/scene.js'
+import { contents, fileOf, location, siteOf } from '../../fixtures/release/versions.js'
+import type { Bucket } from '../../src/bucket/bucket.js'
+import type { HashedFile } from '../../src/files/hash.js'
+import { type Pruned, type PruneInput, prune } from '../../src/prune/prune.js'
+import { filesOf } from '../../src/release/records/record.js'
+import { listBackups } from '../../src/release/records/releases-folder.js'
+import { type ReleaseInput, release } from '../../src/release/release.js'
+import { takeSurvey } from '../../src/release/survey.js'
+import { listReleases, readRelease, releasedFiles, withSources } from '../../src/restore/restored-release.js'
+import { StaticS3Error } from '../../src/runtime/error.js'
+import type { Settings } from '../../src/settings/settings.js'
+
+vi.mock('node:zlib', async () => (await import('../../fixtures/release/one-turn.js')).zlib)
+vi.mock('node:timers/promises', async () => (await import('../../fixtures/release/one-turn.js')).timers)
+
+const settings = {
+  ...{ activate: true, location, concurrency: 2, lockTimeout: 600, objectParameters: {} },
+  ...{ force: false, fileOverwrite: true, dryRun: false },
+} as unknown as Settings
+
+const deployerOf = (id: string) => ({ id, by: id, commit: undefined, bundler: 'none', project: 'app' })
+
+async function deploy(bucket: Bucket, files: HashedFile[], more: Partial<ReleaseInput> = {}) {
+  const survey = await takeSurvey(bucket, location)
+  const deployer = async () => deployerOf(crypto.randomUUID())
+  const quiet = { warn: () => {}, onProgress: () => {}, onWait: () => {} }
+  return release({ files, survey, bucket, deployer, settings, ...quiet, ...more })
+}
+
+async function activate(bucket: Bucket, number: number) {
+  const record = await readRelease(bucket, location, number)
+  const survey = await takeSurvey(bucket, location)
+  const backups = await listBackups(bucket, location)
+  const { files, problems } = withSources(releasedFiles(record, location), record, location, survey, backups)
+  expect(problems, `of release ${number}`).toEqual([])
+  return deploy(bucket, files, { activation: { of: number } })
+}
+
+const pruneIn = (bucket: Bucket, more: Partial<PruneInput> = {}): Promise<Pruned> =>
+  prune({
+    ...{ bucket, settings, deployer: deployerOf(crypto.randomUUID()), retention: { releases: 3, days: 0 } },
+    ...{ unreferenced: false, maxDelete: 1000, warn: () => {}, onWait: () => {}, ...more },
+  })
+
+const page = (path: string, text: string) => fileOf(path, 'html', text, {})
+const script = (text: string) => fileOf(`assets/${text}.js`, 'fingerprinted', text, {})
+/** A site of a page, a script that all versions have, and one of its own. */
+const version = (n: number) => [page('index.html', `page ${n}`), script('shared'), script(`own-${n}`)]
+
+const copyOf = (bucket: MemoryBucket): MemoryBucket => {
+  const copy = memoryBucket()
+  for (const [key, object] of bucket.objects) copy.objects.set(key, object)
+  for (const [key, time] of bucket.written) copy.written.set(key, time)
+  return copy
+}
+const site = ({ objects }: MemoryBucket) => [...objects.keys()].filter((key) => key.startsWith('static/')).sort()
+const textOf = ({ objects }: MemoryBucket, path: string) => `${objects.get(`static/${path}`)?.bytes}`
+const records = async (bucket: Bucket) => (await listReleases(bucket, location)).records.map((record) => record.release)
+
+describe('a prune', () => {
+  let bucket: MemoryBucket
+
+  beforeEach(async () => {
+    // Past times: what the tests write beside the deploys is newer.
+    bucket = memoryBucket({ now: () => Date.now() - 1_000_000 })
+    for (let n = 1; n <= 6; n++) await deploy(bucket, version(n))
+  })
+
+  it('frees what a dry run announces, and every kept release comes back', async () => {
+    const before = copyOf(bucket)
+    const dry = await pruneIn(bucket, { settings: { ...settings, dryRun: true } })
+    expect(copyOf(bucket).objects).toEqual(before.objects)
+    expect(bucket.log.filter((line) => line.startsWith('delete'))).toEqual([])
+    const done = await pruneIn(bucket)
+    expect({ ...done, survey: dry.survey, release: undefined }).toEqual({ ...dry, survey: dry.survey })
+    const freed = [...before.objects.keys()].filter((key) => !bucket.objects.has(key))
+    expect(freed.sort()).toEqual(
+      [...done.objects.flat(), ...done.backups, ...done.records].map(({ key }) => key).sort(),
+    )
+    expect(site(bucket)).toEqual(
+      ['assets/own-4.js', 'assets/own-5.js', 'assets/own-6.js', 'assets/shared.js', 'index.html'].map(
+        (path) => `static/${path}`,
+      ),
+    )
+    expect(done).toMatchObject({ kept: [6, 5, 4], expired: [3, 2, 1], release: 7 })
+    expect(done.backups).toHaveLength(3)
+    expect(await records(bucket)).toEqual([7, 6, 5, 4])
+    // Numbers stay taken.
+    expect((await listReleases(bucket, location)).locks).toHaveLength(7)
+    expect(await pruneIn(bucket)).toMatchObject({ release: undefined, expired: [] })
+    expect((await deploy(bucket, version(6))).release).toBeUndefined()
+    for (const n of [4, 5]) {
+      await activate(bucket, n)
+      expect(textOf(bucket, 'index.html')).toBe(`page ${n}`)
+    }
+  })
+
+  it('goes on after a crash at each request, and the next deploy is right', async () => {
+    const whole = copyOf(bucket)
+    await pruneIn(whole)
+    for (let crashAt = 1; ; crashAt++) {
+      const crashed = copyOf(bucket)
+      let requests = 0
+      const dies = <T>(request: () => Promise<T>): Promise<T> =>
+        ++requests < crashAt ? request() : Promise.reject(new StaticS3Error('static-s3: crash'))
+      const dying: Bucket = {
+        ...crashed,
+        put: (...all) => dies(() => crashed.put(...all)),
+        delete: (...all) => dies(() => crashed.delete(...all)),
+      }
+      const outcome = await pruneIn(dying).catch((error: Error) => error.message)
+      if (typeof outcome !== 'string') break
+      const ago = Date.now() - 100_000
+      // The lock has expired.
+      for (const [key] of crashed.written) if (key.endsWith('.lock')) crashed.written.set(key, ago)
+      for (const path of ['index.html', 'assets/own-6.js', 'assets/shared.js'])
+        expect(crashed.objects.get(`static/${path}`), path).toEqual(bucket.objects.get(`static/${path}`))
+      const next = copyOf(crashed)
+      await deploy(next, version(2))
+      for (const { key, sha256 } of version(2)) expect(next.objects.get(key)?.bytes).toEqual(contents.get(sha256))
+      const { release: number = 0 } = await deploy(next, version(3))
+      for (const [, { fingerprinted, sha256 }] of filesOf(await readRelease(next, location, number)))
+        if (!fingerprinted) expect(next.objects.has(`.static-s3/static/objects/${sha256}`)).toBe(true)
+
+      await pruneIn(crashed)
+      expect(site(crashed)).toEqual(site(whole))
+      expect(await listBackups(crashed, location)).toEqual(await listBackups(whole, location))
+      expect((await records(crashed)).filter((each) => each <= 6)).toEqual([6, 5, 4])
+      for (const n of [4, 5]) await activate(crashed, n)
+    }
+  })
+
+  it('leaves objects of other tools, adopted ones and other locations alone', async () => {
+    const put = (key: string, text: string) =>
+      bucket.objects.set(key, { bytes: Buffer.from(text), parameters: {} }) && bucket.written.set(key, bucket.now())
+    const theirs = [
+      'static/foreign.js',
+      'static-admin/x.js',
+      '.static-s3/static/objects/readme',
+      '.static-s3/static-admin/objects/x',
+    ]
+    for (const key of theirs) put(key, 'theirs')
+    put('static/assets/adopted.js', 'adopted')
+    put('static/admin/assets/inner.js', 'inner')
+    await deploy(bucket, [
+      ...version(7),
+      script('adopted'),
+      fileOf('admin/assets/inner.js', 'fingerprinted', 'inner', {}),
+    ])
+    put('static/assets/own-6.js', 'replaced by another tool')
+    bucket.written.set('static/assets/own-6.js', Date.now())
+    await deploy(bucket, [script('theirs')], { settings: { ...settings, location: 'static/admin' } })
+    for (const n of [8, 9, 10]) await deploy(bucket, version(n))
+    await pruneIn(bucket)
+    const stay = [...theirs, 'static/assets/adopted.js', 'static/admin/assets/inner.js', 'static/assets/own-6.js']
+    expect(stay.filter((key) => !bucket.objects.has(key))).toEqual([])
+    expect(site(bucket)).not.toContain('static/assets/own-7.js')
+  })
+
+  it('keeps the files of a page that was published once, and --unreferenced deletes both', async () => {
+    const bare = memoryBucket()
+    await deploy(bare, [...version(1), page('old.html', 'needs own-1'), fileOf('app.js.map', 'asset', 'a map', {})])
+    for (let n = 2; n <= 5; n++) await deploy(bare, version(n))
+    const done = await pruneIn(bare, { retention: { releases: 1, days: 0 } })
+    expect(done.unreferenced.map(({ key }) => key)).toEqual(['static/old.html', 'static/app.js.map'])
+    expect(site(bare).filter((key) => key.includes('own'))).toEqual([
+      'static/assets/own-1.js',
+      'static/assets/own-5.js',
+    ])
+    expect(done.kept).toEqual([5, 1])
+    await pruneIn(bare, { retention: { releases: 1, days: 0 }, unreferenced: true })
+    expect(site(bare)).toEqual(['assets/own-5.js', 'assets/shared.js', 'index.html'].map((path) => `static/${path}`))
+    expect(await records(bare)).toEqual([7, 6, 5])
+  })
+
+  it('deletes with --unreferenced what only an earlier kept release has, which still comes back', async () => {
+    await deploy(bucket, [...version(7), fileOf('app.js.map', 'asset', 'a map', {})])
+    await deploy(bucket, version(8))
+    await pruneIn(bucket, { unreferenced: true })
+    expect(site(bucket)).not.toContain('static/app.js.map')
+    await activate(bucket, 7)
+    expect(textOf(bucket, 'app.js.map')).toBe('a map')
+  })
+
+  it('keeps what a staged release needs', async () => {
+    await deploy(bucket, [...version(2), page('new.html', 'staged')], { settings: { ...settings, activate: false } })
+    await pruneIn(bucket, { retention: { releases: 1, days: 0 } })
+    await activate(bucket, 7)
+    expect(textOf(bucket, 'assets/own-2.js')).toBe('own-2')
+    expect(textOf(bucket, 'new.html')).toBe('staged')
+  })
+
+  it('keeps what a deploy between its survey and its lock brought back', async () => {
+    let isFirst = true
+    const put: Bucket['put'] = async (key, ...rest) => {
+      if (isFirst) {
+        isFirst = false
+        await deploy(bucket, version(1))
+      }
+      return bucket.put(key, ...rest)
+    }
+    const done = await pruneIn({ ...bucket, put })
+    expect(done).toMatchObject({ kept: [7, 6, 5], expired: [4, 3, 2, 1] })
+    expect(site(bucket).filter((key) => key.includes('own'))).toEqual([
+      'static/assets/own-1.js',
+      'static/assets/own-5.js',
+      'static/assets/own-6.js',
+    ])
+  })
+
+  it('may run between the survey of a deploy or an activation and its lock', async () => {
+    const survey = await takeSurvey(bucket, location)
+    const record = await readRelease(bucket, location, 1)
+    const pruned = copyOf(bucket)
+    await pruneIn(pruned)
+    await deploy(pruned, version(1), { survey })
+    for (const { key, sha256 } of version(1)) expect(pruned.objects.get(key)?.bytes).toEqual(contents.get(sha256))
+    expect(pruned.objects.has(`.static-s3/static/objects/${version(1)[0]?.sha256}`)).toBe(true)
+
+    const { files } = withSources(
+      releasedFiles(record, location),
+      record,
+      location,
+      survey,
+      await listBackups(bucket, location),
+    )
+    const between = copyOf(bucket)
+    await pruneIn(between)
+    const surveys: unknown[] = []
+    const checkSurvey = (each: unknown) => {
+      surveys.push(each)
+      if (each !== survey) throw new StaticS3Error('static-s3: not there any more')
+    }
+    const activation = { survey, activation: { of: 1 }, checkSurvey }
+    await expect(deploy(between, files, activation)).rejects.toThrow(/not there any more\nThe site stands as it was/)
+    expect(surveys).toHaveLength(2)
+    expect(textOf(between, 'index.html')).toBe('page 6')
+  })
+
+  it('takes builds of one run for one release', async () => {
+    const bare = memoryBucket()
+    const admin = [page('admin.html', 'admin'), script('admin')]
+    await deploy(bare, admin)
+    for (const n of [1, 2]) {
+      // The first build of each run has not changed.
+      const isOfRun = (key: string) => [...admin, ...version(n)].some((file) => file.key === key)
+      await deploy(bare, version(n), { isOfRun })
+    }
+    expect([...filesOf(await readRelease(bare, location, 3)).keys()].sort()).toEqual([
+      'admin.html',
+      'assets/admin.js',
+      'assets/own-2.js',
+      'assets/shared.js',
+      'index.html',
+    ])
+    await pruneIn(bare, { retention: { releases: 1, days: 0 }, unreferenced: true })
+    expect(site(bare)).toEqual(expect.arrayContaining(['static/admin.html', 'static/assets/admin.js']))
+  })
+
+  it('refuses more deletions than a quarter of the recorded objects, unless allowed', async () => {
+    for (let n = 7; n <= 20; n++) await deploy(bucket, version(n))
+    const before = copyOf(bucket).objects
+    await expect(pruneIn(bucket, { maxDelete: undefined })).rejects.toThrow(
+      /17 objects would be deleted \(static\/assets\/own-1.js and 16 more\), and the limit is 10, .*--dry-run.*--max-delete 17\. Nothing was deleted\.$/,
+    )
+    expect(copyOf(bucket).objects).toEqual(before)
+    const dry = await pruneIn(bucket, { maxDelete: undefined, settings: { ...settings, dryRun: true } })
+    expect(dry.problem).toContain('17 objects would be deleted')
+    expect((await pruneIn(bucket, { maxDelete: 17 })).objects.flat()).toHaveLength(17)
+  })
+
+  it('refuses after a deploy that did not end, whose pages may need old files', async () => {
+    const put: Bucket['put'] = (key, ...rest) =>
+      key.endsWith('b.html') ? Promise.reject(new StaticS3Error('static-s3: no')) : bucket.put(key, ...rest)
+    const files = [page('a.html', 'needs own-1'), page('b.html', 'b'), script('own-1')]
+    await expect(deploy({ ...bucket, put }, files)).rejects.toThrow('static-s3: no')
+    await expect(pruneIn(bucket)).rejects.toThrow(
+      /^static-s3: static\/a.html is not as release 6 left it: .* Deploy again/,
+    )
+    expect(site(bucket)).toContain('static/assets/own-1.js')
+    await deploy(bucket, files)
+    expect((await pruneIn(bucket)).release).toBe(9)
+    expect(site(bucket)).toContain('static/assets/own-1.js')
+  })
+
+  it.each<[what: string, break_: (bucket: MemoryBucket) => void, says: RegExp]>([
+    ['without a release', ({ objects }) => objects.clear(), /static: there is no release whose record can be read/],
+    [
+      'with a record that it cannot read',
+      ({ objects }) =>
+        objects.set('.static-s3/static/releases/99999996.json.gz', { bytes: Buffer.from('x'), parameters: {} }),
+      /release 3 of static can't be used: .* is damaged/,
+    ],
+  ])('%s deletes nothing', async (_what, break_, says) => {
+    break_(bucket)
+    const before = copyOf(bucket).objects
+    await expect(pruneIn(bucket)).rejects.toThrow(says)
+    expect(copyOf(bucket).objects).toEqual(before)
+  })
+
+  it('refuses the location of a sync', async () => {
+    const deployer = async () => ({ ...deployerOf('x'), bundler: 'static-s3 sync' })
+    await deploy(bucket, version(7), { deployer })
+    await expect(pruneIn(bucket)).rejects.toThrow('static-s3 sync DIR --delete')
+  })
+})
+
+describe('next to a deploy', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({
+      toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'],
+      now: Date.UTC(2026, 0, 1),
+    })
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  const schedules = Number(process.env.SCHEDULES ?? 50) / 5
+  it(`in ${schedules} random schedules, no page misses a file after any request, and all kept releases are whole`, async () => {
+    let deleted = 0
+    for (let seed = 1; seed <= schedules; seed++) {
+      const random = new Random(seed)
+      const scene = new Scene(random)
+      for (const n of [1, 2, 3, 4]) await scene.whole(`before ${n}`, siteOf(n))
+      // Old files come back, which the prune is about to delete.
+      const running: Deploy = scene.start('running', siteOf(random.between(1, 5)), {
+        building: random.between(0, 3000),
+      })
+      let favoured = random.pick(['running', 'prune'])
+      let outcome: Pruned | Error | undefined
+      pruneIn(scene.network.connect('prune').bucket, {
+        deployer: deployerOf('prune'),
+        retention: { releases: random.between(1, 2), days: 0 },
+        unreferenced: random.chance(0.5),
+      }).then(
+        (pruned) => (outcome = pruned),
+        (error: Error) => (outcome = error),
+      )
+      for (let step = 0; running.outcome === 'under way' || outcome === undefined; step++) {
+        if (step > 5000) throw new Error(`seed ${seed} never ends`)
+        await turn()
+        const { held } = scene.network
+        // One may be through before the other one goes on.
+        if (random.chance(0.05)) favoured = random.pick(['running', 'prune'])
+        const first = held.filter(({ by }) => by === favoured)
+        if (held.length > 0) await scene.advance(random.pick(first.length > 0 ? first : held))
+        else await scene.pass(100)
+      }
+      const where = `seed ${seed}\n${scene.describe()}`
+      if (outcome instanceof Error) throw new Error(`${outcome.message}\n${where}`)
+      deleted += outcome.objects.flat().length
+      expect(running.outcome, where).toBe('ended')
+      scene.checkSite(running)
+      const { objects } = scene.bucket
+      for (const { release: number } of (await listReleases(scene.bucket, location)).records) {
+        const record = await readRelease(scene.bucket, location, number)
+        const backups = await listBackups(scene.bucket, location)
+        const survey = await takeSurvey(scene.bucket, location)
+        const { problems } = withSources(releasedFiles(record, location), record, location, survey, backups)
+        expect(problems, `release ${number}, ${where}`).toEqual([])
+      }
+      expect(objects.has('static/index.html')).toBe(true)
+    }
+    expect(deleted).toBeGreaterThan(0)
+  })
+})
