@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { BuildFacts } from '../folders/build-file.js'
 import type { Result } from '../report/result.js'
 import { StaticS3Error } from '../runtime/error.js'
@@ -10,10 +11,14 @@ export interface Together {
   kept: Map<string, BuildFacts[]>
   /** The finished deploys. */
   results: Result[]
+  /** The id of the run, for records. */
+  run: string
+  /** How many builds of each location have been found, and how many of them released. */
+  locations: Map<string, { found: number; released: number }>
 }
 
 export function newTogether(): Together {
-  return { files: new Map(), kept: new Map(), results: [] }
+  return { files: new Map(), kept: new Map(), results: [], run: randomUUID(), locations: new Map() }
 }
 
 /** A deploy that goes live along with others. */

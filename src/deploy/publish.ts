@@ -119,6 +119,7 @@ async function* deploy(input: StepInput, stop: Stop): AsyncGenerator<void, boole
     return false
   }
   const coming = addFiles(together.files, found, settings)
+  locationOf(together, settings).found++
   watch.pause()
   yield
   watch.resume()
@@ -190,7 +191,7 @@ async function bringUp(
           refuseOtherKind(kindOf({ bundler }), settings.location, last.record)
           await source?.check?.(last)
         },
-        isOfRun: (key) => together.files.get(bucketName(settings))?.has(key) ?? false,
+        runPart: runPartOf(together, settings),
         onProgress: (done, all) => stop.begun.aborted || progress.update(done, all),
         onWait: (whom) => logger.info(`waiting for ${whom}`),
       }).finally(progress.clear)
@@ -224,6 +225,22 @@ function addFiles(all: Together['files'], { files }: Classified, settings: Setti
   all.set(name, byKey)
   for (const file of files) byKey.set(file.key, fileOf(file))
   return byKey
+}
+
+function locationOf({ locations }: Together, settings: Settings): { found: number; released: number } {
+  const name = `${bucketName(settings)} ${settings.location}`
+  const counts = locations.get(name) ?? { found: 0, released: 0 }
+  locations.set(name, counts)
+  return counts
+}
+
+/** Undefined for a build that is alone in its location. */
+function runPartOf(together: Together, settings: Settings): ReleaseInput['runPart'] {
+  const counts = locationOf(together, settings)
+  counts.released++
+  if (counts.found < 2) return undefined
+  const files = together.files.get(bucketName(settings))
+  return { id: together.run, isLast: counts.released === counts.found, has: (key) => files?.has(key) ?? false }
 }
 
 const bucketName = ({ endpoint, bucket }: Settings) => `${endpoint} ${bucket}`

@@ -15,6 +15,8 @@ export interface Candidate {
   activated: number | undefined
   isHeld: boolean
   project: string | undefined
+  /** The same for releases that went live together. */
+  run?: string | undefined
   /** The time of its record, by the store's clock: milliseconds since 1970. Undefined if the store does not tell. */
   at: number | undefined
 }
@@ -56,14 +58,19 @@ export function keptReleases(
 ): KeptReleases {
   const kept = new Set<number>()
   const live = new Set<number>()
-  const projects = new Map<string | undefined, { newer: number; replacedAt: number }>()
+  const projects = new Map<string | undefined, { newer: number; replacedAt: number; run?: string | undefined }>()
   const newest = candidates[0]
-  for (const { release, kind, live: pointer, activated, project, at = now } of candidates) {
-    const { newer, replacedAt } = projects.get(project) ?? { newer: 0, replacedAt: Number.POSITIVE_INFINITY }
+  for (const { release, kind, live: pointer, activated, project, run, at = now } of candidates) {
+    const {
+      newer,
+      replacedAt,
+      run: lastRun,
+    } = projects.get(project) ?? { newer: 0, replacedAt: Number.POSITIVE_INFINITY }
     const wasRolledBack = newest?.isHeld === true && project === newest.project && kind === 'live' && newer === 1
     // Without days, a clock that counts whole seconds decides nothing.
     const isRecent = days > 0 && (kind === 'live' ? replacedAt : at) > now - days * day
-    if (kind === 'live') projects.set(project, { newer: newer + 1, replacedAt: at })
+    const isSameRun = run !== undefined && run === lastRun
+    if (kind === 'live') projects.set(project, { newer: isSameRun ? newer : newer + 1, replacedAt: at, run })
     if (kind === 'live' && newer === 0) live.add(release)
     const isNamed = release === newest?.release || kept.has(release) || standing.has(release)
     if (!isNamed && !wasRolledBack && !isRecent && newer >= releases) continue

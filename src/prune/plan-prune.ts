@@ -92,9 +92,9 @@ export async function planPrune(input: PlanInput, survey: KnownSurvey, signal: A
 const numbersOf = (records: readonly NumberedObject[] = []) => records.map(({ release }) => release)
 
 function candidateOf(record: ReleaseRecord, at: number | undefined): Candidate {
-  const { release, live, staged, activated, hold, project } = record
+  const { release, live, staged, activated, hold, project, run } = record
   const kind = staged ? 'staged' : live === release ? 'live' : 'none'
-  return { release, kind, live, activated, isHeld: hold !== undefined, project, at }
+  return { release, kind, live, activated, isHeld: hold !== undefined, project, run, at }
 }
 
 /** A record may have 10 MB, and a location hundreds of records: each is dropped after its turn. */

@@ -5,7 +5,7 @@ import type { Deployer } from '../release/records/record.js'
 import { type ReleaseInput, requestLockFor } from '../release/release.js'
 import { isCurrent, type Survey, takeSurvey } from '../release/survey.js'
 import { recordParameters, writeRecord } from '../release/write-record.js'
-import { responseOf, StaticS3Error } from '../runtime/error.js'
+import { mayStillArrive, StaticS3Error } from '../runtime/error.js'
 import { unstoppable } from '../runtime/stop.js'
 import { kindOf } from '../sync/own-location.js'
 import { type KnownSurvey, type PlanInput, type PrunePlan, planPrune } from './plan-prune.js'
@@ -62,7 +62,7 @@ export async function prune(input: PruneInput): Promise<Pruned> {
     leftUnanswered = isUnanswered
     if (isUnanswered) throw failure
     await keepRecord(last, deleted, input, lock, deployer).catch((error) => {
-      leftUnanswered = responseOf(error).status === undefined
+      leftUnanswered = mayStillArrive(error)
       throw failure ?? error
     })
     if (failure !== undefined) throw failure

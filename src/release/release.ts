@@ -1,6 +1,6 @@
 import type { Bucket } from '../bucket/bucket.js'
 import type { HashedFile } from '../files/hash.js'
-import { plain, responseOf, StaticS3Error } from '../runtime/error.js'
+import { mayStillArrive, plain, StaticS3Error } from '../runtime/error.js'
 import { type Stop, unstoppable } from '../runtime/stop.js'
 import type { Settings } from '../settings/settings.js'
 import { type Cleanup, cleanUp, type Removals, without } from './cleanup.js'
@@ -11,11 +11,11 @@ import { warningOfOthers } from './other-projects.js'
 import type { Decision, Plan } from './plan.js'
 import type { Deployer } from './records/record.js'
 import { latestRelease, lockKey, readReleases, releasesFolder } from './records/releases-folder.js'
-import { type Activation, isStagedAlready, stagedPlan, type WhyStaged, whyStaged } from './staging.js'
+import { type Activation, isStagedAlready, partStaged, stagedPlan, type WhyStaged, whyStaged } from './staging.js'
 import { isCurrent, type Survey, takeSurvey } from './survey.js'
 import { startUpload, type Upload } from './upload.js'
 import type { Done } from './what-visitors-see.js'
-import { backupParameters, recordParameters, writeRecord } from './write-record.js'
+import { backupParameters, type RunPart, recordParameters, writeRecord } from './write-record.js'
 
 export interface ReleaseInput {
   files: readonly HashedFile[]
@@ -44,8 +44,8 @@ export interface ReleaseInput {
   activation?: Activation | undefined
   /** Called with each survey. It throws if this release is not possible any more: another deploy may have come first. */
   checkSurvey?: (survey: Survey) => void | Promise<void>
-  /** True for the key of a file of another build of the same run: the run's last release names the files of all. */
-  isOfRun?: ((key: string) => boolean) | undefined
+  /** For one of several builds that go live one after the other in this location. */
+  runPart?: RunPart | undefined
 }
 
 type LockingInput = Pick<ReleaseInput, 'bucket' | 'lockChannel' | 'settings' | 'stop' | 'warn' | 'onWait'>
@@ -106,7 +106,7 @@ export async function release(input: ReleaseInput): Promise<Released> {
     const failure = isRecorded && (await keepRecord(input, lock, done, deployer, upload))
     if (failure) {
       // Without a response, the store may still write the record. It must not do so after the next deploy has begun, so the lock expires.
-      leftUnanswered = responseOf(failure).status === undefined
+      leftUnanswered = mayStillArrive(failure)
       if (needsRecord(last, input)) throw upload.failure(withoutRecord(failure, last))
       input.warn(
         `the site is live, but its record could not be written, so the next deploy takes longer: ${plain(failure)}`,
@@ -163,6 +163,7 @@ async function planWith(input: ReleaseInput, survey: Survey, written?: Upload['w
   const removals = input.cleanup?.plan(survey)
   const { isRestorable = true, settings } = input
   const staged = whyStaged(input, survey.record)
+  if (staged && input.runPart) throw partStaged(settings.location, staged)
   // A staged release writes no object that visitors see, so it can't write all of them again.
   const whole = await makePlan(staged ? { ...input, settings: { ...settings, force: false } } : input, survey, written)
   const plan = isRestorable && survey.folder ? whole : { ...whole, backups: [] }
@@ -243,14 +244,16 @@ async function planUnder(
   first: Planned,
   { written, wasForestalled }: Upload,
 ): Promise<Planned> {
-  if (!wasForestalled() && (!lock || isCurrent(first.survey, lock.release))) return first
+  // Without a lock, only a new survey shows a hold.
+  const isSame = lock ? isCurrent(first.survey, lock.release) : first.survey.folder === undefined
+  if (isSame && !wasForestalled()) return first
   const survey = await takeSurvey(input.bucket, input.settings.location, lock ? { folder: lock.folder } : {})
   return planWith(input, survey, written)
 }
 
 /** @returns the error, if the record or a staged file could not be written */
 async function keepRecord(
-  { bucket, settings, stop = unstoppable, warn, activation, isOfRun }: ReleaseInput,
+  { bucket, settings, stop = unstoppable, warn, activation, runPart }: ReleaseInput,
   lock: Lock,
   { plan, survey, staged }: Planned,
   deployer: Deployer,
@@ -261,7 +264,7 @@ async function keepRecord(
   const begins = activation?.hold
   const hold = begins === undefined ? survey.record?.hold : { reason: begins, by: deployer.by, at: new Date() }
   const carriedOut = {
-    ...{ location, deployer, plan, survey, written, backups, isOfRun },
+    ...{ location, deployer, plan, survey, written, backups, runPart },
     ...{ kind, activated: activation?.of, hold },
   } as const
   const refusal = backups?.refusal()

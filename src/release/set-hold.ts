@@ -1,4 +1,4 @@
-import { plain, responseOf, StaticS3Error } from '../runtime/error.js'
+import { mayStillArrive, plain, StaticS3Error } from '../runtime/error.js'
 import { unstoppable } from '../runtime/stop.js'
 import type { Deployer, Hold, ReleaseRecord } from './records/record.js'
 import { type ReleaseInput, requestLockFor } from './release.js'
@@ -48,7 +48,7 @@ export async function setHold(input: HoldInput): Promise<HoldChange> {
     const carriedOut = { location, deployer, plan: nothing, survey: last, written: new Map(), backups: undefined, hold }
     await writeRecord(bucket, lock, { ...carriedOut, kind: 'none' }, recordParameters(settings), stop.cut).catch(
       (error) => {
-        leftUnanswered = responseOf(error).status === undefined
+        leftUnanswered = mayStillArrive(error)
         const outcome = reason === undefined ? 'the hold has not ended' : 'the hold has not begun'
         throw new StaticS3Error(
           `static-s3: ${outcome}, because its record could not be written: ${plain(error)}\nThe site stands as it was.`,

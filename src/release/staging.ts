@@ -36,6 +36,15 @@ export function whyStaged(
   return record?.hold ?? (settings.activate ? undefined : 'asked')
 }
 
+/** The error of a run of several builds. An activation would bring only one of them. */
+export function partStaged(location: string, staged: WhyStaged): StaticS3Error {
+  const why = staged === 'asked' ? '' : `, and deploys are held (${staged.reason}): static-s3 resume ends the hold`
+  const where = location || "the bucket's root"
+  return new StaticS3Error(
+    `static-s3: ${where}: several builds of this run share this location, so none of them can be staged${why}. Give each build a location of its own (AWS_LOCATION)`,
+  )
+}
+
 /**
  * The part of a plan that visitors do not see: new fingerprinted files, and backups. Everything else waits for the activation.
  *

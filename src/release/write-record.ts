@@ -30,8 +30,16 @@ export interface CarriedOut {
   activated?: number | undefined
   /** The hold from now on. */
   hold: Hold | undefined
-  /** As in a release's input. */
-  isOfRun?: ((key: string) => boolean) | undefined
+  runPart?: RunPart | undefined
+}
+
+/** One of several builds of a run in this location. The run's last release names the files of all. */
+export interface RunPart {
+  id: string
+  /** True if all others are live already. */
+  isLast: boolean
+  /** True for the key of a file of any of them. */
+  has(key: string): boolean
 }
 
 /** The most objects of earlier releases in a record, unless the release itself is staged or has more. */
@@ -95,6 +103,7 @@ export function recordOf(
     release,
     live: kind === 'live' ? release : (survey.record?.live ?? 0),
     activated,
+    run: carriedOut.runPart?.id,
     hold,
     at: new Date(),
     conditionalWrites,
@@ -123,7 +132,7 @@ function* ownObjects(carriedOut: CarriedOut, release: number): Generator<[path: 
     // The object may have any content.
     if (reason === 'exists') continue
     // The object is another release's.
-    if (kind === 'staged' && (reason === 'staged' || reason === 'unchanged')) continue
+    if (kind === 'staged' && (file.group !== 'fingerprinted' || reason === 'staged' || reason === 'unchanged')) continue
     const { path, key, size, sha256, original, parameters, group } = file
     const there = survey.listing.get(key)
     // For a skipped object, the listing has the exact time.
@@ -156,7 +165,7 @@ function listedAs({ etag, lastModified = 0 }: ListedObject): WrittenObject {
  * any case: a promotion finds a changed one.
  */
 function keptObjects(
-  { location, plan, survey, kind, isOfRun }: CarriedOut,
+  { location, plan, survey, kind, runPart }: CarriedOut,
   release: number,
 ): [path: string, object: RecordedObject][] {
   const { record, listing } = survey
@@ -169,8 +178,11 @@ function keptObjects(
     return there && describedBy(record, path, there)
   })
   if (kind !== 'live') return kept
+  // Until the run's last release, the pages of the builds to come are the old ones, with all their files.
+  const isOfRun = (path: string, object: RecordedObject) =>
+    runPart?.has(prefix + path) || (runPart?.isLast === false && object.release === record?.live)
   const named = kept.map(([path, object]): [string, RecordedObject] =>
-    isOfRun?.(prefix + path) && !ours.has(path) ? [path, { ...object, release }] : [path, object],
+    isOfRun(path, object) && !ours.has(path) ? [path, { ...object, release }] : [path, object],
   )
   const room = Math.max(earlierObjects, ours.size)
   return named.length <= room ? named : named.sort(([, a], [, b]) => b.release - a.release).slice(0, room)

@@ -2,9 +2,9 @@ import type { Bucket, ObjectParameters } from '../bucket/bucket.js'
 import { parametersIn } from '../bucket/headers.js'
 import { groupOf, nameProblems } from '../files/classify.js'
 import type { HashedFile } from '../files/hash.js'
-import { longestCopy } from '../release/plan.js'
+import { describedBy, longestCopy } from '../release/plan.js'
 import { decodeRecord } from '../release/records/format.js'
-import { filesOf, type ReleaseRecord } from '../release/records/record.js'
+import { filesOf, type ReleaseRecord, releasedIn } from '../release/records/record.js'
 import {
   backupKey,
   type ReleasesFolder,
@@ -67,13 +67,25 @@ export async function findRelease(
 export async function releaseBefore(bucket: Bucket, location: string, live: number): Promise<ReleaseRecord> {
   const { records } = await listReleases(bucket, location)
   const first = await firstSeen(bucket, location, live, new Set(records.map(({ release }) => release)))
+  const { run } = (await findRelease(bucket, location, first)) ?? {}
   for (const { release } of records) {
     if (release >= first) continue
     const record = await readRelease(bucket, location, release)
-    if (record.live === release) return record
+    // Only the last release of a run names the files of all its builds.
+    const isOfRun = run !== undefined && record.run === run
+    if (record.live === release && !isOfRun) return record
   }
   const where = location || "the bucket's root"
   throw new StaticS3Error(`static-s3: ${where} has no release before release ${first}`)
+}
+
+/** False if a deploy without a record has changed the live release's pages: it ended early, or its record could not be written. */
+export function isAsRecorded({ record, listing }: Pick<Survey, 'record' | 'listing'>, location: string): boolean {
+  const live = record ? releasedIn(record.objects, record.live) : new Map<string, never>()
+  return [...live].every(([path, { fingerprinted }]) => {
+    const there = listing.get(prefixOf(location) + path)
+    return fingerprinted || (there !== undefined && describedBy(record, path, there) !== undefined)
+  })
 }
 
 /** The release with which visitors first saw these files. */
@@ -105,6 +117,8 @@ export function releasedFiles(record: ReleaseRecord, location: string): HashedFi
 /**
  * The files as copies of objects in the bucket: of their own objects if they are fingerprinted, otherwise of their backups.
  *
+ * An object's ETag may change without its bytes, under SSE-KMS for example: then the newest record tells its bytes.
+ *
  * @param backups the ETags of all backups, by the SHA-256 of their bytes
  * @returns the files, and a problem for each whose bytes are not there any more
  */
@@ -112,29 +126,30 @@ export function withSources(
   files: readonly HashedFile[],
   record: ReleaseRecord,
   location: string,
-  { listing }: Pick<Survey, 'listing'>,
+  { listing, record: newest }: Pick<Survey, 'listing'> & Partial<Pick<Survey, 'record'>>,
   backups: ReadonlyMap<string, string>,
 ): { files: HashedFile[]; problems: string[] } {
   const etags = filesOf(record)
   const problems: string[] = []
   const located = files.map((file) => {
-    const { path, key, size } = file
+    const { path, key, size, group } = file
     // The record may be damaged.
     problems.push(...nameProblems(path, key))
     const found = sourceOf(file, etags.get(path)?.etag)
     if (typeof found === 'string') problems.push(`${path} ${found}`)
-    else if (size > longestCopy) problems.push(`${path} is larger than 5 GB, and S3 copies no such object`)
+    else if (group !== 'fingerprinted' && size > longestCopy)
+      problems.push(`${path} is larger than 5 GB, and S3 copies no such object`)
     return typeof found === 'string' ? file : { ...file, ...found }
   })
   return { files: located, problems: problems.sort() }
 
   /** @returns the source, or a problem */
   function sourceOf(
-    { key, group, sha256, size, backup }: HashedFile,
+    { path, key, group, sha256, size, backup }: HashedFile,
     etag: string | undefined,
   ): Pick<HashedFile, 'source' | 'md5'> | string {
     const there = listing.get(key)
-    const isSame = there !== undefined && there.etag === etag && there.size === size
+    const isSame = there?.size === size && (there.etag === etag || describedBy(newest, path, there)?.sha256 === sha256)
     if (group !== 'fingerprinted' && backup !== undefined && backups.get(sha256) === backup) {
       return { source: { key: backupKey(location, sha256), etag: backup } }
     }

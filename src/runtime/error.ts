@@ -48,6 +48,12 @@ export function responseOf(error: unknown): ErrorResponse {
   return { status, code: name, region, unanswered: unanswered ?? status === undefined }
 }
 
+/** True if the store may still carry out the failed request. */
+export function mayStillArrive(error: unknown): boolean {
+  const { status, unanswered } = responseOf(error)
+  return status === undefined || unanswered
+}
+
 /** True if S3 forbids the request: another attempt would fail too. */
 export function isForbidden(error: unknown): boolean {
   const { status } = responseOf(error)

@@ -1,6 +1,8 @@
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Compiler, Configuration } from 'webpack'
+import { runCommand } from '../../fixtures/build/command.js'
+import { deployEnv } from '../../fixtures/build/environment.js'
 import {
   type Bundler,
   bundlerConfig,
@@ -13,6 +15,7 @@ import {
 } from '../../fixtures/build/in-process.js'
 import { readTree } from '../../fixtures/build/index.js'
 import { siteObjects, sitePuts, uploadedPaths, writes } from '../../fixtures/build/site.js'
+import type { Options } from '../../src/settings/options.js'
 import { StaticS3Plugin } from '../../src/webpack.js'
 
 // A configuration that is an array, as server-side rendering and applications with two bundles have it.
@@ -121,6 +124,38 @@ describe.each(bundlers)('several configurations: %s', (_name, bundler) => {
     expect(puts().filter((path) => !path.endsWith('.png')).length).toBe((await tree(dir)).length - 1)
     const immutable = target.s3.server.requests.filter(({ headers }) => headers['cache-control']?.includes('immutable'))
     expect(new Set(immutable.map(({ key }) => key)).size).toBe((await tree(dir)).length - 1)
+  })
+
+  test('two bundles in one location come back together, and neither is staged alone', async () => {
+    const run = async (version: string, options: Options = {}) => {
+      await writeFiles(dir, { 'public/robots.txt': version, 'public-admin/admin.txt': version })
+      const plugins = [new StaticS3Plugin(options)]
+      const admin = new bundler.copy({ patterns: [{ from: 'public-admin' }] })
+      await build(bundler, [
+        web({ plugins }),
+        {
+          ...common,
+          output: { ...common.output, path: join(dir, 'dist-admin') },
+          plugins: [...(common.plugins ?? []), admin, ...plugins],
+          name: 'admin',
+          entry: { admin: './src/admin.js' },
+        },
+      ])
+    }
+    const texts = () => {
+      const objects = siteObjects(target.s3, target.bucket)
+      return ['static/robots.txt', 'static/admin.txt'].map((key) => `${objects.get(key)?.body}`)
+    }
+    for (const version of ['one', 'two', 'three']) await run(version)
+    await expect(run('staged', { activate: false })).rejects.toThrow(/several builds of this run share this location/)
+    expect(texts()).toEqual(['three', 'three'])
+    const rollback = () => runCommand('/', ['rollback'], deployEnv(target.s3, target.bucket))
+    for (const version of ['two', 'one']) {
+      const { code, stderr } = await rollback()
+      expect(code, stderr).toBe(0)
+      expect(texts()).toEqual([version, version])
+    }
+    expect((await rollback()).stderr).toContain('has no release before')
   })
 
   test('two bundles for browsers in folders of their own, under a location each', async () => {

@@ -5,6 +5,7 @@ import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import {
   DeleteObjectCommand,
@@ -79,7 +80,7 @@ async function check({ settings: changed, site: replaced, server = s3 }: Changes
   }
   for (const { point, fault, because } of findings) if (!because) seen.add(`${point.name}: ${fault ?? 'pass'}`)
   const named = findings.flatMap(({ point, fault, verdict }) => (fault ? [`${verdict} ${point.name}: ${fault}`] : []))
-  return { findings, named, text: findings.map((each) => findingAsText(each)).join('\n') }
+  return { findings, named, text: stripVTControlCharacters(findings.map((each) => findingAsText(each)).join('\n')) }
 }
 
 /** A bucket that lacks nothing. Plain S3 has neither HTTP/2 nor compression. */

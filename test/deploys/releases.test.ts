@@ -128,6 +128,18 @@ test('a staged release changes nothing that visitors see, until it is activated'
   expect(writes(target.s3)).toEqual([])
 })
 
+test('a rollback knows a live release without a record', async () => {
+  await deploy('one')
+  await deploy('two')
+  target.s3.server.intercept = ({ method, key = '' }) =>
+    method === 'PUT' && key.endsWith('.json.gz') ? { status: 403, code: 'AccessDenied' } : undefined
+  await deploy('bad')
+  target.s3.server.intercept = undefined
+  expect(titleOf()).toBe('bad')
+  expect((await command('rollback')).code).toBe(0)
+  expect(titleOf()).toBe('two')
+})
+
 test('a synced folder is neither staged nor held, because its files have no second copy', async () => {
   const media = await makeApp({ 'photo.jpg': 'photo' })
   const env = { ...deployEnv(target.s3, target.bucket), STATIC_S3_ACTIVATE: '0' }

@@ -179,7 +179,7 @@ describe('a deploy', () => {
       /^static-s3: visitors can't use this release:\n {2}- status 503 \(SlowDown\): http.*\.js\n\nThe site stands as it was\. 1 of 2 files are up/s,
     )
     const written = target.s3.server.requests.filter(
-      ({ method, key = '' }) => method === 'PUT' && !key.endsWith('.lock'),
+      ({ method, key = '' }) => method === 'PUT' && key.startsWith('static/'),
     )
     expect(written.map(({ key = '' }) => key.replace(/-[\w-]+\./, '.'))).toEqual(['static/assets/index.js'])
     target.s3.server.intercept = undefined

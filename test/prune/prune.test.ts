@@ -247,8 +247,8 @@ describe('a prune', () => {
     await deploy(bare, admin)
     for (const n of [1, 2]) {
       // The first build of each run has not changed.
-      const isOfRun = (key: string) => [...admin, ...version(n)].some((file) => file.key === key)
-      await deploy(bare, version(n), { isOfRun })
+      const has = (key: string) => [...admin, ...version(n)].some((file) => file.key === key)
+      await deploy(bare, version(n), { runPart: { id: `run ${n}`, isLast: true, has } })
     }
     expect([...filesOf(await readRelease(bare, location, 3)).keys()].sort()).toEqual([
       'admin.html',

@@ -1,9 +1,9 @@
 import type { WriteStream } from 'node:tty'
 import type { ReleaseRecord } from '../../release/records/record.js'
 import { listBackups } from '../../release/records/releases-folder.js'
-import { readNewestRecord, type Survey } from '../../release/survey.js'
+import type { Survey } from '../../release/survey.js'
 import type { Result } from '../../report/result.js'
-import { readRelease, releaseBefore, releasedFiles, withSources } from '../../restore/restored-release.js'
+import { isAsRecorded, readRelease, releaseBefore, releasedFiles, withSources } from '../../restore/restored-release.js'
 import { StaticS3Error } from '../../runtime/error.js'
 import { printable } from '../../runtime/printable.js'
 import type { Settings } from '../../settings/settings.js'
@@ -51,13 +51,15 @@ function sourceOf(
 ): FileSource {
   let found: ReleaseRecord | undefined
   let checked: Survey | undefined
+  /** The live release, if the one before it is to come back. */
+  let seen: number | undefined
   const recordFound = () => found as ReleaseRecord
   const copies = async (survey: Survey | undefined, signal?: AbortSignal) => {
     const { bucket } = await earlySurvey.connection
     const record = recordFound()
     const backups = await listBackups(bucket, location, signal)
-    const listing = survey?.listing ?? new Map()
-    const { files, problems } = withSources(releasedFiles(record, location), record, location, { listing }, backups)
+    const there = survey ?? { listing: new Map() }
+    const { files, problems } = withSources(releasedFiles(record, location), record, location, there, backups)
     throwProblems(problems)
     checked = survey
     return files
@@ -66,9 +68,12 @@ function sourceOf(
     async find(signal) {
       const { bucket } = await earlySurvey.connection
       if (number === undefined) {
-        const { live } = (await readNewestRecord(bucket, location)) ?? {}
-        if (!live) throw new StaticS3Error(`static-s3: ${location || "the bucket's root"} has no release yet`)
-        found = await releaseBefore(bucket, location, live)
+        const survey = await earlySurvey.result()
+        seen = survey.record?.live
+        if (!seen) throw new StaticS3Error(`static-s3: ${location || "the bucket's root"} has no release yet`)
+        found = await (isAsRecorded(survey, location)
+          ? releaseBefore(bucket, location, seen)
+          : readRelease(bucket, location, seen, signal))
       } else {
         found = await readRelease(bucket, location, number, signal)
       }
@@ -85,6 +90,11 @@ function sourceOf(
     },
     // A prune may have come first.
     async check(survey) {
+      if (seen !== undefined && survey.record?.live !== seen) {
+        throw new StaticS3Error(
+          `static-s3: release ${survey.record?.live} went live meanwhile: run it again, or name the release that is to come back`,
+        )
+      }
       if (survey !== checked) await copies(survey)
     },
     deployer: (own) => {

@@ -40,11 +40,25 @@ interface ObjectLine extends FileLine, Pick<RecordedObject, 'writtenAt'> {
 }
 
 export async function encodeRecord(location: string, record: ReleaseRecord): Promise<Buffer> {
-  const { release, live, activated, hold, staged, conditionalWrites, splitAt, at, id, by, commit, bundler, project } =
-    record
+  const {
+    release,
+    live,
+    activated,
+    run,
+    hold,
+    staged,
+    conditionalWrites,
+    splitAt,
+    at,
+    id,
+    by,
+    commit,
+    bundler,
+    project,
+  } = record
   const preamble: Preamble = {
     ...{ format, location, id, at: at.toISOString(), by, commit, bundler, project },
-    ...{ release, live: live === release ? undefined : live, activated, conditionalWrites, splitAt },
+    ...{ release, live: live === release ? undefined : live, activated, run, conditionalWrites, splitAt },
     hold: hold && { ...hold, at: hold.at.toISOString() },
     staged: staged && true,
   }
@@ -116,6 +130,7 @@ export async function decodeRecord(location: string, bytes: Uint8Array): Promise
     release,
     live: optional(preamble.live, isCount) ?? release,
     activated: optional(preamble.activated, isCount),
+    run: optional(preamble.run, isText),
     hold: preamble.hold === undefined ? undefined : holdOf(expect(preamble.hold, isObject)),
     conditionalWrites: preamble.conditionalWrites === true,
     objects,

@@ -59,6 +59,8 @@ export interface ReleaseRecord extends Deployer {
   live: number
   /** The release whose files this one brought back, or made live. */
   activated?: number | undefined
+  /** The same for the releases of builds that went live together, one after the other. */
+  run?: string | undefined
   hold?: Hold | undefined
   /** The record's time, by the clock of the deploying machine. */
   at: Date
