@@ -177,7 +177,7 @@ test('an activation needs every file: what is missing is named, and nothing chan
   expect(code).toBe(1)
   expect(stderr).toContain(`${script.slice('static/'.length)} is not there any more`)
   expect(stderr).toContain('index.html has lost its copy in .static-s3/')
-  expect(stderr).toContain('nothing was uploaded')
+  expect(stderr).toContain("release 1 can't come back")
   expect(titleOf()).toBe('two')
   expect(writes(target.s3)).toEqual([])
 })

@@ -11,7 +11,7 @@ import { type EarlySurvey, startEarlySurvey } from '../early-survey.js'
 import type { Logger } from '../logger.js'
 import { publishInSteps } from '../publish.js'
 import { newTogether } from '../publish-together.js'
-import { type FileSource, throwProblems } from '../read-files.js'
+import type { FileSource } from '../read-files.js'
 
 export interface ActivateInput {
   settings: Settings
@@ -60,7 +60,7 @@ function sourceOf(
     const backups = await listBackups(bucket, location, signal)
     const there = survey ?? { listing: new Map() }
     const { files, problems } = withSources(releasedFiles(record, location), record, location, there, backups)
-    throwProblems(problems)
+    if (problems.length > 0) throw cannotComeBack(record, problems)
     checked = survey
     return files
   }
@@ -106,4 +106,16 @@ function sourceOf(
       return { of: release, hold: hold && (hold.reason ?? `a rollback to release ${release}`) }
     },
   }
+}
+
+/** The most problems to name. */
+const mostProblems = 10
+
+function cannotComeBack({ release, commit }: ReleaseRecord, problems: readonly string[]): StaticS3Error {
+  const more = problems.length - mostProblems
+  const lines = [...problems.slice(0, mostProblems), ...(more > 0 ? [`and ${more} more`] : [])]
+  const remedy = `Nothing was changed. Deploy its commit again${commit ? ` (${commit})` : ''}, or choose another release.`
+  return new StaticS3Error(
+    [`static-s3: release ${release} can't come back`, ...lines.map((line) => `  - ${line}`), remedy].join('\n'),
+  )
 }
