@@ -55,11 +55,13 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-/** Test files that replace modules, or measure the memory of their process: each has a process of its own. */
+/** Test files that replace modules or all timers, or measure the memory of their process: each has a process of its own. */
 const alone = readdirSync('test', { recursive: true, encoding: 'utf8' })
   .map((name) => `test/${name.replaceAll('\\', '/')}`)
   .filter(
-    (file) => file.endsWith('.test.ts') && /\bvi\.mock\(|\bprocess\.memoryUsage\(/.test(readFileSync(file, 'utf8')),
+    (file) =>
+      file.endsWith('.test.ts') &&
+      /\bvi\.mock\(|\bvi\.useFakeTimers\(\)|\bprocess\.memoryUsage\(/.test(readFileSync(file, 'utf8')),
   )
 
 export default defineConfig(({ mode }) => {
