@@ -63,9 +63,10 @@ beforeEach(() => {
   tab = openTab()
 })
 afterEach(() => {
-  vi.useRealTimers()
   vi.unstubAllEnvs()
+  // First: the stubbed `performance` stands in for the faked one.
   vi.unstubAllGlobals()
+  vi.useRealTimers()
   Reflect.deleteProperty(globalThis, 'sessionStorage')
 })
 
