@@ -3,9 +3,8 @@ import type { Bucket } from '../bucket/bucket.js'
 import { fileOf } from '../files/built-file.js'
 import type { Classified } from '../files/classify.js'
 import type { HashedFile } from '../files/hash.js'
-import { makePlan } from '../release/make-plan.js'
 import { type Released, type ReleaseInput, release } from '../release/release.js'
-import { stagedPlan, whyStaged } from '../release/staging.js'
+import { planRelease } from '../release/staging.js'
 import type { Survey } from '../release/survey.js'
 import { type Logger, type Printer, printerOf } from '../report/printer.js'
 import { type Progress, showProgress, terminalOf } from '../report/progress.js'
@@ -206,11 +205,9 @@ async function planOnly(input: Omit<ReleaseInput, 'deployer' | 'onProgress' | 'o
   const { survey } = input
   const removals = input.cleanup?.plan(survey)
   if (removals?.problem !== undefined) input.warn(removals.problem)
-  const plan = await makePlan(input, survey)
-  const staged = whyStaged(input, survey.record)
-  const { decisions } = staged ? stagedPlan(plan) : plan
+  const { plan, staged } = await planRelease(input, survey)
   return {
-    decisions,
+    decisions: plan.decisions,
     release: undefined,
     staged,
     deleted: removals?.objects.map(({ key }) => key),

@@ -6,12 +6,11 @@ import type { Settings } from '../settings/settings.js'
 import { type Cleanup, cleanUp, type Removals, without } from './cleanup.js'
 import type { Lock } from './lock/lock.js'
 import { type LockRequest, requestLock } from './lock/lock-request.js'
-import { makePlan } from './make-plan.js'
 import { warningOfOthers } from './other-projects.js'
 import type { Decision, Plan } from './plan.js'
 import type { Deployer } from './records/record.js'
 import { latestRelease, lockKey, readReleases, releasesFolder } from './records/releases-folder.js'
-import { type Activation, isStagedAlready, partStaged, stagedPlan, type WhyStaged, whyStaged } from './staging.js'
+import { type Activation, isStagedAlready, partStaged, planRelease, type WhyStaged } from './staging.js'
 import { isCurrent, type Survey, takeSurvey } from './survey.js'
 import { startUpload, type Upload } from './upload.js'
 import type { Done } from './what-visitors-see.js'
@@ -162,12 +161,9 @@ async function planWith(input: ReleaseInput, survey: Survey, written?: Upload['w
   await input.checkSurvey?.(survey)
   const removals = input.cleanup?.plan(survey)
   const { isRestorable = true, settings } = input
-  const staged = whyStaged(input, survey.record)
+  const { plan, staged } = await planRelease(input, survey, written)
   if (staged && input.runPart) throw partStaged(settings.location, staged)
-  // A staged release writes no object that visitors see, so it can't write all of them again.
-  const whole = await makePlan(staged ? { ...input, settings: { ...settings, force: false } } : input, survey, written)
-  const plan = isRestorable && survey.folder ? whole : { ...whole, backups: [] }
-  return { survey, removals, staged, plan: staged ? stagedPlan(plan) : plan }
+  return { survey, removals, staged, plan: isRestorable && survey.folder ? plan : { ...plan, backups: [] } }
 }
 
 /** The survey, taken again if another deploy has had the lock since. */

@@ -2,8 +2,10 @@ import { canonicalHeaders } from '../bucket/headers.js'
 import type { HashedFile } from '../files/hash.js'
 import { StaticS3Error } from '../runtime/error.js'
 import { several } from '../runtime/printable.js'
+import { makePlan, type PlanInput } from './make-plan.js'
 import type { Decision, Plan } from './plan.js'
 import type { Hold, ReleasedFile, ReleaseRecord } from './records/record.js'
+import type { Survey } from './survey.js'
 
 /*
  * A staged release is in the bucket, and visitors see nothing of it: its new fingerprinted files are there, and the bytes of its other files are
@@ -95,4 +97,19 @@ export function isStagedAlready({ decisions, backups }: Plan, record: ReleaseRec
     const there = staged.get(path)
     return action === 'skip' && there?.sha256 === sha256 && there.headers === canonicalHeaders(parameters)
   })
+}
+
+/**
+ * The plan of a release that may be staged, and the reason if it is. A staged release writes no object that visitors see, so it can't write all of
+ * them again.
+ */
+export async function planRelease(
+  input: PlanInput & StagingInput,
+  survey: Survey,
+  written?: Parameters<typeof makePlan>[2],
+): Promise<{ plan: Plan; staged: WhyStaged | undefined }> {
+  const staged = whyStaged(input, survey.record)
+  if (!staged) return { plan: await makePlan(input, survey, written), staged }
+  const plan = await makePlan({ ...input, settings: { ...input.settings, force: false } }, survey, written)
+  return { plan: stagedPlan(plan), staged }
 }

@@ -1,9 +1,8 @@
 import type { LeftOut } from '../../files/built-file.js'
 import { checkPublicUrl, type Release } from '../../folders/read-folders.js'
-import { makePlan } from '../../release/make-plan.js'
 import type { Decision } from '../../release/plan.js'
 import type { ReleaseRecord } from '../../release/records/record.js'
-import { stagedPlan, whyStaged } from '../../release/staging.js'
+import { planRelease } from '../../release/staging.js'
 import { report } from '../../report/report.js'
 import type { Settings } from '../../settings/settings.js'
 import { startEarlySurvey } from '../early-survey.js'
@@ -55,9 +54,8 @@ export async function preview(release: Release, settings: Settings): Promise<Pre
     ]
     const warn = (message: string) => warnings.push(message)
     const { bucket } = await earlySurvey.connection
-    const plan = await makePlan({ files, bucket, settings, warn }, survey)
-    const staged = whyStaged({ settings }, survey.record)
-    const { decisions, overwritten } = staged ? stagedPlan(plan) : plan
+    const { plan, staged } = await planRelease({ files, bucket, settings, warn }, survey)
+    const { decisions, overwritten } = plan
     const milliseconds = performance.now() - begun
     const text = report({
       ...settings,
