@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import {
   blockCommand,
@@ -71,6 +72,7 @@ ${addressHelp}`,
     if (cloudfront !== undefined && from.length + referers.length > 0) {
       throw new Usage('--cloudfront lets the distribution read for every visitor: leave out --from and --referer')
     }
+    checkReaders(from, referers)
     const settings = await settingsOf(named, known)
     if (immutable.length > 0) onlyOnAws('--immutable', settings)
     const distribution = cloudfront === undefined ? undefined : arnOf(cloudfront, settings)
@@ -185,6 +187,20 @@ export const policyCommand: Command = {
 
 function noWords(name: string, words: readonly string[]): void {
   if (words.length > 0) throw new Usage(`policy ${name} takes flags only: remove ${words.join(' ')}`)
+}
+
+/** @throws Usage for a condition that no request meets, or each one */
+function checkReaders(from: readonly string[], referers: readonly string[]): void {
+  const wrong = from.find((range) => !isRange(range))
+  if (wrong !== undefined)
+    throw new Usage(`--from is ${wrong || 'empty'}: use an address or a range, such as 203.0.113.0/24`)
+  if (referers.includes('')) throw new Usage('--referer is empty: use a pattern, such as https://www.example.com/*')
+}
+
+function isRange(text: string): boolean {
+  const [, address = '', bits] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  const version = isIP(address)
+  return version !== 0 && Number(bits ?? 0) <= (version === 4 ? 32 : 128)
 }
 
 function arnOf(named: string, settings: Settings): string {

@@ -64,8 +64,9 @@ export const setupCommand = commandOf({
       if (isChange && !dryRun && !yes) await confirm(json)
       const lacks = dryRun ? [] : await applySetups(setups, (report) => printWarning(printable(report)))
       for (const lack of lacks) printWarning(printable(lack))
-      if (json) printJson(setups.map(asData))
-      else if (!dryRun) print(process.stdout, nextSteps(setups, isChange, named.location))
+      if (json) printJson(setups.map((setup) => ({ status: statusOf(setup, dryRun), ...asData(setup) })))
+      else
+        print(process.stdout, dryRun ? 'dry run: nothing was written\n' : nextSteps(setups, isChange, named.location))
     } finally {
       for (const { close } of setups) close()
     }
@@ -169,6 +170,11 @@ Then build, and test the bucket as a visitor uses it:
   npm run build
   npx static-s3 check
 ${named ? printable(forFolder) : ''}`
+}
+
+function statusOf({ isNew, changes }: BucketSetup, dryRun = false): string {
+  if (dryRun) return 'dry run'
+  return isNew || changes.length > 0 ? 'set up' : 'unchanged'
 }
 
 function asData({ settings, isNew, changes, warnings }: BucketSetup): object {

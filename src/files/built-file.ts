@@ -43,6 +43,7 @@ export type LeftOutReason =
   // By the output folder
   | 'left over from an earlier build'
   | 'link that is not followed'
+  | 'name that is not UTF-8'
   | 'name taken by another output'
   | 'outside of the output folder'
 

@@ -68,7 +68,7 @@ export async function collect(
     for (const { path, target } of entries) {
       await pause(1)
       if (target === undefined) {
-        leaveOut(path, 'link that is not followed')
+        leaveOut(path, path.includes(replacement) ? 'name that is not UTF-8' : 'link that is not followed')
         continue
       }
       if (emittedOnly && !emitted.has(path)) continue
@@ -179,7 +179,7 @@ const yieldFiles = 500
 /** A file in an output folder. */
 interface Entry {
   path: string
-  /** The same path, or a link's target; undefined for a link that is not followed. */
+  /** The same path, or a link's target; undefined for a link that is not followed, and for a name that Node can't read. */
   target: string | undefined
 }
 
@@ -202,6 +202,10 @@ async function walk(root: string, skipped: readonly string[], found: (entry: Ent
       const path = above + inPath(entry)
       const file = () => join(folder, entry.name)
       if (isSkipped.size > 0 && isSkipped.has(file())) continue
+      if (entry.name.includes(replacement) && !existsSync(file())) {
+        found({ path, target: undefined })
+        continue
+      }
       if (entry.isDirectory()) {
         await walkFolder(file(), path)
         continue
@@ -213,6 +217,9 @@ async function walk(root: string, skipped: readonly string[], found: (entry: Ent
   }
   await walkFolder(root, '')
 }
+
+/** Node reads it for each byte of a name that is not UTF-8, so that no file has the name it reads. */
+const replacement = '\uFFFD'
 
 /** A folder's name with a slash, as in the paths of its files. */
 function inPath(entry: Dirent): string {

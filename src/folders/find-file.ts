@@ -28,7 +28,7 @@ export function findFile(dir: string, name: string): FoundFile {
   const named = fileOfEntry(dir, path, entries)
   if (named) return named
   if (hasFile(dir, path)) return { path, isInManifest: false }
-  throw new StaticS3Error(`static-s3: ${name} is no file of ${nameOf(dir)}${hint(dir, name, path, entries)}`)
+  throw new StaticS3Error(`static-s3: ${name || '""'} is no file of ${nameOf(dir)}${hint(dir, name, path, entries)}`)
 }
 
 /** The name as manifests have it. A path that leads into the output folder is the path there, and `/logo.svg` is `logo.svg`. */

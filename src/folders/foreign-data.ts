@@ -1,5 +1,5 @@
-import { statSync } from 'node:fs'
-import { join } from 'node:path'
+import { realpathSync, statSync } from 'node:fs'
+import { join, sep } from 'node:path'
 import { orUndefined } from '../runtime/or-undefined.js'
 
 // The files that name an output folder's files come from elsewhere: their values and names may be anything.
@@ -12,9 +12,11 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** True if the folder has this file. */
+/** True if the folder has this file, or a link to one of its own files: a deploy follows no other link. */
 export function hasFile(dir: string, path: string): boolean {
   if (path.split(/[\\/]/).includes('..')) return false
-  // `statSync` throws for a text that is no path: too long, or with a null character.
-  return orUndefined(() => statSync(join(dir, path)).isFile()) ?? false
+  const file = join(dir, path)
+  const isInside = () => realpathSync(file).startsWith(realpathSync(dir) + sep)
+  // Both throw for a text that is no path: too long, or with a null character.
+  return orUndefined(() => statSync(file).isFile() && isInside()) ?? false
 }

@@ -172,7 +172,7 @@ export function checkEndpoint(
   { bucket, customDomain }: Pick<BucketAddress, 'bucket' | 'customDomain'>,
 ): void {
   const url = found && asUrl(found.value)
-  if (!url) return
+  if (!url || !/^https?:$/.test(url.protocol)) return
   const host = url.hostname
   const path = url.pathname.replace(/\/+$/, '')
   const notApi = apiRemedy(host)

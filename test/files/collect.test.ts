@@ -508,6 +508,18 @@ describe.skipIf(onWindows)('links (not on Windows, where users may not make them
     ])
   })
 
+  it.runIf(process.platform === 'linux')('and files whose names are not UTF-8 are left out', async () => {
+    const inFolder = (name: string) => Buffer.concat([Buffer.from(`${dist}/`), Buffer.from(name, 'latin1')])
+    await write('app.js')
+    await write('\uFFFD.txt')
+    await writeFile(inFolder('caf\xe9.txt'), 'x')
+    await mkdir(inFolder('caf\xe9'))
+    await writeFile(inFolder('caf\xe9/a.txt'), 'x')
+    const collected = await collectFresh()
+    expect(paths(collected)).toEqual(['app.js', '\uFFFD.txt'])
+    expect(left(collected)).toEqual(['caf\uFFFD.txt: name that is not UTF-8', 'caf\uFFFD/: name that is not UTF-8'])
+  })
+
   it('to a sibling folder with the same prefix lead out', async () => {
     await write('secret.txt', 'secret', join(root, 'dist-private'))
     await symlink(join(root, 'dist-private/secret.txt'), join(dist, 'file.txt'))

@@ -1,4 +1,5 @@
-import { join, relative } from 'node:path'
+import { symlink } from 'node:fs/promises'
+import { basename, join, relative } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { makeFolder, removeFolders } from '../../fixtures/build/folders.js'
 import { findFile } from '../../src/folders/find-file.js'
@@ -92,6 +93,18 @@ describe('the file of a name', () => {
       path: 'assets/logo-DOo1kgsP.png',
       isInManifest: true,
     })
+  })
+
+  it('a link is one only if it leads to another file of the folder', async () => {
+    const dir = await folder('.vite/manifest.json', vite, ['a.txt'])
+    await symlink(join(dir, 'a.txt'), join(dir, 'in.txt'))
+    await symlink(join(dir, '.vite'), join(dir, 'vite'))
+    await symlink(import.meta.filename, join(dir, 'out.txt'))
+    await symlink('..', join(dir, 'above'))
+    expect(findFile(dir, 'in.txt')).toEqual({ path: 'in.txt', isInManifest: false })
+    for (const name of ['out.txt', `above/${basename(dir)}-other/x`, '']) {
+      expect(() => findFile(dir, name), name).toThrow(`${name || '""'} is no file of`)
+    }
   })
 
   it.each<[name: string, ending: string]>([

@@ -48,6 +48,10 @@ describe('static-s3 policy', () => {
     ['iam --cloudfront d1.cloudfront.net', /--cloudfront is d1.*use ACCOUNT:ID/],
     ['bucket --cloudfront E2X', /add its account/],
     ['bucket --cloudfront 123456789012:E2X --from 192.0.2.1', /leave out --from/],
+    ...['999.1.1.1', '192.0.2.0/33', '2001:db8::/129', '192.0.2.0/', 'example.com', ''].map(
+      (from): [string, RegExp] => [`bucket --from ${from}`, /--from is .*use an address or a range/],
+    ),
+    ['bucket --referer ', /--referer is empty/],
     ['bucket --immutable *.{js,css}', /--immutable is .*use \* and \? only/],
     ['bucket --immutable a/* --endpoint https://s3.example.com', /is for AWS/],
     ['cors --origin https://a.example/x', /--origin is https.*without a path/],

@@ -748,6 +748,7 @@ describe('endpoint', () => {
     ['storage.googleapis.com', ' is %: use a URL such as https://storage.googleapis.com.'],
     ['localhost:9000', ' is %: use a URL such as https://s3.example.com.'],
     ['ftp://s3.example.com', ' is %: use a URL such as https://s3.example.com.'],
+    ['ftp://minio', ' is %: use a URL such as https://s3.example.com.'],
     ['https://', ' is %: use a URL such as https://s3.example.com.'],
     ['https://s3.example.com?x=1', ' has a query or a fragment: remove it.'],
     ['https://s3.example.com#x', ' has a query or a fragment: remove it.'],
