@@ -10,9 +10,9 @@ import type { Deployer } from './records/record.js'
 import { latestRelease, lockKey, readReleases, releasesFolder } from './records/releases-folder.js'
 import { type Activation, isStagedAlready, partStaged, planRelease, type WhyStaged } from './staging.js'
 import { isCurrent, type Survey, takeSurvey } from './survey.js'
-import { startUpload, type Upload } from './upload.js'
-import type { Part } from './waves.js'
-import type { Done } from './what-visitors-see.js'
+import { startUpload, type Upload } from './upload/upload.js'
+import type { Part } from './upload/waves.js'
+import type { Done } from './upload/what-visitors-see.js'
 import { backupParameters, type RunPart, recordParameters, writeRecord } from './write-record.js'
 
 export interface ReleaseInput extends LockingInput {

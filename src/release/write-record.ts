@@ -4,7 +4,6 @@ import { canonicalHeaders } from '../bucket/headers.js'
 import type { HashedFile } from '../files/hash.js'
 import type { Settings } from '../settings/settings.js'
 import { prefixOf } from '../urls/paths.js'
-import type { Backups } from './backups.js'
 import type { Lock } from './lock/lock.js'
 import { type Decision, describedBy, type Plan } from './plan.js'
 import { encodeRecord } from './records/format.js'
@@ -12,6 +11,7 @@ import type { Deployer, Hold, RecordedObject, ReleaseKind, ReleaseRecord } from 
 import { recordKey, releasesFolder } from './records/releases-folder.js'
 import { stagedFiles } from './staging.js'
 import type { Survey } from './survey.js'
+import type { Backups } from './upload/backups.js'
 
 /** A finished release. */
 export interface CarriedOut {
