@@ -203,15 +203,15 @@ async function bringUp(
 /** What `release` would do. */
 async function planOnly(input: Omit<ReleaseInput, 'deployer' | 'onProgress' | 'onWait'>): Promise<Released> {
   const { survey } = input
-  const removals = input.cleanup?.plan(survey)
-  if (removals?.problem !== undefined) input.warn(removals.problem)
+  const cleanup = input.cleanup?.plan(survey)
+  if (cleanup?.problem !== undefined) input.warn(cleanup.problem)
   const { plan, staged } = await planRelease(input, survey)
   return {
     decisions: plan.decisions,
     release: undefined,
     staged,
-    deleted: removals?.objects.map(({ key }) => key),
-    others: removals?.others,
+    deleted: cleanup?.objects.map(({ key }) => key),
+    others: cleanup?.others,
   }
 }
 

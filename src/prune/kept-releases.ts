@@ -1,3 +1,5 @@
+import type { ReleaseKind } from '../release/records/record.js'
+
 /** How long a release stays after a newer one took its place. */
 export interface Retention {
   /** At least 1: the live one. */
@@ -8,8 +10,7 @@ export interface Retention {
 /** The facts of a record that decide how long its release is kept. */
 export interface Candidate {
   release: number
-  /** A release without files is a hold's or a prune's. */
-  kind: 'live' | 'staged' | 'none'
+  kind: ReleaseKind
   /** The release that was live after it. */
   live: number
   activated: number | undefined

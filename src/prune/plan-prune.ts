@@ -1,5 +1,5 @@
 import type { Bucket, ListedObject } from '../bucket/bucket.js'
-import { filesOf, type ReleaseRecord } from '../release/records/record.js'
+import { filesOf, kindOfRelease, type ReleaseRecord } from '../release/records/record.js'
 import { listRecords, type NumberedObject, type RecordsFolder } from '../release/records/releases-folder.js'
 import type { Survey } from '../release/survey.js'
 import { findRelease } from '../restore/restored-release.js'
@@ -92,9 +92,8 @@ export async function planPrune(input: PlanInput, survey: KnownSurvey, signal: A
 const numbersOf = (records: readonly NumberedObject[] = []) => records.map(({ release }) => release)
 
 function candidateOf(record: ReleaseRecord, at: number | undefined): Candidate {
-  const { release, live, staged, activated, hold, project, run } = record
-  const kind = staged ? 'staged' : live === release ? 'live' : 'none'
-  return { release, kind, live, activated, isHeld: hold !== undefined, project, run, at }
+  const { release, live, activated, hold, project, run } = record
+  return { release, kind: kindOfRelease(record), live, activated, isHeld: hold !== undefined, project, run, at }
 }
 
 /** A record may have 10 MB, and a location hundreds of records: each is dropped after its turn. */

@@ -1,18 +1,17 @@
 import { without } from '../release/cleanup.js'
-import { deleteObjects, tooMany } from '../release/delete-objects.js'
+import { deleteObjects, tooManyDeletions } from '../release/delete-objects.js'
 import type { Lock } from '../release/lock/lock.js'
+import { type LockingInput, underLock } from '../release/lock/under-lock.js'
 import type { Deployer } from '../release/records/record.js'
-import { type ReleaseInput, requestLockFor } from '../release/release.js'
-import { isCurrent, type Survey, takeSurvey } from '../release/survey.js'
-import { recordParameters, writeRecord } from '../release/write-record.js'
+import { type Survey, takeSurvey } from '../release/survey.js'
+import { writeRecordAlone } from '../release/write-record.js'
 import { mayStillArrive, StaticS3Error } from '../runtime/error.js'
 import { unstoppable } from '../runtime/stop.js'
 import { kindOf } from '../sync/own-location.js'
+import { locationName } from '../urls/paths.js'
 import { type KnownSurvey, type PlanInput, type PrunePlan, planPrune } from './plan-prune.js'
 
-export interface PruneInput
-  extends Pick<ReleaseInput, 'bucket' | 'lockChannel' | 'settings' | 'stop' | 'warn' | 'onWait'>,
-    Pick<PlanInput, 'retention' | 'unreferenced'> {
+export interface PruneInput extends LockingInput, Pick<PlanInput, 'retention' | 'unreferenced'> {
   deployer: Deployer
   /** The most objects of the location to delete; undefined for the default. */
   maxDelete: number | undefined
@@ -39,7 +38,7 @@ export async function prune(input: PruneInput): Promise<Pruned> {
   const planWith = async (survey: Survey) => {
     const plan = await planPrune({ ...input, location }, usable(survey, location), stop.begun)
     const check = 'See what goes with --dry-run'
-    const problem = tooMany(plan.objects.flat(), survey.record, maxDelete, check)
+    const problem = tooManyDeletions(plan.objects.flat(), survey.record, maxDelete, check)
     if (problem !== undefined && !dryRun) throw new StaticS3Error(`static-s3: ${problem}. Nothing was deleted.`)
     return { ...plan, problem, release: undefined }
   }
@@ -48,37 +47,26 @@ export async function prune(input: PruneInput): Promise<Pruned> {
 
   const { bundler, project } = first.survey.record
   const deployer = { ...input.deployer, bundler, project, commit: undefined }
-  const request = requestLockFor(input, first.survey, deployer)
-  let leftUnanswered = false
-  try {
-    const lock = await request?.held()
-    if (!lock)
-      throw new StaticS3Error('static-s3: a prune needs its lock in .static-s3/, which can be neither read nor written')
-    const last = isCurrent(first.survey, lock.release)
-      ? first
-      : await planWith(await takeSurvey(bucket, location, { folder: lock.folder, signal: stop.begun }))
+  return underLock('a prune', input, first.survey, deployer, async (lock, survey, leaveToExpire) => {
+    const last = survey === first.survey ? first : await planWith(survey)
     const { deleted, failure, isUnanswered } = await carryOut(last, input, lock)
-    // The store may still carry out a request without a response. It must not do so after the next deploy has begun, so the lock expires.
-    leftUnanswered = isUnanswered
-    if (isUnanswered) throw failure
+    if (isUnanswered) {
+      leaveToExpire()
+      throw failure
+    }
     await keepRecord(last, deleted, input, lock, deployer).catch((error) => {
-      leftUnanswered = mayStillArrive(error)
+      if (mayStillArrive(error)) leaveToExpire()
       throw failure ?? error
     })
     if (failure !== undefined) throw failure
     return { ...last, release: lock.release }
-  } catch (error) {
-    if (!leftUnanswered) await request?.giveUp()
-    throw error
-  } finally {
-    await request?.letGo()
-  }
+  })
 }
 
 /** @throws StaticS3Error without a release of a build */
 function usable(survey: Survey, location: string): KnownSurvey {
   const { record } = survey
-  const where = location || "the bucket's root"
+  const where = locationName(location)
   if (!record) {
     const problem = 'there is no release whose record can be read, so nothing can be pruned'
     throw new StaticS3Error([`static-s3: ${where}: ${problem}`, ...survey.warnings].join('\n'))
@@ -118,9 +106,11 @@ async function keepRecord(
   lock: Lock,
   deployer: Deployer,
 ): Promise<void> {
-  const { location } = settings
-  const nothing = { decisions: [], overwritten: [], backups: [], notBefore: 0 }
-  const remaining = { location, deployer, plan: nothing, survey: without(survey, deleted), written: new Map() }
-  const carriedOut = { ...remaining, backups: undefined, kind: 'none', hold: survey.record.hold } as const
-  await writeRecord(bucket, lock, carriedOut, recordParameters(settings), stop.cut)
+  const remaining = {
+    location: settings.location,
+    deployer,
+    survey: without(survey, deleted),
+    hold: survey.record.hold,
+  }
+  await writeRecordAlone(bucket, lock, remaining, settings, stop.cut)
 }

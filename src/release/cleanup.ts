@@ -4,7 +4,7 @@ import type { Permit } from './lock/hold-lock.js'
 import type { Survey } from './survey.js'
 
 /** Objects to delete, and how many others stay that are no file's. */
-export interface Removals {
+export interface CleanupPlan {
   objects: readonly ListedObject[]
   others: number
   /** Why a release without `dryRun` would be refused. */
@@ -18,7 +18,7 @@ export interface Cleanup {
    *
    * @throws StaticS3Error if the survey forbids the release
    */
-  plan(survey: Survey): Removals | undefined
+  plan(survey: Survey): CleanupPlan | undefined
   carryOut(bucket: Bucket, objects: readonly ListedObject[], permit: Permit, stop: Stop): Promise<Cleaned>
 }
 
@@ -41,12 +41,12 @@ export interface CleanupInput {
 /** Deletes objects only under a lock. */
 export async function cleanUp(
   { bucket, cleanup, warn, stop = unstoppable }: CleanupInput,
-  removals: Removals | undefined,
+  plan: CleanupPlan | undefined,
   lock: Permit | undefined,
 ): Promise<Cleaned> {
   const nothing = { deleted: new Set<string>(), failure: undefined, isUnanswered: false }
-  if (!cleanup || !removals || removals.objects.length === 0) return nothing
-  if (lock) return cleanup.carryOut(bucket, removals.objects, lock, stop)
+  if (!cleanup || !plan || plan.objects.length === 0) return nothing
+  if (lock) return cleanup.carryOut(bucket, plan.objects, lock, stop)
   warn('nothing was deleted, because static-s3 deletes only under its lock in .static-s3/')
   return nothing
 }

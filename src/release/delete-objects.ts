@@ -67,7 +67,7 @@ const few = 10
  *
  * @param check what the user is to check before allowing them
  */
-export function tooMany(
+export function tooManyDeletions(
   objects: readonly Pick<ListedObject, 'key'>[],
   record: Survey['record'],
   maxDelete: number | undefined,

@@ -1,5 +1,5 @@
 import type { Bucket } from '../bucket/bucket.js'
-import { prefixOf } from '../urls/paths.js'
+import { locationName, prefixOf } from '../urls/paths.js'
 import type { Plan } from './plan.js'
 import { readNewestRecord, type Survey } from './survey.js'
 
@@ -31,7 +31,7 @@ export async function warningOfOthers(own: OwnProject, plan: Plan, { record }: S
   for (const location of [...locations].slice(0, mostLocations)) {
     const theirs = await readNewestRecord(own.bucket, location).catch(() => undefined)
     const file = unknown.find(({ key }) => theirs?.objects.has(key.slice(prefixOf(location).length)))
-    if (theirs && file) return warning(file.key, theirs.project, location === '' ? "the bucket's root" : location)
+    if (theirs && file) return warning(file.key, theirs.project, locationName(location))
   }
   return undefined
 }

@@ -1,41 +1,31 @@
-import type { Bucket } from '../bucket/bucket.js'
 import type { HashedFile } from '../files/hash.js'
 import { mayStillArrive, plain, StaticS3Error } from '../runtime/error.js'
-import { type Stop, unstoppable } from '../runtime/stop.js'
-import type { Settings } from '../settings/settings.js'
-import { type Cleanup, cleanUp, type Removals, without } from './cleanup.js'
+import { unstoppable } from '../runtime/stop.js'
+import { type Cleanup, type CleanupPlan, cleanUp, without } from './cleanup.js'
 import type { Lock } from './lock/lock.js'
-import { type LockRequest, requestLock } from './lock/lock-request.js'
+import { type LockingInput, type Turn, withLock } from './lock/under-lock.js'
 import { warningOfOthers } from './other-projects.js'
 import type { Decision, Plan } from './plan.js'
 import type { Deployer } from './records/record.js'
 import { latestRelease, lockKey, readReleases, releasesFolder } from './records/releases-folder.js'
 import { type Activation, isStagedAlready, partStaged, planRelease, type WhyStaged } from './staging.js'
 import { isCurrent, type Survey, takeSurvey } from './survey.js'
-import { startUpload, type Upload } from './upload.js'
-import type { Done } from './what-visitors-see.js'
+import { startUpload, type Upload } from './upload/upload.js'
+import type { Part } from './upload/waves.js'
+import type { Done } from './upload/what-visitors-see.js'
 import { backupParameters, type RunPart, recordParameters, writeRecord } from './write-record.js'
 
-export interface ReleaseInput {
+export interface ReleaseInput extends LockingInput {
   files: readonly HashedFile[]
   survey: Survey
-  bucket: Bucket
-  /** The same bucket with requests of its own, so that the lock is renewed in time. */
-  lockChannel?: Bucket
   /** Opens connections for this many requests. */
   warm?: (requests: number) => void
   deployer: () => Promise<Deployer>
-  /** Stops the deploy. */
-  stop?: Stop
-  settings: Settings
-  warn: (message: string) => void
   onProgress: (done: Done, all: Done) => void
   /**
    * Called with the lock's key when all fingerprinted files and other assets are uploaded. If it rejects, the deploy ends before a manifest or page changes.
    */
   beforeManifests?: (decisions: readonly Decision[], lockKey: string | undefined) => Promise<void>
-  /** Called when another deploy has the lock. */
-  onWait: (whom: string) => void
   cleanup?: Cleanup | undefined
   /** False if no later release brings these files back. They then need no backup. */
   isRestorable?: boolean | undefined
@@ -46,8 +36,6 @@ export interface ReleaseInput {
   /** For one of several builds that go live one after the other in this location. */
   runPart?: RunPart | undefined
 }
-
-type LockingInput = Pick<ReleaseInput, 'bucket' | 'lockChannel' | 'settings' | 'stop' | 'warn' | 'onWait'>
 
 export interface Released {
   decisions: readonly Decision[]
@@ -64,7 +52,7 @@ export interface Released {
 interface Planned {
   plan: Plan
   survey: Survey
-  removals: Removals | undefined
+  cleanup: CleanupPlan | undefined
   staged: WhyStaged | undefined
 }
 
@@ -74,7 +62,7 @@ interface Planned {
  * @throws StaticS3Error that describes the site as visitors see it now
  */
 export async function release(input: ReleaseInput): Promise<Released> {
-  const { bucket, settings, onProgress, warm, stop, beforeManifests } = input
+  const { bucket, settings, onProgress, warm, stop } = input
   const backUp = { location: settings.location, parameters: backupParameters(settings) }
   const upload = startUpload(bucket, settings.concurrency, onProgress, stop, backUp)
   const first = await orFail(upload, planFirst(input))
@@ -83,51 +71,58 @@ export async function release(input: ReleaseInput): Promise<Released> {
   warm?.(first.plan.decisions.filter(({ action }) => action !== 'skip').length + first.plan.backups.length)
   const deployer = await input.deployer()
   const others = warnOfOthers(input, first, deployer)
-  const request = requestLockFor(input, first.survey, deployer)
-  let leftUnanswered = false
   try {
-    // No page refers to these files yet, and they replace no file: they need no lock. They go up before the others.
-    await upload.run(first.plan, 'creations')
-    // From here on, visitors see what changes: one deploy at a time.
-    const lock = await orFail(upload, request?.held())
-    // Another deploy may have changed the bucket since the survey.
-    const last = await orFail(upload, planUnder(lock, input, first, upload))
-    if (!lock) await orFail(upload, requireRecord(last, input))
-    // Group by group, HTML last: no page refers to a missing file.
-    await upload.run(last.plan, last === first ? 'all but creations' : 'all', lock, () =>
-      beforeManifests?.(last.plan.decisions, lock && lockKey(releasesFolder(settings.location), lock.release)),
-    )
-    const cleaned = await cleanUp(input, last.removals, lock)
-    leftUnanswered = cleaned.isUnanswered
-    // The record describes only objects that are there.
-    const done = { ...last, plan: withoutForestalled(last.plan, upload), survey: without(last.survey, cleaned.deleted) }
-    const isRecorded = lock && !leftUnanswered
-    const failure = isRecorded && (await keepRecord(input, lock, done, deployer, upload))
-    if (failure) {
-      // Without a response, the store may still write the record. It must not do so after the next deploy has begun, so the lock expires.
-      leftUnanswered = mayStillArrive(failure)
-      if (needsRecord(last, input)) throw upload.failure(withoutRecord(failure, last))
-      input.warn(
-        `the site is live, but its record could not be written, so the next deploy takes longer: ${plain(failure)}`,
-      )
-      if (!leftUnanswered) await lock.giveUp().catch(() => {})
-    }
-    if (cleaned.failure !== undefined) throw upload.failure(cleaned.failure)
-    return {
-      decisions: carriedOut(first, done, upload),
-      release: isRecorded && !failure ? lock.release : undefined,
-      staged: last.staged,
-      deleted: last.removals && [...cleaned.deleted],
-      others: last.removals?.others,
-    }
-  } catch (error) {
-    // The store may still carry out a request without a response. It must not do so after the next deploy has begun, so the lock expires.
-    if (!leftUnanswered && !upload.leftUnanswered()) await request?.giveUp()
-    throw error
+    return await withLock(input, first.survey, deployer, (turn) => carryOut(first, input, turn, deployer, upload))
   } finally {
     await others
-    await request?.letGo()
   }
+}
+
+async function carryOut(
+  first: Planned,
+  input: ReleaseInput,
+  turn: Turn,
+  deployer: Deployer,
+  upload: Upload,
+): Promise<Released> {
+  // No page refers to these files yet, and they replace no file: they need no lock. They go up before the others.
+  await upload.run(first.plan, 'creations')
+  // From here on, visitors see what changes: one deploy at a time.
+  const lock = await orFail(upload, turn.held())
+  // Another deploy may have changed the bucket since the survey.
+  const last = await orFail(upload, planUnder(lock, input, first, upload))
+  if (!lock) refuseWithoutRecord(last, input, upload)
+  await changeSite(last, last === first ? 'all but creations' : 'all', input, upload, lock).catch((error) => {
+    if (upload.leftUnanswered()) turn.leaveToExpire()
+    throw error
+  })
+  const cleaned = await cleanUp(input, last.cleanup, lock)
+  if (cleaned.isUnanswered) turn.leaveToExpire()
+  // The record describes only objects that are there.
+  const done = { ...last, plan: withoutForestalled(last.plan, upload), survey: without(last.survey, cleaned.deleted) }
+  const isRecorded =
+    lock && !cleaned.isUnanswered && (await keepRecord(input, lock, done, deployer, upload, turn.leaveToExpire))
+  if (cleaned.failure !== undefined) throw upload.failure(cleaned.failure)
+  return {
+    decisions: carriedOut(first, done, upload),
+    release: isRecorded ? lock.release : undefined,
+    staged: last.staged,
+    deleted: last.cleanup && [...cleaned.deleted],
+    others: last.cleanup?.others,
+  }
+}
+
+/** Group by group, HTML last: no page refers to a missing file. */
+async function changeSite(
+  { plan }: Planned,
+  part: Part,
+  { settings: { location }, beforeManifests }: ReleaseInput,
+  upload: Upload,
+  lock: Lock | undefined,
+): Promise<void> {
+  await upload.run(plan, part, lock, () =>
+    beforeManifests?.(plan.decisions, lock && lockKey(releasesFolder(location), lock.release)),
+  )
 }
 
 async function warnOfOthers(
@@ -159,11 +154,11 @@ async function planFirst(input: ReleaseInput): Promise<Planned> {
 
 async function planWith(input: ReleaseInput, survey: Survey, written?: Upload['written']): Promise<Planned> {
   await input.checkSurvey?.(survey)
-  const removals = input.cleanup?.plan(survey)
+  const cleanup = input.cleanup?.plan(survey)
   const { isRestorable = true, settings } = input
   const { plan, staged } = await planRelease(input, survey, written)
   if (staged && input.runPart) throw partStaged(settings.location, staged)
-  return { survey, removals, staged, plan: isRestorable && survey.folder ? plan : { ...plan, backups: [] } }
+  return { survey, cleanup, staged, plan: isRestorable && survey.folder ? plan : { ...plan, backups: [] } }
 }
 
 /** The survey, taken again if another deploy has had the lock since. */
@@ -174,19 +169,19 @@ async function renewed({ bucket, settings: { location }, survey }: ReleaseInput)
   return isSame ? survey : takeSurvey(bucket, location, { folder })
 }
 
-function isUnchanged({ plan, removals, staged, survey }: Planned, { activation }: ReleaseInput): boolean {
+function isUnchanged({ plan, cleanup, staged, survey }: Planned, { activation }: ReleaseInput): boolean {
   if (activation?.hold !== undefined) return false
   if (staged && isStagedAlready(plan, survey.record)) return true
   const isDone = plan.decisions.every(({ reason }) => reason === 'unchanged' || reason === 'exists')
-  return isDone && (removals?.objects ?? []).length === 0
+  return isDone && (cleanup?.objects ?? []).length === 0
 }
 
-function unchanged({ plan: { decisions }, removals, staged, survey }: Planned): Released {
+function unchanged({ plan: { decisions }, cleanup, staged, survey }: Planned): Released {
   const isStaged = decisions.some(({ reason }) => reason === 'staged')
   return {
     decisions,
     ...(isStaged ? { release: survey.record?.release, staged } : { release: undefined }),
-    ...(removals && { deleted: [], others: removals.others }),
+    ...(cleanup && { deleted: [], others: cleanup.others }),
   }
 }
 
@@ -195,11 +190,14 @@ function needsRecord({ staged }: Pick<Planned, 'staged'>, { activation }: Releas
   return staged !== undefined || activation?.hold !== undefined
 }
 
-/** @throws StaticS3Error if no record can be kept, and the release needs one */
-async function requireRecord(planned: Planned, input: ReleaseInput): Promise<void> {
+/** @throws StaticS3Error if the release needs a record, and none can be kept */
+function refuseWithoutRecord(planned: Planned, input: ReleaseInput, upload: Upload): void {
   if (!needsRecord(planned, input)) return
-  throw new StaticS3Error(
-    'static-s3: .static-s3/ can be neither read nor written, and a staged release or a hold needs its record there: allow both',
+  const cannot = planned.survey.folder ? 'written' : 'read'
+  throw upload.failure(
+    new StaticS3Error(
+      `static-s3: .static-s3/ can't be ${cannot}, and a staged release or a hold needs its record there: allow it`,
+    ),
   )
 }
 
@@ -210,27 +208,6 @@ function withoutForestalled(plan: Plan, { written }: Upload): Plan {
     return isForestalled ? { ...decision, action: 'skip', reason: 'exists' } : decision
   })
   return { ...plan, decisions }
-}
-
-/** Requests the lock, unless the survey found that no records can be kept. */
-export function requestLockFor(
-  { bucket, lockChannel = bucket, settings, stop = unstoppable, warn, onWait }: LockingInput,
-  { folder, record }: Survey,
-  deployer: Deployer,
-): LockRequest | undefined {
-  if (!folder) return undefined
-  return requestLock({
-    bucket: lockChannel,
-    location: settings.location,
-    deployer,
-    folder,
-    conditionalWrites: record?.conditionalWrites ?? false,
-    parameters: { ...recordParameters(settings), ContentType: 'application/json' },
-    patience: settings.lockTimeout * 1000,
-    stop: stop.begun,
-    onWait,
-    warn,
-  })
 }
 
 /** The first plan, or a new one if another deploy held the lock since the survey, or created one of our files. */
@@ -247,29 +224,50 @@ async function planUnder(
   return planWith(input, survey, written)
 }
 
-/** @returns the error, if the record or a staged file could not be written */
+/**
+ * @returns false, with a warning, if a release that is live has no record
+ * @throws StaticS3Error if a release that needs its record has none
+ */
 async function keepRecord(
+  input: ReleaseInput,
+  lock: Lock,
+  done: Planned,
+  deployer: Deployer,
+  upload: Upload,
+  leaveToExpire: () => void,
+): Promise<boolean> {
+  try {
+    await record(input, lock, done, deployer, upload)
+    return true
+  } catch (error) {
+    // Without a response, the store may still write the record.
+    const isUnanswered = mayStillArrive(error)
+    if (isUnanswered) leaveToExpire()
+    if (needsRecord(done, input)) throw upload.failure(notRecorded(error, done))
+    input.warn(
+      `the site is live, but its record could not be written, so the next deploy takes longer: ${plain(error)}`,
+    )
+    if (!isUnanswered) await lock.giveUp().catch(() => {})
+    return false
+  }
+}
+
+async function record(
   { bucket, settings, stop = unstoppable, warn, activation, runPart }: ReleaseInput,
   lock: Lock,
   { plan, survey, staged }: Planned,
   deployer: Deployer,
   { written, backups }: Upload,
-): Promise<unknown> {
-  const { location } = settings
-  const kind = staged ? ('staged' as const) : ('live' as const)
+): Promise<void> {
   const begins = activation?.hold
   const hold = begins === undefined ? survey.record?.hold : { reason: begins, by: deployer.by, at: new Date() }
   const carriedOut = {
-    ...{ location, deployer, plan, survey, written, backups, runPart },
-    ...{ kind, activated: activation?.of, hold },
-  } as const
-  const refusal = backups?.refusal()
-  if (staged && refusal !== undefined) return refusal
-  try {
-    await writeRecord(bucket, lock, carriedOut, recordParameters(settings), stop.cut)
-  } catch (error) {
-    return error
+    ...{ location: settings.location, deployer, plan, survey, written, backups, runPart, hold },
+    ...{ kind: staged ? ('staged' as const) : ('live' as const), activated: activation?.of },
   }
+  const refusal = backups?.refusal()
+  if (staged && refusal !== undefined) throw refusal
+  await writeRecord(bucket, lock, carriedOut, recordParameters(settings), stop.cut)
   if (refusal !== undefined) {
     warn(
       `this release can't be restored later, because its files without a fingerprint have no copy: ${plain(refusal)}`,
@@ -277,7 +275,7 @@ async function keepRecord(
   }
 }
 
-function withoutRecord(error: unknown, { staged }: Planned): StaticS3Error {
+function notRecorded(error: unknown, { staged }: Planned): StaticS3Error {
   const outcome = staged ? 'the release is not staged' : 'the release is live, but the hold has not begun'
   return new StaticS3Error(`static-s3: ${outcome}, because .static-s3/ could not be written: ${plain(error)}`, {
     cause: error,

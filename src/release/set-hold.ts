@@ -1,12 +1,12 @@
 import { mayStillArrive, plain, StaticS3Error } from '../runtime/error.js'
 import { unstoppable } from '../runtime/stop.js'
+import { locationName } from '../urls/paths.js'
+import { type LockingInput, underLock } from './lock/under-lock.js'
 import type { Deployer, Hold, ReleaseRecord } from './records/record.js'
-import { type ReleaseInput, requestLockFor } from './release.js'
-import { isCurrent, type Survey, takeSurvey } from './survey.js'
-import { recordParameters, writeRecord } from './write-record.js'
+import { type Survey, takeSurvey } from './survey.js'
+import { writeRecordAlone } from './write-record.js'
 
-export interface HoldInput
-  extends Pick<ReleaseInput, 'bucket' | 'lockChannel' | 'settings' | 'stop' | 'warn' | 'onWait'> {
+export interface HoldInput extends LockingInput {
   deployer: Deployer
   /** Throws if the last release forbids it. */
   checkLast(last: ReleaseRecord): void
@@ -35,20 +35,12 @@ export async function setHold(input: HoldInput): Promise<HoldChange> {
   const { bundler, project, hold: held, live } = recordIn(survey, input)
   if (reason === undefined && !held) return { release: undefined, before: undefined, live }
   const deployer = { ...own, bundler, project, commit: undefined }
-  const request = requestLockFor(input, survey, deployer)
-  let leftUnanswered = false
-  try {
-    const lock = await request?.held()
-    if (!lock)
-      throw new StaticS3Error('static-s3: a hold needs a record in .static-s3/, which can be neither read nor written')
-    const last = isCurrent(survey, lock.release) ? survey : await takeSurvey(bucket, location, { folder: lock.folder })
+  return underLock('a hold', input, survey, deployer, async (lock, last, leaveToExpire) => {
     const { hold: before, live } = recordIn(last, input)
     const hold = reason === undefined ? undefined : { reason, by: own.by, at: new Date() }
-    const nothing = { decisions: [], overwritten: [], backups: [], notBefore: 0 }
-    const carriedOut = { location, deployer, plan: nothing, survey: last, written: new Map(), backups: undefined, hold }
-    await writeRecord(bucket, lock, { ...carriedOut, kind: 'none' }, recordParameters(settings), stop.cut).catch(
+    await writeRecordAlone(bucket, lock, { location, deployer, survey: last, hold }, settings, stop.cut).catch(
       (error) => {
-        leftUnanswered = mayStillArrive(error)
+        if (mayStillArrive(error)) leaveToExpire()
         const outcome = reason === undefined ? 'the hold has not ended' : 'the hold has not begun'
         throw new StaticS3Error(
           `static-s3: ${outcome}, because its record could not be written: ${plain(error)}\nThe site stands as it was.`,
@@ -57,20 +49,14 @@ export async function setHold(input: HoldInput): Promise<HoldChange> {
       },
     )
     return { release: lock.release, before, live }
-  } catch (error) {
-    // The store may still write the record. It must not do so after the next deploy has begun, so the lock expires.
-    if (!leftUnanswered) await request?.giveUp()
-    throw error
-  } finally {
-    await request?.letGo()
-  }
+  })
 }
 
 /** @throws StaticS3Error without a record, because the location's files and an earlier hold are then unknown; or if the record forbids it */
 function recordIn({ record, warnings }: Survey, { settings: { location }, checkLast }: HoldInput): ReleaseRecord {
   if (!record) {
     const problem = 'there is no release whose record can be read, so there is nothing to hold'
-    throw new StaticS3Error([`static-s3: ${location || "the bucket's root"}: ${problem}`, ...warnings].join('\n'))
+    throw new StaticS3Error([`static-s3: ${locationName(location)}: ${problem}`, ...warnings].join('\n'))
   }
   checkLast(record)
   return record

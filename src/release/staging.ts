@@ -2,6 +2,7 @@ import { canonicalHeaders } from '../bucket/headers.js'
 import type { HashedFile } from '../files/hash.js'
 import { StaticS3Error } from '../runtime/error.js'
 import { several } from '../runtime/printable.js'
+import { locationName } from '../urls/paths.js'
 import { makePlan, type PlanInput } from './make-plan.js'
 import type { Decision, Plan } from './plan.js'
 import type { Hold, ReleasedFile, ReleaseRecord } from './records/record.js'
@@ -41,7 +42,7 @@ export function whyStaged(
 /** The error of a run of several builds. An activation would bring only one of them. */
 export function partStaged(location: string, staged: WhyStaged): StaticS3Error {
   const why = staged === 'asked' ? '' : `, and deploys are held (${staged.reason}): static-s3 resume ends the hold`
-  const where = location || "the bucket's root"
+  const where = locationName(location)
   return new StaticS3Error(
     `static-s3: ${where}: several builds of this run share this location, so none of them can be staged${why}. Give each build a location of its own (AWS_LOCATION)`,
   )

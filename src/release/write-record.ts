@@ -4,14 +4,14 @@ import { canonicalHeaders } from '../bucket/headers.js'
 import type { HashedFile } from '../files/hash.js'
 import type { Settings } from '../settings/settings.js'
 import { prefixOf } from '../urls/paths.js'
-import type { Backups } from './backups.js'
 import type { Lock } from './lock/lock.js'
 import { type Decision, describedBy, type Plan } from './plan.js'
 import { encodeRecord } from './records/format.js'
-import type { Deployer, Hold, RecordedObject, ReleaseRecord } from './records/record.js'
+import type { Deployer, Hold, RecordedObject, ReleaseKind, ReleaseRecord } from './records/record.js'
 import { recordKey, releasesFolder } from './records/releases-folder.js'
 import { stagedFiles } from './staging.js'
 import type { Survey } from './survey.js'
+import type { Backups } from './upload/backups.js'
 
 /** A finished release. */
 export interface CarriedOut {
@@ -24,8 +24,7 @@ export interface CarriedOut {
   written: ReadonlyMap<string, WrittenObject>
   /** Undefined if nothing is backed up. */
   backups: Pick<Backups, 'etags'> | undefined
-  /** `none` is a release without files: of a hold, or of a prune. */
-  kind: 'live' | 'staged' | 'none'
+  kind: ReleaseKind
   /** The release whose files it brought back. */
   activated?: number | undefined
   /** The hold from now on. */
@@ -65,6 +64,19 @@ export async function writeRecord(
   const body = bodyOfBytes(await encodeRecord(location, recordOf(carriedOut, lock)))
   const key = recordKey(releasesFolder(location), lock.release)
   await bucket.put(key, body, parameters, AbortSignal.any([lock.signal, cut]), () => lock.check())
+}
+
+/** Writes the record of a release without files: of a hold, or of a prune. */
+export function writeRecordAlone(
+  bucket: Bucket,
+  lock: Lock,
+  facts: Pick<CarriedOut, 'location' | 'deployer' | 'survey' | 'hold'>,
+  settings: Pick<Settings, 'objectParameters'>,
+  cut: AbortSignal,
+): Promise<void> {
+  const plan = { decisions: [], overwritten: [], backups: [], notBefore: 0 }
+  const carriedOut = { ...facts, plan, written: new Map(), backups: undefined, kind: 'none' } as const
+  return writeRecord(bucket, lock, carriedOut, recordParameters(settings), cut)
 }
 
 /** Parameters that the bucket may require for every object, without those for visitors. */

@@ -1,7 +1,7 @@
 import { clearLine, cursorTo } from 'node:readline'
 import type { WriteStream } from 'node:tty'
 import pc from 'picocolors'
-import type { Done } from '../release/what-visitors-see.js'
+import type { Done } from '../release/upload/what-visitors-see.js'
 import { formatBytes } from './report.js'
 
 export interface Progress {

@@ -4,7 +4,7 @@ import { groupOf, nameProblems } from '../files/classify.js'
 import type { HashedFile } from '../files/hash.js'
 import { describedBy, longestCopy } from '../release/plan.js'
 import { decodeRecord } from '../release/records/format.js'
-import { filesOf, type ReleaseRecord, releasedIn } from '../release/records/record.js'
+import { filesOf, kindOfRelease, type ReleaseRecord, releasedIn } from '../release/records/record.js'
 import {
   backupKey,
   type ReleasesFolder,
@@ -14,7 +14,7 @@ import {
 } from '../release/records/releases-folder.js'
 import type { Survey } from '../release/survey.js'
 import { plain, StaticS3Error } from '../runtime/error.js'
-import { prefixOf } from '../urls/paths.js'
+import { locationName, prefixOf } from '../urls/paths.js'
 
 /** All releases of a location, not only the newest. */
 export async function listReleases(bucket: Bucket, location: string, signal?: AbortSignal): Promise<ReleasesFolder> {
@@ -31,7 +31,7 @@ export async function readRelease(
 ): Promise<ReleaseRecord> {
   const record = await findRelease(bucket, location, release, signal)
   if (record) return record
-  const where = location || "the bucket's root"
+  const where = locationName(location)
   throw new StaticS3Error(`static-s3: ${where} has no release ${release}: static-s3 releases lists them`)
 }
 
@@ -51,7 +51,7 @@ export async function findRelease(
   try {
     return bytes && (await decodeRecord(location, bytes))
   } catch (error) {
-    const where = location || "the bucket's root"
+    const where = locationName(location)
     throw new StaticS3Error(`static-s3: release ${release} of ${where} can't be used: ${key} ${plain(error)}`, {
       cause: error,
     })
@@ -73,9 +73,9 @@ export async function releaseBefore(bucket: Bucket, location: string, live: numb
     const record = await readRelease(bucket, location, release)
     // Only the last release of a run names the files of all its builds.
     const isOfRun = run !== undefined && record.run === run
-    if (record.live === release && !isOfRun) return record
+    if (kindOfRelease(record) === 'live' && !isOfRun) return record
   }
-  const where = location || "the bucket's root"
+  const where = locationName(location)
   throw new StaticS3Error(`static-s3: ${where} has no release before release ${first}`)
 }
 

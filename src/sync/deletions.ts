@@ -2,7 +2,7 @@ import type { ListedObject } from '../bucket/bucket.js'
 import { describedBy } from '../release/plan.js'
 import type { Survey } from '../release/survey.js'
 import { StaticS3Error } from '../runtime/error.js'
-import { prefixOf } from '../urls/paths.js'
+import { locationName, prefixOf } from '../urls/paths.js'
 
 export interface DeletionInput extends Pick<Survey, 'listing' | 'record'> {
   location: string
@@ -60,7 +60,7 @@ export function refuseOtherContent(
   if (!record) return
   if (record.objects.size === 0 || mayReplaceAll || [...record.objects.keys()].some((path) => here.has(path))) return
   throw new StaticS3Error(
-    `static-s3: ${location || "the bucket's root"} has the files of another folder: none of its ${record.objects.size} recorded files is in ${folder}. ` +
+    `static-s3: ${locationName(location)} has the files of another folder: none of its ${record.objects.size} recorded files is in ${folder}. ` +
       `Give ${folder} a location of its own: static-s3 sync ${folder} LOCATION. To replace them all: --delete --max-delete ${record.objects.size}.`,
   )
 }

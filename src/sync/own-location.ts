@@ -4,7 +4,7 @@ import { readReleases, releasesFolder } from '../release/records/releases-folder
 import { readRecord } from '../release/survey.js'
 import { isForbidden, StaticS3Error } from '../runtime/error.js'
 import { eachInParallel } from '../runtime/parallel.js'
-import { prefixOf } from '../urls/paths.js'
+import { locationName, prefixOf } from '../urls/paths.js'
 
 /** The kind of all releases of a location. */
 export type Kind = 'build' | 'sync'
@@ -26,7 +26,7 @@ export function kindOf({ bundler }: Author): Kind {
  */
 export function refuseOtherKind(kind: Kind, location: string, last: Author | undefined): void {
   if (!last || kindOf(last) === kind) return
-  const where = location || "the bucket's root"
+  const where = locationName(location)
   const [owner, remedy] = {
     sync: [
       `the release of a build (${last.bundler}), and a sync never mixes with a build's files`,

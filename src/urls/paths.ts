@@ -16,6 +16,11 @@ export function prefixOf(location: string): string {
   return location === '' ? '' : `${location}/`
 }
 
+/** A location in a message. */
+export function locationName(location: string): string {
+  return location === '' ? "the bucket's root" : location
+}
+
 /** Percent-encodes a key for a URL. `encodeURI` would keep `+`, which S3 reads as a space, and `#` and `?`, which end the path. */
 export function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/')

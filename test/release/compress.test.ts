@@ -11,7 +11,7 @@ import type { HashedFile } from '../../src/files/hash.js'
 import type { Lock } from '../../src/release/lock/lock.js'
 import { makePlan } from '../../src/release/make-plan.js'
 import { takeSurvey } from '../../src/release/survey.js'
-import { startUpload } from '../../src/release/upload.js'
+import { startUpload } from '../../src/release/upload/upload.js'
 import { writeRecord } from '../../src/release/write-record.js'
 
 // Files that are stored as gzip: what is sent, and what is unchanged. Twins of another level stand for another zlib, whose bytes differ too.

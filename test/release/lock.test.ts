@@ -23,7 +23,7 @@ import {
   recordKey,
   releasesFolder,
 } from '../../src/release/records/releases-folder.js'
-import { startUpload } from '../../src/release/upload.js'
+import { startUpload } from '../../src/release/upload/upload.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
 import { openBucket, type S3Connection } from '../../src/s3/objects/s3-bucket.js'
 

@@ -10,8 +10,8 @@ import { fileOf, type Group } from '../../src/files/built-file.js'
 import type { HashedFile } from '../../src/files/hash.js'
 import type { Permit } from '../../src/release/lock/hold-lock.js'
 import { type Known, type Plan, plan } from '../../src/release/plan.js'
-import { startUpload, type Upload } from '../../src/release/upload.js'
-import type { Done } from '../../src/release/what-visitors-see.js'
+import { startUpload, type Upload } from '../../src/release/upload/upload.js'
+import type { Done } from '../../src/release/upload/what-visitors-see.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
 
 let dir: string

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { holding, listed, record, recorded, recordedAt, two } from '../../fixtures/release/plan-scene.js'
-import { tooMany } from '../../src/release/delete-objects.js'
+import { tooManyDeletions } from '../../src/release/delete-objects.js'
 import type { ReleaseRecord } from '../../src/release/records/record.js'
 import { deletionsOf, refuseOtherContent } from '../../src/sync/deletions.js'
 import { refuseOtherKind } from '../../src/sync/own-location.js'
@@ -64,7 +64,7 @@ describe('the limit', () => {
   const many = (count: number) => Array.from({ length: count }, (_, n) => listed(`${n}.jpg`))
   const known = (count: number) => record(...many(count).map((_object, n) => recorded(`${n}.jpg`)))
   const problem = (deletions: number, recordedObjects: number, max?: number) =>
-    tooMany(many(deletions), known(recordedObjects), max, 'Check that the folder is complete')
+    tooManyDeletions(many(deletions), known(recordedObjects), max, 'Check that the folder is complete')
 
   it.each<[deletions: number, recorded: number, max: number | undefined]>([
     [0, 0, undefined],

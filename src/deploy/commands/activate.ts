@@ -1,5 +1,5 @@
 import type { WriteStream } from 'node:tty'
-import type { ReleaseRecord } from '../../release/records/record.js'
+import { kindOfRelease, type ReleaseRecord } from '../../release/records/record.js'
 import { listBackups } from '../../release/records/releases-folder.js'
 import type { Survey } from '../../release/survey.js'
 import type { Result } from '../../report/result.js'
@@ -7,6 +7,7 @@ import { isAsRecorded, readRelease, releaseBefore, releasedFiles, withSources } 
 import { StaticS3Error } from '../../runtime/error.js'
 import { printable } from '../../runtime/printable.js'
 import type { Settings } from '../../settings/settings.js'
+import { locationName } from '../../urls/paths.js'
 import { type EarlySurvey, startEarlySurvey } from '../early-survey.js'
 import type { Logger } from '../logger.js'
 import { publishInSteps } from '../publish.js'
@@ -70,15 +71,15 @@ function sourceOf(
       if (number === undefined) {
         const survey = await earlySurvey.result()
         seen = survey.record?.live
-        if (!seen) throw new StaticS3Error(`static-s3: ${location || "the bucket's root"} has no release yet`)
+        if (!seen) throw new StaticS3Error(`static-s3: ${locationName(location)} has no release yet`)
         found = await (isAsRecorded(survey, location)
           ? releaseBefore(bucket, location, seen)
           : readRelease(bucket, location, seen, signal))
       } else {
         found = await readRelease(bucket, location, number, signal)
       }
-      const { release, live, staged, at, by, commit } = found
-      if (live !== release && !staged) {
+      const { release, at, by, commit } = found
+      if (kindOfRelease(found) === 'none') {
         throw new StaticS3Error(`static-s3: release ${release} has no files: it is a hold or a prune`)
       }
       const parts = [`release ${release} of ${at.toISOString()}`, by, ...(commit ? [`commit ${commit}`] : [])]

@@ -9,6 +9,7 @@ import { StaticS3Error } from '../../runtime/error.js'
 import { printable } from '../../runtime/printable.js'
 import type { Settings } from '../../settings/settings.js'
 import { kindOf } from '../../sync/own-location.js'
+import { locationName } from '../../urls/paths.js'
 import { publicUrlOf } from '../../urls/public-url.js'
 import { startEarlySurvey } from '../early-survey.js'
 import type { Logger } from '../logger.js'
@@ -66,7 +67,7 @@ export async function promote({ from, to, logger, terminal }: PromoteInput): Pro
     },
     deployer: (own) => ({
       ...own,
-      by: `${own.by}, from release ${released?.record.live} of ${from.location || "the bucket's root"}`,
+      by: `${own.by}, from release ${released?.record.live} of ${locationName(from.location)}`,
       commit: released?.record.commit,
       project: released?.record.project,
       bundler: released?.record.bundler ?? own.bundler,

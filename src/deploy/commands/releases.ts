@@ -1,4 +1,10 @@
-import { filesOf, type Hold, type ReleasedFile, type ReleaseRecord } from '../../release/records/record.js'
+import {
+  filesOf,
+  type Hold,
+  kindOfRelease,
+  type ReleasedFile,
+  type ReleaseRecord,
+} from '../../release/records/record.js'
 import { listReleases, readRelease } from '../../restore/restored-release.js'
 import { eachInParallel } from '../../runtime/parallel.js'
 import type { Settings } from '../../settings/settings.js'
@@ -69,7 +75,7 @@ const recordsAtOnce = 8
 function entryOf(record: ReleaseRecord, live: number | undefined, earlier: readonly ReleaseRecord[]): ReleaseEntry {
   const { release, at, by, commit, bundler, activated } = record
   const files = filesOf(record)
-  const before = earlier.find((each) => each.live === each.release)
+  const before = earlier.find((each) => kindOfRelease(each) === 'live')
   const known = before && filesOf(before)
   const state = stateOf(record, live, earlier[0]?.hold)
   let bytes = 0
@@ -80,12 +86,14 @@ function entryOf(record: ReleaseRecord, live: number | undefined, earlier: reado
 }
 
 function stateOf(
-  { release, live, staged, hold }: ReleaseRecord,
+  record: ReleaseRecord,
   liveNow: number | undefined,
   holdBefore: Hold | undefined,
 ): ReleaseEntry['state'] {
-  if (staged) return 'staged'
-  if (live === release) return release === liveNow ? 'live' : 'earlier'
+  const { release, hold } = record
+  const kind = kindOfRelease(record)
+  if (kind === 'staged') return kind
+  if (kind === 'live') return release === liveNow ? 'live' : 'earlier'
   if (hold?.at.getTime() === holdBefore?.at.getTime()) return 'prune'
   return hold ? 'hold' : 'resume'
 }

@@ -5,7 +5,7 @@ import { type Classified, classify } from '../../files/classify.js'
 import { collect } from '../../files/collect.js'
 import { whyLeftOut } from '../../files/why-left-out.js'
 import { readFolders } from '../../folders/read-folders.js'
-import { deleteObjects, tooMany } from '../../release/delete-objects.js'
+import { deleteObjects, tooManyDeletions } from '../../release/delete-objects.js'
 import type { Survey } from '../../release/survey.js'
 import type { Result } from '../../report/result.js'
 import { StaticS3Error } from '../../runtime/error.js'
@@ -104,7 +104,12 @@ function sourceOf({ dir, settings, deletes, maxDelete, skipExisting }: SyncInput
         refuseOtherContent(known, name, deletes && (maxDelete ?? 0) >= (survey.record?.objects.size ?? 0))
         if (!deletes) return undefined
         const deletions = deletionsOf({ ...known, isSelected })
-        const problem = tooMany(deletions.objects, survey.record, maxDelete, 'Check that the folder is complete')
+        const problem = tooManyDeletions(
+          deletions.objects,
+          survey.record,
+          maxDelete,
+          'Check that the folder is complete',
+        )
         if (problem !== undefined && !dryRun) throw new StaticS3Error(`static-s3: ${problem}. Nothing was deleted.`)
         return { ...deletions, problem }
       },

@@ -4,6 +4,7 @@ import { refusedCondition, StaticS3Error } from '../../runtime/error.js'
 import { orUndefined } from '../../runtime/or-undefined.js'
 import { printableLine } from '../../runtime/printable.js'
 import { unlessAborted } from '../../runtime/stop.js'
+import { locationName } from '../../urls/paths.js'
 import type { Deployer } from '../records/record.js'
 import {
   latestRelease,
@@ -212,7 +213,7 @@ function describe({ by, start }: Partial<Holder>): string {
 }
 
 function tooLong(whom: string, location: string, patience: number): StaticS3Error {
-  const where = location === '' ? "the bucket's root" : location
+  const where = locationName(location)
   return new StaticS3Error(
     `static-s3: ${where} is locked by ${whom}. This deploy waited ${patience / 1000} seconds (lockTimeout): run it again later, or raise lockTimeout. The lock of a killed deploy expires ${term / 1000} seconds after its last renewal.`,
   )

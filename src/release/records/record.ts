@@ -83,10 +83,18 @@ export function recordedBackups(record: ReleaseRecord | undefined): Map<string, 
   return backups
 }
 
+/** Whether a release went live or is staged. One of a hold or a prune has no files. */
+export type ReleaseKind = 'live' | 'staged' | 'none'
+
+export function kindOfRelease({ release, live, staged }: ReleaseRecord): ReleaseKind {
+  if (staged) return 'staged'
+  return live === release ? 'live' : 'none'
+}
+
 /** All files of a record's own release, by their path below the location. Empty for a hold and a prune. */
-export function filesOf({ release, live, objects, staged }: ReleaseRecord): ReadonlyMap<string, ReleasedFile> {
-  if (staged) return staged
-  return live === release ? releasedIn(objects, release) : new Map()
+export function filesOf(record: ReleaseRecord): ReadonlyMap<string, ReleasedFile> {
+  if (record.staged) return record.staged
+  return kindOfRelease(record) === 'live' ? releasedIn(record.objects, record.release) : new Map()
 }
 
 /** The objects that a release wrote or kept. */

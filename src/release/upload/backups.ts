@@ -1,8 +1,8 @@
-import { type Bucket, type ObjectParameters, smallBytes } from '../bucket/bucket.js'
-import type { HashedFile } from '../files/hash.js'
-import { isForbidden } from '../runtime/error.js'
-import { longestCopy } from './plan.js'
-import { backupKey } from './records/releases-folder.js'
+import { type Bucket, type ObjectParameters, smallBytes } from '../../bucket/bucket.js'
+import type { HashedFile } from '../../files/hash.js'
+import { isForbidden } from '../../runtime/error.js'
+import { longestCopy } from '../plan.js'
+import { backupKey } from '../records/releases-folder.js'
 import type { ObjectWriter, WriteOptions } from './write-object.js'
 
 /*

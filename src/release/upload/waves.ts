@@ -1,7 +1,7 @@
-import { smallBytes } from '../bucket/bucket.js'
-import { type Group, groups } from '../files/built-file.js'
-import type { HashedFile } from '../files/hash.js'
-import type { Decision, Plan } from './plan.js'
+import { smallBytes } from '../../bucket/bucket.js'
+import { type Group, groups } from '../../files/built-file.js'
+import type { HashedFile } from '../../files/hash.js'
+import type { Decision, Plan } from '../plan.js'
 import type { Done } from './what-visitors-see.js'
 
 /**

@@ -1,8 +1,8 @@
-import type { Bucket, ObjectParameters, WrittenObject } from '../bucket/bucket.js'
-import { bodyOfFile } from '../files/file-body.js'
-import type { HashedFile } from '../files/hash.js'
-import { refusedCondition, responseOf, StaticS3Error } from '../runtime/error.js'
-import type { Decision } from './plan.js'
+import type { Bucket, ObjectParameters, WrittenObject } from '../../bucket/bucket.js'
+import { bodyOfFile } from '../../files/file-body.js'
+import type { HashedFile } from '../../files/hash.js'
+import { refusedCondition, responseOf, StaticS3Error } from '../../runtime/error.js'
+import type { Decision } from '../plan.js'
 
 export interface WriteOptions {
   /** Cuts off the request. */

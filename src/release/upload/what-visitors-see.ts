@@ -1,5 +1,5 @@
-import { type Group, groups } from '../files/built-file.js'
-import type { HashedFile } from '../files/hash.js'
+import { type Group, groups } from '../../files/built-file.js'
+import type { HashedFile } from '../../files/hash.js'
 
 /** An amount of written files. */
 export interface Done {
