@@ -68,11 +68,12 @@ function statusOf({ release }: Pruned, dryRun: boolean): string {
 }
 
 function asData(pruned: Pruned, dryRun: boolean): object {
-  const { release = null, survey, kept, expired, objects, backups, unreferenced, problem = null } = pruned
+  const { release = null, survey, kept, expired, objects, backups, records, unreferenced, problem = null } = pruned
+  const { isDeployRunning } = pruned
   return {
     ...{ status: statusOf(pruned, dryRun), release, live: survey.record.live, kept, expired },
-    ...{ deleted: keysOf(objects.flat()), backups: backups.length, bytes: bytesOf(pruned) },
-    ...{ unreferenced: keysOf(unreferenced), problem },
+    ...{ deleted: keysOf(objects.flat()), backups: backups.length, records: records.length, bytes: bytesOf(pruned) },
+    ...{ unreferenced: keysOf(unreferenced), deployRunning: isDeployRunning, problem },
   }
 }
 
@@ -82,14 +83,14 @@ function bytesOf({ objects, backups, records }: Pruned): number {
 }
 
 function asText(pruned: Pruned, dryRun: boolean): string {
-  const { kept, expired, objects, backups, unreferenced } = pruned
+  const { kept, expired, objects, backups, records, unreferenced } = pruned
   const keys = keysOf(objects.flat())
   const rows = [
-    ['kept', `${kept.length} ${kept.length === 1 ? 'release' : 'releases'}, the oldest is ${kept.at(-1)}`],
+    ['kept', `${count(kept.length, 'release')}, the oldest is ${kept.at(-1)}`],
     ['expired', `${expired.length}${expired.length > 0 ? `: ${rangeOf(expired)}` : ''}`],
     [
       dryRun ? 'to delete' : 'deleted',
-      `${keys.length} files, ${backups.length} copies in .static-s3/, ${expired.length} records: ${formatBytes(bytesOf(pruned))}`,
+      `${count(keys.length, 'file')}, ${count(backups.length, 'copy', 'copies')} in .static-s3/, ${count(records.length, 'record')}: ${formatBytes(bytesOf(pruned))}`,
     ],
   ]
   const lines = rows.map(([name = '', text = '']) => `  ${pc.dim(name.padEnd(9))} ${text}`)
@@ -102,7 +103,14 @@ function asText(pruned: Pruned, dryRun: boolean): string {
             `  Published once, and still there: ${printableLine(several(keysOf(unreferenced)))}. static-s3 prune --unreferenced deletes what the live release does not have.`,
           ),
         ]
-  return `${[...lines, ...listed, ...still].join('\n')}\n`
+  const running = pruned.isDeployRunning
+    ? [pc.yellow('  A deploy is running: a prune waits for its end, and then looks again.')]
+    : []
+  return `${[...lines, ...listed, ...still, ...running].join('\n')}\n`
+}
+
+function count(number: number, one: string, several = `${one}s`): string {
+  return `${number} ${number === 1 ? one : several}`
 }
 
 function rangeOf(numbers: readonly number[]): string {
