@@ -74,9 +74,9 @@ for (const { title, available, start } of s3Servers) {
       await s3.client().send(new DeleteObjectCommand({ Bucket: bucket, Key: lockKey }))
       const dry = await run(...words, '--dry-run')
       expect(dry.stdout).toMatch(
-        /kept +4 releases, the oldest is 1\n +expired +6: 2 to 7\n +to delete +6 files, 6 copies/,
+        /kept +4 releases, the oldest is 1\n +expired +6 releases: 2 to 7\n +to delete +6 files, 6 copies/,
       )
-      expect(dry.stdout).toContain('static/main.js.txt. static-s3 prune --unreferenced')
+      expect(dry.stdout).toContain('static/main.js.txt\n  static-s3 prune --unreferenced')
       const announced = await run(...words, '--dry-run', '--json')
       expect(await listing()).toEqual(before)
 
