@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import {
   blockCommand,
@@ -199,8 +198,14 @@ function checkReaders(from: readonly string[], referers: readonly string[]): voi
 
 function isRange(text: string): boolean {
   const [, address = '', bits] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
-  const version = isIP(address)
-  return version !== 0 && Number(bits ?? 0) <= (version === 4 ? 32 : 128)
+  const isV6 = address.includes(':')
+  // A parsed URL has an address of version 4 in its one usual form, and refuses others.
+  const isAddress = isV6 ? URL.canParse(`http://[${address}]`) : /^[\d.]+$/.test(address) && hostOf(address) === address
+  return isAddress && Number(bits ?? 0) <= (isV6 ? 128 : 32)
+}
+
+function hostOf(name: string): string | undefined {
+  return URL.canParse(`http://${name}`) ? new URL(`http://${name}`).hostname : undefined
 }
 
 function arnOf(named: string, settings: Settings): string {

@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto'
+import { fileOf } from '../files/built-file.js'
+import type { Classified } from '../files/classify.js'
 import type { BuildFacts } from '../folders/build-file.js'
+import type { RunPart } from '../release/write-record.js'
 import type { Result } from '../report/result.js'
 import { StaticS3Error } from '../runtime/error.js'
+import type { Settings } from '../settings/settings.js'
 
 /** What builds that are published together know of each other. */
 export interface Together {
@@ -13,13 +17,47 @@ export interface Together {
   results: Result[]
   /** The id of the run, for records. */
   run: string
-  /** How many builds of each location have been found, and how many of them released. */
-  locations: Map<string, { found: number; released: number }>
+  locations: Map<string, LocationCounts>
+}
+
+/** How many builds of a location have been found, and how many of them released. */
+export interface LocationCounts {
+  found: number
+  released: number
+  /** True if one of them went live with a release. */
+  isLive: boolean
 }
 
 export function newTogether(): Together {
   return { files: new Map(), kept: new Map(), results: [], run: randomUUID(), locations: new Map() }
 }
+
+/** @returns the files of all builds in this bucket, by key */
+export function addFiles(all: Together['files'], { files }: Classified, settings: Settings): Map<string, string> {
+  const name = bucketName(settings)
+  const byKey = all.get(name) ?? new Map()
+  all.set(name, byKey)
+  for (const file of files) byKey.set(file.key, fileOf(file))
+  return byKey
+}
+
+export function locationOf({ locations }: Together, settings: Settings): LocationCounts {
+  const name = `${bucketName(settings)} ${settings.location}`
+  const counts = locations.get(name) ?? { found: 0, released: 0, isLive: false }
+  locations.set(name, counts)
+  return counts
+}
+
+/** Undefined for a build that is alone in its location. */
+export function runPartOf(together: Together, settings: Settings): RunPart | undefined {
+  const counts = locationOf(together, settings)
+  counts.released++
+  if (counts.found < 2) return undefined
+  const files = together.files.get(bucketName(settings))
+  return { id: together.run, isLast: counts.released === counts.found, has: (key) => files?.has(key) ?? false }
+}
+
+const bucketName = ({ endpoint, bucket }: Settings) => `${endpoint} ${bucket}`
 
 /** A deploy that goes live along with others. */
 export interface Part {

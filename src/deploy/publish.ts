@@ -1,13 +1,13 @@
 import type { WriteStream } from 'node:tty'
 import type { Bucket } from '../bucket/bucket.js'
-import { fileOf } from '../files/built-file.js'
-import type { Classified } from '../files/classify.js'
 import type { HashedFile } from '../files/hash.js'
+import { pruneAfterRelease } from '../prune/after-release.js'
 import { type Released, type ReleaseInput, release } from '../release/release.js'
 import { planRelease } from '../release/staging.js'
 import type { Survey } from '../release/survey.js'
 import { type Logger, type Printer, printerOf } from '../report/printer.js'
 import { type Progress, showProgress, terminalOf } from '../report/progress.js'
+import { amountOf, count, type PruneResult, pruneResultOf } from '../report/prune-result.js'
 import type { ReportInput } from '../report/report.js'
 import { resultOf } from '../report/result.js'
 import { debugging, plain, readable, StaticS3Error } from '../runtime/error.js'
@@ -17,7 +17,7 @@ import type { Settings } from '../settings/settings.js'
 import { kindOf, refuseOtherKind } from '../sync/own-location.js'
 import { whoDeploys } from './deployer.js'
 import { keepForLater } from './keep.js'
-import { newTogether, type Together } from './publish-together.js'
+import { addFiles, locationOf, newTogether, runPartOf, type Together } from './publish-together.js'
 import { type FileSource, type FolderInput, findFiles, hashFound } from './read-files.js'
 import { releaseFileOf } from './release-file.js'
 import { openVisitor } from './visitor.js'
@@ -144,7 +144,8 @@ async function* deploy(input: StepInput, stop: Stop): AsyncGenerator<void, boole
   const outcome = await bringUp(input, connection, survey, files, stop)
   const report = { ...settings, ...outcome, leftOut: found.leftOut, milliseconds: watch.milliseconds() }
   logger.report(report)
-  together.results.push(resultOf(report, logger.warnings))
+  const pruned = await pruneIfLast(input, connection, outcome, stop)
+  together.results.push(resultOf({ ...report, pruned }, logger.warnings))
   await writeResults(settings, together.results, logger.warn)
   return !settings.dryRun && !outcome.staged
 }
@@ -200,6 +201,25 @@ async function bringUp(
   return { decisions, release: number, staged, isBroken: problem !== undefined, deleted, others }
 }
 
+/** After the last build of a location. */
+async function pruneIfLast(
+  { settings, together, logger }: StepInput,
+  { bucket, lockChannel }: S3Connection,
+  { release: number, staged }: Pick<Released, 'release' | 'staged'>,
+  stop: Stop,
+): Promise<PruneResult | undefined> {
+  const counts = locationOf(together, settings)
+  counts.isLive ||= number !== undefined && !staged
+  if (!counts.isLive || counts.released < counts.found) return undefined
+  const deployer = () => whoDeploys('static-s3 prune', process.env)
+  const onWait = (whom: string) => logger.info(`waiting for ${whom}`)
+  const pruned = await pruneAfterRelease({ bucket, lockChannel, settings, stop, deployer, warn: logger.warn, onWait })
+  const result = pruned && pruneResultOf(pruned)
+  if (result && result.release !== null)
+    logger.info(`pruned ${count(result.expired.length, 'expired release')}: ${amountOf(result)}`)
+  return result
+}
+
 /** What `release` would do. */
 async function planOnly(input: Omit<ReleaseInput, 'deployer' | 'onProgress' | 'onWait'>): Promise<Released> {
   const { survey } = input
@@ -214,33 +234,6 @@ async function planOnly(input: Omit<ReleaseInput, 'deployer' | 'onProgress' | 'o
     others: cleanup?.others,
   }
 }
-
-/** @returns the files of all builds in this bucket, by key */
-function addFiles(all: Together['files'], { files }: Classified, settings: Settings): Map<string, string> {
-  const name = bucketName(settings)
-  const byKey = all.get(name) ?? new Map()
-  all.set(name, byKey)
-  for (const file of files) byKey.set(file.key, fileOf(file))
-  return byKey
-}
-
-function locationOf({ locations }: Together, settings: Settings): { found: number; released: number } {
-  const name = `${bucketName(settings)} ${settings.location}`
-  const counts = locations.get(name) ?? { found: 0, released: 0 }
-  locations.set(name, counts)
-  return counts
-}
-
-/** Undefined for a build that is alone in its location. */
-function runPartOf(together: Together, settings: Settings): ReleaseInput['runPart'] {
-  const counts = locationOf(together, settings)
-  counts.released++
-  if (counts.found < 2) return undefined
-  const files = together.files.get(bucketName(settings))
-  return { id: together.run, isLast: counts.released === counts.found, has: (key) => files?.has(key) ?? false }
-}
-
-const bucketName = ({ endpoint, bucket }: Settings) => `${endpoint} ${bucket}`
 
 /** Measures the deploy's own time, without the other deploys that run between its steps. */
 function stopwatch() {

@@ -1,9 +1,9 @@
 import type { Bucket, ListedObject } from '../bucket/bucket.js'
+import { hasExpired } from '../release/lock/lock.js'
 import { filesOf, kindOfRelease, type ReleaseRecord } from '../release/records/record.js'
-import { listRecords, type NumberedObject, type RecordsFolder } from '../release/records/releases-folder.js'
+import { listRecords, type NumberedObject, openLock, type RecordsFolder } from '../release/records/releases-folder.js'
 import type { Survey } from '../release/survey.js'
 import { findRelease } from '../restore/restored-release.js'
-import { StaticS3Error } from '../runtime/error.js'
 import { eachInParallel } from '../runtime/parallel.js'
 import { type Candidate, type KeptReleases, keptReleases, type Retention } from './kept-releases.js'
 import {
@@ -32,6 +32,10 @@ export interface PrunePlan {
   records: ListedObject[]
   /** Files that were published once and stay, though no live release has them. */
   unreferenced: OwnObject[]
+  /** True if another deploy has the lock: the plan then holds only until it ends. */
+  isDeployRunning: boolean
+  /** Why nothing may be deleted. */
+  problem: string | undefined
 }
 
 export interface PlanInput {
@@ -40,19 +44,22 @@ export interface PlanInput {
   retention: Retention
   /** Deletes files that were published once and are gone now. */
   unreferenced: boolean
+  /** The number of our own lock, once it is taken. */
+  own?: number | undefined
 }
 
 /**
  * Finds out what a prune deletes.
  *
- * @throws StaticS3Error if a record can't be used, or if the pages are not as recorded
+ * @throws StaticS3Error if a record can't be used
  */
 export async function planPrune(input: PlanInput, survey: KnownSurvey, signal: AbortSignal): Promise<PrunePlan> {
   const { bucket, location, retention } = input
   const folder = await listRecords(bucket, location, signal)
   const { record } = survey
   const place = { ...survey, location, inner: folder.inner }
-  refuseUnrecorded(place, folder, record)
+  const open = input.own === undefined ? openLock(folder.releases) : undefined
+  const isDeployRunning = open !== undefined && !hasExpired(open, bucket.now())
 
   const { records } = folder.releases
   const candidates = new Map<number, Candidate>()
@@ -86,6 +93,8 @@ export async function planPrune(input: PlanInput, survey: KnownSurvey, signal: A
     backups: expiredBackups(folder.backups, needs, record, pages.objects),
     records: expired ?? [],
     unreferenced: pages.unreferenced.filter((object) => !pages.objects.includes(object)),
+    isDeployRunning,
+    problem: isDeployRunning ? undefined : whyUnsafe(place, folder, record, input.own),
   }
 }
 
@@ -112,16 +121,19 @@ async function eachRecord(
   })
 }
 
-/** @throws StaticS3Error if pages may need files that no record names */
-function refuseUnrecorded(
+/**
+ * Pages may need files that no record names. Only a live release records the pages that it finds: a hold or a prune after a failed deploy hides nothing.
+ */
+function whyUnsafe(
   place: Location,
   { releases: { records, locks } }: RecordsFolder,
-  { release }: ReleaseRecord,
-): void {
-  const isUnfinished = locks.some((lock) => lock.release > release)
-  const page = unrecordedPage(place, records[0]?.lastModified ?? 0, isUnfinished)
-  if (!page) return
-  throw new StaticS3Error(
-    `static-s3: ${page.key} is not as release ${release} left it: another tool wrote it, or a deploy that did not end or could write no record. It may need any file, so nothing was deleted. Deploy again, then prune.`,
-  )
+  { live }: ReleaseRecord,
+  own: number | undefined,
+): string | undefined {
+  const recorded = new Set(records.map(({ release }) => release))
+  const isUnfinished = locks.some(({ release }) => release > live && release !== own && !recorded.has(release))
+  const recordedAt = records.find(({ release }) => release === live)?.lastModified ?? 0
+  const page = unrecordedPage(place, recordedAt, isUnfinished)
+  if (!page) return undefined
+  return `${page.key} is not as release ${live} left it: another tool wrote it, or a deploy that did not end or could write no record. It may need any file. Deploy again, then prune`
 }

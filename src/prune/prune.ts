@@ -1,3 +1,4 @@
+import type { ListedObject } from '../bucket/bucket.js'
 import { without } from '../release/cleanup.js'
 import { deleteObjects, tooManyDeletions } from '../release/delete-objects.js'
 import type { Lock } from '../release/lock/lock.js'
@@ -17,11 +18,10 @@ export interface PruneInput extends LockingInput, Pick<PlanInput, 'retention' | 
   maxDelete: number | undefined
 }
 
+/** The plan of a dry run. Otherwise its objects, backups and records are those that were deleted. */
 export interface Pruned extends PrunePlan {
   /** The number of the prune's own release; undefined if nothing was deleted. */
   release: number | undefined
-  /** Why a prune without `dryRun` would be refused. */
-  problem: string | undefined
 }
 
 /**
@@ -30,25 +30,25 @@ export interface Pruned extends PrunePlan {
  *
  * Locks stay for ever: a deploy that was frozen for days could otherwise take a number twice.
  *
- * @throws StaticS3Error if there is no release, or if anything fails. A second prune goes on from there.
+ * @throws StaticS3Error if there is no release, if the plan has a problem, or if anything fails. A second prune goes on from there.
  */
 export async function prune(input: PruneInput): Promise<Pruned> {
   const { bucket, settings, maxDelete, stop = unstoppable } = input
   const { location, dryRun } = settings
-  const planWith = async (survey: Survey) => {
-    const plan = await planPrune({ ...input, location }, usable(survey, location), stop.begun)
+  const planWith = async (survey: Survey, own?: number) => {
+    const plan = await planPrune({ ...input, location, own }, usable(survey, location), stop.begun)
     const check = 'See what goes with --dry-run'
-    const problem = tooManyDeletions(plan.objects.flat(), survey.record, maxDelete, check)
-    if (problem !== undefined && !dryRun) throw new StaticS3Error(`static-s3: ${problem}. Nothing was deleted.`)
-    return { ...plan, problem, release: undefined }
+    return { ...plan, problem: plan.problem ?? tooManyDeletions(plan.objects.flat(), survey.record, maxDelete, check) }
   }
   const first = await planWith(await takeSurvey(bucket, location, { signal: stop.begun }))
-  if (dryRun || isEmpty(first)) return first
+  if (dryRun || isEmpty(first)) return { ...first, release: undefined }
+  if (!first.isDeployRunning) refuseIfUnsafe(first)
 
   const { bundler, project } = first.survey.record
   const deployer = { ...input.deployer, bundler, project, commit: undefined }
   return underLock('a prune', input, first.survey, deployer, async (lock, survey, leaveToExpire) => {
-    const last = survey === first.survey ? first : await planWith(survey)
+    const last = survey === first.survey ? first : await planWith(survey, lock.release)
+    refuseIfUnsafe(last)
     const { deleted, failure, isUnanswered } = await carryOut(last, input, lock)
     if (isUnanswered) {
       leaveToExpire()
@@ -59,7 +59,7 @@ export async function prune(input: PruneInput): Promise<Pruned> {
       throw failure ?? error
     })
     if (failure !== undefined) throw failure
-    return { ...last, release: lock.release }
+    return { ...only(last, deleted), release: lock.release }
   })
 }
 
@@ -79,6 +79,11 @@ function usable(survey: Survey, location: string): KnownSurvey {
   return { ...survey, record }
 }
 
+/** @throws StaticS3Error if nothing may be deleted */
+function refuseIfUnsafe({ problem }: PrunePlan): void {
+  if (problem !== undefined) throw new StaticS3Error(`static-s3: ${problem}. Nothing was deleted.`)
+}
+
 function isEmpty({ objects, backups, records }: PrunePlan): boolean {
   return [...objects, backups, records].every(({ length }) => length === 0)
 }
@@ -96,6 +101,18 @@ async function carryOut(
     if (done.failure !== undefined) return { ...done, deleted }
   }
   return { deleted, failure: undefined, isUnanswered: false }
+}
+
+/** The plan with the deleted objects alone: others had changed, or were gone already. */
+function only(plan: PrunePlan, deleted: ReadonlySet<string>): PrunePlan {
+  const done = <T extends ListedObject>(objects: readonly T[]) => objects.filter(({ key }) => deleted.has(key))
+  const [pages, fingerprinted] = plan.objects
+  return {
+    ...plan,
+    objects: [done(pages), done(fingerprinted)],
+    backups: done(plan.backups),
+    records: done(plan.records),
+  }
 }
 
 /** A release without files, whose record describes the remaining objects. */

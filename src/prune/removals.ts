@@ -134,9 +134,9 @@ export function expiredBackups(
 
 /**
  * An object that may be a page of a deploy without a record: it names files that no record names. After a deploy that did not end, this is each
- * object that is newer than the newest record; at any time, each page of the live release that is not as recorded.
+ * object that is newer than the live release; at any time, each page of the live release that is not as recorded.
  *
- * @param recordedAt the time of the newest record, by the store's clock: milliseconds since 1970
+ * @param recordedAt the time of the live release's record, by the store's clock: milliseconds since 1970
  */
 export function unrecordedPage(
   { listing, record, location, inner }: Location,

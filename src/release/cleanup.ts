@@ -23,7 +23,7 @@ export interface Cleanup {
 }
 
 export interface Cleaned {
-  /** Keys. */
+  /** Keys, without those of objects that had changed or were gone already. */
   deleted: ReadonlySet<string>
   /** The error that ended it early. */
   failure: unknown

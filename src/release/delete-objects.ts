@@ -26,8 +26,8 @@ export async function deleteObjects(
   const signal = AbortSignal.any([permit.signal, cut])
   const remove = async ({ key, etag }: ListedObject, check: () => void) => {
     const there = await bucket.head(key, begun)
-    if (there && there.etag !== etag) return
-    if (there && conditions) {
+    if (there?.etag !== etag) return
+    if (conditions) {
       try {
         await bucket.delete(key, { ifMatch: etag, signal, check })
       } catch (error) {
@@ -37,7 +37,7 @@ export async function deleteObjects(
         conditions = false
       }
     }
-    if (there && !conditions) await bucket.delete(key, { signal, check })
+    if (!conditions) await bucket.delete(key, { signal, check })
     deleted.add(key)
   }
   await eachInParallel(concurrency, objects, async (object) => {

@@ -1,4 +1,5 @@
 import { printableLine } from '../runtime/printable.js'
+import type { PruneResult } from './prune-result.js'
 import { duration, formatBytes, type Label, labelOf, type ReportInput } from './report.js'
 
 /** A deploy's results, for scripts. */
@@ -22,6 +23,8 @@ export interface Result {
   /** Keys, and how many other objects stay that are no file's: only of a sync with `--delete`. */
   deleted?: string[]
   kept?: number
+  /** The prune after the release: only with `retention`. */
+  pruned?: PruneResult
   warnings: string[]
   /** Bytes that were sent. */
   bytes: number
@@ -35,7 +38,10 @@ export interface Failure {
   error: string
 }
 
-export function resultOf(input: ReportInput, warnings: readonly string[]): Result {
+export function resultOf(
+  input: ReportInput & { pruned?: PruneResult | undefined },
+  warnings: readonly string[],
+): Result {
   const {
     decisions,
     leftOut,
@@ -48,6 +54,7 @@ export function resultOf(input: ReportInput, warnings: readonly string[]): Resul
     deleted,
     others = 0,
     staged,
+    pruned,
   } = input
   const paths: Record<Label, string[]> = { new: [], updated: [], headers: [], unchanged: [], staged: [] }
   let bytes = 0
@@ -63,6 +70,7 @@ export function resultOf(input: ReportInput, warnings: readonly string[]): Resul
     ...(staged && { staged: paths.staged, ...(staged === 'asked' ? {} : { hold: staged.reason }) }),
     leftOut: leftOut.map(({ path, reason }) => ({ path, reason })),
     ...(deleted && { deleted: [...deleted], kept: others }),
+    ...(pruned && { pruned }),
     warnings: [...warnings],
     bytes,
     milliseconds: Math.round(milliseconds),
@@ -94,8 +102,9 @@ export function resultAsMarkdown(result: Result | Failure): string {
     unchanged,
     leftOut,
     deleted = [],
+    pruned,
   } = result
-  const counts = { uploaded, updated, headers, unchanged, 'left out': leftOut, deleted }
+  const counts = { uploaded, updated, headers, unchanged, 'left out': leftOut, deleted, pruned: pruned?.deleted ?? [] }
   const rows = Object.entries(counts).filter(([, files]) => files.length > 0)
   const outcome = release === null ? status : `release ${release} ${status}`
   const target = `s3://${bucket}${location === '' ? '' : `/${location}`}`

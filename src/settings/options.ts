@@ -163,6 +163,12 @@ export interface Options {
    */
   lockTimeout?: number
   /**
+   * Deletes the files of expired releases after each release that goes live, as `static-s3 prune` does: all but those of the newest `releases`, and
+   * of those that were live within the last `days`. The deployer needs the right to delete. `{}` keeps 10 releases and 30 days.
+   * @default none: nothing is deleted
+   */
+  retention?: { releases?: number; days?: number }
+  /**
    * Prints the plan and writes nothing.
    * @default false
    */
@@ -221,6 +227,7 @@ export const optionNames: readonly string[] = Object.keys({
   fileOverwrite: 0,
   concurrency: 0,
   lockTimeout: 0,
+  retention: 0,
   dryRun: 0,
   report: 0,
   force: 0,

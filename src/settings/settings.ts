@@ -15,6 +15,7 @@ import { hintAtOtherNames, hintAtStaticUrl, refuseDjangoSettings, whereSearched 
 import type { Environment } from './environment.js'
 import { readCacheControl, readObjectParameters, readRules } from './headers.js'
 import type { Options } from './options.js'
+import { readRetention } from './retention.js'
 import { type SecretVariable, secretVariables } from './secret-variables.js'
 import { asBoolean, SettingReader, show } from './setting-reader.js'
 
@@ -53,6 +54,8 @@ export interface Settings extends BucketAddress {
   concurrency: number
   /** Seconds. */
   lockTimeout: number
+  /** Which releases to keep; undefined if deploys do not prune. */
+  retention: { releases: number; days: number } | undefined
   dryRun: boolean
   report: string | undefined
   force: boolean
@@ -129,6 +132,7 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
     fileOverwrite: read.boolean('fileOverwrite', ['AWS_S3_FILE_OVERWRITE'], true),
     concurrency: read.wholeNumber('concurrency', ['STATIC_S3_CONCURRENCY'], 1, 256, 192),
     lockTimeout: read.wholeNumber('lockTimeout', [], 0, 86_400, 300),
+    retention: readRetention(read),
     dryRun: read.boolean('dryRun', [], false),
     report: read.string('report', [])?.value,
     force: read.boolean('force', [], false),

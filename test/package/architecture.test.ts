@@ -31,13 +31,12 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   },
   deploy: {
     imports: [
-      ...['report', 'promote', 'sync', 'release', 'release/records', 'check', 'prove', 'folders', 'files', 'settings'],
-      'bucket',
-      'urls',
+      ...['report', 'promote', 'sync', 'release', 'release/records', 'prune', 'check', 'prove', 'folders', 'files'],
+      ...['settings', 'bucket', 'urls'],
     ],
     dynamic: ['s3/objects', 's3/aws'],
   },
-  report: { types: ['release', 'release/upload'] },
+  report: { types: ['release', 'release/upload', 'prune'] },
   sync: { imports: ['release', 'release/records', 'urls'], types: ['bucket'] },
   restore: { imports: ['release', 'release/records', 'files', 'bucket', 'urls'] },
   prune: { imports: ['release', 'release/lock', 'release/records', 'restore', 'sync', 'urls'], types: ['bucket'] },

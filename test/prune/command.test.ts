@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { stripVTControlCharacters } from 'node:util'
-import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3'
+import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test, vi } from 'vitest'
 import { deployEnv } from '../../fixtures/build/environment.js'
 import { makeFolder, removeFolders } from '../../fixtures/build/folders.js'
@@ -68,11 +68,15 @@ for (const { title, available, start } of s3Servers) {
       expect((await run(...words, '--max-delete', '1')).stderr).toMatch(
         /6 objects would be deleted .*Nothing was deleted/,
       )
+      const lockKey = '.static-s3/static/releases/99999988.lock'
+      await s3.client().send(new PutObjectCommand({ Bucket: bucket, Key: lockKey, Body: 'a running deploy' }))
+      expect((await run(...words, '--dry-run')).stdout).toContain('A deploy is running')
+      await s3.client().send(new DeleteObjectCommand({ Bucket: bucket, Key: lockKey }))
       const dry = await run(...words, '--dry-run')
       expect(dry.stdout).toMatch(
-        /kept +4 releases, the oldest is 1\n +expired +6: 2 to 7\n +to delete +6 files, 6 copies/,
+        /kept +4 releases, the oldest is 1\n +expired +6 releases: 2 to 7\n +to delete +6 files, 6 copies/,
       )
-      expect(dry.stdout).toContain('static/main.js.txt. static-s3 prune --unreferenced')
+      expect(dry.stdout).toContain('static/main.js.txt\n  static-s3 prune --unreferenced')
       const announced = await run(...words, '--dry-run', '--json')
       expect(await listing()).toEqual(before)
 

@@ -9,6 +9,7 @@ import { type Pruned, type PruneInput, prune } from '../../src/prune/prune.js'
 import { filesOf } from '../../src/release/records/record.js'
 import { listBackups } from '../../src/release/records/releases-folder.js'
 import { type ReleaseInput, release } from '../../src/release/release.js'
+import { setHold } from '../../src/release/set-hold.js'
 import { takeSurvey } from '../../src/release/survey.js'
 import { listReleases, readRelease, releasedFiles, withSources } from '../../src/restore/restored-release.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
@@ -44,6 +45,12 @@ const pruneIn = (bucket: Bucket, more: Partial<PruneInput> = {}): Promise<Pruned
   prune({
     ...{ bucket, settings, deployer: deployerOf(crypto.randomUUID()), retention: { releases: 3, days: 0 } },
     ...{ unreferenced: false, maxDelete: 1000, warn: () => {}, onWait: () => {}, ...more },
+  })
+
+const hold = (bucket: Bucket, reason: string | undefined) =>
+  setHold({
+    ...{ bucket, settings, deployer: deployerOf('hold'), reason },
+    ...{ checkLast() {}, warn: () => {}, onWait: () => {} },
   })
 
 const page = (path: string, text: string) => fileOf(path, 'html', text, {})
@@ -132,6 +139,22 @@ describe('a prune', () => {
       expect((await records(crashed)).filter((each) => each <= 6)).toEqual([6, 5, 4])
       for (const n of [4, 5]) await activate(crashed, n)
     }
+  })
+
+  it('tells what was deleted, and not what had changed or was gone already', async () => {
+    // The HEAD request of a page comes before another tool's write, and that of a copy after another tool's deletion.
+    const changed = 'static/assets/own-1.js'
+    const [{ sha256: gone }] = version(1) as [HashedFile]
+    bucket.objects.delete('static/assets/own-2.js')
+    const head: Bucket['head'] = async (key, ...rest) => {
+      const shown = await bucket.head(key, ...rest)
+      if (key === changed) bucket.objects.set(key, { bytes: Buffer.from('theirs'), parameters: {} })
+      return key.endsWith(gone) ? undefined : shown
+    }
+    const { objects, backups, records, release } = await pruneIn({ ...bucket, head })
+    expect(objects.flat().map(({ key }) => key)).toEqual(['static/assets/own-3.js'])
+    expect([backups.length, records.length, release]).toEqual([2, 3, 7])
+    expect(textOf(bucket, 'assets/own-1.js')).toBe('theirs')
   })
 
   it('leaves objects of other tools, adopted ones and other locations alone', async () => {
@@ -282,8 +305,11 @@ describe('a prune', () => {
       /^static-s3: static\/a.html is not as release 6 left it: .* Deploy again/,
     )
     expect(site(bucket)).toContain('static/assets/own-1.js')
+    // No hold or prune records these pages.
+    for (const reason of ['a reason', undefined]) await hold(bucket, reason)
+    await expect(pruneIn(bucket)).rejects.toThrow(/^static-s3: static\/a.html is not as release 6 left it/)
     await deploy(bucket, files)
-    expect((await pruneIn(bucket)).release).toBe(9)
+    expect((await pruneIn(bucket)).release).toBe(11)
     expect(site(bucket)).toContain('static/assets/own-1.js')
   })
 
@@ -318,6 +344,35 @@ describe('next to a deploy', () => {
   })
   afterEach(() => {
     vi.useRealTimers()
+  })
+
+  it('waits for it, and judges what it left', async () => {
+    const scene = new Scene(new Random(1))
+    for (const n of [1, 2, 3, 4]) await scene.whole(`before ${n}`, siteOf(n))
+    const before = scene.bucket.objects.get('static/index.html')
+    const running = scene.start('running', siteOf(5))
+    await scene.until(() => scene.bucket.objects.get('static/index.html') !== before)
+    const dryRun = { settings: { ...settings, dryRun: true } }
+    expect(await pruneIn(scene.bucket, dryRun)).toMatchObject({ isDeployRunning: true, problem: undefined })
+    const waits: string[] = []
+    let outcome: Pruned | Error | undefined
+    const retention = { releases: 1, days: 0 }
+    const onWait = (whom: string) => waits.push(whom)
+    pruneIn(scene.network.connect('prune').bucket, { deployer: deployerOf('prune'), retention, onWait }).then(
+      (pruned) => (outcome = pruned),
+      (error: Error) => (outcome = error),
+    )
+    await scene.until(
+      () => waits.length > 0,
+      ({ by }) => by === 'running',
+    )
+    // Newer than the release that stood until now.
+    scene.bucket.objects.set('static/theirs.txt', { bytes: Buffer.from('theirs'), parameters: {} })
+    scene.bucket.written.set('static/theirs.txt', scene.bucket.now())
+    await scene.until(() => outcome !== undefined)
+    expect(running.outcome).toBe('ended')
+    expect(outcome).toMatchObject({ kept: [5], expired: [4, 3, 2, 1], release: 6, isDeployRunning: false })
+    expect(await pruneIn(scene.bucket, dryRun)).toMatchObject({ isDeployRunning: false })
   })
 
   const schedules = Number(process.env.SCHEDULES ?? 50) / 5

@@ -1,6 +1,7 @@
 import pc from 'picocolors'
-import { formatBytes, type Pruned, pruneReleases } from '../../deploy/commands/prune.js'
+import { amountOf, count, type Pruned, pruneReleases, pruneResultOf } from '../../deploy/commands/prune.js'
 import { printableLine, several } from '../../runtime/printable.js'
+import type { Settings } from '../../settings/settings.js'
 import { print, printWarning } from '../print.js'
 import { addressFlags, addressHelp, settingFlags, settingsOf } from '../settings.js'
 import { type Command, commandOf, printJson, Usage } from '../usage.js'
@@ -57,7 +58,7 @@ export const pruneCommand: Command = commandOf({
     const pruned = await pruneReleases({ settings, retention, unreferenced, maxDelete, logger })
     if (pruned.problem !== undefined) logger.warn(pruned.problem)
     if (json) printJson(asData(pruned, settings.dryRun))
-    else print(process.stdout, asText(pruned, settings.dryRun))
+    else print(process.stdout, asText(pruned, settings))
   },
 })
 
@@ -68,41 +69,43 @@ function statusOf({ release }: Pruned, dryRun: boolean): string {
 }
 
 function asData(pruned: Pruned, dryRun: boolean): object {
-  const { release = null, survey, kept, expired, objects, backups, unreferenced, problem = null } = pruned
+  const { survey, unreferenced, isDeployRunning, problem = null } = pruned
   return {
-    ...{ status: statusOf(pruned, dryRun), release, live: survey.record.live, kept, expired },
-    ...{ deleted: keysOf(objects.flat()), backups: backups.length, bytes: bytesOf(pruned) },
-    ...{ unreferenced: keysOf(unreferenced), problem },
+    ...{ status: statusOf(pruned, dryRun), live: survey.record.live, ...pruneResultOf(pruned) },
+    ...{ unreferenced: keysOf(unreferenced), deployRunning: isDeployRunning, problem },
   }
 }
 
-/** Bytes of all that is deleted. */
-function bytesOf({ objects, backups, records }: Pruned): number {
-  return [...objects.flat(), ...backups, ...records].reduce((sum, { size }) => sum + size, 0)
+function asText(pruned: Pruned, { bucket, location, publicUrl, dryRun }: Settings): string {
+  const { release, kept, expired, unreferenced, isDeployRunning } = pruned
+  const result = pruneResultOf(pruned)
+  const rows = [
+    ['kept', `${count(kept.length, 'release')}, the oldest is ${kept.at(-1)}`],
+    ['expired', `${count(expired.length, 'release')}${expired.length > 0 ? `: ${rangeOf(expired)}` : ''}`],
+    [dryRun ? 'to delete' : 'deleted', amountOf(result)],
+  ]
+  const [first] = unreferenced
+  const notes = [
+    ...(first
+      ? [
+          `Published once, and still there: ${printableLine(several(keysOf(unreferenced)))}`,
+          'static-s3 prune --unreferenced deletes what the live release does not have',
+        ]
+      : []),
+    ...(isDeployRunning ? ['A deploy is running: a prune waits for its end, and then looks again'] : []),
+  ]
+  return `${[
+    `s3://${bucket}${location === '' ? '' : `/${location}`} ${pc.dim('→')} ${pc.green(publicUrl)}`,
+    ...(dryRun ? result.deleted.map((key) => pc.red(`  - ${printableLine(key)}`)) : []),
+    ...rows.map(([name = '', text = '']) => `  ${pc.dim(name.padEnd(9))}  ${text}`),
+    ...notes.map((note) => pc.yellow(`  ${note}`)),
+    lastLine(release, dryRun),
+  ].join('\n')}\n`
 }
 
-function asText(pruned: Pruned, dryRun: boolean): string {
-  const { kept, expired, objects, backups, unreferenced } = pruned
-  const keys = keysOf(objects.flat())
-  const rows = [
-    ['kept', `${kept.length} ${kept.length === 1 ? 'release' : 'releases'}, the oldest is ${kept.at(-1)}`],
-    ['expired', `${expired.length}${expired.length > 0 ? `: ${rangeOf(expired)}` : ''}`],
-    [
-      dryRun ? 'to delete' : 'deleted',
-      `${keys.length} files, ${backups.length} copies in .static-s3/, ${expired.length} records: ${formatBytes(bytesOf(pruned))}`,
-    ],
-  ]
-  const lines = rows.map(([name = '', text = '']) => `  ${pc.dim(name.padEnd(9))} ${text}`)
-  const listed = dryRun ? keys.map((key) => pc.red(`  - ${printableLine(key)}`)) : []
-  const still =
-    unreferenced.length === 0
-      ? []
-      : [
-          pc.yellow(
-            `  Published once, and still there: ${printableLine(several(keysOf(unreferenced)))}. static-s3 prune --unreferenced deletes what the live release does not have.`,
-          ),
-        ]
-  return `${[...lines, ...listed, ...still].join('\n')}\n`
+function lastLine(release: number | undefined, dryRun: boolean): string {
+  if (dryRun) return pc.yellow('dry run: nothing was deleted')
+  return pc.green(release === undefined ? '✓ nothing to prune' : `✓ pruned, recorded as release ${release}`)
 }
 
 function rangeOf(numbers: readonly number[]): string {

@@ -5,7 +5,7 @@ import type { Logger } from '../logger.js'
 import { withConnection } from '../with-connection.js'
 
 export type { Pruned } from '../../prune/prune.js'
-export { formatBytes } from '../../report/report.js'
+export { amountOf, count, pruneResultOf } from '../../report/prune-result.js'
 
 export interface PruneCommandInput extends Pick<PruneInput, 'retention' | 'unreferenced' | 'maxDelete'> {
   settings: Settings

@@ -107,7 +107,7 @@ export async function takeLock(input: LockInput): Promise<Lock> {
   }
 }
 
-function hasExpired({ lastModified }: NumberedObject, seenAt: number): boolean {
+export function hasExpired({ lastModified }: NumberedObject, seenAt: number): boolean {
   return lastModified !== undefined && seenAt - lastModified > term
 }
 

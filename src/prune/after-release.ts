@@ -1,0 +1,20 @@
+import { plain } from '../runtime/error.js'
+import { type Pruned, type PruneInput, prune } from './prune.js'
+
+export interface RetentionInput extends Omit<PruneInput, 'retention' | 'unreferenced' | 'maxDelete' | 'deployer'> {
+  settings: PruneInput['settings'] & { retention: PruneInput['retention'] | undefined }
+  deployer(): Promise<PruneInput['deployer']>
+}
+
+/** Prunes after a release went live, if the settings ask for it. The release is live, so a failure is a warning. */
+export async function pruneAfterRelease(input: RetentionInput): Promise<Pruned | undefined> {
+  const { retention } = input.settings
+  if (!retention) return undefined
+  try {
+    const deployer = await input.deployer()
+    return await prune({ ...input, deployer, retention, unreferenced: false, maxDelete: undefined })
+  } catch (error) {
+    input.warn(`the release is live, and static-s3 prune deleted no expired one: ${plain(error)}`)
+    return undefined
+  }
+}
