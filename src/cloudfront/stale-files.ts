@@ -2,7 +2,7 @@ import { canonicalHeaders, parametersIn } from '../bucket/headers.js'
 import { mayStayInCloudFront } from '../files/cache-lifetime.js'
 import { contentOf } from '../files/hash.js'
 import { type Decision, describedBy } from '../release/plan.js'
-import type { Change } from '../release/upload/what-visitors-see.js'
+import type { Change } from '../release/release.js'
 import { prefixOf } from '../urls/paths.js'
 
 /**

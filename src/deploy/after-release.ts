@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Change } from '../release/upload/what-visitors-see.js'
+import type { Change } from '../release/release.js'
 import type { Invalidated, Result } from '../report/result.js'
 import { plain } from '../runtime/error.js'
 import type { S3Connection } from '../s3/objects/s3-bucket.js'

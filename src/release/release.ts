@@ -15,6 +15,8 @@ import type { Part } from './upload/waves.js'
 import type { Change, Done } from './upload/what-visitors-see.js'
 import { backupParameters, type RunPart, recordParameters, writeRecord } from './write-record.js'
 
+export type { Change } from './upload/what-visitors-see.js'
+
 export interface ReleaseInput extends LockingInput {
   files: readonly HashedFile[]
   survey: Survey

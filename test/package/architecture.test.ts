@@ -38,7 +38,7 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   },
   report: { types: ['release', 'release/upload', 'prune'] },
   sync: { imports: ['release', 'release/records', 'urls'], types: ['bucket'] },
-  cloudfront: { imports: ['release', 'files', 'bucket', 'urls'], types: ['release/upload'] },
+  cloudfront: { imports: ['release', 'files', 'bucket', 'urls'] },
   restore: { imports: ['release', 'release/records', 'files', 'bucket', 'urls'] },
   prune: { imports: ['release', 'release/lock', 'release/records', 'restore', 'sync', 'urls'], types: ['bucket'] },
   promote: { imports: ['release', 'release/records', 'files', 'references', 'bucket', 'urls'] },
