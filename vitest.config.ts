@@ -7,6 +7,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const quick = [
   'check',
   'client',
+  'cloudfront',
   'files',
   'folders',
   'promote',

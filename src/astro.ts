@@ -5,7 +5,7 @@ import { Site, withVersion } from './frameworks/site.js'
 import { StaticS3Error } from './runtime/error.js'
 import type { Options } from './settings/options.js'
 
-export type { Options, Rule } from './settings/options.js'
+export type { Options, Result, Rule } from './settings/options.js'
 
 /** Astro's `AstroIntegration`: a structure, so that this package imports no Astro. */
 export interface AstroIntegration {

@@ -2,7 +2,7 @@ import { type DocusaurusContext, type FinishedSite, Locale, type WebpackConfig }
 import type { Options } from './settings/options.js'
 
 export type { DocusaurusContext, FinishedSite, WebpackConfig } from './frameworks/docusaurus.js'
-export type { Options, Rule } from './settings/options.js'
+export type { Options, Result, Rule } from './settings/options.js'
 
 /** The part of Docusaurus' `Plugin` that is used here. */
 export interface DocusaurusPlugin {

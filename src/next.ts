@@ -15,7 +15,7 @@ import { Site } from './frameworks/site.js'
 import type { Options } from './settings/options.js'
 import type { Settings } from './settings/settings.js'
 
-export type { Options, Rule } from './settings/options.js'
+export type { Options, Result, Rule } from './settings/options.js'
 
 /** Next's `NextAdapter`: a structure, so that this package imports no Next. */
 export interface NextAdapter {

@@ -12,7 +12,7 @@ import { makeRepeatable } from './frameworks/nuxt-repeatable.js'
 import { Site } from './frameworks/site.js'
 import type { Options } from './settings/options.js'
 
-export type { Options, Rule } from './settings/options.js'
+export type { Options, Result, Rule } from './settings/options.js'
 
 /** Nuxt's `NuxtModule`: a structure, so that this package imports no Nuxt. */
 export interface NuxtModule {

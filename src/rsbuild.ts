@@ -2,7 +2,7 @@ import { type RsbuildApi, RsbuildBuild } from './frameworks/rsbuild.js'
 import type { Options } from './settings/options.js'
 
 export type { RsbuildApi } from './frameworks/rsbuild.js'
-export type { Options, Rule } from './settings/options.js'
+export type { Options, Result, Rule } from './settings/options.js'
 
 /** The part of Rsbuild's `RsbuildPlugin` that is used here. */
 export interface RsbuildPlugin {

@@ -4,7 +4,7 @@ import { type KitOptions, SvelteKitBuild } from './frameworks/sveltekit-build.js
 import { StaticS3Error } from './runtime/error.js'
 import type { Options } from './settings/options.js'
 
-export type { Options, Rule } from './settings/options.js'
+export type { Options, Result, Rule } from './settings/options.js'
 
 /**
  * Uploads the files of a SvelteKit site to S3 and points its URLs there, if the environment says so (`USE_S3`). For SvelteKit 2 and 3, with any

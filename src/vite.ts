@@ -3,7 +3,7 @@ import type { Options } from './settings/options.js'
 import { ViteBuild } from './vite/build.js'
 import { inOtherLists, serverManifests } from './vite/frameworks.js'
 
-export type { Options, Rule } from './settings/options.js'
+export type { Options, Result, Rule } from './settings/options.js'
 
 /** Vite's `Plugin`, of any version: Vite's own type would tie the configuration to the version that this package finds. */
 export interface VitePlugin {

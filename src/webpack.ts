@@ -3,7 +3,7 @@ import { WebpackBuild } from './webpack/build.js'
 import { type Compiler, lastStage, pluginName, type Stats } from './webpack/compiler.js'
 import { shareRuns } from './webpack/run.js'
 
-export type { Options, Rule } from './settings/options.js'
+export type { Options, Result, Rule } from './settings/options.js'
 export type { Compiler } from './webpack/compiler.js'
 
 /**

@@ -28,7 +28,7 @@ Prints the rights that a deploy of these settings needs, and no others: an IAM p
 
   --prune             adds the right to delete objects
   --setup             adds the rights to create and configure the bucket
-  --cloudfront ID     adds the right to invalidate this distribution: ID, ACCOUNT:ID or its ARN
+  --cloudfront ID     adds the right to invalidate this distribution, instead of the settings': ID, ACCOUNT:ID or its ARN
   --acl NAME, --object-parameters JSON, --rules JSON
                       instead of the environment's: ACLs, tags, locks and KMS keys need rights of their own
 ${addressHelp}`,
@@ -40,7 +40,8 @@ ${addressHelp}`,
   async run({ prune = false, setup = false, cloudfront, ...named }, words) {
     noWords('iam', words)
     const settings = await settingsOf(named, known)
-    const distribution = cloudfront === undefined ? undefined : arnOf(cloudfront, settings)
+    const distributions = cloudfront === undefined ? settings.cloudfront?.distributions : [cloudfront]
+    const distribution = distributions?.map((each) => arnOf(each, settings))
     const document = deployPolicy(settings, { prune, setup, distribution, parameters: parametersOf(settings) })
     printDocument(document, [
       'aws iam put-user-policy --user-name NAME --policy-name static-s3 --policy-document file://iam.json',

@@ -2,7 +2,7 @@ import type { WriteStream } from 'node:tty'
 import type { Bucket } from '../bucket/bucket.js'
 import type { HashedFile } from '../files/hash.js'
 import { pruneAfterRelease } from '../prune/after-release.js'
-import { type Released, type ReleaseInput, release } from '../release/release.js'
+import { type Change, type Released, type ReleaseInput, release } from '../release/release.js'
 import { planRelease } from '../release/staging.js'
 import type { Survey } from '../release/survey.js'
 import { type Logger, type Printer, printerOf } from '../report/printer.js'
@@ -15,6 +15,7 @@ import { type Stop, stopBySignal, unlessAborted } from '../runtime/stop.js'
 import type { S3Connection } from '../s3/objects/s3-bucket.js'
 import type { Settings } from '../settings/settings.js'
 import { kindOf, refuseOtherKind } from '../sync/own-location.js'
+import { callOnReleased, invalidate } from './after-release.js'
 import { whoDeploys } from './deployer.js'
 import { keepForLater } from './keep.js'
 import { addFiles, locationOf, newTogether, runPartOf, type Together } from './publish-together.js'
@@ -145,7 +146,9 @@ async function* deploy(input: StepInput, stop: Stop): AsyncGenerator<void, boole
   const report = { ...settings, ...outcome, leftOut: found.leftOut, milliseconds: watch.milliseconds() }
   logger.report(report)
   const pruned = await pruneIfLast(input, connection, outcome, stop)
-  together.results.push(resultOf({ ...report, pruned }, logger.warnings))
+  const result = () => resultOf({ ...report, pruned }, logger.warnings)
+  await callOnReleased(settings, result(), logger.warn)
+  together.results.push(result())
   await writeResults(settings, together.results, logger.warn)
   return !settings.dryRun && !outcome.staged
 }
@@ -157,13 +160,17 @@ async function bringUp(
   survey: Survey,
   files: readonly HashedFile[],
   stop: Stop,
-): Promise<Pick<ReportInput, 'decisions' | 'release' | 'staged' | 'isBroken' | 'deleted' | 'others'>> {
+): Promise<Pick<ReportInput, 'decisions' | 'release' | 'staged' | 'isBroken' | 'deleted' | 'others' | 'invalidated'>> {
   stop.begun.addEventListener('abort', progress.clear)
   const { warn } = logger
   const { bucket, lockChannel } = connection
   const visitor = openVisitor(settings, connection, stop.begun)
+  let invalidated = settings.cloudfront && ([] as Awaited<ReturnType<typeof invalidate>>)
+  const onLive = async (change: Change) => {
+    invalidated = await invalidate({ settings, connection, signal: stop.begun, warn }, change)
+  }
   const input = {
-    ...{ files, survey, bucket: until(stop, bucket), settings, warn },
+    ...{ files, survey, bucket: until(stop, bucket), settings, warn, onLive },
     ...{ cleanup: source?.cleanup, isRestorable: source?.isRestorable, activation: source?.activation?.() },
   }
   const {
@@ -198,7 +205,7 @@ async function bringUp(
 
   const { problem, unreachable } = (await visitor?.view()) ?? {}
   for (const sentence of [problem, unreachable]) if (sentence !== undefined) logger.warn(sentence)
-  return { decisions, release: number, staged, isBroken: problem !== undefined, deleted, others }
+  return { decisions, release: number, staged, isBroken: problem !== undefined, deleted, others, invalidated }
 }
 
 /** After the last build of a location. */
@@ -226,11 +233,13 @@ async function planOnly(input: Omit<ReleaseInput, 'deployer' | 'onProgress' | 'o
   const cleanup = input.cleanup?.plan(survey)
   if (cleanup?.problem !== undefined) input.warn(cleanup.problem)
   const { plan, staged } = await planRelease(input, survey)
+  const deleted = cleanup?.objects.map(({ key }) => key)
+  if (!staged) await input.onLive?.({ ...plan, survey, deleted: new Set(deleted) })
   return {
     decisions: plan.decisions,
     release: undefined,
     staged,
-    deleted: cleanup?.objects.map(({ key }) => key),
+    deleted,
     others: cleanup?.others,
   }
 }

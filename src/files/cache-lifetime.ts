@@ -31,3 +31,19 @@ export function secondsWithoutRevalidation(cacheControl: string): number {
   const stale = directives.has('must-revalidate') ? 0 : seconds('stale-while-revalidate')
   return Math.max(seconds('max-age'), seconds('s-maxage')) + stale
 }
+
+/**
+ * True if CloudFront may serve a response for a while without asking the bucket, at a minimum TTL of 0. Without any lifetime, its default TTL counts.
+ *
+ * @param now milliseconds since 1970
+ * @see https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/Expiration.html
+ */
+export function mayStayInCloudFront(cacheControl: string, expires: Date | undefined, now: number): boolean {
+  const directives = parse(cacheControl)
+  if (directives.has('no-store') || directives.get('no-cache') === '' || directives.get('private') === '') return false
+  const seconds = (name: string) => Number.parseInt(directives.get(name) ?? '', 10) || 0
+  if (seconds('stale-while-revalidate') > 0) return true
+  const lifetime = ['s-maxage', 'max-age'].find((name) => directives.has(name))
+  if (lifetime !== undefined) return seconds(lifetime) > 0
+  return expires === undefined || expires.getTime() > now
+}

@@ -9,8 +9,8 @@ export interface DeployRights {
   prune?: boolean
   /** The rights to create and configure the bucket. */
   setup?: boolean
-  /** The ARN of a distribution to invalidate. */
-  distribution?: string | undefined
+  /** The ARNs of the distributions to invalidate. */
+  distribution?: string | string[] | undefined
 }
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html */

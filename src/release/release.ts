@@ -12,8 +12,10 @@ import { type Activation, isStagedAlready, partStaged, planRelease, type WhyStag
 import { isCurrent, type Survey, takeSurvey } from './survey.js'
 import { startUpload, type Upload } from './upload/upload.js'
 import type { Part } from './upload/waves.js'
-import type { Done } from './upload/what-visitors-see.js'
+import type { Change, Done } from './upload/what-visitors-see.js'
 import { backupParameters, type RunPart, recordParameters, writeRecord } from './write-record.js'
+
+export type { Change } from './upload/what-visitors-see.js'
 
 export interface ReleaseInput extends LockingInput {
   files: readonly HashedFile[]
@@ -33,6 +35,8 @@ export interface ReleaseInput extends LockingInput {
   activation?: Activation | undefined
   /** Called with each survey. It throws if this release is not possible any more: another deploy may have come first. */
   checkSurvey?: (survey: Survey) => void | Promise<void>
+  /** Called when visitors see the release, before its record is written: if the process dies in between, the next deploy calls it again. */
+  onLive?: (change: Change) => Promise<unknown>
   /** For one of several builds that go live one after the other in this location. */
   runPart?: RunPart | undefined
 }
@@ -100,11 +104,13 @@ async function carryOut(
   if (cleaned.isUnanswered) turn.leaveToExpire()
   // The record describes only objects that are there.
   const done = { ...last, plan: withoutForestalled(last.plan, upload), survey: without(last.survey, cleaned.deleted) }
+  const decisions = carriedOut(first, done, upload)
+  if (!last.staged) await orFail(upload, input.onLive?.({ ...last, decisions, deleted: cleaned.deleted }))
   const isRecorded =
     lock && !cleaned.isUnanswered && (await keepRecord(input, lock, done, deployer, upload, turn.leaveToExpire))
   if (cleaned.failure !== undefined) throw upload.failure(cleaned.failure)
   return {
-    decisions: carriedOut(first, done, upload),
+    decisions,
     release: isRecorded ? lock.release : undefined,
     staged: last.staged,
     deleted: last.cleanup && [...cleaned.deleted],

@@ -2,6 +2,7 @@ import pc from 'picocolors'
 import type { Decision } from '../release/plan.js'
 import type { WhyStaged } from '../release/staging.js'
 import { printableLine } from '../runtime/printable.js'
+import type { Invalidated } from './result.js'
 
 export interface ReportInput {
   decisions: readonly Decision[]
@@ -22,6 +23,7 @@ export interface ReportInput {
   deleted?: readonly string[] | undefined
   /** Objects of the location that are no file's, and stay. */
   others?: number | undefined
+  invalidated?: readonly Invalidated[] | undefined
 }
 
 type Colors = ReturnType<typeof pc.createColors>
@@ -50,6 +52,7 @@ export function report(input: ReportInput, colors: Colors = pc): string {
     deleted.length === 0
       ? []
       : [line(dryRun ? 'to delete' : 'deleted', deleted.length, 'gone here', colors.red, colors)],
+    ...invalidations(input, colors),
     others === 0 ? [] : [line('kept', others, 'not uploaded by static-s3, or changed since', colors.dim, colors)],
   ].flat()
   const target = `s3://${input.bucket}${input.location === '' ? '' : `/${input.location}`}`
@@ -105,6 +108,15 @@ function nextSteps(staged: WhyStaged, release: number): string[] {
     `  not live, because deploys are held: ${printableLine(reason)} (${printableLine(by)}, ${at.toISOString()})`,
     `  ${activate} makes it live, and static-s3 resume ends the hold`,
   ]
+}
+
+/** The paths of all distributions, which are the same. */
+function invalidations({ dryRun, invalidated = [] }: ReportInput, colors: Colors): string[][] {
+  const [first] = invalidated
+  if (!first) return []
+  const where = invalidated.map(({ distribution }) => distribution).join(', ')
+  const text = `${dryRun ? 'to invalidate' : 'invalidated'} in ${where}: ${first.paths.join(' ')}`
+  return [[line('CloudFront', first.paths.length, text, colors.cyan, colors)]]
 }
 
 function line(label: string, count: number, rest: string, color: (text: string) => string, colors: Colors): string {

@@ -2,6 +2,14 @@ import { printableLine } from '../runtime/printable.js'
 import type { PruneResult } from './prune-result.js'
 import { duration, formatBytes, type Label, labelOf, type ReportInput } from './report.js'
 
+/** An invalidation of a CloudFront distribution. */
+export interface Invalidated {
+  distribution: string
+  /** CloudFront's ID of the invalidation; null in a dry run. */
+  id: string | null
+  paths: string[]
+}
+
 /** A deploy's results, for scripts. */
 export interface Result {
   status: 'live' | 'staged' | 'unchanged' | 'dry run'
@@ -25,6 +33,8 @@ export interface Result {
   kept?: number
   /** The prune after the release: only with `retention`. */
   pruned?: PruneResult
+  /** Only if the settings name a distribution. */
+  invalidated?: Invalidated[]
   warnings: string[]
   /** Bytes that were sent. */
   bytes: number
@@ -55,6 +65,7 @@ export function resultOf(
     others = 0,
     staged,
     pruned,
+    invalidated,
   } = input
   const paths: Record<Label, string[]> = { new: [], updated: [], headers: [], unchanged: [], staged: [] }
   let bytes = 0
@@ -71,6 +82,7 @@ export function resultOf(
     leftOut: leftOut.map(({ path, reason }) => ({ path, reason })),
     ...(deleted && { deleted: [...deleted], kept: others }),
     ...(pruned && { pruned }),
+    ...(invalidated && { invalidated: [...invalidated] }),
     warnings: [...warnings],
     bytes,
     milliseconds: Math.round(milliseconds),
@@ -103,6 +115,7 @@ export function resultAsMarkdown(result: Result | Failure): string {
     leftOut,
     deleted = [],
     pruned,
+    invalidated = [],
   } = result
   const counts = { uploaded, updated, headers, unchanged, 'left out': leftOut, deleted, pruned: pruned?.deleted ?? [] }
   const rows = Object.entries(counts).filter(([, files]) => files.length > 0)
@@ -112,6 +125,7 @@ export function resultAsMarkdown(result: Result | Failure): string {
     `### static-s3: ${outcome}`,
     `\`${target}\` → <${publicUrl}>, ${formatBytes(result.bytes)} sent in ${duration(result.milliseconds)}`,
     ['| | files |', '|---|--:|', ...rows.map(([name, files]) => `| ${name} | ${files.length} |`)].join('\n'),
+    ...invalidated.map(({ distribution, paths }) => asCode(`invalidated in ${distribution}: ${paths.join(' ')}`)),
     ...result.warnings.map(asCode),
     '',
   ].join('\n\n')

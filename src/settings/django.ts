@@ -64,6 +64,11 @@ const otherNames: OtherNames[] = [
     others: 'AWS_CUSTOM_DOMAIN AWS_S3_DOMAIN AWS_CLOUDFRONT_DOMAIN CLOUDFRONT_DOMAIN AWS_CDN_DOMAIN',
   },
   {
+    option: 'cloudfront',
+    reads: ['AWS_CLOUDFRONT_DISTRIBUTION_ID'],
+    others: 'AWS_CLOUDFRONT_DISTRIBUTION_IDS AWS_CLOUDFRONT_DISTRIBUTION AWS_CLOUDFRONT_ID AWS_DISTRIBUTION_ID',
+  },
+  {
     reads: ['AWS_S3_URL_PROTOCOL'],
     others: 'AWS_S3_SECURE_URLS AWS_S3_USE_SSL',
     harmless: /^(1|true|yes|on)?$/i,

@@ -1,5 +1,8 @@
 import type { ObjectParameters } from '../bucket/bucket.js'
+import type { Result } from '../report/result.js'
 import type { Variables } from './environment.js'
+
+export type { Result } from '../report/result.js'
 
 /** Headers for the files that `match`. A later rule beats an earlier one, and any rule beats the other options. */
 export interface Rule {
@@ -190,6 +193,19 @@ export interface Options {
    */
   onError?: 'fail' | 'warn'
   /**
+   * The CloudFront distributions before the bucket. A release invalidates their copies of files that it changes, if the files' earlier headers let
+   * CloudFront keep them. Pages are `no-cache`, and need no invalidation at a minimum TTL of 0.
+   * @env `AWS_CLOUDFRONT_DISTRIBUTION_ID`: one ID, or several with commas
+   * @default none
+   */
+  cloudfront?: { distributionId: string | readonly string[] }
+  /**
+   * Called once for each release of a build when it is live: for other CDNs and chats. The deploy waits for its promise. If it fails, the deploy
+   * warns, because the release is live. Staged, unchanged and dry deploys do not call it, and no command does.
+   * @default none
+   */
+  onReleased?: (result: Result) => unknown
+  /**
    * Names of variables whose values uploaded files may contain. Without it, a file stops the deploy if it contains the value of a `.env` variable
    * whose name ends like `…SECRET`, `…TOKEN`, `…PASSWORD` or `…KEY`, or the password in a URL there. Variables that begin with `VITE_` or
    * `PUBLIC_` are always allowed, because bundlers publish them.
@@ -232,6 +248,8 @@ export const optionNames: readonly string[] = Object.keys({
   report: 0,
   force: 0,
   onError: 0,
+  cloudfront: 0,
+  onReleased: 0,
   allowSecrets: 0,
   allowMissing: 0,
 } satisfies Record<keyof Options, 0>)

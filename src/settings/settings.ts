@@ -10,6 +10,7 @@ import {
   readLocation,
   readRegion,
 } from './address.js'
+import { readCloudFront, readOnReleased } from './cloudfront.js'
 import { profileOf, readCredentials, secretKeys } from './credentials.js'
 import { hintAtOtherNames, hintAtStaticUrl, refuseDjangoSettings, whereSearched } from './django.js'
 import type { Environment } from './environment.js'
@@ -60,6 +61,17 @@ export interface Settings extends BucketAddress {
   report: string | undefined
   force: boolean
   onError: 'fail' | 'warn'
+  /** Undefined without a distribution to invalidate. */
+  cloudfront:
+    | {
+        /** Of the setting with the IDs, as the user knows it. */
+        name: string
+        distributions: string[]
+        /** Undefined for AWS's own. */
+        endpoint: string | undefined
+      }
+    | undefined
+  onReleased: Options['onReleased'] | undefined
   /** Values of `.env` files that no uploaded file may contain. Never printed, never stored. */
   secrets: SecretVariable[]
   /** Sentences for the user. */
@@ -137,6 +149,8 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
     report: read.string('report', [])?.value,
     force: read.boolean('force', [], false),
     onError: read.oneOf('onError', [], ['fail', 'warn'], 'fail'),
+    cloudfront: readCloudFront(read),
+    onReleased: readOnReleased(read),
     secrets: secretVariables(environment, read.names('allowSecrets'), exposed),
   } satisfies Omit<Settings, 'region' | 'publicUrl' | 'warnings' | 'given'> & NamedAddress
   checkEndpoint(read, endpointSetting, named)

@@ -73,6 +73,8 @@ describe('defaults', () => {
       report: undefined,
       force: false,
       onError: 'fail',
+      cloudfront: undefined,
+      onReleased: undefined,
       secrets: [],
       warnings: [],
       given: { options: { enabled: true, bucket: 'my-bucket' }, exposed: undefined },

@@ -1,5 +1,16 @@
 import { type Group, groups } from '../../files/built-file.js'
 import type { HashedFile } from '../../files/hash.js'
+import type { Decision } from '../plan.js'
+import type { Survey } from '../survey.js'
+
+/** What a release changes for visitors. */
+export interface Change {
+  decisions: readonly Decision[]
+  /** The bucket before the change. */
+  survey: Pick<Survey, 'listing' | 'record'>
+  /** Keys. */
+  deleted: ReadonlySet<string>
+}
 
 /** An amount of written files. */
 export interface Done {

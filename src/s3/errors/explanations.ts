@@ -169,6 +169,31 @@ const KINDS: Partial<Record<Kind, string>> = {
   silent,
 }
 
+/** CloudFront's, by code or kind. The caller says how to invalidate by hand. */
+const CLOUDFRONT = new Map([
+  ['NoSuchDistribution', 'the account of these credentials has no such distribution{code}. Check its ID.'],
+  [
+    'TooManyInvalidationsInProgress',
+    'too many invalidations of it are in progress{code}: 15 wildcards or 3,000 other paths. Wait for their end.',
+  ],
+  [
+    'InvalidClientTokenId',
+    "CloudFront does not know the access key id of the deploy{code}. It takes AWS's keys only, and not those of another store.",
+  ],
+  ['InvalidArgument', 'CloudFront refuses the request{said}{code}.'],
+  ['throttled', 'CloudFront asks to slow down{attempts}{code}.'],
+  ['serverTrouble', 'CloudFront is in trouble (status {status}){attempts}{code}.'],
+  ['cut', 'the connection to CloudFront broke off{attempts}{code}. Check the network.'],
+  [
+    'unreachable',
+    "CloudFront can't be reached: {whyUnreachable}{code}. Check the network, and AWS_ENDPOINT_URL_CLOUDFRONT if it is set.",
+  ],
+  [
+    'silent',
+    'CloudFront did not answer in time{attempts}{code}. Check the network, and a firewall or proxy on the way.',
+  ],
+])
+
 /** Less certain than a code. The first match wins. */
 const OTHERS: [applies: Test, message: string][] = [
   [
@@ -187,10 +212,13 @@ const OTHERS: [applies: Test, message: string][] = [
 /** The message's template. */
 export function templateFor(error: S3Error, context: ExplainContext): string {
   const applies = ([test]: [Test, string]) => test(error, context)
+  const ofCloudFront = (name = '') => (context.request.verb === 'INVALIDATE' ? CLOUDFRONT.get(name) : undefined)
   return (
+    ofCloudFront(error.code) ??
     CASES.find(applies)?.[1] ??
     BY_CODE.get(error.code) ??
     OTHERS.find(applies)?.[1] ??
+    ofCloudFront(error.kind) ??
     (error.kind && KINDS[error.kind]) ??
     "failed{withStatus}{attempts}{said}{code}. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html lists S3's codes.{requestId}"
   )

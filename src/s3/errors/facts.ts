@@ -25,7 +25,8 @@ const FACTS: Record<string, Fact> = {
   },
   requestId: ({ requestId }) => (requestId === '' ? '' : ` S3's request id: ${requestId}.`),
   attempts: (_error, { attempts }) => (attempts > 1 ? `, after ${attempts} attempts` : ''),
-  store: (_error, { endpoint, region }) => endpoint ?? `S3 in ${region}`,
+  store: (_error, { endpoint, region, request }) =>
+    request.verb === 'INVALIDATE' ? 'CloudFront' : (endpoint ?? `S3 in ${region}`),
   bucket: (_error, { bucket }) => bucket,
   region: (_error, { region }) => region,
   endpoint: (_error, { endpoint = '' }) => endpoint,

@@ -8,6 +8,7 @@ export type Request =
   | { verb: 'COPY'; from: string; key: string; parameters: ObjectParameters }
   | { verb: 'CREDENTIALS' }
   | { verb: 'CONFIGURATION'; operation: string; action: string }
+  | { verb: 'INVALIDATE'; distribution: string }
 
 export interface ExplainContext {
   request: Request
@@ -28,6 +29,7 @@ export function describeRequest({ request, bucket }: ExplainContext): string {
   const there = `s3://${bucket}`
   if (request.verb === 'LIST') return `LIST ${there}/${request.prefix}`
   if (request.verb === 'CREDENTIALS') return `signing in for ${there}`
+  if (request.verb === 'INVALIDATE') return `CreateInvalidation of ${request.distribution}`
   if (request.verb === 'CONFIGURATION') return `${request.operation} of ${there}`
   if (request.verb === 'PUT') return `PUT ${request.key} to ${there}`
   if (request.verb !== 'COPY') return `${request.verb} ${there}/${request.key}`
@@ -43,6 +45,7 @@ const ACTIONS = {
   COPY: 's3:GetObject and s3:PutObject',
   DELETE: 's3:DeleteObject',
   CREDENTIALS: 's3:PutObject',
+  INVALIDATE: 'cloudfront:CreateInvalidation',
 }
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html */
@@ -57,7 +60,9 @@ export function permissionsOf(context: ExplainContext): string {
 
 /** The resource as a policy names it: the bucket for a listing, otherwise everything below the key's first folder. */
 export function resourceOf({ request, bucket, region }: ExplainContext): string {
-  const arn = `arn:${awsPartition(region)}:s3:::${bucket}`
+  const partition = awsPartition(region)
+  if (request.verb === 'INVALIDATE') return `arn:${partition}:cloudfront::*:distribution/${request.distribution}`
+  const arn = `arn:${partition}:s3:::${bucket}`
   return 'key' in request ? `${arn}/${/^[^/]*\//.exec(request.key)?.[0] ?? ''}*` : arn
 }
 

@@ -15,6 +15,8 @@ export interface SignedPart {
 
 export interface SigningScope {
   date: Date
+  /** Of AWS: `s3`, `cloudfront`. */
+  service: string
   region: string
   credentials: Credentials
 }
@@ -28,7 +30,8 @@ const UNSIGNED =
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
  */
-export function sign(request: SignedPart, { date, region, credentials }: SigningScope): Record<string, string> {
+export function sign(request: SignedPart, signing: SigningScope): Record<string, string> {
+  const { date, service, region, credentials } = signing
   const { accessKeyId, sessionToken } = credentials
   const { method, path, query, payloadHash } = request
   const time = `${date.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`
@@ -46,11 +49,9 @@ export function sign(request: SignedPart, { date, region, credentials }: Signing
   const canonical = `${method}\n${path}\n${query}\n${lines}\n${signed}\n${payloadHash}`
 
   const day = time.slice(0, 8)
-  const scope = `${day}/${region}/s3/aws4_request`
+  const scope = `${day}/${region}/${service}/aws4_request`
   const text = `AWS4-HMAC-SHA256\n${time}\n${scope}\n${hash('sha256', canonical)}`
-  const signature = createHmac('sha256', signingKey(credentials, day, region))
-    .update(text)
-    .digest('hex')
+  const signature = createHmac('sha256', signingKey(signing, day)).update(text).digest('hex')
   headers.authorization = `AWS4-HMAC-SHA256 Credential=${accessKeyId}/${scope}, SignedHeaders=${signed}, Signature=${signature}`
   return headers
 }
@@ -78,13 +79,15 @@ function oneLine(value: string): string {
   return /^ | {2}| $|[\t\r\n]/.test(value) ? value.replace(/[ \t\r\n]+/g, ' ').replace(/^ | $/g, '') : value
 }
 
-let derived: { secret: string; day: string; region: string; key: Buffer } | undefined
+let derived: { secret: string; day: string; region: string; service: string; key: Buffer } | undefined
 
 /** Cached, since the key stays the same all day. */
-function signingKey({ secretAccessKey: secret }: Credentials, day: string, region: string): Buffer {
-  if (derived?.secret === secret && derived.day === day && derived.region === region) return derived.key
+function signingKey({ service, region, credentials: { secretAccessKey: secret } }: SigningScope, day: string): Buffer {
+  const isCached =
+    derived?.secret === secret && derived.day === day && derived.region === region && derived.service === service
+  if (derived && isCached) return derived.key
   const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest()
-  const key = [day, region, 's3', 'aws4_request'].reduce<string | Buffer>(hmac, `AWS4${secret}`) as Buffer
-  derived = { secret, day, region, key }
+  const key = [day, region, service, 'aws4_request'].reduce<string | Buffer>(hmac, `AWS4${secret}`) as Buffer
+  derived = { secret, day, region, service, key }
   return key
 }

@@ -31,6 +31,17 @@ export interface HttpCall {
   mostBytes?: number
 }
 
+/** A request to another service of AWS. */
+export interface ServiceCall {
+  service: string
+  region: string
+  method: 'GET' | 'POST'
+  /** Its path needs no encoding. */
+  url: URL
+  headers: Record<string, string>
+  body?: Buffer
+}
+
 export interface UnsignedCall {
   method: 'GET' | 'HEAD'
   url: URL
@@ -46,6 +57,8 @@ export interface Transport {
    * have status 200.
    */
   sendForXml(call: HttpCall, signal: AbortSignal | undefined): Promise<string>
+  /** Signs and sends a request to another service. Rejects like `send`. */
+  sendToService(call: ServiceCall, signal: AbortSignal | undefined): Promise<HttpResponse>
   /** Sends a request without credentials, to any host. */
   sendUnsigned(call: UnsignedCall, signal: AbortSignal): Promise<HttpResponse>
   /** The protocol and the certificate of any host. */
@@ -94,7 +107,7 @@ export function openTransport(
         unsigned['x-amz-content-sha256'] ?? (body === undefined ? hashOfNothing : hash('sha256', body as Buffer))
       // V8 would compile this function three times if arrays without elements went through it.
       const search = query === undefined ? '' : queryString(query)
-      const scope = { date: new Date(now()), region, credentials: identity }
+      const scope = { date: new Date(now()), service: 's3', region, credentials: identity }
       const response = await connections.send({
         origin,
         method,
@@ -115,6 +128,17 @@ export function openTransport(
       const xml = plainXml(response.body.toString())
       if (xml === '' || rootOf(xml) === 'Error') throw errorOf({ ...response, status: 500 })
       return xml
+    },
+    async sendToService({ service, region, method, url, headers, body }, signal) {
+      const { host, pathname } = url
+      const payloadHash = body === undefined ? hashOfNothing : hash('sha256', body)
+      const unsigned = { host, 'user-agent': 'static-s3', ...headers }
+      const scope = { date: new Date(now()), service, region, credentials: await credentials() }
+      const signed = sign({ method, path: pathname, query: '', headers: unsigned, payloadHash }, scope)
+      const request = { origin: originOf(url), method, path: pathname, headers: signed, body, signal }
+      const response = await connections.send(request)
+      if (response.status >= 300) throw errorOf(response)
+      return response
     },
     sendUnsigned: ({ method, url, headers }, signal) =>
       connections.send({
@@ -179,7 +203,9 @@ function rootOfBucket(url: URL): BucketRoot {
  */
 function errorOf({ status, headers, body }: HttpResponse): Error {
   const xml = plainXml(body.toString('utf8', 0, LONGEST_ERROR))
-  const { Message = '', Code = 'UnknownError', RequestId, ...fields } = rootOf(xml) === 'Error' ? textsOf(xml) : {}
+  // CloudFront wraps the error.
+  const isError = /^Error(Response)?$/.test(rootOf(xml) ?? '')
+  const { Message = '', Code = 'UnknownError', RequestId, ...fields } = isError ? textsOf(xml) : {}
   // S3's fields begin with a capital letter. Others could replace the error's own fields, such as its stack.
   const ofS3 = Object.entries(fields).filter(([name]) => /^[A-Z]/.test(name))
   return Object.assign(new Error(Message), Object.fromEntries(ofS3), {

@@ -1,11 +1,19 @@
 import { type Bucket, largestToGet, type ObjectParameters, type WrittenObject } from '../../bucket/bucket.js'
 import { requestParameters } from '../../bucket/headers.js'
 import type { Credentials } from '../../settings/settings.js'
+import type { Request } from '../errors/request.js'
 import { notS3, readError, type S3Error } from '../errors/s3-error.js'
 import { type Concurrency, createConcurrency, START } from '../http/concurrency.js'
 import { freeDescriptors } from '../http/descriptors.js'
+import type { HttpResponse } from '../http/response.js'
 import { asksForLess, type Clock, systemClock } from '../http/retry.js'
-import { lockSockets, openTransport, type Transport, type TransportSettings } from '../http/transport.js'
+import {
+  lockSockets,
+  openTransport,
+  type ServiceCall,
+  type Transport,
+  type TransportSettings,
+} from '../http/transport.js'
 import { withBody } from './body.js'
 import { type Caller, createCaller } from './caller.js'
 import { addMd5IfRequired } from './content-md5.js'
@@ -28,6 +36,8 @@ export interface S3Connection {
   credentials(): Promise<Credentials>
   /** The origins whose pages may read objects, by the bucket's CORS rules. Undefined if the rules can't be read. */
   corsOrigins(signal: AbortSignal): Promise<readonly string[] | undefined>
+  /** Sends a request to another service of AWS, with retries, over the same connections and proxies. */
+  callService(call: ServiceCall, request: Request, signal: AbortSignal): Promise<HttpResponse>
   /** Sends a request without credentials, to any host, over the same connections and proxies. */
   sendUnsigned: Transport['sendUnsigned']
   inspectTls: Transport['inspectTls']
@@ -64,12 +74,14 @@ export async function openBucket(settings: S3Settings, clock: Clock = systemCloc
     missing: new Set(),
     onPartsKept() {},
   }
+  const callOther = caller.callWith(createConcurrency(lockSockets))
   let credentials: Promise<Credentials> | undefined
   return {
     bucket: bucketOf(store, createConcurrency(concurrency, asksForLess)),
     lockChannel: bucketOf(store, createConcurrency(lockSockets)),
     credentials: () => (credentials ??= transport.credentials().catch(caller.explainOnce({ verb: 'CREDENTIALS' }))),
     corsOrigins: (signal) => corsOrigins(transport, signal),
+    callService: (call, request, signal) => callOther(request, signal, () => transport.sendToService(call, signal)),
     sendUnsigned: transport.sendUnsigned,
     inspectTls: transport.inspectTls,
     warm: (requests) => transport.warm(Math.min(requests, START, concurrency)),

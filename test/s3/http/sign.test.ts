@@ -69,20 +69,21 @@ describe('the signature', () => {
             body: fc.option(fc.uint8Array({ maxLength: 20 }), { nil: undefined }),
             date: fc.date({ min: new Date('1990-01-01'), max: new Date('2100-01-01'), noInvalidDate: true }),
             region: fc.constantFrom('us-east-1', 'eu-west-1', 'auto'),
+            service: fc.constantFrom('s3', 'cloudfront'),
             accessKeyId: secret,
             secretAccessKey: fc.oneof(fc.constantFrom('one secret', 'another'), secret),
             sessionToken: fc.option(fc.string({ maxLength: 40 }), { nil: undefined }),
           }),
-          async ({ method, key, query, headers, body, date, region, ...credentials }) => {
+          async ({ method, key, query, headers, body, date, region, service, ...credentials }) => {
             const path = `/${key.split('/').map(encode).join('/')}`
             const all = { ...headers, host: 'bucket.example.com' }
-            const signer = new SignatureV4({ service: 's3', region, credentials, sha256: Sha256, uriEscapePath: false })
+            const signer = new SignatureV4({ service, region, credentials, sha256: Sha256, uriEscapePath: false })
             const parts = { protocol: 'https:', hostname: 'bucket.example.com', path, query, headers: all, body }
             const unsigned: Parameters<SignatureV4['presign']>[0] = { method, ...parts }
             const expected = await signer.sign(unsigned, { signingDate: date })
             const payloadHash = hash('sha256', body ?? '')
             const request = { method, path, query: queryString(query), headers: all, payloadHash }
-            expect(sign(request, { date, region, credentials })).toEqual(expected.headers)
+            expect(sign(request, { date, service, region, credentials })).toEqual(expected.headers)
           },
         ),
         cases(3000),
@@ -94,6 +95,7 @@ describe('the signature', () => {
   it('covers the content that was named, and never leaves it open', () => {
     const scope = {
       date: new Date(0),
+      service: 's3',
       region: 'us-east-1',
       credentials: { accessKeyId: 'id', secretAccessKey: 'secret' },
     }
@@ -108,18 +110,20 @@ describe('the signature', () => {
     expect(one?.authorization).not.toBe(other?.authorization)
   })
 
-  it('is made with a new key on another day, in another region and with another secret', () => {
+  it('is made with a new key on another day, in another region, for another service and with another secret', () => {
     const request = { method: 'GET', path: '/', query: '', headers: { host: 'h' }, payloadHash: hash('sha256', '') }
     const days = ['2026-11-28T23:59:59.999Z', '2026-11-29T00:00:00Z']
     const signatures = days.flatMap((day) =>
       ['us-east-1', 'eu-west-1'].flatMap((region) =>
-        ['one', 'two', 'one'].map((secretAccessKey) => {
-          const credentials = { accessKeyId: 'id', secretAccessKey }
-          return sign(request, { date: new Date(day), region, credentials }).authorization
-        }),
+        ['s3', 'cloudfront'].flatMap((service) =>
+          ['one', 'two', 'one'].map((secretAccessKey) => {
+            const credentials = { accessKeyId: 'id', secretAccessKey }
+            return sign(request, { date: new Date(day), service, region, credentials }).authorization
+          }),
+        ),
       ),
     )
-    expect(new Set(signatures).size).toBe(8)
+    expect(new Set(signatures).size).toBe(16)
   })
 })
 

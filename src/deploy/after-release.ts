@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto'
+import type { Change } from '../release/release.js'
+import type { Invalidated, Result } from '../report/result.js'
+import { plain } from '../runtime/error.js'
+import type { S3Connection } from '../s3/objects/s3-bucket.js'
+import type { Settings } from '../settings/settings.js'
+
+export interface InvalidateInput {
+  settings: Settings
+  connection: Pick<S3Connection, 'callService'>
+  /** Ends it, with its reason. */
+  signal: AbortSignal
+  warn: (message: string) => void
+}
+
+/** Milliseconds for all attempts: the lock is held meanwhile. */
+const patience = 60_000
+
+/**
+ * Requests the invalidation of the files that CloudFront may serve as they were, in each distribution. With `dryRun`, only says which. A failure
+ * is a warning, because the release is live.
+ *
+ * @returns the invalidations; undefined if the settings name no distribution
+ */
+export async function invalidate(input: InvalidateInput, change: Change): Promise<Invalidated[] | undefined> {
+  const { settings, signal, warn } = input
+  const { cloudfront, location, dryRun } = settings
+  if (!cloudfront) return undefined
+  const [{ staleFiles }, { invalidationPaths }] = await Promise.all([
+    import('../cloudfront/stale-files.js'),
+    import('../cloudfront/invalidation-paths.js'),
+  ])
+  const paths = invalidationPaths(staleFiles(change, location, Date.now()), settings)
+  if (paths.length === 0) return []
+  if (dryRun) return cloudfront.distributions.map((distribution) => ({ distribution, id: null, paths }))
+  const requested = await Promise.all(
+    cloudfront.distributions.map(async (distribution) => {
+      try {
+        return { distribution, id: await create(input, distribution, cloudfront.endpoint, paths), paths }
+      } catch (error) {
+        signal.throwIfAborted()
+        warn(failure(cloudfront.name, distribution, paths, error))
+        return undefined
+      }
+    }),
+  )
+  return requested.filter((each) => each !== undefined)
+}
+
+async function create(
+  { settings: { region }, connection, signal }: InvalidateInput,
+  distribution: string,
+  endpoint: string | undefined,
+  paths: string[],
+): Promise<string> {
+  const { invalidationId, invalidationRequest } = await import('../cloudfront/create-invalidation.js')
+  const call = invalidationRequest({ distribution, paths, reference: randomUUID(), region, endpoint })
+  const inTime = AbortSignal.any([signal, AbortSignal.timeout(patience)])
+  const { body } = await connection.callService(call, { verb: 'INVALIDATE', distribution }, inTime)
+  return invalidationId(body.toString())
+}
+
+function failure(setting: string, distribution: string, paths: readonly string[], error: unknown): string {
+  const command = `aws cloudfront create-invalidation --distribution-id ${distribution} --paths`
+  return [
+    `${setting} is "${distribution}": the release is live, but CloudFront may still serve earlier files: ${plain(error)}`,
+    `To invalidate them by hand: ${command} ${paths.map((path) => `'${path}'`).join(' ')}`,
+  ].join('\n')
+}
+
+/** Tells the user's own code of a release that is live. */
+export async function callOnReleased({ onReleased }: Settings, result: Result, warn: (message: string) => void) {
+  if (!onReleased || result.status !== 'live') return
+  try {
+    await onReleased(result)
+  } catch (error) {
+    warn(`\`onReleased\` failed, and the release is live: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
