@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type MemoryBucket, memoryBucket } from '../../fixtures/bucket/memory-bucket.js'
-import { Random, turn } from '../../fixtures/release/interleaving.js'
-import { type Deploy, Scene } from '../../fixtures/release/scene.js'
+import { Random } from '../../fixtures/release/interleaving.js'
+import { Scene } from '../../fixtures/release/scene.js'
 import { contents, fileOf, location, siteOf } from '../../fixtures/release/versions.js'
 import type { Bucket } from '../../src/bucket/bucket.js'
 import type { HashedFile } from '../../src/files/hash.js'
@@ -373,54 +373,5 @@ describe('next to a deploy', () => {
     expect(running.outcome).toBe('ended')
     expect(outcome).toMatchObject({ kept: [5], expired: [4, 3, 2, 1], release: 6, isDeployRunning: false })
     expect(await pruneIn(scene.bucket, dryRun)).toMatchObject({ isDeployRunning: false })
-  })
-
-  const schedules = Number(process.env.SCHEDULES ?? 50) / 5
-  it(`in ${schedules} random schedules, no page misses a file after any request, and all kept releases are whole`, async () => {
-    let deleted = 0
-    for (let seed = 1; seed <= schedules; seed++) {
-      const random = new Random(seed)
-      const scene = new Scene(random)
-      for (const n of [1, 2, 3, 4]) await scene.whole(`before ${n}`, siteOf(n))
-      // Old files come back, which the prune is about to delete.
-      const running: Deploy = scene.start('running', siteOf(random.between(1, 5)), {
-        building: random.between(0, 3000),
-      })
-      let favoured = random.pick(['running', 'prune'])
-      let outcome: Pruned | Error | undefined
-      pruneIn(scene.network.connect('prune').bucket, {
-        deployer: deployerOf('prune'),
-        retention: { releases: random.between(1, 2), days: 0 },
-        unreferenced: random.chance(0.5),
-      }).then(
-        (pruned) => (outcome = pruned),
-        (error: Error) => (outcome = error),
-      )
-      for (let step = 0; running.outcome === 'under way' || outcome === undefined; step++) {
-        if (step > 5000) throw new Error(`seed ${seed} never ends`)
-        await turn()
-        const { held } = scene.network
-        // One may be through before the other one goes on.
-        if (random.chance(0.05)) favoured = random.pick(['running', 'prune'])
-        const first = held.filter(({ by }) => by === favoured)
-        if (held.length > 0) await scene.advance(random.pick(first.length > 0 ? first : held))
-        else await scene.pass(100)
-      }
-      const where = `seed ${seed}\n${scene.describe()}`
-      if (outcome instanceof Error) throw new Error(`${outcome.message}\n${where}`)
-      deleted += outcome.objects.flat().length
-      expect(running.outcome, where).toBe('ended')
-      scene.checkSite(running)
-      const { objects } = scene.bucket
-      for (const { release: number } of (await listReleases(scene.bucket, location)).records) {
-        const record = await readRelease(scene.bucket, location, number)
-        const backups = await listBackups(scene.bucket, location)
-        const survey = await takeSurvey(scene.bucket, location)
-        const { problems } = withSources(releasedFiles(record, location), record, location, survey, backups)
-        expect(problems, `release ${number}, ${where}`).toEqual([])
-      }
-      expect(objects.has('static/index.html')).toBe(true)
-    }
-    expect(deleted).toBeGreaterThan(0)
   })
 })

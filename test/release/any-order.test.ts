@@ -1,14 +1,15 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { StoredObject } from '../../fixtures/bucket/memory-bucket.js'
 import { type Fails, Random } from '../../fixtures/release/interleaving.js'
-import { kinds, nothingThere } from '../../fixtures/release/rivals.js'
+import { type Asked, kinds, nothingThere } from '../../fixtures/release/rivals.js'
 import { type Deploy, Scene, stragglers, Violation } from '../../fixtures/release/scene.js'
-import { anySource, build, changed, type Source, siteOf } from '../../fixtures/release/versions.js'
+import { anySource, build, changed, contents, type Source, siteOf } from '../../fixtures/release/versions.js'
 import type { Group } from '../../src/files/built-file.js'
 import type { HashedFile } from '../../src/files/hash.js'
 
-// Whatever the interleaving of deploys, stages, activations, rollbacks and holds: everything that a page needs is there at every moment, each
-// recorded release can be activated, nothing goes live during a hold, and the files that stand at the end are all from one release.
+// Whatever the interleaving of deploys, stages, activations, rollbacks, holds and prunes: everything that a page needs is there at every moment,
+// each kept release can be activated, nothing goes live during a hold, a prune deletes nothing that anybody needs, and the files that stand at the
+// end are all from one release.
 
 vi.mock('node:zlib', async () => (await import('../../fixtures/release/one-turn.js')).zlib)
 vi.mock('node:timers/promises', async () => (await import('../../fixtures/release/one-turn.js')).timers)
@@ -29,7 +30,7 @@ describe('in any order', () => {
     death: number
     /** The chance that one of its requests fails. */
     failure: number
-    /** The chance, at each step, that nothing gets through for a while. */
+    /** The chance, at each step, that nothing gets through for a while, or that all machines are suspended. */
     stall: number
   }
   const calm: Weather = { death: 0, failure: 0, stall: 0 }
@@ -47,7 +48,7 @@ describe('in any order', () => {
       : [Number(only)]
 
   const total = { schedules: 0, requests: 0, refused: 0, unanswered: 0, killed: 0, pages: 0, files: 0, violations: 0 }
-  const recorded = { live: 0, staged: 0, activated: 0, held: 0, restorable: 0 }
+  const recorded = { live: 0, staged: 0, activated: 0, held: 0, restorable: 0, prunes: 0, deleted: 0 }
   let deepest = 0
 
   afterAll(() => {
@@ -56,6 +57,7 @@ describe('in any order', () => {
       `schedules: ${said.schedules} run, ${said.requests} requests, ${said.refused} refused, ${said.unanswered} without an answer, ` +
         `${said.killed} deploys killed, ${said.pages} pages checked with ${said.files} files, ` +
         `${recorded.live} releases live, ${recorded.staged} staged, ${recorded.activated} activated, ${recorded.held} holds begun or ended, ` +
+        `${recorded.prunes} prunes with ${recorded.deleted} deletions, ` +
         `${said.violations} violations`,
     )
   })
@@ -76,9 +78,9 @@ describe('in any order', () => {
     expect(deepest).toBeGreaterThanOrEqual(4)
   })
 
-  it('releases were staged, activated and held, and each could be activated', () => {
+  it('releases were staged, activated, held and pruned, and each kept one could be activated', () => {
     if (seeds.length === 1) return
-    expect(Math.min(...Object.values(recorded))).toBeGreaterThanOrEqual(seeds.length / 5)
+    expect(Math.min(...Object.values(recorded))).toBeGreaterThanOrEqual(seeds.length / 10)
   })
 
   async function play(seed: number, weather: Weather): Promise<void> {
@@ -94,8 +96,10 @@ describe('in any order', () => {
       return build(source)
     }
     try {
-      if (random.chance(0.7)) {
-        await scene.whole('first', anySite())
+      if (random.chance(0.5)) otherTools(scene)
+      // Releases that may have expired when it begins.
+      for (let before = random.pick([0, 1, 3]); before > 0; before--) {
+        await scene.whole(`before ${before}`, anySite())
         await scene.pass(random.between(0, 10_000))
       }
       for (let round = random.between(1, 3); round > 0; round--) {
@@ -112,6 +116,7 @@ describe('in any order', () => {
         scene.checkSite(scene.deploys.at(-1) as Deploy)
         await scene.checkEnd()
         if (name !== 'next') expect(released?.release).toBeUndefined()
+        else await tidy(scene)
       }
     } catch (error) {
       if (error instanceof Violation) total.violations++
@@ -128,11 +133,30 @@ describe('in any order', () => {
     }
   }
 
+  /** What was there before the first deploy: some of it has the bytes of our own files, and stays another tool's. */
+  function otherTools({ releases, random }: Scene): void {
+    const theirs = ['static/assets/theirs.js', 'static/theirs.txt', 'static-admin/index.txt']
+    const beside = ['static/objects/readme', 'static-admin/objects/readme'].map((path) => `.static-s3/${path}`)
+    for (const key of [...theirs, ...beside]) releases.foreign(key, { bytes: Buffer.from(key), parameters: {} })
+    const ours = build(anySource).filter(({ path }) => /^assets\/|svg$/.test(path))
+    for (const { key, sha256, parameters } of ours) {
+      if (!random.chance(0.3)) continue
+      const bytes = contents.get(sha256) as Buffer
+      releases.foreign(key, { bytes, parameters: random.chance(0.5) ? parameters : {} })
+    }
+  }
+
+  const anyAsked = (random: Random): Asked => ({
+    releases: random.pick([1, 1, 1, 2, 3]),
+    days: random.pick([0, 0, 0, 0.0005, 0.005]),
+    unreferenced: random.chance(0.7),
+  })
+
   /** Any recorded release becomes live alone, and deploys are live again after that. */
   async function goBack(scene: Scene): Promise<void> {
     const back = await scene.whole('back', [], { kind: 'activate', choice: scene.random.next() })
     const lacks = back.problem?.message.includes('has no copy') && scene.releases.withoutBackups.size > 0
-    if (!lacks && !nothingThere.test(back.problem?.message ?? '')) {
+    if (!lacks && !isGone(scene, back) && !nothingThere.test(back.problem?.message ?? '')) {
       expect(back.outcome, back.problem?.message).toBe('ended')
       scene.checkSite(back)
     }
@@ -140,24 +164,39 @@ describe('in any order', () => {
     await scene.checkEnd()
   }
 
+  /** A prune alone works, unless a deploy failed and no release has followed it. */
+  async function tidy(scene: Scene): Promise<void> {
+    const isRefused = scene.isUnfinished()
+    const { problem } = await scene.whole('tidy', [], { kind: 'prune', asked: anyAsked(scene.random) })
+    if (!isRefused) expect(problem?.message).toBeUndefined()
+    await scene.checkEnd()
+  }
+
+  /** A prune has deleted a part of the release, which had expired. */
+  const isGone = ({ releases }: Scene, { of, problem }: Deploy) =>
+    of !== undefined &&
+    releases.expired.has(of) &&
+    /is not there any more|has lost its copy/.test(problem?.message ?? '')
+
   /** One, two or three at once, with steps of random lengths in random order. */
   async function compete(scene: Scene, weather: Weather, anySite: () => HashedFile[], suffix: string): Promise<void> {
     const { random, network } = scene
     const rivals = new Map<string, { deploy: Deploy; stepsToLive: number }>()
     for (let count = random.between(1, 3); count > 0; count--) {
       const failing = random.chance(weather.failure) ? [random.between(1, 35), random.between(1, 35)] : []
-      const failure = random.pick(['refused', 'no answer'] as const)
+      const failure = random.pick(['refused', 'no answer', 'sent twice'] as const)
       const fails: Fails = (number, what) => {
         // A deploy that may not list or lock goes without a lock, and one that may not read the record sees no hold: both say so.
         const isNeeded = /^list|\.lock$|^get .*\.json\.gz$/.test(what)
         if (!failing.includes(number) || (failure === 'refused' && isNeeded)) return undefined
-        total[failure === 'refused' ? 'refused' : 'unanswered']++
+        if (failure !== 'sent twice') total[failure === 'refused' ? 'refused' : 'unanswered']++
         return failure
       }
-      const kind = random.chance(0.4) ? 'deploy' : random.pick(kinds)
+      const kind = random.chance(0.3) ? 'deploy' : random.chance(0.3) ? 'prune' : random.pick(kinds)
       const deploy = scene.start(`rival ${count} ${suffix}`, anySite(), {
         kind,
         choice: random.next(),
+        asked: anyAsked(random),
         behind: random.between(0, 1000),
         delay: random.pick([0, 0, 1000, 30_000, 60_000]),
         building: random.pick([0, 0, 50, 500, 5000, 40_000, 100_000]),
@@ -186,10 +225,14 @@ describe('in any order', () => {
         }
         await scene.pass(random.between(0, pace))
       }
-      if (random.chance(weather.stall)) await scene.pass(random.between(5000, 40_000))
+      if (!random.chance(weather.stall)) continue
+      if (random.chance(0.5)) await scene.pass(random.between(5000, 40_000))
+      else await scene.suspend(random.between(20_000, 60_000))
     }
     if (weather !== calm) return
-    const failed = scene.deploys.filter(({ problem }) => problem && !nothingThere.test(problem.message))
+    const failed = scene.deploys.filter(
+      (deploy) => deploy.problem && !isGone(scene, deploy) && !nothingThere.test(deploy.problem.message),
+    )
     expect(failed.map(({ name, problem }) => `${name}: ${problem?.message}`)).toEqual([])
   }
 })

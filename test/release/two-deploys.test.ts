@@ -72,6 +72,23 @@ describe('one after the other', () => {
     expect(cutOff.problem?.message).toContain('could not be renewed')
   })
 
+  it('a prune that was suspended until the next deploy took over deletes nothing more', async () => {
+    for (const version of [1, 2, 3]) await scene.whole(`release ${version}`, siteOf(version))
+    const prune = scene.start('prune', [], { kind: 'prune', concurrency: 1 })
+    const deletions = () => scene.releases.counted.deleted
+    await scene.until(() => deletions() === 1)
+    await scene.suspend(60_000)
+    // It wakes up last, and its timers run after its requests.
+    const next = scene.start('next', siteOf(1))
+    await scene.until(() => next.outcome === 'ended', isOf(prune))
+    for (const request of scene.network.held.filter(isOf(prune))) await scene.advance(request)
+    await scene.until(() => prune.outcome !== 'under way')
+    expect(prune.problem?.message).toContain('could not be renewed')
+    expect(deletions()).toBe(1)
+    scene.checkSite(next)
+    await scene.checkEnd()
+  })
+
   it('a deploy whose survey is old does not take over a lock that has been renewed since', async () => {
     await scene.whole('first', siteOf(1))
     const long = scene.start('long', siteOf(2))
