@@ -9,6 +9,7 @@ const quick = [
   'client',
   'files',
   'folders',
+  'previews',
   'promote',
   'prove',
   'prune',
