@@ -8,9 +8,16 @@ import type { Variables } from '../settings/environment.js'
 /**
  * The CI job that deploys, and its commit. Readers of the records and waiting deploys see them, so they name no person and no machine.
  */
-export async function whoDeploys(bundler: string, shell: Variables): Promise<Deployer> {
+export async function whoDeploys(bundler: string, shell: Variables, preview?: Deployer['preview']): Promise<Deployer> {
   const project = await projectOf(process.cwd())
-  return { id: randomUUID(), by: jobOf(shell) ?? 'a deploy outside of CI', commit: commitOf(shell), bundler, project }
+  return {
+    id: randomUUID(),
+    by: jobOf(shell) ?? 'a deploy outside of CI',
+    commit: commitOf(shell),
+    bundler,
+    project,
+    preview,
+  }
 }
 
 /** The variables in which CI services give a job's address. */

@@ -184,7 +184,7 @@ async function bringUp(
         },
         beforeManifests: visitor?.look,
         async deployer() {
-          const own = await whoDeploys(bundler, process.env)
+          const own = await whoDeploys(bundler, process.env, settings.preview)
           return source ? source.deployer(own) : own
         },
         async checkSurvey(last) {

@@ -68,6 +68,13 @@ function branchIn(ref: unknown): string[] {
   return branch === '' || /^refs\/|^\d+\/merge$/.test(branch) ? [] : [branch]
 }
 
+/** Branches that may be more than previews: this one, the repository's default branch, and the usual names of both. */
+export function lastingBranches(shell: Variables): string[] {
+  const origin = git('symbolic-ref', '--quiet', '--short', 'refs/remotes/origin/HEAD')?.replace(/^origin\//, '')
+  const known = [branchOf(shell), shell.CI_DEFAULT_BRANCH, origin]
+  return ['main', 'master', 'trunk', 'production', ...known.filter((branch) => branch !== undefined)]
+}
+
 /** The commit that is being built. */
 export function commitOf(shell: Variables): string | undefined {
   const named = commitVariables.map((name) => shell[name] ?? '')

@@ -39,7 +39,7 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   report: { types: ['release', 'release/upload', 'prune'] },
   sync: { imports: ['release', 'release/records', 'urls'], types: ['bucket'] },
   restore: { imports: ['release', 'release/records', 'files', 'bucket', 'urls'] },
-  prune: { imports: ['release', 'release/lock', 'release/records', 'restore', 'sync', 'urls'], types: ['bucket'] },
+  prune: { imports: ['release', 'release/lock', 'release/records', 'restore', 'sync', 'previews', 'urls'], types: ['bucket'] },
   promote: { imports: ['release', 'release/records', 'files', 'references', 'bucket', 'urls'] },
   release: {
     imports: ['release/lock', 'release/records', 'release/upload', 'files', 'bucket', 'urls'],
@@ -47,7 +47,7 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   },
   'release/upload': { imports: ['release', 'release/records', 'files', 'bucket'], types: ['release/lock'] },
   'release/lock': { imports: ['release', 'release/records', 'bucket', 'urls'], types: ['settings'] },
-  'release/records': { imports: ['urls'], types: ['bucket'] },
+  'release/records': { imports: ['urls'], types: ['bucket', 'previews'] },
   prove: { imports: ['files', 'references', 'urls'], types: ['settings'] },
   files: { imports: ['bucket', 'urls'], types: ['settings'] },
   folders: { imports: ['files', 'urls'], types: ['settings'] },
