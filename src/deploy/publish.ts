@@ -211,7 +211,7 @@ async function pruneIfLast(
   const counts = locationOf(together, settings)
   counts.isLive ||= number !== undefined && !staged
   if (!counts.isLive || counts.released < counts.found) return undefined
-  const deployer = () => whoDeploys('static-s3 prune', process.env)
+  const deployer = () => whoDeploys('static-s3 prune', process.env, settings.preview)
   const onWait = (whom: string) => logger.info(`waiting for ${whom}`)
   const pruned = await pruneAfterRelease({ bucket, lockChannel, settings, stop, deployer, warn: logger.warn, onWait })
   const result = pruned && pruneResultOf(pruned)

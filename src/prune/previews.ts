@@ -2,6 +2,7 @@ import type { ListedObject } from '../bucket/bucket.js'
 import { type KeptPreviews, type PreviewFacts, type WhyKept, whyKept } from '../previews/expired-previews.js'
 import { headOf, matcherOf } from '../previews/template.js'
 import { deleteObjects } from '../release/delete-objects.js'
+import { type LockingInput, underLock } from '../release/lock/under-lock.js'
 import type { Deployer } from '../release/records/record.js'
 import {
   listRecords,
@@ -10,16 +11,14 @@ import {
   readFolder,
   releasesFolder,
 } from '../release/records/releases-folder.js'
-import { type ReleaseInput, requestLockFor } from '../release/release.js'
-import { readRecord, takeSurvey } from '../release/survey.js'
+import { readRecord, type Survey, takeSurvey } from '../release/survey.js'
 import { StaticS3Error } from '../runtime/error.js'
 import { eachInParallel } from '../runtime/parallel.js'
 import { unstoppable } from '../runtime/stop.js'
 import { prefixOf } from '../urls/paths.js'
 import { describedObjects } from './removals.js'
 
-export interface PrunePreviewsInput
-  extends Pick<ReleaseInput, 'bucket' | 'lockChannel' | 'settings' | 'stop' | 'warn' | 'onWait'> {
+export interface PrunePreviewsInput extends LockingInput {
   /** The location with its placeholders. */
   template: string
   deployer: Deployer
@@ -34,7 +33,7 @@ export interface Preview extends PreviewFacts {
   release: number
 }
 
-/** What there is to delete of a preview. */
+/** What there is to delete of a preview, or was deleted. */
 export interface ExpiredPreview extends Preview {
   /** Pages, then the files that they need, copies, and records with the newest one last. */
   parts: ListedObject[][]
@@ -64,9 +63,10 @@ export async function prunePreviews(input: PrunePreviewsInput): Promise<PrunedPr
   const { bucket, settings, kept, maxDelete, stop = unstoppable } = input
   const now = bucket.now()
   const reasons = whyKept(await findPreviews(input), kept, now)
+  const surveyOf = ({ location }: Preview) => takeSurvey(bucket, location, { signal: stop.begun })
   const result: PrunedPreviews = { kept: [], expired: [], problem: undefined, now }
   for (const [preview, why] of reasons) {
-    const plan = why ? undefined : await planPreview(input, preview)
+    const plan = why ? undefined : await planPreview(input, preview, await surveyOf(preview))
     if (plan) result.expired.push(plan)
     else result.kept.push([preview, why ?? 'recent'])
   }
@@ -127,56 +127,42 @@ function foldersOf(listing: readonly ListedObject[], isPreview: RegExp): [locati
   return [...objects].map(([location, found]) => [location, readFolder(releasesFolder(location), found)])
 }
 
-/**
- * @param folder the folder of its releases, if it has been read already
- * @returns undefined if a deploy came first
- */
+/** @returns undefined if a deploy came first */
 async function planPreview(
   { bucket, stop = unstoppable }: PrunePreviewsInput,
   preview: Preview,
-  folder?: ReleasesFolder,
+  survey: Survey,
 ): Promise<ExpiredPreview | undefined> {
   const { location } = preview
-  const signal = stop.begun
-  const survey = await takeSurvey(bucket, location, { signal, ...(folder && { folder }) })
-  const { releases, backups, inner } = await listRecords(bucket, location, signal)
+  const { releases, backups, inner } = await listRecords(bucket, location, stop.begun)
   const [newest, ...older] = releases.records
   if (newest?.release !== preview.release) return undefined
   const own = describedObjects({ ...survey, location, inner }).filter(({ recorded }) => !recorded.adopted)
-  const [pages, files] = [false, true].map((wanted) => own.filter(({ recorded }) => recorded.fingerprinted === wanted))
+  const [pages = [], files = []] = [false, true].map((wanted) =>
+    own.filter(({ recorded }) => recorded.fingerprinted === wanted),
+  )
   const isInner = (key: string) => [...inner].some((each) => key.startsWith(prefixOf(each)))
   const all = [...survey.listing.keys()].filter((key) => !isInner(key))
-  return {
-    ...preview,
-    parts: [pages ?? [], files ?? [], backups, older, [newest]],
-    others: all.length - own.length,
-  }
+  return { ...preview, parts: [pages, files, backups, older, [newest]], others: all.length - own.length }
 }
 
-/** Undefined if a deploy came first. */
+/** Undefined if a deploy came first. Otherwise with the deleted objects. */
 async function deletePreview(input: PrunePreviewsInput, preview: Preview): Promise<ExpiredPreview | undefined> {
   const { bucket, deployer, stop = unstoppable } = input
   const { location } = preview
-  const settings = { ...input.settings, location }
-  const request = requestLockFor(
-    { ...input, settings },
-    await takeSurvey(bucket, location, { signal: stop.begun }),
-    deployer,
-  )
-  let isUnanswered = false
-  try {
-    const lock = await request?.held()
-    if (!lock) throw new StaticS3Error(`static-s3: .static-s3/${location}/ can't be written, so ${location} stays`)
-    const last = await planPreview(input, preview, lock.folder)
+  const locking = { ...input, settings: { ...input.settings, location } }
+  const survey = await takeSurvey(bucket, location, { signal: stop.begun })
+  return underLock(`a prune of ${location}`, locking, survey, deployer, async (lock, current, leaveToExpire) => {
+    const last = await planPreview(input, preview, current)
+    const deleted = new Set<string>()
     for (const part of last?.parts ?? []) {
-      const done = await deleteObjects(bucket, part, settings.concurrency, lock, stop)
-      isUnanswered = done.isUnanswered
+      const done = await deleteObjects(bucket, part, input.settings.concurrency, lock, stop)
+      for (const key of done.deleted) deleted.add(key)
+      if (done.isUnanswered) leaveToExpire()
       if (done.failure !== undefined) throw done.failure
     }
-    return last
-  } finally {
-    // The store may still carry out a request without a response. It must not do so after a deploy has begun, so the lock expires.
-    if (!isUnanswered) await request?.giveUp()
-    await request?.letGo()
-  }
+    // No record ends this lock.
+    await lock.giveUp().catch(() => {})
+    return last && { ...last, parts: last.parts.map((part) => part.filter(({ key }) => deleted.has(key))) }
+  })
 }

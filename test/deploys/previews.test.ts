@@ -93,6 +93,10 @@ test.skipIf(!hasGit)(
       expect((await run('releases')).stdout).toContain(`s3://${bucket}/previews/${name} `)
     }
 
+    // The records of other commands are a preview's too.
+    for (const words of [['hold', 'wait'], ['resume'], ['prune', '--keep-releases', '1', '--keep-days', '0']])
+      expect(await run(...words), words.join(' ')).toMatchObject({ code: 0 })
+
     const words = ['prune', '--previews', '--keep-days', '0']
     expect((await run(...words, '--keep', 'feature/x', '--dry-run')).stdout).toContain('to delete 0 previews')
     const dry = await run(...words, '--dry-run')
