@@ -10,6 +10,7 @@ import { type Progress, showProgress, terminalOf } from '../report/progress.js'
 import { amountOf, count, type PruneResult, pruneResultOf } from '../report/prune-result.js'
 import type { ReportInput } from '../report/report.js'
 import { resultOf } from '../report/result.js'
+import { withTwins } from '../restore/twins.js'
 import { debugging, plain, readable, StaticS3Error } from '../runtime/error.js'
 import { type Stop, stopBySignal, unlessAborted } from '../runtime/stop.js'
 import type { S3Connection } from '../s3/objects/s3-bucket.js'
@@ -162,8 +163,10 @@ async function bringUp(
   const { warn } = logger
   const { bucket, lockChannel } = connection
   const visitor = openVisitor(settings, connection, stop.begun)
+  const shared = until(stop, bucket)
+  const withSources = settings.force ? files : await withTwins(files, { ...settings, bucket: shared, survey })
   const input = {
-    ...{ files, survey, bucket: until(stop, bucket), settings, warn },
+    ...{ files: withSources, survey, bucket: shared, settings, warn },
     ...{ cleanup: source?.cleanup, isRestorable: source?.isRestorable, activation: source?.activation?.() },
   }
   const {

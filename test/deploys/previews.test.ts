@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { stripVTControlCharacters } from 'node:util'
 import { ListObjectsV2Command, PutBucketPolicyCommand } from '@aws-sdk/client-s3'
 import { afterAll, afterEach, expect, test, vi } from 'vitest'
@@ -72,7 +73,8 @@ test.skipIf(!hasGit)(
 
     const root = await makeApp({
       'index.html': '<!doctype html><script type="module" src="/main.js"></script>',
-      'main.js': 'document.title = import.meta.env.STATIC_URL',
+      'main.js': "import photo from './photo.png'\ndocument.title = import.meta.env.STATIC_URL + photo",
+      'photo.png': randomBytes(100_000),
     })
     process.chdir(root)
     git('init', '--quiet', '--initial-branch', 'main')
@@ -93,6 +95,12 @@ test.skipIf(!hasGit)(
       expect((await run('releases')).stdout).toContain(`s3://${bucket}/previews/${name} `)
     }
 
+    // The first preview's photo is copied for the others.
+    const photos = s3.server.requests.filter(({ method, key }) => method === 'PUT' && key?.endsWith('.png'))
+    expect(photos.map(({ operation, status }) => `${operation} ${status}`)).toEqual([
+      ...['PutObject 200', 'CopyObject 200', 'CopyObject 200'],
+    ])
+
     // The records of other commands are a preview's too.
     for (const words of [['hold', 'wait'], ['resume'], ['prune', '--keep-releases', '1', '--keep-days', '0']])
       expect(await run(...words), words.join(' ')).toMatchObject({ code: 0 })
@@ -101,13 +109,13 @@ test.skipIf(!hasGit)(
     expect((await run(...words, '--keep', 'feature/x', '--dry-run')).stdout).toContain('to delete 0 previews')
     const dry = await run(...words, '--dry-run')
     expect(dry.stdout).toMatch(
-      /kept +2 previews, previews\/main \(branch\), previews\/work \(branch\)\n +to delete 1 preview: .*\n +- previews\/feature--x: 0 days old, 2 files, /,
+      /kept +2 previews, previews\/main \(branch\), previews\/work \(branch\)\n +to delete 1 preview: .*\n +- previews\/feature--x: 0 days old, 3 files, /,
     )
     const pruned = await run(...words, '--json')
     expect([pruned.code, pruned.stderr]).toEqual([0, ''])
     expect(JSON.parse(pruned.stdout)).toMatchObject({
       ...{ status: 'pruned', template: 'previews/[branch]', problem: null },
-      deleted: [{ location: 'previews/feature--x', branch: 'feature/x', files: 2, others: 0 }],
+      deleted: [{ location: 'previews/feature--x', branch: 'feature/x', files: 3, others: 0 }],
       kept: [{ branch: 'main' }, { branch: 'work', why: 'branch' }],
     })
     expect(await keys('previews/feature--x/')).toEqual([])

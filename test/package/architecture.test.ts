@@ -32,14 +32,17 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   deploy: {
     imports: [
       ...['report', 'promote', 'sync', 'release', 'release/records', 'prune', 'check', 'prove', 'folders', 'files'],
-      ...['settings', 'bucket', 'urls'],
+      ...['restore', 'settings', 'bucket', 'urls'],
     ],
     dynamic: ['s3/objects', 's3/aws'],
   },
   report: { types: ['release', 'release/upload', 'prune'] },
   sync: { imports: ['release', 'release/records', 'urls'], types: ['bucket'] },
-  restore: { imports: ['release', 'release/records', 'files', 'bucket', 'urls'] },
-  prune: { imports: ['release', 'release/lock', 'release/records', 'restore', 'sync', 'previews', 'urls'], types: ['bucket'] },
+  restore: { imports: ['release', 'release/records', 'files', 'bucket', 'previews', 'urls'] },
+  prune: {
+    imports: ['release', 'release/lock', 'release/records', 'restore', 'sync', 'previews', 'urls'],
+    types: ['bucket'],
+  },
   promote: { imports: ['release', 'release/records', 'files', 'references', 'bucket', 'urls'] },
   release: {
     imports: ['release/lock', 'release/records', 'release/upload', 'files', 'bucket', 'urls'],
