@@ -79,7 +79,7 @@ it('a copy that the store refuses, or whose source is gone or changed, becomes a
         return copy(from, ...rest)
       },
     () => async () => {
-      throw new StaticS3Error('NotImplemented', { cause: { $metadata: { httpStatusCode: 501 } } })
+      throw new StaticS3Error('NotImplemented', { cause: { status: 501 } })
     },
   ]
   for (const [i, change] of changes.entries()) {
