@@ -23,7 +23,7 @@ import type { Variables } from './environment.js'
  * | Vercel             | https://vercel.com/docs/environment-variables/system-environment-variables                               |
  * | Cloudflare         | https://developers.cloudflare.com/pages/configuration/build-configuration/                               |
  */
-const branchVariables = [
+export const branchVariables = [
   ...['GITHUB_HEAD_REF', 'GITHUB_REF_NAME', 'CI_MERGE_REQUEST_SOURCE_BRANCH_NAME'],
   // Woodpecker's CI_COMMIT_BRANCH, DRONE_BRANCH and TRAVIS_BRANCH name the branch that a pull request is to change.
   ...['CI_COMMIT_SOURCE_BRANCH', 'CI_COMMIT_BRANCH', 'DRONE_SOURCE_BRANCH', 'DRONE_BRANCH'],
@@ -56,9 +56,11 @@ export function branchOf(shell: Variables): string | undefined {
   return from && from !== to ? `${from}:${named}` : named
 }
 
+/** Some services name the tag where they otherwise name the branch. */
 function isTag(shell: Variables): boolean {
-  const tags = ['CIRCLE_TAG', 'BITBUCKET_TAG', 'TRAVIS_TAG', 'BUILDKITE_TAG', 'TAG_NAME', 'DRONE_TAG', 'CI_COMMIT_TAG']
-  return shell.GITHUB_REF_TYPE === 'tag' || tags.some((name) => shell[name])
+  const { GITHUB_REF_TYPE, TAG_NAME, BRANCH_NAME } = shell
+  if (GITHUB_REF_TYPE === 'tag' || (TAG_NAME && TAG_NAME === BRANCH_NAME)) return true
+  return ['CI_COMMIT_TAG', 'DRONE_TAG', 'BUILDKITE_TAG', 'TRAVIS_TAG'].some((name) => shell[name])
 }
 
 /** `refs/tags/v1`, `refs/pull/1/merge` and `1/merge` are no branches. */

@@ -8,6 +8,7 @@ import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
 import { withBucket } from '../../fixtures/s3/with-bucket.js'
 import type { PolicyDocument } from '../../src/bucket/configuration.js'
 import { runCommand } from '../../src/cli/command.js'
+import { branchVariables } from '../../src/settings/checkout.js'
 import { staticS3 } from '../../src/vite.js'
 
 // Branches of a repository, each built by Vite and deployed to a preview of its own, with the printed rights and no others.
@@ -48,8 +49,8 @@ const keys = async (Prefix: string) => {
   return Contents.map(({ Key = '' }) => Key)
 }
 
-/** The variables in which the CI service of these tests may name its own branch. */
-const ofService = ['GITHUB_HEAD_REF', 'GITHUB_REF_NAME', 'GITHUB_REF_TYPE', 'GITHUB_EVENT_PATH', 'CI_COMMIT_BRANCH']
+/** The CI service of these tests may name its own branch. */
+const ofService = [...branchVariables, 'GITHUB_REF_TYPE', 'GITHUB_EVENT_PATH']
 
 const hasGit = spawnSync('git', ['--version']).status === 0
 test.skipIf(!hasGit)(

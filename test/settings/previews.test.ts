@@ -3,7 +3,8 @@ import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { branchOf } from '../../src/settings/checkout.js'
+import { decisiveValues } from '../../src/deploy/load-settings.js'
+import { branchOf, branchVariables } from '../../src/settings/checkout.js'
 import type { Variables } from '../../src/settings/environment.js'
 import { locationAtOnce, resolveSettings, type SettingsInput } from '../../src/settings/settings.js'
 
@@ -70,6 +71,9 @@ describe('the branch', () => {
       'octocat/site:main',
     ],
     ['a tag on GitLab', { CI_COMMIT_TAG: 'v1', CI_COMMIT_REF_NAME: 'v1' }, undefined],
+    ['a tag on Jenkins', { TAG_NAME: 'v1', BRANCH_NAME: 'v1' }, undefined],
+    ['a job that names an image', { TAG_NAME: 'v1', CI_COMMIT_BRANCH: 'x' }, 'x'],
+    ['a tag on Buildkite', { BUILDKITE_TAG: 'v1', BUILDKITE_BRANCH: 'v1' }, undefined],
     ['a pull request on Woodpecker', { CI_COMMIT_SOURCE_BRANCH: 'x', CI_COMMIT_BRANCH: 'main' }, 'x'],
     ['a pull request on Travis', { TRAVIS_PULL_REQUEST_BRANCH: 'x', TRAVIS_BRANCH: 'main' }, 'x'],
     ['a pull request on Azure', { SYSTEM_PULLREQUEST_SOURCEBRANCH: 'refs/heads/a/b' }, 'a/b'],
@@ -117,6 +121,13 @@ describe('a location with placeholders', () => {
     })
     expect((await resolve('[branch]/[commit]')).location).toBe(`feature--x/${head.slice(0, 12)}`)
     expect(locationAtOnce(input('a-[branch]'))).toBe('a-feature--x')
+    // Caches of bundlers depend on it.
+    for (const name of [...branchVariables, 'GITHUB_REF_TYPE', 'GITHUB_EVENT_PATH']) vi.stubEnv(name, '')
+    const options = { enabled: true, bucket: 'my-bucket', location: '[branch]' }
+    const before = decisiveValues(options, 'production', dir)
+    expect(decisiveValues(options, 'production', dir)).toEqual(before)
+    git('checkout', '--quiet', '-b', 'other')
+    expect(decisiveValues(options, 'production', dir)).not.toEqual(before)
   })
 
   it('comes from a variable too, and is one location for each of them', async () => {
