@@ -10,6 +10,7 @@ const quick = [
   'cloudfront',
   'files',
   'folders',
+  'previews',
   'promote',
   'prove',
   'prune',

@@ -1,8 +1,11 @@
 import { blockCommand, cloudFrontPolicy, corsCommand, publicReadCommand } from '../policy/commands.js'
+import { locationSetting, ofAllPreviews, type PolicyNames } from '../policy/names.js'
 import type { BucketAddress } from '../urls/public-url.js'
 import type { AllowedOrigins } from './page-origin.js'
 
 import type { Problem } from './problems.js'
+
+export type Address = BucketAddress & Pick<PolicyNames, 'preview'>
 
 export interface Findings {
   problems: readonly Problem[]
@@ -12,7 +15,7 @@ export interface Findings {
 }
 
 /** The visitors' problems, and remedies to paste. */
-export function advise({ problems, publicRecord, allowed }: Findings, address: BucketAddress): string {
+export function advise({ problems, publicRecord, allowed }: Findings, address: Address): string {
   const title = problems.length > 0 ? "visitors can't use this release:" : 'visitors can read more than this release:'
   const findings = problems.map((problem) => `  - ${sentenceOf(problem, allowed)}`)
   if (publicRecord !== undefined) {
@@ -30,8 +33,9 @@ export function remediesOf(
   problems: readonly Problem[],
   recordIsPublic: boolean,
   allowed: AllowedOrigins,
-  address: BucketAddress,
+  visited: Address,
 ): string[] {
+  const address = ofAllPreviews(visited)
   const isForbidden = problems.some((problem) => problem.kind === 'status' && [401, 403].includes(problem.status))
   const isMissing = problems.some(({ kind }) => kind === 'status') && !isForbidden
   return [
@@ -65,7 +69,7 @@ function corsSentence({ url, allows }: Problem & { kind: 'cors' }, allowed: Allo
   return `no Access-Control-Allow-Origin for an unknown origin, ${refused}; ${hint}: ${url}`
 }
 
-function readRemedy(isForbidden: boolean, address: BucketAddress): string[] {
+function readRemedy(isForbidden: boolean, address: Address): string[] {
   const { bucket, location, customDomain, endpoint } = address
   const what = location === '' ? `s3://${bucket}, except the records` : `s3://${bucket}/${location}/ alone`
   if (customDomain === undefined) {
@@ -81,8 +85,10 @@ function readRemedy(isForbidden: boolean, address: BucketAddress): string[] {
 }
 
 /** It keeps the statements and rules of others. */
-function setupCommand({ location }: BucketAddress): string {
-  const flag = location === 'static' ? '' : ` --location ${location === '' ? '""' : location}`
+function setupCommand(address: Address): string {
+  const location = locationSetting(address)
+  const quoted = /^[\w.~/-]+$/.test(location) ? location : `'${location}'`
+  const flag = location === 'static' ? '' : ` --location ${quoted}`
   return `npx static-s3 setup${flag}`
 }
 
@@ -90,7 +96,7 @@ function domainRemedy({ bucket, customDomain }: BucketAddress): string[] {
   return customDomain === undefined ? [] : [`Let ${customDomain} serve s3://${bucket} from the bucket's root.`]
 }
 
-function corsRemedy(allowed: AllowedOrigins, address: BucketAddress): string[] {
+function corsRemedy(allowed: AllowedOrigins, address: Address): string[] {
   const { customDomain } = address
   const rules = `${setupCommand(address)}\n\nOr by hand, to let pages of every origin use the files (replaces the bucket's CORS rules):\n\n${corsCommand(address)}`
   const domain =

@@ -1,11 +1,11 @@
-import { type BucketAddress, publicUrlOf } from '../urls/public-url.js'
-import { advise } from './advice.js'
+import { publicUrlOf } from '../urls/public-url.js'
+import { type Address, advise } from './advice.js'
 import { fetchAsPage, reasonOf, type Send } from './page-fetch.js'
 import { type AllowedOrigins, pageOrigin } from './page-origin.js'
 import { type Problem, type PublicFile, problemsOf } from './problems.js'
 
 export interface VisitInput {
-  address: BucketAddress
+  address: Address
   files: readonly PublicFile[]
   /** The key of a lock or record, which must not be public. */
   recordKey: string | undefined

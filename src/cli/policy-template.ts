@@ -39,7 +39,7 @@ const template = (name: string, summary: string, intro: string, print: (input: T
       if (words.length > 0) throw new Usage(`policy ${name} takes flags only: remove ${words.join(' ')}`)
       const wrong = [...github, ...gitlab].find((job) => !isJob(job))
       if (wrong !== undefined) throw new Usage(`${wrong} is not a project: use OWNER/REPO, without patterns`)
-      const settings = await settingsOf(named, { options: {}, exposed: [] })
+      const settings = await settingsOf(named, { options: {}, exposed: [] }, undefined, { allPreviews: true })
       onlyOnAws(name, settings)
       if (awsPartition(settings.region) !== 'aws') {
         throw new Usage(`${name} is for AWS's public regions, and the region is ${settings.region}`)

@@ -39,7 +39,7 @@ ${addressHelp}`,
   },
   async run({ prune = false, setup = false, cloudfront, ...named }, words) {
     noWords('iam', words)
-    const settings = await settingsOf(named, known)
+    const settings = await settingsOf(named, known, undefined, { allPreviews: true })
     const distributions = cloudfront === undefined ? settings.cloudfront?.distributions : [cloudfront]
     const distribution = distributions?.map((each) => arnOf(each, settings))
     const document = deployPolicy(settings, { prune, setup, distribution, parameters: parametersOf(settings) })
@@ -73,7 +73,7 @@ ${addressHelp}`,
       throw new Usage('--cloudfront lets the distribution read for every visitor: leave out --from and --referer')
     }
     checkReaders(from, referers)
-    const settings = await settingsOf(named, known)
+    const settings = await settingsOf(named, known, undefined, { allPreviews: true })
     if (immutable.length > 0) onlyOnAws('--immutable', settings)
     const distribution = cloudfront === undefined ? undefined : arnOf(cloudfront, settings)
     if (distribution?.includes('::*:')) throw new Usage(`--cloudfront is ${cloudfront}: add its account, ACCOUNT:ID`)
@@ -99,7 +99,7 @@ ${addressHelp}`,
   flags: { ...addressFlags, origin: many },
   async run({ origin = ['*'], ...named }, words) {
     noWords('cors', words)
-    const settings = await settingsOf(named, known)
+    const settings = await settingsOf(named, known, undefined, { allPreviews: true })
     printDocument({ CORSRules: [corsRule(originsOf(origin))] }, [
       `aws${storeOf(settings)} s3api put-bucket-cors --bucket ${settings.bucket} --cors-configuration file://cors.json`,
       "It replaces the bucket's CORS rules.",
@@ -130,7 +130,7 @@ ${addressHelp}`,
     const wrong = jobs.find((job) => !isJob(job))
     if (wrong !== undefined) throw new Usage(`${wrong} is not a project: use OWNER/REPO, without patterns`)
     if (!/^\d{12}$/.test(account)) throw new Usage('oidc needs the account of the role: --account and its 12 digits')
-    const { region } = await settingsOf(named, known)
+    const { region } = await settingsOf(named, known, undefined, { allPreviews: true })
     printDocument(trustPolicy(region, account, { github, gitlab }), [
       'aws iam create-role --role-name NAME --assume-role-policy-document file://trust.json',
       'The account needs the identity provider once: aws iam create-open-id-connect-provider.',

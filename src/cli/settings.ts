@@ -1,5 +1,5 @@
 import type { KnownSettings } from '../deploy/commands/deploy-folders.js'
-import { loadSettings } from '../deploy/load-settings.js'
+import { type LoadInput, loadSettings } from '../deploy/load-settings.js'
 import type { Options } from '../settings/options.js'
 import type { Settings } from '../settings/settings.js'
 
@@ -102,14 +102,13 @@ export function settingHelp(...without: (keyof typeof settingFlags)[]): string {
  *
  * @param location from the command line, which beats the flag
  * @param word the location's name in the command's help
- * @param hasStaticUrl false if STATIC_URL may be the URL of another location
  * @throws StaticS3Error on settings that are wrong
  */
 export async function settingsOf(
   { mode = 'production', ...named }: Flags,
   known: KnownSettings,
   location?: string,
-  { word = 'LOCATION', hasStaticUrl = true }: { word?: string; hasStaticUrl?: boolean } = {},
+  { word = 'LOCATION', ...more }: { word?: string } & Pick<LoadInput, 'hasStaticUrl' | 'allPreviews'> = {},
 ): Promise<Settings> {
   const options = Object.fromEntries(
     Object.entries(named).map(([name, value]) => [
@@ -128,7 +127,7 @@ export async function settingsOf(
     build: { watch: false, whyNotProduction: undefined, mode: mode as string },
     envDir: process.cwd(),
     envPrefix: [...known.exposed],
-    hasStaticUrl,
+    ...more,
     nameOption(option) {
       if (option === 'location' && location !== undefined) return word
       return option in known.options && !(option in options) ? `the build's option \`${option}\`` : flagOf(option)

@@ -1,7 +1,13 @@
 import { setTimeout } from 'node:timers/promises'
 import pc from 'picocolors'
 import { applySetups } from '../deploy/commands/apply-setup.js'
-import { type BucketSetup, distributionArn, prepareSetup, type SetupOptions } from '../deploy/commands/setup.js'
+import {
+  type BucketSetup,
+  distributionArn,
+  locationSetting,
+  prepareSetup,
+  type SetupOptions,
+} from '../deploy/commands/setup.js'
 import { StaticS3Error } from '../runtime/error.js'
 import { printable } from '../runtime/printable.js'
 import type { Settings } from '../settings/settings.js'
@@ -51,10 +57,11 @@ export const setupCommand = commandOf({
     if (words.length > 0) throw new Usage(`setup takes flags only: remove ${words.join(' ')}`)
     if (isPublic && cloudfront !== undefined) throw new Usage('--public and --cloudfront exclude each other')
     const known = { options: {}, exposed: [] }
-    const first = await settingsOf(named, known)
+    const ofAll = { allPreviews: true }
+    const first = await settingsOf(named, known, undefined, ofAll)
     const all: Settings[] = [first]
     for (const bucket of new Set(also)) {
-      if (bucket !== first.bucket) all.push(await settingsOf({ ...named, bucket }, known))
+      if (bucket !== first.bucket) all.push(await settingsOf({ ...named, bucket }, known, undefined, ofAll))
     }
     const options = { readers: readersOf(first, cloudfront, immutable), isPublic, origins: origin && originsOf(origin) }
     const setups = await prepareAll(all, options)
@@ -141,8 +148,10 @@ async function forgetKeys(stdin: NodeJS.ReadStream): Promise<boolean> {
 
 /** @param named the location on the command line, which may be one for a folder that no build made */
 function nextSteps(setups: readonly BucketSetup[], isChange: boolean, named: string | undefined): string {
-  const variables = setups.map(({ settings: { bucket, location, region, endpoint, addressingStyle, customDomain } }) =>
-    [
+  const variables = setups.map(({ settings }) => {
+    const { bucket, region, endpoint, addressingStyle, customDomain } = settings
+    const location = locationSetting(settings)
+    return [
       'USE_S3=1',
       `AWS_STORAGE_BUCKET_NAME=${bucket}`,
       ...(location === 'static' ? [] : [`AWS_LOCATION=${location}`]),
@@ -152,8 +161,8 @@ function nextSteps(setups: readonly BucketSetup[], isChange: boolean, named: str
       ...(customDomain === undefined ? [] : [`AWS_S3_CUSTOM_DOMAIN=${customDomain}`]),
     ]
       .map((line) => `  ${printable(line)}\n`)
-      .join(''),
-  )
+      .join('')
+  })
   const forFolder = `
 Or bring a folder that no build made, such as media, without AWS_LOCATION:
 

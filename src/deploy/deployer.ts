@@ -1,17 +1,23 @@
-import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
 import type { Deployer } from '../release/records/record.js'
+import { commitOf } from '../settings/checkout.js'
 import type { Variables } from '../settings/environment.js'
 
 /**
  * The CI job that deploys, and its commit. Readers of the records and waiting deploys see them, so they name no person and no machine.
  */
-export async function whoDeploys(bundler: string, shell: Variables): Promise<Deployer> {
-  const [commit, project] = await Promise.all([commitOf(shell), projectOf(process.cwd())])
-  return { id: randomUUID(), by: jobOf(shell) ?? 'a deploy outside of CI', commit, bundler, project }
+export async function whoDeploys(bundler: string, shell: Variables, preview?: Deployer['preview']): Promise<Deployer> {
+  const project = await projectOf(process.cwd())
+  return {
+    id: randomUUID(),
+    by: jobOf(shell) ?? 'a deploy outside of CI',
+    commit: commitOf(shell),
+    bundler,
+    project,
+    preview,
+  }
 }
 
 /** The variables in which CI services give a job's address. */
@@ -33,17 +39,6 @@ function jobOf(shell: Variables): string | undefined {
 function hasSecret(path: string, shell: Variables): boolean {
   const isSecret = (name: string) => /TOKEN|SECRET|PASSWORD|KEY/i.test(name)
   return Object.entries(shell).some(([name, value = '']) => isSecret(name) && value.length >= 8 && path.includes(value))
-}
-
-async function commitOf(shell: Variables): Promise<string | undefined> {
-  try {
-    const { stdout } = await promisify(execFile)('git', ['rev-parse', 'HEAD'], { timeout: 2000 })
-    return stdout.trim()
-  } catch {
-    // Not a repository, or git is not installed.
-    const names = ['GITHUB_SHA', 'CI_COMMIT_SHA', 'GIT_COMMIT', 'CIRCLE_SHA1']
-    return names.map((name) => shell[name] ?? '').find((value) => /^[0-9a-f]{7,64}$/i.test(value))
-  }
 }
 
 /** The `name` in the nearest `package.json`, from this folder upwards; undefined if the file has no name. */

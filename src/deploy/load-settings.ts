@@ -3,6 +3,7 @@ import { readEnvironment } from '../settings/environment.js'
 import type { Options } from '../settings/options.js'
 import {
   type Build,
+  locationAtOnce,
   type Resolved,
   resolveSettings,
   type SettingSources,
@@ -21,6 +22,8 @@ export interface LoadInput {
   nameOption?: (option: string) => string
   /** False if STATIC_URL may be the URL of another location. */
   hasStaticUrl?: boolean
+  /** True for a command about all previews: each placeholder in the location becomes `*`. */
+  allPreviews?: boolean
 }
 
 /**
@@ -43,13 +46,15 @@ export function urlsBeforeBuild(input: LoadInput): UrlSettings | undefined {
   return orUndefined(() => urlSettingsAtOnce(sourcesOf(input)))
 }
 
-function sourcesOf({ options, build, envDir, envPrefix = [], nameOption, hasStaticUrl }: LoadInput): SettingSources {
+function sourcesOf({ envDir, envPrefix = [], ...input }: LoadInput): SettingSources {
+  const { options, build, nameOption, hasStaticUrl, allPreviews } = input
   return {
     options,
     build,
     exposed: [envPrefix].flat(),
     nameOption,
     hasStaticUrl,
+    allPreviews,
     environment: readEnvironment(build.mode, envDir, process.env),
   }
 }
@@ -59,5 +64,8 @@ export function decisiveValues(options: Options, mode: string, dir: string): unk
   const variables = readEnvironment(mode, dir, process.env).all
   const names = Object.keys(variables).filter((name) => /^(USE_S3|AWS_(?!.*(KEY|TOKEN)).*)$/.test(name))
   const enabled = typeof options.enabled === 'function' ? options.enabled(variables, mode) : options.enabled
-  return [{ ...options, enabled }, names.sort().map((name) => [name, variables[name]])]
+  const build = { watch: false, whyNotProduction: undefined, mode }
+  // It may contain the branch.
+  const location = orUndefined(() => locationAtOnce(sourcesOf({ options, build, envDir: dir })))
+  return [{ ...options, enabled }, names.sort().map((name) => [name, variables[name]]), location]
 }

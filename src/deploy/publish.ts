@@ -10,6 +10,7 @@ import { type Progress, showProgress, terminalOf } from '../report/progress.js'
 import { amountOf, count, type PruneResult, pruneResultOf } from '../report/prune-result.js'
 import type { ReportInput } from '../report/report.js'
 import { resultOf } from '../report/result.js'
+import { withTwins } from '../restore/twins.js'
 import { debugging, plain, readable, StaticS3Error } from '../runtime/error.js'
 import { type Stop, stopBySignal, unlessAborted } from '../runtime/stop.js'
 import type { S3Connection } from '../s3/objects/s3-bucket.js'
@@ -169,8 +170,10 @@ async function bringUp(
   const onLive = async (change: Change) => {
     invalidated = await invalidate({ settings, connection, signal: stop.begun, warn }, change)
   }
+  const shared = until(stop, bucket)
+  const withSources = settings.force ? files : await withTwins(files, { ...settings, bucket: shared, survey })
   const input = {
-    ...{ files, survey, bucket: until(stop, bucket), settings, warn, onLive },
+    ...{ files: withSources, survey, bucket: shared, settings, warn, onLive },
     ...{ cleanup: source?.cleanup, isRestorable: source?.isRestorable, activation: source?.activation?.() },
   }
   const {
@@ -191,7 +194,7 @@ async function bringUp(
         },
         beforeManifests: visitor?.look,
         async deployer() {
-          const own = await whoDeploys(bundler, process.env)
+          const own = await whoDeploys(bundler, process.env, settings.preview)
           return source ? source.deployer(own) : own
         },
         async checkSurvey(last) {
@@ -218,7 +221,7 @@ async function pruneIfLast(
   const counts = locationOf(together, settings)
   counts.isLive ||= number !== undefined && !staged
   if (!counts.isLive || counts.released < counts.found) return undefined
-  const deployer = () => whoDeploys('static-s3 prune', process.env)
+  const deployer = () => whoDeploys('static-s3 prune', process.env, settings.preview)
   const onWait = (whom: string) => logger.info(`waiting for ${whom}`)
   const pruned = await pruneAfterRelease({ bucket, lockChannel, settings, stop, deployer, warn: logger.warn, onWait })
   const result = pruned && pruneResultOf(pruned)

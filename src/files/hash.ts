@@ -23,6 +23,8 @@ export interface HashedFile extends ClassifiedFile {
   original?: string | undefined
   /** An object of the bucket with the same bytes, for a copy on the server. */
   source?: { key: string; etag: string } | undefined
+  /** The object of another preview under the same path, for a copy on the server if its bytes are the same. */
+  twin?: { key: string; etag: string; sha256: string } | undefined
   /** The ETag of its backup, if the file comes from there. */
   backup?: string | undefined
   /** True if the file replaces no object. */

@@ -1,5 +1,5 @@
 import type { PolicyDocument, PolicyStatement } from '../bucket/configuration.js'
-import { bucketArn, documentOf, type PolicyNames, sidOf } from './names.js'
+import { bucketArn, documentOf, literalPrefix, type PolicyNames, sidOf } from './names.js'
 
 export interface Readers {
   /** The ARN of the CloudFront distribution that may read; undefined for everybody. */
@@ -40,7 +40,7 @@ export function readStatement(names: PolicyNames, { distribution, from, referers
     Effect: 'Allow',
     Principal: distribution === undefined ? '*' : { Service: 'cloudfront.amazonaws.com' },
     Action: 's3:GetObject',
-    ...(location === '' ? { NotResource: `${arn}/.static-s3/*` } : { Resource: `${arn}/${location}/*` }),
+    ...(literalPrefix(location) === '' ? { NotResource: `${arn}/.static-s3/*` } : { Resource: `${arn}/${location}/*` }),
     ...(Object.keys(condition).length > 0 ? { Condition: condition } : {}),
   }
 }

@@ -1,3 +1,4 @@
+import { locationSetting } from './names.js'
 import { cacheTimes, type TemplateInput, templateDocuments, templateName } from './template.js'
 
 const distributionPlaceholder = 'DISTRIBUTION'
@@ -49,7 +50,7 @@ export function cloudFormationTemplate(input: TemplateInput): object {
     },
     Outputs: {
       BucketName: output('AWS_STORAGE_BUCKET_NAME', ref('Bucket')),
-      Location: output('AWS_LOCATION', names.location === '' ? '/' : names.location),
+      Location: output('AWS_LOCATION', names.location === '' ? '/' : locationSetting(names)),
       Region: output('AWS_S3_REGION_NAME', ref('AWS::Region')),
       Domain: output('AWS_S3_CUSTOM_DOMAIN', domain?.name ?? attribute('Distribution', 'DomainName')),
       DistributionDomain: output("Where the domain's CNAME leads", attribute('Distribution', 'DomainName')),

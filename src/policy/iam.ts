@@ -1,6 +1,6 @@
 import type { ObjectParameters } from '../bucket/bucket.js'
 import type { PolicyDocument, PolicyStatement } from '../bucket/configuration.js'
-import { bucketArn, documentOf, type PolicyNames, prefixesOf, sidOf } from './names.js'
+import { bucketArn, documentOf, literalPrefix, type PolicyNames, prefixesOf, sidOf } from './names.js'
 
 export interface DeployRights {
   /** Parameters that the settings give to objects: some need rights of their own. */
@@ -58,6 +58,7 @@ export function deployPolicy(names: PolicyNames, rights: DeployRights = {}): Pol
 
 /** A location that is the bucket's root lists the whole bucket. */
 function listed(names: PolicyNames): Pick<PolicyStatement, 'Condition'> {
-  if (names.location === '') return {}
-  return { Condition: { StringLike: { 's3:prefix': prefixesOf(names).map((prefix) => `${prefix}*`) } } }
+  const prefixes = prefixesOf(names).map(literalPrefix)
+  if (prefixes.includes('')) return {}
+  return { Condition: { StringLike: { 's3:prefix': prefixes.map((prefix) => `${prefix}*`) } } }
 }

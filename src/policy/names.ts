@@ -1,9 +1,12 @@
 import { hash } from 'node:crypto'
 import type { PolicyDocument, PolicyStatement } from '../bucket/configuration.js'
+import { type Preview, patternOf } from '../previews/template.js'
 import { awsPartition, type BucketAddress } from '../urls/public-url.js'
 
-/** The names that a policy contains. An endpoint means a store other than AWS. */
-export type PolicyNames = Pick<BucketAddress, 'bucket' | 'location' | 'region' | 'endpoint'>
+/** The names that a policy contains. `*` in a location stands for the previews' names. An endpoint means a store other than AWS. */
+export interface PolicyNames extends Pick<BucketAddress, 'bucket' | 'location' | 'region' | 'endpoint'> {
+  preview?: Preview | undefined
+}
 
 export function documentOf(...statements: (PolicyStatement | undefined)[]): PolicyDocument {
   return { Version: '2012-10-17', Statement: statements.filter((each) => each !== undefined) }
@@ -29,6 +32,21 @@ export function bucketArn({ bucket, region }: Pick<PolicyNames, 'bucket' | 'regi
 /** The prefixes of the location and of its records. */
 export function prefixesOf({ location }: Pick<PolicyNames, 'location'>): string[] {
   return location === '' ? [''] : [`${location}/`, `.static-s3/${location}/`]
+}
+
+/** With the location of all previews, so that one policy serves them all. */
+export function ofAllPreviews<T extends PolicyNames>(names: T): T {
+  return names.preview ? { ...names, location: patternOf(names.preview.template) } : names
+}
+
+/** The value of AWS_LOCATION. */
+export function locationSetting({ preview, location }: Pick<PolicyNames, 'preview' | 'location'>): string {
+  return preview?.template ?? location
+}
+
+/** The part before the first `*`, which stands for the previews' names, where a rule knows no patterns. */
+export function literalPrefix(prefix: string): string {
+  return prefix.replace(/\*.*/s, '')
 }
 
 /** The ARN of a CloudFront distribution, from `ACCOUNT:ID`, its ID or its ARN; undefined for anything else. An ID alone stands for every account. */

@@ -1,3 +1,4 @@
+import { locationSetting } from './names.js'
 import { cacheTimes, type TemplateInput, templateDocuments, templateName } from './template.js'
 
 const distribution = '@distribution@'
@@ -169,7 +170,7 @@ function certificate(domain: TemplateInput['domain']): string {
 function outputs({ names, domain }: TemplateInput): string {
   const values = {
     AWS_STORAGE_BUCKET_NAME: 'aws_s3_bucket.static.id',
-    AWS_LOCATION: text(names.location),
+    AWS_LOCATION: text(locationSetting(names)),
     AWS_S3_REGION_NAME: text(names.region),
     AWS_S3_CUSTOM_DOMAIN: domain ? text(domain.name) : 'aws_cloudfront_distribution.static.domain_name',
   }

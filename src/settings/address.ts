@@ -59,29 +59,6 @@ export function readBucket(read: SettingReader, endpoint: string | undefined): s
   return value
 }
 
-export function readLocation(read: SettingReader): string {
-  const found = read.find('location') ?? read.emptyable('AWS_LOCATION')
-  if (!found) return 'static'
-  if (typeof found.value !== 'string') {
-    read.problem(found, 'use a string')
-    return ''
-  }
-  const location = found.value.trim().replace(/^\/+|\/+$/g, '')
-  if (location === '') return ''
-  const segments = location.split('/')
-  if (/^[a-z][a-z0-9+.-]*:/i.test(location)) {
-    read.problem(found, 'use a folder in the bucket, not a URL')
-  } else if (segments.some((segment) => segment === '' || isDots(segment))) {
-    read.problem(found, 'remove empty, "." and ".." parts')
-  } else if (segments[0] === '.static-s3') {
-    read.problem(found, 'use another folder, because .static-s3 contains the records')
-  } else if (!/^[\w.~/-]+$/.test(location)) {
-    // Bundlers, stores and browsers encode all other characters differently.
-    read.problem(found, 'use letters, digits and - _ . ~ /')
-  }
-  return location
-}
-
 /** The setting, or else the region in the endpoint's host: the AWS SDK's may be meant for AWS. */
 export function readRegion(read: SettingReader, endpoint: string | undefined): string | undefined {
   const found = read.string('region', ['AWS_S3_REGION_NAME', 'AWS_REGION', 'AWS_DEFAULT_REGION'])
@@ -202,7 +179,7 @@ function isPrivateName(host: string): boolean {
   return (/^[^.:]+$/.test(host) && host !== 'localhost') || /\.(docker\.internal|svc|cluster\.local)$/.test(host)
 }
 
-function isDots(segment: string): boolean {
+export function isDots(segment: string): boolean {
   return /^(\.|%2e){1,2}$/i.test(segment)
 }
 

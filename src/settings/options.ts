@@ -41,7 +41,8 @@ export interface Options {
    */
   bucket?: string
   /**
-   * This build's folder in the bucket. An empty string is the bucket's root.
+   * This build's folder in the bucket. An empty string is the bucket's root. In `previews/[branch]` and `builds/[commit]`, the name of the branch
+   * or commit takes the placeholder's place.
    * @env `AWS_LOCATION`
    * @default 'static'
    */

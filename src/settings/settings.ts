@@ -7,7 +7,6 @@ import {
   readBucket,
   readCustomDomain,
   readEndpoint,
-  readLocation,
   readRegion,
 } from './address.js'
 import { readCloudFront, readOnReleased } from './cloudfront.js'
@@ -15,6 +14,7 @@ import { profileOf, readCredentials, secretKeys } from './credentials.js'
 import { hintAtOtherNames, hintAtStaticUrl, refuseDjangoSettings, whereSearched } from './django.js'
 import type { Environment } from './environment.js'
 import { readCacheControl, readObjectParameters, readRules } from './headers.js'
+import { type Location, readLocation } from './location.js'
 import type { Options } from './options.js'
 import { readRetention } from './retention.js'
 import { type SecretVariable, secretVariables } from './secret-variables.js'
@@ -35,7 +35,7 @@ export interface ResolvedRule {
 }
 
 /** Options, environment and defaults, checked and merged. */
-export interface Settings extends BucketAddress {
+export interface Settings extends BucketAddress, Location {
   /** Ends with a slash. */
   publicUrl: string
   credentials: CredentialSource
@@ -98,6 +98,8 @@ export interface SettingsInput {
   nameOption?: ((option: string) => string) | undefined
   /** False if STATIC_URL may be the URL of another location. */
   hasStaticUrl?: boolean | undefined
+  /** True for a command about all previews: each placeholder in the location becomes `*`. */
+  allPreviews?: boolean | undefined
   /** Reads the region in the AWS SDK's configuration, if no setting names one. */
   findRegion: (profile: string | undefined) => Promise<string>
   /** Reads the endpoint in the AWS SDK's configuration files. */
@@ -127,7 +129,7 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
   const profile = profileOf(environment)
   const endpointSetting = await findEndpoint(read, () => input.findEndpoint(profile))
   const named = {
-    ...readAddress(read, readEndpoint(read, endpointSetting)),
+    ...readAddress(read, readEndpoint(read, endpointSetting), input),
     credentials: readCredentials(read, environment),
     objectParameters: readObjectParameters(read),
     rules: readRules(read),
@@ -160,7 +162,7 @@ export async function resolveSettings(input: SettingsInput): Promise<Resolved> {
 
   const region = named.region ?? (await input.findRegion(profile))
   const publicUrl = publicUrlOf({ ...named, region })
-  if (input.hasStaticUrl !== false) hintAtStaticUrl(read, publicUrl)
+  if (input.hasStaticUrl !== false && !input.allPreviews) hintAtStaticUrl(read, publicUrl)
   return {
     on: true,
     settings: { ...named, region, publicUrl, warnings: read.warnings, given: { options: input.options, exposed } },
@@ -176,11 +178,17 @@ export function urlSettingsAtOnce(input: SettingSources): UrlSettings | undefine
   if (whyOff(read, input) !== undefined) return undefined
   const named =
     read.string('endpoint', ['AWS_S3_ENDPOINT_URL']) ?? read.variable('AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL')
-  const address = readAddress(read, readEndpoint(read, named))
+  const address = readAddress(read, readEndpoint(read, named), input)
   const { region = '', customDomain, endpoint } = address
   const isKnown = region !== '' || customDomain !== undefined || endpoint !== undefined
   const rewrite = readRewrite(read)
   return isKnown && read.problems.length === 0 ? { publicUrl: publicUrlOf({ ...address, region }), rewrite } : undefined
+}
+
+/** The location, synchronously; undefined for a build that stays on disk. */
+export function locationAtOnce(input: SettingSources): string | undefined {
+  const read = readerOf(input)
+  return whyOff(read, input) === undefined ? readLocation(read, input.environment.shell).location : undefined
 }
 
 function readerOf({ options, environment, nameOption }: SettingSources): SettingReader {
@@ -188,12 +196,16 @@ function readerOf({ options, environment, nameOption }: SettingSources): Setting
 }
 
 /** The address in the settings, which may leave the region to the AWS SDK. */
-type NamedAddress = Omit<BucketAddress, 'region'> & { region: string | undefined }
+type NamedAddress = Omit<BucketAddress, 'region'> & Location & { region: string | undefined }
 
-function readAddress(read: SettingReader, endpoint: string | undefined): NamedAddress {
+function readAddress(
+  read: SettingReader,
+  endpoint: string | undefined,
+  { environment, allPreviews }: SettingSources,
+): NamedAddress {
   return {
     bucket: readBucket(read, endpoint),
-    location: readLocation(read),
+    ...readLocation(read, environment.shell, allPreviews),
     region: readRegion(read, endpoint),
     ...readCustomDomain(read),
     endpoint,

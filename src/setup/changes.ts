@@ -9,7 +9,7 @@ import {
 } from '../bucket/configuration.js'
 import { bucketPolicy, bucketPolicySids, type Readers } from '../policy/bucket.js'
 import { allowsOrigin, corsRule } from '../policy/cors.js'
-import { bucketArn, type PolicyNames, sidOf } from '../policy/names.js'
+import { bucketArn, literalPrefix, type PolicyNames, sidOf } from '../policy/names.js'
 import { allowsAsMuch, hasVariable, isSame, namesEverybody, opensToCloudFront } from './statements.js'
 
 /** A bucket's configuration. A part is undefined if the store does not have it. */
@@ -155,7 +155,7 @@ function corsChange({ corsRules: there }: BucketState, { origins }: Wanted): Cha
 const ABORT_AFTER = 7
 
 function lifecycleChange({ lifecycleRules: there }: BucketState, { names }: Wanted): Change | undefined {
-  const prefix = names.location === '' ? '' : `${names.location}/`
+  const prefix = literalPrefix(names.location === '' ? '' : `${names.location}/`)
   if (there === undefined || there.some((rule) => abortsUploads(rule, prefix))) return undefined
   const ID = sidOf('AbortUploads', names.location)
   // S3 does not mix the two forms.

@@ -1,6 +1,6 @@
-import type { Bucket, ListedObject } from '../bucket/bucket.js'
+import type { Bucket } from '../bucket/bucket.js'
 import type { Deployer } from '../release/records/record.js'
-import { readReleases, releasesFolder } from '../release/records/releases-folder.js'
+import { newestRecords, readReleases, releasesFolder } from '../release/records/releases-folder.js'
 import { readRecord } from '../release/survey.js'
 import { isForbidden, StaticS3Error } from '../runtime/error.js'
 import { eachInParallel } from '../runtime/parallel.js'
@@ -64,17 +64,6 @@ export async function refuseAround(kind: Kind, bucket: Bucket, location: string,
   await eachInParallel(recordsAtOnce, [...newest], async ([other, object]) =>
     refuseOtherKind(kind, other, await readRecord(bucket, other, object, signal, () => {})),
   )
-}
-
-/** The newest record of each location among these objects. */
-function newestRecords(objects: readonly ListedObject[]): Map<string, ListedObject> {
-  const newest = new Map<string, ListedObject>()
-  for (const object of objects) {
-    const [, location] = /^\.static-s3\/(.+)\/releases\/\d{8}\.json\.gz$/.exec(object.key) ?? []
-    // A location's newest record comes first.
-    if (location !== undefined && !newest.has(location)) newest.set(location, object)
-  }
-  return newest
 }
 
 /** The locations inside a location that have releases. */

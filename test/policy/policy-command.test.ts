@@ -36,6 +36,18 @@ describe('static-s3 policy', () => {
     ['bucket --region cn-north-1', { Statement: { 0: { Resource: 'arn:aws-cn:s3:::my-bucket/static/*' } } }],
     ['cors --origin https://a.example', { CORSRules: [{ AllowedOrigins: ['https://a.example'] }] }],
     ['oidc --account 123456789012 --gitlab g/p', { Statement: [{ Sid: 'StaticS3TrustGitLab' }] }],
+    [
+      'bucket --location previews/[branch] --immutable assets/*',
+      {
+        Statement: [
+          { Resource: 'arn:aws:s3:::my-bucket/previews/*/*' },
+          { Resource: 'arn:aws:s3:::my-bucket/.static-s3/*' },
+          { Resource: ['arn:aws:s3:::my-bucket/previews/*/assets/*'] },
+        ],
+      },
+    ],
+    ['bucket --location [branch]', { Statement: { 0: { NotResource: 'arn:aws:s3:::my-bucket/.static-s3/*' } } }],
+    ['cloudformation --location previews/[branch]', { Outputs: { Location: { Value: 'previews/[branch]' } } }],
     ['cloudformation', { Outputs: { BucketName: { Description: 'AWS_STORAGE_BUCKET_NAME' } } }],
   ])('%s prints the document alone, and hints beside it', async (words, expected) => {
     const { code, stdout, stderr } = await policy(words)

@@ -46,6 +46,7 @@ describe('defaults', () => {
     expect(await resolve()).toEqual({
       bucket: 'my-bucket',
       location: 'static',
+      preview: undefined,
       region: 'us-east-1',
       customDomain: undefined,
       protocol: 'https:',

@@ -53,6 +53,14 @@ describe('the changes of a new bucket', () => {
     expect(partsOf(newOnAws, { readers: { distribution } })).toEqual(['lifecycle rules', 'CORS rules', 'bucket policy'])
   })
 
+  it('serve all previews of a template, and a second setup changes nothing', async () => {
+    const previews = { names: { ...names, location: 'previews/*' } }
+    const set = await after(newOnAws, previews)
+    expect(set.policy?.Statement[0]).toMatchObject({ Resource: 'arn:aws:s3:::site/previews/*/*' })
+    expect(set.lifecycleRules).toMatchObject([{ Filter: { Prefix: 'previews/' } }])
+    expect(partsOf(set, previews)).toEqual([])
+  })
+
   it('on another store, have no ownership and no public access block', () => {
     expect(partsOf(newElsewhere, { names: atStore })).toEqual(['lifecycle rules', 'CORS rules', 'bucket policy'])
   })

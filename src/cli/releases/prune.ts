@@ -5,6 +5,7 @@ import type { Settings } from '../../settings/settings.js'
 import { print, printWarning } from '../print.js'
 import { addressFlags, addressHelp, settingFlags, settingsOf } from '../settings.js'
 import { type Command, commandOf, printJson, Usage } from '../usage.js'
+import { previewFlags, previewsHelp, runPrunePreviews } from './prune-previews.js'
 
 const help = `static-s3 prune
 
@@ -19,7 +20,7 @@ and nobody has changed since are deleted, and only those that no kept release ne
                       have: excluded files, renamed pages. A rollback brings them back
   --max-delete NUMBER the most objects of the location to delete; a quarter of the recorded ones (at least 10) where it
                       isn't given
-  --dry-run           prints what would be deleted, and deletes nothing
+${previewsHelp}  --dry-run           prints what would be deleted, and deletes nothing
   --json              prints the result as JSON, on the standard output
   --concurrency NUMBER, --lock-timeout SECONDS, --object-parameters JSON
                       instead of the environment's
@@ -40,21 +41,28 @@ export const pruneCommand: Command = commandOf({
     'keep-days': { type: 'string' },
     'max-delete': { type: 'string' },
     unreferenced: { type: 'boolean' },
+    ...previewFlags,
     'dry-run': { type: 'boolean' },
     json: { type: 'boolean' },
   },
   async run(values, words) {
-    const { json = false, unreferenced = false, ...rest } = values
+    const { json = false, unreferenced = false, previews = false, keep = [], ...rest } = values
     const { 'keep-releases': releases = '10', 'keep-days': days = '30', 'max-delete': most, ...named } = rest
     if (words.length > 0) throw new Usage('prune takes no words: --keep-releases and --keep-days choose what is kept')
     if (!/^[1-9]\d{0,7}$/.test(releases)) throw new Usage(`--keep-releases is ${releases}: use a whole number from 1`)
     if (!/^\d{1,5}(\.\d+)?$/.test(days)) throw new Usage(`--keep-days is ${days}: use a number of days`)
     if (most !== undefined && !/^\d{1,15}$/.test(most)) throw new Usage(`--max-delete is ${most}: use a whole number`)
-    const settings = await settingsOf(named, { options: {}, exposed: [] })
+    const release = ['keep-releases', 'unreferenced'].find((name) => name in values)
+    if (previews && release) throw new Usage(`--${release} is about releases: leave it out with --previews`)
+    if (keep.length > 0 && !previews) throw new Usage('--keep is about previews: add --previews')
+    const settings = await settingsOf(named, { options: {}, exposed: [] }, undefined, { allPreviews: previews })
     const info = (message: string) => print(process.stderr, `${message}\n`)
     const retention = { releases: Number(releases), days: Number(days) }
     const maxDelete = most === undefined ? undefined : Number(most)
     const logger = { info, warn: (message: string) => printWarning(printableLine(message)) }
+    if (previews) {
+      return runPrunePreviews({ settings, days: retention.days, branches: keep, maxDelete, logger }, json)
+    }
     const pruned = await pruneReleases({ settings, retention, unreferenced, maxDelete, logger })
     if (pruned.problem !== undefined) logger.warn(pruned.problem)
     if (json) printJson(asData(pruned, settings.dryRun))

@@ -19,7 +19,7 @@ export interface HoldCommandInput {
  */
 export function hold({ settings, reason, logger }: HoldCommandInput): Promise<HoldChange> {
   return withConnection(settings, async ({ bucket, lockChannel }, stop) => {
-    const deployer = await whoDeploys('static-s3 hold', process.env)
+    const deployer = await whoDeploys('static-s3 hold', process.env, settings.preview)
     const onWait = (whom: string) => logger.info(`waiting for ${whom}`)
     const checkLast = (last: Author) => refuseOtherKind('build', settings.location, last)
     return setHold({ bucket, lockChannel, settings, stop, deployer, reason, checkLast, warn: logger.warn, onWait })

@@ -19,7 +19,7 @@ export interface PruneCommandInput extends Pick<PruneInput, 'retention' | 'unref
  */
 export function pruneReleases({ settings, logger, ...chosen }: PruneCommandInput): Promise<Pruned> {
   return withConnection(settings, async ({ bucket, lockChannel }, stop) => {
-    const deployer = await whoDeploys('static-s3 prune', process.env)
+    const deployer = await whoDeploys('static-s3 prune', process.env, settings.preview)
     const onWait = (whom: string) => logger.info(`waiting for ${whom}`)
     const pruned = await prune({ ...chosen, bucket, lockChannel, settings, stop, deployer, warn: logger.warn, onWait })
     for (const warning of pruned.survey.warnings) logger.warn(warning)

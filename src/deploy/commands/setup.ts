@@ -16,7 +16,7 @@ import { concernsOf } from '../../setup/concerns.js'
 import { differenceOf } from '../../setup/difference.js'
 import { applyChanges, isLacking, lackOf } from './apply-setup.js'
 
-export { distributionArn } from '../../policy/names.js'
+export { distributionArn, locationSetting } from '../../policy/names.js'
 
 export type SetupOptions = Pick<Wanted, 'readers' | 'isPublic' | 'origins'>
 

@@ -1,5 +1,6 @@
 import { promisify } from 'node:util'
 import { constants, gunzip, gzip } from 'node:zlib'
+import type { Preview } from '../../previews/template.js'
 import type { Hold, RecordedObject, ReleasedFile, ReleaseRecord } from './record.js'
 
 /*
@@ -55,9 +56,10 @@ export async function encodeRecord(location: string, record: ReleaseRecord): Pro
     commit,
     bundler,
     project,
+    preview,
   } = record
   const preamble: Preamble = {
-    ...{ format, location, id, at: at.toISOString(), by, commit, bundler, project },
+    ...{ format, location, id, at: at.toISOString(), by, commit, bundler, project, preview },
     ...{ release, live: live === release ? undefined : live, activated, run, conditionalWrites, splitAt },
     hold: hold && { ...hold, at: hold.at.toISOString() },
     staged: staged && true,
@@ -127,6 +129,7 @@ export async function decodeRecord(location: string, bytes: Uint8Array): Promise
     commit: optional(preamble.commit, isText),
     bundler: expect(preamble.bundler, isText),
     project: optional(preamble.project, isText),
+    preview: preamble.preview && previewOf(expect(preamble.preview, isObject)),
     release,
     live: optional(preamble.live, isCount) ?? release,
     activated: optional(preamble.activated, isCount),
@@ -141,6 +144,10 @@ export async function decodeRecord(location: string, bytes: Uint8Array): Promise
 
 function holdOf({ reason, by, at }: NonNullable<Preamble['hold']>): Hold {
   return { reason: expect(reason, isText), by: expect(by, isText), at: new Date(expect(at, isTime)) }
+}
+
+function previewOf({ template, branch }: Preview): Preview {
+  return { template: expect(template, isText), branch: optional(branch, isText) }
 }
 
 async function unpack(bytes: Uint8Array): Promise<Buffer> {

@@ -1,3 +1,5 @@
+import type { Preview } from '../../previews/template.js'
+
 /** The author of a deploy, and its origin. */
 export interface Deployer {
   /** Each deploy has its own. */
@@ -9,6 +11,8 @@ export interface Deployer {
   bundler: string
   /** The name in its `package.json`. */
   project?: string | undefined
+  /** Undefined if the location has no placeholder. */
+  preview?: Preview | undefined
 }
 
 /** A release's knowledge of an object. */

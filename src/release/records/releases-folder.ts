@@ -90,6 +90,17 @@ export async function readReleases(bucket: Bucket, location: string, signal?: Ab
   return readFolder(folder, await bucket.list(folder, { signal }))
 }
 
+/** The newest record of each location among these objects. */
+export function newestRecords(objects: readonly ListedObject[]): Map<string, ListedObject> {
+  const newest = new Map<string, ListedObject>()
+  for (const object of objects) {
+    const [, location] = /^\.static-s3\/(.+)\/releases\/\d{8}\.json\.gz$/.exec(object.key) ?? []
+    // A location's newest record comes first.
+    if (location !== undefined && !newest.has(location)) newest.set(location, object)
+  }
+  return newest
+}
+
 /** The ETags of a location's backups, by the SHA-256 of their bytes. */
 export async function listBackups(
   bucket: Bucket,

@@ -30,23 +30,38 @@ export function objectWriter(bucket: Bucket): ObjectWriter {
     file.source
       ? copySource(bucket, file, file.source, options)
       : bucket.put(file.key, bodyOfFile(file), parameters, options.signal, options.check)
+  /** Undefined if the store refuses the copy. */
+  const copy = async (
+    from: { key: string; etag: string | undefined },
+    { key, parameters }: HashedFile,
+    options: WriteOptions,
+  ): Promise<WrittenObject | undefined> => {
+    if (!copies) return undefined
+    try {
+      const sent = { ...parameters, CopySourceIfMatch: `"${from.etag}"` }
+      return await bucket.copy(from.key, key, sent, options.signal, options.check)
+    } catch (error) {
+      if (options.stop.aborted || !isRefusal(error)) throw error
+      // 404 and 412: somebody has deleted or changed this object. Any other refusal comes again for each copy.
+      const { status } = responseOf(error)
+      copies = status === 404 || status === 412
+      return undefined
+    }
+  }
   return {
     async write(decision, options) {
       const { file, action, etag } = decision
       const from = action === 'copy' ? { key: file.key, etag } : options.backup
-      if (!from || !copies) return put(decision, options)
-      try {
-        const parameters = { ...file.parameters, CopySourceIfMatch: `"${from.etag}"` }
-        return await bucket.copy(from.key, file.key, parameters, options.signal, options.check)
-      } catch (error) {
-        if (options.stop.aborted || !isRefusal(error)) throw error
-        // 404 and 412: somebody has deleted or changed this object. Any other refusal comes again for each copy.
-        const { status } = responseOf(error)
-        copies = status === 404 || status === 412
-        return put(decision, options)
-      }
+      return (from && (await copy(from, file, options))) ?? put(decision, options)
     },
     async create(decision, options) {
+      const { file } = decision
+      const { twin, sha256, parameters } = file
+      // A store that knows no condition for copies may replace an object here. It has the same name and fingerprint.
+      const copied =
+        twin?.sha256 === sha256 &&
+        (await copy(twin, { ...file, parameters: { ...parameters, IfNoneMatch: '*' } }, options))
+      if (copied) return copied
       if (!conditions) return put(decision, options)
       try {
         return await put(decision, options, ifFree(decision.file.parameters))

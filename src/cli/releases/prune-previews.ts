@@ -1,0 +1,75 @@
+import pc from 'picocolors'
+import {
+  type ExpiredPreview,
+  filesOf,
+  formatBytes,
+  type PreviewsCommandInput,
+  type PrunedPreviews,
+  pruneOldPreviews,
+} from '../../deploy/commands/prune-previews.js'
+import { printableLine } from '../../runtime/printable.js'
+import { print } from '../print.js'
+import { printJson } from '../usage.js'
+
+export const previewFlags = {
+  previews: { type: 'boolean' },
+  keep: { type: 'string', multiple: true },
+} as const
+
+export const previewsHelp = `  --previews          deletes whole previews instead, for a location such as previews/[branch]: those whose newest release
+                      is older than --keep-days. The previews of this branch, of the default branch and of main, master,
+                      trunk and production never expire, nor does one whose deploys are held
+  --keep BRANCH       another branch whose preview never expires; repeatable
+`
+
+/** Runs `static-s3 prune --previews`. */
+export async function runPrunePreviews(input: PreviewsCommandInput, json: boolean): Promise<void> {
+  const pruned = await pruneOldPreviews(input)
+  const { dryRun } = input.settings
+  if (pruned.problem !== undefined) input.logger.warn(pruned.problem)
+  if (json) printJson(asData(pruned, input))
+  else print(process.stdout, asText(pruned, dryRun))
+}
+
+const day = 24 * 60 * 60 * 1000
+
+function bytesOf({ parts }: ExpiredPreview): number {
+  return parts.flat().reduce((sum, { size }) => sum + size, 0)
+}
+
+function asData({ kept, expired, problem, now }: PrunedPreviews, { settings }: PreviewsCommandInput): object {
+  const facts = ({ location, branch, at }: PrunedPreviews['expired'][number] | PrunedPreviews['kept'][number][0]) => ({
+    ...{ location, branch: branch ?? null, at: new Date(at).toISOString(), days: Math.floor((now - at) / day) },
+  })
+  const deleted = expired.map((preview) => ({
+    ...facts(preview),
+    ...{ files: filesOf(preview), bytes: bytesOf(preview), others: preview.others },
+  }))
+  return {
+    status: settings.dryRun ? 'dry run' : deleted.length === 0 ? 'unchanged' : 'pruned',
+    template: settings.preview?.template,
+    deleted,
+    bytes: deleted.reduce((sum, { bytes }) => sum + bytes, 0),
+    kept: kept.map(([preview, why]) => ({ ...facts(preview), why })),
+    problem: problem ?? null,
+  }
+}
+
+function asText({ kept, expired, now }: PrunedPreviews, dryRun: boolean): string {
+  const previews = (count: number) => `${count} ${count === 1 ? 'preview' : 'previews'}`
+  const total = expired.reduce((sum, preview) => sum + bytesOf(preview), 0)
+  const lasting = kept.filter(([, why]) => why !== 'recent').map(([{ location }, why]) => `${location} (${why})`)
+  const rows = [
+    ['kept', [previews(kept.length), ...lasting].join(', ')],
+    [dryRun ? 'to delete' : 'deleted', `${previews(expired.length)}: ${formatBytes(total)}`],
+  ]
+  const lines = rows.map(([name = '', text = '']) => `  ${pc.dim(name.padEnd(9))} ${printableLine(text)}`)
+  const listed = expired.map((preview) => {
+    const { location, at, others } = preview
+    const age = `${Math.floor((now - at) / day)} days old`
+    const staying = others > 0 ? `, ${others} objects stay` : ''
+    const line = `  - ${location}: ${age}, ${filesOf(preview)} files, ${formatBytes(bytesOf(preview))}${staying}`
+    return pc.red(printableLine(line))
+  })
+  return `${[...lines, ...listed].join('\n')}\n`
+}
