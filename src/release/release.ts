@@ -1,7 +1,7 @@
 import type { HashedFile } from '../files/hash.js'
 import { mayStillArrive, plain, StaticS3Error } from '../runtime/error.js'
 import { unstoppable } from '../runtime/stop.js'
-import { type Cleanup, type CleanupPlan, cleanUp, without } from './cleanup.js'
+import { type Cleanup, cleanUp, without } from './cleanup.js'
 import type { Lock } from './lock/lock.js'
 import { type LockingInput, type Turn, withLock } from './lock/under-lock.js'
 import { warningOfOthers } from './other-projects.js'
@@ -10,6 +10,7 @@ import type { Deployer } from './records/record.js'
 import { latestRelease, lockKey, readReleases, releasesFolder } from './records/releases-folder.js'
 import { type Activation, isStagedAlready, partStaged, planRelease, type WhyStaged } from './staging.js'
 import { isCurrent, type Survey, takeSurvey } from './survey.js'
+import { hasOtherFiles, isUnchanged, type Planned } from './unchanged.js'
 import { startUpload, type Upload } from './upload/upload.js'
 import type { Part } from './upload/waves.js'
 import type { Change, Done } from './upload/what-visitors-see.js'
@@ -52,14 +53,6 @@ export interface Released {
   others?: number | undefined
 }
 
-/** A plan, and its survey. */
-interface Planned {
-  plan: Plan
-  survey: Survey
-  cleanup: CleanupPlan | undefined
-  staged: WhyStaged | undefined
-}
-
 /**
  * Brings the files into the bucket.
  *
@@ -70,7 +63,7 @@ export async function release(input: ReleaseInput): Promise<Released> {
   const backUp = { location: settings.location, parameters: backupParameters(settings) }
   const upload = startUpload(bucket, settings.concurrency, onProgress, stop, backUp)
   const first = await orFail(upload, planFirst(input))
-  if (isUnchanged(first, input)) return unchanged(first)
+  if (hasNothingToDo(first, input)) return unchanged(first)
 
   warm?.(first.plan.decisions.filter(({ action }) => action !== 'skip').length + first.plan.backups.length)
   const deployer = await input.deployer()
@@ -153,7 +146,7 @@ const fresh = 10_000
 async function planFirst(input: ReleaseInput): Promise<Planned> {
   const { bucket, survey } = input
   const first = await planWith(input, survey)
-  if (!isUnchanged(first, input) || bucket.now() - survey.takenAt <= fresh) return first
+  if (!hasNothingToDo(first, input) || bucket.now() - survey.takenAt <= fresh) return first
   const now = await renewed(input)
   return now === survey ? first : planWith(input, now)
 }
@@ -175,18 +168,16 @@ async function renewed({ bucket, settings: { location }, survey }: ReleaseInput)
   return isSame ? survey : takeSurvey(bucket, location, { folder })
 }
 
-function isUnchanged({ plan, cleanup, staged, survey }: Planned, { activation }: ReleaseInput): boolean {
-  if (activation?.hold !== undefined) return false
-  if (staged && isStagedAlready(plan, survey.record)) return true
-  const isDone = plan.decisions.every(({ reason }) => reason === 'unchanged' || reason === 'exists')
-  return isDone && (cleanup?.objects ?? []).length === 0
+function hasNothingToDo(planned: Planned, input: ReleaseInput): boolean {
+  if (input.activation?.hold !== undefined) return false
+  return isUnchanged(planned, input) && !hasOtherFiles(planned, input)
 }
 
-function unchanged({ plan: { decisions }, cleanup, staged, survey }: Planned): Released {
-  const isStaged = decisions.some(({ reason }) => reason === 'staged')
+function unchanged({ plan, cleanup, staged, survey: { record } }: Planned): Released {
+  const isStaged = staged && isStagedAlready(plan, record)
   return {
-    decisions,
-    ...(isStaged ? { release: survey.record?.release, staged } : { release: undefined }),
+    decisions: plan.decisions,
+    ...(isStaged ? { release: record?.release, staged } : { release: undefined }),
     ...(cleanup && { deleted: [], others: cleanup.others }),
   }
 }

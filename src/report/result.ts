@@ -73,7 +73,7 @@ export function resultOf(
     paths[labelOf(decision)].push(decision.file.path)
     if (decision.action === 'upload' && !decision.file.source) bytes += decision.file.size
   }
-  const isChanged = paths.unchanged.length < decisions.length || (deleted ?? []).length > 0
+  const isChanged = release !== null || paths.unchanged.length < decisions.length || (deleted ?? []).length > 0
   return {
     status: dryRun ? 'dry run' : isChanged ? (staged ? 'staged' : 'live') : 'unchanged',
     ...{ release, bucket, location, publicUrl },
