@@ -42,10 +42,9 @@ export async function setHold(input: HoldInput): Promise<HoldChange> {
       (error) => {
         if (mayStillArrive(error)) leaveToExpire()
         const outcome = reason === undefined ? 'the hold has not ended' : 'the hold has not begun'
-        throw new StaticS3Error(
-          `static-s3: ${outcome}, because its record could not be written: ${plain(error)}\nThe site stands as it was.`,
-          { cause: error },
-        )
+        throw new StaticS3Error(`static-s3: ${outcome}, because its record could not be written: ${plain(error)}`, {
+          cause: error,
+        })
       },
     )
     return { release: lock.release, before, live }

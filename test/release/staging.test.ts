@@ -173,12 +173,21 @@ describe('what can’t be written', () => {
     expect(lockOf(3) === 0).toBe(status !== undefined)
   })
 
-  test('a rollback is live, and its hold has not begun', async () => {
-    const failure = await failureOf(start('rollback and hold', { from: failing(anyRecord, 403) }))
-    expect(failure).toMatch(/^static-s3: the release is live, but the hold has not begun, because \.static-s3\//)
-    expect(failure).toMatch(/\n1 page is new, and everything that it needs is there\./)
-    expect(pages().join()).toContain(Buffer.from('<title>1</title>').toString('base64'))
+  test('a rollback changes nothing: its hold has not begun', async () => {
+    const before = seen()
+    expect(await failureOf(start('rollback and hold', { from: failing(anyRecord, 403) }))).toMatch(
+      /^static-s3: the hold has not begun, because its record could not be written: PUT: \w+\nThe site stands as it was\.$/,
+    )
+    expect(seen()).toEqual(before)
     expect(await deploy('3')).toMatchObject({ staged: undefined })
+  })
+
+  test('a rollback whose second record fails is live and held', async () => {
+    const from = failing(({ key }) => key === recordKey(folder, 4), 403)
+    expect(await start('rollback and hold', { from })).toMatchObject({ release: undefined, hold: expect.any(String) })
+    expect(warnings).toEqual([expect.stringMatching(/^the site is live, but its record could not be written/)])
+    expect(pages().join()).toContain(Buffer.from('<title>1</title>').toString('base64'))
+    expect(await deploy('3')).toMatchObject({ staged: expect.anything() })
   })
 
   test('a rollback without a hold is live, with a warning and no number', async () => {
@@ -189,7 +198,7 @@ describe('what can’t be written', () => {
   test.each([403, undefined])('a hold has not begun, and a resume has not ended it (%s)', async (status) => {
     const from = failing(anyRecord, status)
     expect(await failureOf(start('hold', { from }))).toMatch(
-      /^static-s3: the hold has not begun, because its record could not be written: PUT: \w+\nThe site stands as it was\.$/,
+      /^static-s3: the hold has not begun, because its record could not be written: PUT: \w+$/,
     )
     expect(recordCount()).toBe(2)
     expect(lockOf(3) === 0).toBe(status !== undefined)
@@ -307,8 +316,8 @@ describe('an activation', () => {
     const back = start('rollback and hold')
     setTimeout(goOn, 200)
     expect(await slow).toMatchObject({ release: 3 })
-    expect(await back).toMatchObject({ release: 4 })
-    expect((await recordOfRelease(4)).activated).toBe(1)
+    expect(await back).toMatchObject({ release: 5 })
+    expect((await recordOfRelease(5)).activated).toBe(1)
     expect(pages().join()).toContain(Buffer.from('<title>1</title>').toString('base64'))
     expect(pages().join()).toContain(Buffer.from('<svg>1</svg>').toString('base64'))
   })
@@ -324,10 +333,11 @@ describe('an activation', () => {
     }
     const stop = { begun: begun.signal, cut: new AbortController().signal }
     expect(await failureOf(start('rollback and hold', { from: { ...bucket, copy }, stop }))).toMatch(
-      /^static-s3: stopped by SIGINT\.\nThe old pages stand; 1 file without a fingerprint is new\. 1 of 2 files/,
+      /^static-s3: stopped by SIGINT\.\nThe old pages stand; 1 file without a fingerprint is new\. 1 of 2 files.*\nDeploys are held now/,
     )
-    expect([recordCount(), lockOf(3)]).toEqual([2, 0])
-    expect(await start('rollback and hold')).toMatchObject({ release: 4 })
+    expect([recordCount(), lockOf(4)]).toEqual([3, 0])
+    expect(await deploy('3')).toMatchObject({ staged: { by: expect.stringContaining('rollback and hold') } })
+    expect(await start('rollback and hold')).toMatchObject({ release: 7 })
     expect(await deploy('3')).toMatchObject({ staged: { by: expect.stringContaining('rollback and hold') } })
   })
 })
