@@ -62,18 +62,20 @@ function lacksRecord({ record, folder }: Survey): boolean {
 }
 
 /**
- * True after a deploy that ended without a record, if it left objects that no record names. They may be pages, so nothing can be pruned before
- * there is a newer record. A deploy that still runs writes its own.
+ * True after a deploy that ended without a record, if it left objects that are newer than the live release and in no record. They may be pages, so
+ * nothing can be pruned before there is a newer live release. A deploy that still runs makes its own.
  */
 function hasLeftovers({ record, folder, listing, takenAt }: Survey, location: string): boolean {
-  const newest = folder?.records[0]
-  if (!record || !newest || (folder.locks[0]?.release ?? 0) <= newest.release) return false
-  const lock = openLock(folder)
-  if (lock && !hasExpired(lock, takenAt)) return false
+  if (!record || !folder) return false
+  const open = openLock(folder)
+  const running = open && !hasExpired(open, takenAt) ? open.release : undefined
+  const ended = new Set([running, ...folder.records.map(({ release }) => release)])
+  if (folder.locks.every(({ release }) => release <= record.live || ended.has(release))) return false
+  const { lastModified: liveSince = 0 } = folder.records.find(({ release }) => release === record.live) ?? {}
   const prefix = prefixOf(location)
   return [...listing.values()].some(
     (object) =>
-      (object.lastModified ?? 0) >= (newest.lastModified ?? 0) &&
+      (object.lastModified ?? 0) >= liveSince &&
       !object.key.startsWith('.static-s3/') &&
       !describedBy(record, object.key.slice(prefix.length), object),
   )

@@ -140,6 +140,14 @@ describe('after a deploy that ended without a record', () => {
     ).toEqual([])
   })
 
+  it('the next one writes a record after a hold and a resume too', async () => {
+    await deploy(site)
+    await expect(deploy(other, failing)).rejects.toThrow('no space left')
+    expect([await start('hold', []), await start('resume', [])]).toEqual([3, 4])
+    expect(await deploy(site)).toBe(5)
+    expect(await deploy(site)).toBeUndefined()
+  })
+
   it('the next one writes no record if nothing was left', async () => {
     await deploy(site)
     await bucket.put(lockKey(folder, 2), bodyOfBytes(Buffer.alloc(0)), {})

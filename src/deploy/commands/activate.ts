@@ -35,7 +35,8 @@ export async function activate({ settings, number, hold, logger, terminal }: Act
   const source = sourceOf(settings, number, hold, earlySurvey, logger)
   const input = { settings, earlySurvey, source, outputs: [], before: new Map(), notOurs: [], base: '/' }
   try {
-    const steps = publishInSteps({ ...input, bundler: 'static-s3 activate', logger, terminal, together })
+    const bundler = `static-s3 ${hold ? 'rollback' : 'activate'}`
+    const steps = publishInSteps({ ...input, bundler, logger, terminal, together })
     for await (const _step of steps);
     return together.results
   } finally {
