@@ -222,24 +222,36 @@ describe('a record that can’t be read', () => {
     expect(seen()).toEqual(before)
   })
 
+  test('after a hold ends no hold, and a resume does', async () => {
+    await write(lockKey(folder, 3), '')
+    await write(recordKey(folder, 3), 'damaged')
+    expect(await deploy('2')).toMatchObject({ release: 4, staged: { by: 'hold 2' } })
+    await write(recordKey(folder, 4), 'damaged')
+    await start('resume')
+    expect(await deploy('2')).toMatchObject({ release: 6, staged: undefined })
+    await write(recordKey(folder, 6), 'damaged')
+    expect(await deploy('2'), 'the same again, for its record').toMatchObject({ release: 7 })
+    expect(await deploy('2')).toMatchObject({ release: undefined })
+  })
+
   test('at all can’t be held on top of, nor resumed', async () => {
-    await write(recordKey(folder, 2), 'damaged')
+    for (const release of [1, 2]) await write(recordKey(folder, release), 'damaged')
     for (const kind of ['hold', 'resume'] as const) {
       expect(await failureOf(start(kind))).toMatch(
-        /^static-s3: static: there is no release whose record can be read, so there is nothing to hold\n.*99999997\.json\.gz is damaged$/,
+        /^static-s3: static: there is no release whose record can be read, so there is nothing to hold\n.*99999997\.json\.gz is damaged/,
       )
     }
     expect(recordCount()).toBe(2)
   })
 
-  test('under the lock ends a hold too', async () => {
+  test('under the lock ends a resume too', async () => {
     let isTaken = false
     const put: Bucket['put'] = async (key, ...rest) => {
       if (key === lockKey(folder, 3) && !isTaken) {
         isTaken = true
         // Another deploy was first, and ended.
         await write(key, '')
-        await write(recordKey(folder, 3), 'damaged')
+        for (const release of [1, 2, 3]) await write(recordKey(folder, release), 'damaged')
       }
       return bucket.put(key, ...rest)
     }

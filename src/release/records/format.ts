@@ -194,7 +194,9 @@ function rewritten(headers: unknown): string {
 function checked(preamble: Partial<Preamble>, location: string): Partial<Preamble> {
   const { format: theirs, location: place } = preamble
   if (theirs !== format) {
-    throw new Unusable(isCount(theirs) && theirs > format ? 'was written by a newer static-s3' : 'is damaged')
+    if (!isCount(theirs) || theirs === 0) throw damaged()
+    const [age, remedy] = theirs > format ? ['a newer', 'update static-s3'] : ['an older', 'a deploy writes a new one']
+    throw new Unusable(`was written by ${age} static-s3 (format ${theirs} instead of ${format}): ${remedy}`)
   }
   if (place !== location) {
     throw new Unusable(
