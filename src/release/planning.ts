@@ -2,7 +2,7 @@ import type { HashedFile } from '../files/hash.js'
 import type { Cleanup } from './cleanup.js'
 import type { Lock } from './lock/lock.js'
 import type { LockingInput } from './lock/under-lock.js'
-import { latestRelease, readReleases } from './records/releases-folder.js'
+import { latestRelease, listBackups, readReleases } from './records/releases-folder.js'
 import { type Activation, partStaged, planRelease } from './staging.js'
 import { isCurrent, type Survey, takeSurvey } from './survey.js'
 import { hasOtherFiles, isUnchanged, type Planned } from './unchanged.js'
@@ -38,10 +38,13 @@ export async function planFirst(input: PlanningInput): Promise<Planned> {
 async function planWith(input: PlanningInput, survey: Survey, written?: Upload['written']): Promise<Planned> {
   await input.checkSurvey?.(survey)
   const cleanup = input.cleanup?.plan(survey)
-  const { isRestorable = true, settings } = input
-  const { plan, staged } = await planRelease(input, survey, written)
+  const { isRestorable = true, settings, activation, bucket } = input
+  // An activation notices that a copy is gone. It is stored again if another object still has its bytes.
+  const backups = activation ? await listBackups(bucket, settings.location) : survey.backups
+  const known = { ...survey, backups }
+  const { plan, staged } = await planRelease(input, known, written)
   if (staged && input.runPart) throw partStaged(settings.location, staged)
-  return { survey, cleanup, staged, plan: isRestorable && survey.folder ? plan : { ...plan, backups: [] } }
+  return { survey: known, cleanup, staged, plan: isRestorable && survey.folder ? plan : { ...plan, backups: [] } }
 }
 
 /** The survey, taken again if another deploy has had the lock since. */

@@ -147,13 +147,13 @@ export function withSources(
   function sourceOf(
     { path, key, group, sha256, size, backup }: HashedFile,
     etag: string | undefined,
-  ): Pick<HashedFile, 'source' | 'md5'> | string {
+  ): Pick<HashedFile, 'source' | 'md5' | 'backup'> | string {
     const there = listing.get(key)
     const isSame = there?.size === size && (there.etag === etag || describedBy(newest, path, there)?.sha256 === sha256)
     if (group !== 'fingerprinted' && backup !== undefined && backups.get(sha256) === backup) {
       return { source: { key: backupKey(location, sha256), etag: backup } }
     }
-    if (isSame) return { source: { key, etag: there.etag }, md5: there.etag }
+    if (isSame) return { source: { key, etag: there.etag }, md5: there.etag, backup: undefined }
     if (group === 'fingerprinted') return there ? 'has other bytes now' : 'is not there any more'
     return backup === undefined ? 'has no copy in .static-s3/' : 'has lost its copy in .static-s3/'
   }

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { beforeEach, describe, expect, it, test } from 'vitest'
-import { type MemoryBucket, memoryBucket } from '../../fixtures/bucket/memory-bucket.js'
+import { type MemoryBucket, memoryBucket, type StoredObject } from '../../fixtures/bucket/memory-bucket.js'
 import { file as planned, recorded } from '../../fixtures/release/plan-scene.js'
 import { type Deploy, type DeployOptions, type Kind, run } from '../../fixtures/release/rivals.js'
 import { fileOf, folder, hash, location } from '../../fixtures/release/versions.js'
@@ -9,7 +9,7 @@ import { canonicalHeaders } from '../../src/bucket/headers.js'
 import type { HashedFile } from '../../src/files/hash.js'
 import type { ReleaseRecord } from '../../src/release/records/record.js'
 import { filesOf, releasedIn } from '../../src/release/records/record.js'
-import { lockKey, recordKey } from '../../src/release/records/releases-folder.js'
+import { backupKey, lockKey, recordKey } from '../../src/release/records/releases-folder.js'
 import { type CarriedOut, recordOf } from '../../src/release/write-record.js'
 import { readRelease, releaseBefore } from '../../src/restore/restored-release.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
@@ -262,6 +262,51 @@ describe('a record that can’t be read', () => {
 })
 
 describe('an activation', () => {
+  test('stores a copy again that somebody deleted, from the object that still has its bytes', async () => {
+    const icon = fileOf('favicon.svg', 'asset', 'the icon', noCache)
+    await deploy('1', { files: site('1', [icon]) })
+    await deploy('2', { files: site('2', [icon]) })
+    const copy = backupKey(location, icon.sha256)
+    bucket.objects.delete(copy)
+    await start('rollback')
+    expect(bucket.objects.get(copy)?.bytes.toString()).toBe('the icon')
+    await deploy('3')
+    await start('activate', { of: 3 })
+    expect(seen().get(`${location}/favicon.svg`)).toContain(Buffer.from('the icon').toString('base64'))
+  })
+
+  test('whose copy can’t be stored again names none, so that a later deploy with the bytes stores it', async () => {
+    const icon = fileOf('favicon.svg', 'asset', 'the icon', noCache)
+    await deploy('1', { files: site('1', [icon]) })
+    await deploy('2', { files: site('2', [icon]) })
+    const copy = backupKey(location, icon.sha256)
+    bucket.objects.delete(copy)
+    const refusal = new StaticS3Error('static-s3: no', { cause: { status: 403, name: 'AccessDenied' } })
+    const refusing: Bucket['copy'] = (from, to, ...rest) =>
+      to === copy ? Promise.reject(refusal) : bucket.copy(from, to, ...rest)
+    await start('rollback', { from: { ...bucket, copy: refusing } })
+    expect(warnings).toEqual([expect.stringContaining("can't be restored later")])
+    await deploy('3', { files: site('3', [icon]) })
+    expect(has(copy)).toBe(true)
+  })
+
+  test('sends no retention that has ended', async () => {
+    const locked = (end: number) =>
+      site('1').map((each) => ({
+        ...each,
+        parameters: { ...noCache, ObjectLockMode: 'GOVERNANCE', ObjectLockRetainUntilDate: new Date(end) },
+      }))
+    const ends = Date.UTC(2026, 0, 1)
+    for (const end of [ends - 1000, ends + 86_400_000]) {
+      const first = await deploy('1', { files: locked(end) })
+      await deploy('2')
+      await start('activate', { of: first.release as number })
+      const { parameters } = bucket.objects.get(`${location}/index.html`) as StoredObject
+      const isSent = parameters.ObjectLockMode !== undefined && parameters.ObjectLockRetainUntilDate !== undefined
+      expect(isSent).toBe(end > ends)
+    }
+  })
+
   const odd = [
     'a b+c%20.html',
     '%41.html',
