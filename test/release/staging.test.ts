@@ -423,6 +423,17 @@ describe('the release before', () => {
   })
 })
 
+describe('the release before, among those of two projects', () => {
+  test('is of the live release’s project', async () => {
+    for (const [version, project] of Object.entries({ 1: 'shop', 2: 'app', 3: 'shop' }))
+      await deploy(version, { project })
+    expect((await releaseBefore(bucket, location, 3)).release).toBe(1)
+    expect(await failureOf(releaseBefore(bucket, location, 2))).toBe(
+      'static-s3: static has no release before release 2 of the project "app": static-s3 releases lists all',
+    )
+  })
+})
+
 describe('a record of many objects', () => {
   const many = (count: number, prefix: string, release: number) =>
     Array.from({ length: count }, (_, i) => recorded(`${prefix}/${i}.js`, { release, fingerprinted: true }))
