@@ -83,9 +83,19 @@ test('a bad release is taken back by copies on the server, the next deploys are 
     /\n {2}4 {2}live {5}rollback 1 {2}\d{4}-.*\n {2}3 {2}hold {5}rollback {4}\d{4}-/,
   )
 
+  const dry = await command('resume', '--dry-run', '--json')
+  expect(dry.result).toEqual({ status: 'dry run', release: null, live: 4, reason: 'the menu is empty' })
+  expect(writes(target.s3)).toEqual([])
   const resumed = await command('resume', '--json')
   expect(resumed, resumed.stderr).toMatchObject({ code: 0, result: { status: 'resumed', live: 4, release: 7 } })
   expect((await command('resume')).stdout).toBe('Nothing is held.\n')
+  expect((await command('resume', '--json')).result).toMatchObject({ status: 'unchanged', release: null })
+  expect((await command('hold', 'why', '--dry-run')).stdout).toBe(
+    'dry run: deploys would be held: why. Release 4 stays live.\n',
+  )
+  const back = await command('rollback', '2', '--dry-run', '--json')
+  expect(back.result).toMatchObject({ status: 'dry run', release: null, hold: 'a rollback to release 2' })
+  expect(writes(target.s3)).toEqual([])
   expect(titleOf()).toBe('good')
   const fixed = await deploy('fixed')
   expect(titleOf()).toBe('fixed')
