@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { DeleteObjectsCommand } from '@aws-sdk/client-s3'
+import { DeleteObjectsCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { beforeEach, expect, test } from 'vitest'
 import { runCommand } from '../../fixtures/build/command.js'
 import { deployEnv } from '../../fixtures/build/environment.js'
@@ -167,6 +167,14 @@ test('a rollback knows a live release without a record', async () => {
   expect(titleOf()).toBe('bad')
   expect((await command('rollback')).code).toBe(0)
   expect(titleOf()).toBe('two')
+})
+
+test('a rollback without a record that can be read says so', async () => {
+  await deploy('one')
+  const Key = '.static-s3/static/releases/99999998.json.gz'
+  await target.s3.client().send(new PutObjectCommand({ Bucket: target.bucket, Key, Body: 'damaged' }))
+  const { stderr } = await command('rollback')
+  expect(stderr).toMatch(/static has no release whose record can be read\n.*99999998\.json\.gz is damaged/)
 })
 
 test('a synced folder is neither staged nor held, because its files have no second copy', async () => {

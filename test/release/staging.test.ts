@@ -435,9 +435,9 @@ describe('the release before, among those of two projects', () => {
 })
 
 describe('a record of many objects', () => {
-  const many = (count: number, prefix: string, release: number) =>
-    Array.from({ length: count }, (_, i) => recorded(`${prefix}/${i}.js`, { release, fingerprinted: true }))
-  const objects = [...many(20_500, 'assets/live', 9), ...many(600, 'assets/old', 3)]
+  const many = (count: number, prefix: string, release: number, fingerprinted = true) =>
+    Array.from({ length: count }, (_, i) => recorded(`${prefix}/${i}.js`, { release, fingerprinted }))
+  const objects = [...many(20_500, 'assets/live', 9), ...many(600, 'assets/old', 3), ...many(10, 'pages', 2, false)]
 
   function carriedOut(kind: CarriedOut['kind'], files: HashedFile[] = []): CarriedOut {
     const listing = new Map(
@@ -473,5 +473,7 @@ describe('a record of many objects', () => {
     const made = recordOf(carriedOut('live', files), lock)
     expect(releasedIn(made.objects, 10).size).toBe(600)
     expect(made.objects.size).toBe(20_600)
+    // A prune must know each page, however old it is.
+    expect(releasedIn(made.objects, 2).size).toBe(10)
   })
 })
