@@ -7,12 +7,15 @@ import type { Variables } from '../settings/environment.js'
 
 /**
  * The CI job that deploys, and its commit. Readers of the records and waiting deploys see them, so they name no person and no machine.
+ *
+ * @param bundler with its version: `vite 8.3.8`. Or the command, if it is not a deploy's: `static-s3 prune`
  */
 export async function whoDeploys(bundler: string, shell: Variables, preview?: Deployer['preview']): Promise<Deployer> {
   const project = await projectOf(process.cwd())
   return {
     id: randomUUID(),
     by: jobOf(shell) ?? 'a deploy outside of CI',
+    command: /^static-s3 ([a-z]+)$/.exec(bundler)?.[1] ?? 'deploy',
     commit: commitOf(shell),
     bundler,
     project,

@@ -161,7 +161,7 @@ async function bringUp(
   survey: Survey,
   files: readonly HashedFile[],
   stop: Stop,
-): Promise<Pick<ReportInput, 'decisions' | 'release' | 'staged' | 'isBroken' | 'deleted' | 'others' | 'invalidated'>> {
+): Promise<Released & Pick<ReportInput, 'isBroken' | 'invalidated'>> {
   stop.begun.addEventListener('abort', progress.clear)
   const { warn } = logger
   const { bucket, lockChannel } = connection
@@ -176,13 +176,7 @@ async function bringUp(
     ...{ files: withSources, survey, bucket: shared, settings, warn, onLive },
     ...{ cleanup: source?.cleanup, isRestorable: source?.isRestorable, activation: source?.activation?.() },
   }
-  const {
-    decisions,
-    release: number,
-    staged,
-    deleted,
-    others,
-  } = settings.dryRun
+  const released = settings.dryRun
     ? await planOnly(input)
     : await release({
         ...input,
@@ -208,7 +202,7 @@ async function bringUp(
 
   const { problem, unreachable } = (await visitor?.view()) ?? {}
   for (const sentence of [problem, unreachable]) if (sentence !== undefined) logger.warn(sentence)
-  return { decisions, release: number, staged, isBroken: problem !== undefined, deleted, others, invalidated }
+  return { ...released, isBroken: problem !== undefined, invalidated }
 }
 
 /** After the last build of a location. */
@@ -242,6 +236,7 @@ async function planOnly(input: Omit<ReleaseInput, 'deployer' | 'onProgress' | 'o
     decisions: plan.decisions,
     release: undefined,
     staged,
+    hold: input.activation?.hold,
     deleted,
     others: cleanup?.others,
   }

@@ -38,10 +38,13 @@ export interface SourceInput {
  * @throws StaticS3Error if the location has no release, or if its objects are no longer those of the release
  */
 export async function readSourceRelease({ bucket, from, to, dir, signal }: SourceInput): Promise<SourceRelease> {
-  const { record, listing, warnings } = await takeSurvey(bucket, from.location, { signal })
+  const { record, listing, folder, warnings } = await takeSurvey(bucket, from.location, { signal })
   const where = `s3://${[from.bucket, from.location].filter(Boolean).join('/')}`
   if (!record?.live) {
     throw new StaticS3Error([`static-s3: ${where} has no release to promote: deploy it first`, ...warnings].join('\n'))
+  }
+  if (record.release !== folder?.records[0]?.release) {
+    throw new StaticS3Error([`static-s3: ${where}: deploy it again, then promote`, ...warnings].join('\n'))
   }
   const [fromPrefix, toPrefix] = [prefixOf(from.location), prefixOf(to.location)]
   const headers = new Map<string, ObjectParameters>()

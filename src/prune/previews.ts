@@ -103,7 +103,9 @@ async function findPreviews({ bucket, template, warn, stop = unstoppable }: Prun
   const previews: Preview[] = []
   await eachInParallel(recordsAtOnce, foldersOf(listing, matcherOf(template)), async ([location, folder]) => {
     const [newest] = folder.records
-    const record = await readRecord(bucket, location, newest, stop.begun, (why) => warn(`${location} stays: ${why}`))
+    const record = await readRecord(bucket, location, folder.records.slice(0, 1), stop.begun, (why) =>
+      warn(`${location} stays: ${why}`),
+    )
     if (!newest || record?.preview?.template !== template) return
     const { branch } = record.preview
     const lock = openLock(folder)

@@ -15,7 +15,7 @@ export interface HoldInput extends LockingInput {
 }
 
 export interface HoldChange {
-  /** Its number; undefined if nothing was held, and nothing is to be held. */
+  /** Its number; undefined if nothing was written: nothing was held before a resume, or it is a dry run. */
   release: number | undefined
   /** The hold before. */
   before: Hold | undefined
@@ -33,7 +33,7 @@ export async function setHold(input: HoldInput): Promise<HoldChange> {
   const { location } = settings
   const survey = await takeSurvey(bucket, location, { signal: stop.begun })
   const { bundler, project, hold: held, live } = recordIn(survey, input)
-  if (reason === undefined && !held) return { release: undefined, before: undefined, live }
+  if (settings.dryRun || (reason === undefined && !held)) return { release: undefined, before: held, live }
   const deployer = { ...own, bundler, project, commit: undefined }
   return underLock('a hold', input, survey, deployer, async (lock, last, leaveToExpire) => {
     const { hold: before, live } = recordIn(last, input)
@@ -42,10 +42,9 @@ export async function setHold(input: HoldInput): Promise<HoldChange> {
       (error) => {
         if (mayStillArrive(error)) leaveToExpire()
         const outcome = reason === undefined ? 'the hold has not ended' : 'the hold has not begun'
-        throw new StaticS3Error(
-          `static-s3: ${outcome}, because its record could not be written: ${plain(error)}\nThe site stands as it was.`,
-          { cause: error },
-        )
+        throw new StaticS3Error(`static-s3: ${outcome}, because its record could not be written: ${plain(error)}`, {
+          cause: error,
+        })
       },
     )
     return { release: lock.release, before, live }

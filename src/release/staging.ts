@@ -17,7 +17,7 @@ import type { Survey } from './survey.js'
 export interface Activation {
   /** The other one's number. */
   of: number
-  /** The reason of the hold that begins with it. */
+  /** The reason of the hold that begins before it. */
   hold?: string | undefined
 }
 

@@ -9,7 +9,7 @@ import { latestRelease, listBackups, openLock, type ReleasesFolder, readReleases
 export interface Survey {
   /** All objects of the location by key, in S3's order. */
   listing: ReadonlyMap<string, ListedObject>
-  /** The newest release's record; undefined if there is none that can be read. */
+  /** The newest record that can be used. It is older than the newest release if that one's record is damaged. */
   record: ReleaseRecord | undefined
   /** The ETags of the known backups, by the SHA-256 of their bytes. */
   backups: ReadonlyMap<string, string>
@@ -44,7 +44,7 @@ export async function takeSurvey(
   for (const key of folder?.impossible ?? [])
     warnings.push(`${key} is not a release of static-s3 and is ignored: delete it`)
   const takenAt = bucket.now()
-  const record = readRecord(bucket, location, folder?.records[0], signal, (warning) => warnings.push(warning))
+  const record = readRecord(bucket, location, folder?.records ?? [], signal, (warning) => warnings.push(warning))
   const splitAt = record.then((known) => known?.splitAt ?? [])
   const listing = bucket.list(prefixOf(location), { splitAt, signal })
   // Waits for both, even if one fails: otherwise the other one could be an unhandled rejection.
@@ -73,39 +73,60 @@ async function knownBackups(
 }
 
 /**
- * Undefined, with a warning, if the record can't be used.
+ * The newest record that can be used. An older one stands in for a damaged one, because it may have a hold. A warning tells of it, and if there is
+ * none.
  *
+ * @param objects those of the records, the newest first
  * @throws StaticS3Error if another attempt may succeed: the record may have a hold
  */
 export async function readRecord(
   bucket: Bucket,
   location: string,
-  object: ListedObject | undefined,
+  objects: readonly ListedObject[],
   signal: AbortSignal | undefined,
   warn: (warning: string) => void,
 ): Promise<ReleaseRecord | undefined> {
-  if (!object) return undefined
-  try {
-    if (object.size > largestToGet)
-      throw new StaticS3Error(`${object.key} has ${object.size} bytes, and no record is so large`)
-    const bytes = await bucket.get(object.key, signal)
-    return bytes && (await decodeRecord(location, bytes))
-  } catch (error) {
-    signal?.throwIfAborted()
-    const { status = 0, unanswered } = responseOf(error)
-    if (unanswered || status === 429 || status >= 500) throw error
-    const where = error instanceof StaticS3Error ? '' : `${object.key} `
-    warn(
-      `the record of the last release is not used, so this deploy takes longer and sees no hold: ${where}${plain(error)}`,
-    )
-    return undefined
+  const problems: string[] = []
+  const unused = () => `the newest record is not used, so this takes longer: ${problems.join('; ')}`
+  for (const object of objects) {
+    try {
+      const record = await decoded(bucket, location, object, signal)
+      if (record && problems.length > 0)
+        warn(`${unused()}. Release ${record.release} stands in for it: a later hold is not known`)
+      if (record) return record
+    } catch (error) {
+      signal?.throwIfAborted()
+      const { status = 0, unanswered } = responseOf(error)
+      if (unanswered || status === 429 || status >= 500) throw error
+      problems.push(plain(error))
+      // The others are as forbidden.
+      if (status > 0) break
+    }
   }
+  if (problems.length > 0) warn(`${unused()}. No hold is known`)
+  return undefined
+}
+
+async function decoded(
+  bucket: Bucket,
+  location: string,
+  { key, size }: ListedObject,
+  signal: AbortSignal | undefined,
+): Promise<ReleaseRecord | undefined> {
+  if (size > largestToGet) throw new StaticS3Error(`${key} has ${size} bytes, and no record is so large`)
+  const bytes = await bucket.get(key, signal)
+  return (
+    bytes &&
+    decodeRecord(location, bytes).catch((error: Error) => {
+      throw new StaticS3Error(`${key} ${error.message}`)
+    })
+  )
 }
 
 /** The newest record of a location; undefined if there is none. */
 export async function readNewestRecord(bucket: Bucket, location: string): Promise<ReleaseRecord | undefined> {
   const { records } = await readReleases(bucket, location)
-  return readRecord(bucket, location, records[0], undefined, () => {})
+  return readRecord(bucket, location, records, undefined, () => {})
 }
 
 /** True if no deploy had the lock when the survey was taken, and none took one between the survey and the lock of this release. */

@@ -173,8 +173,8 @@ function listedAs({ etag, lastModified = 0 }: ListedObject): WrittenObject {
 }
 
 /**
- * Objects of earlier releases that are still as recorded; if there are too many, those of the latest releases. The live release's objects stay in
- * any case: a promotion finds a changed one.
+ * Objects of earlier releases that are still as recorded. If there are too many, fingerprinted ones of the oldest releases drop out first: a prune
+ * keeps the files of each page that it knows. The live release's objects stay in any case: a promotion finds a changed one.
  */
 function keptObjects(
   { location, plan, survey, kind, runPart }: CarriedOut,
@@ -197,7 +197,9 @@ function keptObjects(
     isOfRun(path, object) && !ours.has(path) ? [path, { ...object, release }] : [path, object],
   )
   const room = Math.max(earlierObjects, ours.size)
-  return named.length <= room ? named : named.sort(([, a], [, b]) => b.release - a.release).slice(0, room)
+  if (named.length <= room) return named
+  const order = ({ fingerprinted, release }: RecordedObject) => release + (fingerprinted ? 0 : 1e9)
+  return named.sort(([, a], [, b]) => order(b) - order(a)).slice(0, room)
 }
 
 /** Keys at which a listing can be split into parts of whole pages, the last key excepted. */

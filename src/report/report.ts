@@ -10,6 +10,8 @@ export interface ReportInput {
   release: number | undefined
   /** Why it is staged; undefined if it is live. */
   staged?: WhyStaged | undefined
+  /** The reason of the hold that it began. */
+  hold?: string | undefined
   /** The reason is a noun. */
   leftOut: readonly { path: string; reason: string; byName?: true }[]
   bucket: string
@@ -60,7 +62,8 @@ export function report(input: ReportInput, colors: Colors = pc): string {
 
   function lastLine(): string {
     if (dryRun) {
-      const outcome = input.staged ? ', and the release would be staged' : ''
+      const held = input.hold === undefined ? '' : ', and deploys would be held'
+      const outcome = input.staged ? ', and the release would be staged' : held
       return colors.yellow(`dry run: nothing was written${outcome}`)
     }
     const isChanged = decisions.length > counts.unchanged.files || deleted.length > 0

@@ -25,7 +25,7 @@ export interface Result {
   unchanged: string[]
   /** Files that visitors do not see before the activation of the release: only if it is staged. */
   staged?: string[]
-  /** The reason of the hold that keeps it from going live; not there without one. */
+  /** The reason of the hold that keeps it from going live, or that a rollback began; not there without one. */
   hold?: string
   leftOut: { path: string; reason: string }[]
   /** Keys, and how many other objects stay that are no file's: only of a sync with `--delete`. */
@@ -66,6 +66,7 @@ export function resultOf(
     staged,
     pruned,
     invalidated,
+    hold,
   } = input
   const paths: Record<Label, string[]> = { new: [], updated: [], headers: [], unchanged: [], staged: [] }
   let bytes = 0
@@ -73,12 +74,13 @@ export function resultOf(
     paths[labelOf(decision)].push(decision.file.path)
     if (decision.action === 'upload' && !decision.file.source) bytes += decision.file.size
   }
-  const isChanged = paths.unchanged.length < decisions.length || (deleted ?? []).length > 0
+  const isChanged = release !== null || paths.unchanged.length < decisions.length || (deleted ?? []).length > 0
   return {
     status: dryRun ? 'dry run' : isChanged ? (staged ? 'staged' : 'live') : 'unchanged',
     ...{ release, bucket, location, publicUrl },
     ...{ uploaded: paths.new, updated: paths.updated, headers: paths.headers, unchanged: paths.unchanged },
     ...(staged && { staged: paths.staged, ...(staged === 'asked' ? {} : { hold: staged.reason }) }),
+    ...(hold !== undefined && { hold }),
     leftOut: leftOut.map(({ path, reason }) => ({ path, reason })),
     ...(deleted && { deleted: [...deleted], kept: others }),
     ...(pruned && { pruned }),

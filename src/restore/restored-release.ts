@@ -59,8 +59,8 @@ export async function findRelease(
 }
 
 /**
- * The release that visitors saw before the live one, or before the release that the live one brought back: two rollbacks go back twice. Visitors saw
- * nothing of a staged release before its activation.
+ * The release of the same project that visitors saw before the live one, or before the release that the live one brought back: two rollbacks go back
+ * twice. Visitors saw nothing of a staged release before its activation.
  *
  * @throws StaticS3Error if there is none
  */
@@ -68,15 +68,18 @@ export async function releaseBefore(bucket: Bucket, location: string, live: numb
   const { records } = await listReleases(bucket, location)
   const first = await firstSeen(bucket, location, live, new Set(records.map(({ release }) => release)))
   const { run } = (await findRelease(bucket, location, first)) ?? {}
+  const { project } = await readRelease(bucket, location, live)
   for (const { release } of records) {
     if (release >= first) continue
     const record = await readRelease(bucket, location, release)
     // Only the last release of a run names the files of all its builds.
     const isOfRun = run !== undefined && record.run === run
-    if (kindOfRelease(record) === 'live' && !isOfRun) return record
+    if (kindOfRelease(record) === 'live' && !isOfRun && record.project === project) return record
   }
-  const where = locationName(location)
-  throw new StaticS3Error(`static-s3: ${where} has no release before release ${first}`)
+  const whose = project === undefined ? '' : ` of the project ${JSON.stringify(project)}`
+  throw new StaticS3Error(
+    `static-s3: ${locationName(location)} has no release before release ${first}${whose}: static-s3 releases lists all`,
+  )
 }
 
 /** False if a deploy without a record has changed the live release's pages: it ended early, or its record could not be written. */
@@ -147,13 +150,13 @@ export function withSources(
   function sourceOf(
     { path, key, group, sha256, size, backup }: HashedFile,
     etag: string | undefined,
-  ): Pick<HashedFile, 'source' | 'md5'> | string {
+  ): Pick<HashedFile, 'source' | 'md5' | 'backup'> | string {
     const there = listing.get(key)
     const isSame = there?.size === size && (there.etag === etag || describedBy(newest, path, there)?.sha256 === sha256)
     if (group !== 'fingerprinted' && backup !== undefined && backups.get(sha256) === backup) {
       return { source: { key: backupKey(location, sha256), etag: backup } }
     }
-    if (isSame) return { source: { key, etag: there.etag }, md5: there.etag }
+    if (isSame) return { source: { key, etag: there.etag }, md5: there.etag, backup: undefined }
     if (group === 'fingerprinted') return there ? 'has other bytes now' : 'is not there any more'
     return backup === undefined ? 'has no copy in .static-s3/' : 'has lost its copy in .static-s3/'
   }

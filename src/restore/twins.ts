@@ -29,7 +29,7 @@ export async function withTwins(
   if (!preview || survey.record || !survey.folder || !files.some(isWorth)) return files
   const listing = await bucket.list(`.static-s3/${headOf(preview.template)}`).catch(() => [])
   const [other, newest] = newestOf(listing, matcherOf(preview.template), location)
-  const record = await readRecord(bucket, other, newest, undefined, () => {}).catch(() => undefined)
+  const record = await readRecord(bucket, other, newest ? [newest] : [], undefined, () => {}).catch(() => undefined)
   return files.map((file) => {
     const theirs = isWorth(file) ? record?.objects.get(file.path) : undefined
     const key = prefixOf(other) + file.path

@@ -62,7 +62,7 @@ export async function refuseAround(kind: Kind, bucket: Bucket, location: string,
   newest.delete(location)
   for (const { other, newest: object } of above) if (object) newest.set(other, object)
   await eachInParallel(recordsAtOnce, [...newest], async ([other, object]) =>
-    refuseOtherKind(kind, other, await readRecord(bucket, other, object, signal, () => {})),
+    refuseOtherKind(kind, other, await readRecord(bucket, other, [object], signal, () => {})),
   )
 }
 

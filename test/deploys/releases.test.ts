@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { DeleteObjectsCommand } from '@aws-sdk/client-s3'
+import { DeleteObjectsCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { beforeEach, expect, test } from 'vitest'
 import { runCommand } from '../../fixtures/build/command.js'
 import { deployEnv } from '../../fixtures/build/environment.js'
@@ -54,7 +54,8 @@ test('a bad release is taken back by copies on the server, the next deploys are 
   const good = await deploy('good')
   await deploy('bad')
   const rolled = await command('rollback', '--reason', 'the menu is empty', '--json')
-  expect(rolled, rolled.stderr).toMatchObject({ code: 0, result: { status: 'live', release: 3, bytes: 0 } })
+  expect(rolled, rolled.stderr).toMatchObject({ code: 0, result: { status: 'live', release: 4, bytes: 0 } })
+  expect(rolled.result.hold).toBe('the menu is empty')
   expect(rolled.stderr).toContain('release 1 of ')
   expect(rolled.stderr).toContain('static-s3 resume')
   expect(bytesSent()).toEqual([])
@@ -67,32 +68,60 @@ test('a bad release is taken back by copies on the server, the next deploys are 
   expect(pages(live())).toEqual(pages(good))
   const listed = await command('releases', '--json')
   expect(listed.result.hold).toMatchObject({ reason: 'the menu is empty' })
-  expect(listed.result.releases.map(({ release, state }: Entry) => [release, state])).toEqual([
+  const made = ({ release, state, command, activated }: Entry) => [release, state, command, activated]
+  expect(listed.result.releases.map(made)).toEqual([
     ...[
-      [5, 'staged'],
-      [4, 'staged'],
-      [3, 'live'],
-      [2, 'earlier'],
-      [1, 'earlier'],
+      [6, 'staged', 'deploy', undefined],
+      [5, 'staged', 'deploy', undefined],
+      [4, 'live', 'rollback', 1],
+      [3, 'hold', 'rollback', undefined],
+      [2, 'earlier', 'deploy', undefined],
+      [1, 'earlier', 'deploy', undefined],
     ],
   ])
+  expect((await command('releases')).stdout).toMatch(
+    /\n {2}4 {2}live {5}rollback 1 {2}\d{4}-.*\n {2}3 {2}hold {5}rollback {4}\d{4}-/,
+  )
 
+  const dry = await command('resume', '--dry-run', '--json')
+  expect(dry.result).toEqual({ status: 'dry run', release: null, live: 4, reason: 'the menu is empty' })
+  expect(writes(target.s3)).toEqual([])
   const resumed = await command('resume', '--json')
-  expect(resumed, resumed.stderr).toMatchObject({ code: 0, result: { status: 'resumed', live: 3, release: 6 } })
+  expect(resumed, resumed.stderr).toMatchObject({ code: 0, result: { status: 'resumed', live: 4, release: 7 } })
   expect((await command('resume')).stdout).toBe('Nothing is held.\n')
+  expect((await command('resume', '--json')).result).toMatchObject({ status: 'unchanged', release: null })
+  expect((await command('hold', 'why', '--dry-run')).stdout).toBe(
+    'dry run: deploys would be held: why. Release 4 stays live.\n',
+  )
+  const back = await command('rollback', '2', '--dry-run', '--json')
+  expect(back.result).toMatchObject({ status: 'dry run', release: null, hold: 'a rollback to release 2' })
+  expect(writes(target.s3)).toEqual([])
   expect(titleOf()).toBe('good')
   const fixed = await deploy('fixed')
   expect(titleOf()).toBe('fixed')
   expect(fixed.get('static/robots.txt')?.[0]).toBe('# fixed')
 
   const again = await command('rollback', '2', '--json')
-  expect(again.result).toMatchObject({ status: 'live', release: 8 })
+  expect(again.result).toMatchObject({ status: 'live', release: 10 })
   expect(titleOf()).toBe('bad')
+
+  // No file changes, and a hold begins.
+  await command('resume')
+  const only = await command('rollback', '2', '--json')
+  expect(only.result).toMatchObject({
+    status: 'live',
+    release: 13,
+    uploaded: [],
+    updated: [],
+    hold: expect.any(String),
+  })
 })
 
 interface Entry {
   release: number
   state: string
+  command: string
+  activated?: number
 }
 
 test('two rollbacks go back twice, and no further than the first release', async () => {
@@ -138,6 +167,14 @@ test('a rollback knows a live release without a record', async () => {
   expect(titleOf()).toBe('bad')
   expect((await command('rollback')).code).toBe(0)
   expect(titleOf()).toBe('two')
+})
+
+test('a rollback without a record that can be read says so', async () => {
+  await deploy('one')
+  const Key = '.static-s3/static/releases/99999998.json.gz'
+  await target.s3.client().send(new PutObjectCommand({ Bucket: target.bucket, Key, Body: 'damaged' }))
+  const { stderr } = await command('rollback')
+  expect(stderr).toMatch(/static has no release whose record can be read\n.*99999998\.json\.gz is damaged/)
 })
 
 test('a synced folder is neither staged nor held, because its files have no second copy', async () => {

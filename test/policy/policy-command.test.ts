@@ -168,7 +168,7 @@ describe.each(servers)('the printed policies on %s', (name, available, start) =>
       ['s3:GetBucketCORS', 0, /if it may read them \(s3:GetBucketCORS\)/],
       ['s3:ListBucket', 1, /LIST .*it needs s3:ListBucket/],
       ['s3:PutObject', 1, /PUT .*it needs s3:PutObject/],
-      ['s3:GetObject', 0, /the record of the last release is not used.*s3:GetObject/],
+      ['s3:GetObject', 0, /the newest record is not used.*s3:GetObject/],
     ])('without %s: exit code %d, and the right is named', async (right, code, says) => {
       expect((await deploy('first', s3.credentials)).code).toBe(0)
       await allow(right)

@@ -35,8 +35,16 @@ async function released(contents: Record<string, string>, location = 'static') {
   const source = await readSourceRelease({ bucket, from, to: { location }, dir, signal })
   const texts = (...fromUrls: string[]) =>
     downloadTexts(source.files, { bucket, signal, concurrency: 4, fromUrls, toUrl: 'https://cdn.example/static/' })
-  return { dir, source, texts }
+  return { bucket, dir, source, texts }
 }
+
+test('an older release does not stand in for one whose record is damaged', async () => {
+  const { bucket, dir } = await released({ 'a-1234.js': '' })
+  await bucket.put(recordKey(releasesFolder('staging'), 2), bodyOfBytes(Buffer.from('damaged')), {})
+  await expect(readSourceRelease({ bucket, from, to: { location: 'static' }, dir, signal })).rejects.toThrow(
+    /^static-s3: s3:\/\/b\/staging: deploy it again, then promote\nthe newest record is not used.*99999997\.json\.gz is damaged/,
+  )
+})
 
 test.each([
   [

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { type MemoryBucket, memoryBucket } from '../../fixtures/bucket/memory-bucket.js'
-import type { Bucket } from '../../src/bucket/bucket.js'
+import { type Bucket, bodyOfBytes } from '../../src/bucket/bucket.js'
 import type { Group } from '../../src/files/built-file.js'
 import type { HashedFile } from '../../src/files/hash.js'
 import { decodeRecord } from '../../src/release/records/format.js'
@@ -146,6 +146,22 @@ describe('the backups of a release', () => {
     const { number } = await deploy(bucket, { 'photo.jpg': ['asset', 'photo'] }, { isRestorable: false })
     expect(backupsIn(bucket)).toEqual([])
     expect((await recordIn(bucket, number)).objects.get('photo.jpg')?.backup).toBeUndefined()
+  })
+
+  it('are not written again by a release that copies its files: their ETags may change', async () => {
+    const bucket = memoryBucket()
+    const source = { key: 'staging/index.html', etag: hash('md5', 'one') }
+    await bucket.put(source.key, bodyOfBytes(Buffer.from('one')), {})
+    for (const text of ['one', 'two']) await deploy(bucket, { 'index.html': text })
+    const copies: string[] = []
+    const copy: Bucket['copy'] = (from, to, ...rest) => {
+      copies.push(`${from} → ${to}`)
+      return bucket.copy(from, to, ...rest)
+    }
+    const promoted = filesOf({ 'index.html': 'one' }).map((file) => ({ ...file, source }))
+    const { number } = await deploy({ ...bucket, copy }, {}, { files: promoted })
+    expect(copies).toEqual(['staging/index.html → static/index.html'])
+    expect((await recordIn(bucket, number)).objects.get('index.html')?.backup).toBe(source.etag)
   })
 
   it('are copied on the server into a large file, which is uploaded if the store copies nothing', async () => {

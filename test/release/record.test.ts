@@ -211,12 +211,16 @@ describe('a damaged record is refused in a few words', () => {
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(20 * 1024 ** 2)
   })
 
+  const newer = (format: number) => `was written by a newer static-s3 (format ${format} instead of 3): update static-s3`
+  const older = (format: number) =>
+    `was written by an older static-s3 (format ${format} instead of 3): a deploy writes a new one`
   it.each<[what: string, format: unknown, problem: string]>([
-    ['a newer one', 4, 'was written by a newer static-s3'],
-    ['a much newer one', 2 ** 53 - 1, 'was written by a newer static-s3'],
+    ['a newer one', 4, newer(4)],
+    ['a much newer one', 2 ** 53 - 1, newer(2 ** 53 - 1)],
     ['none', undefined, 'is damaged'],
-    ['an older one', 2, 'is damaged'],
-    ['the first one', 1, 'is damaged'],
+    ['an older one', 2, older(2)],
+    ['the first one', 1, older(1)],
+    ['zero', 0, 'is damaged'],
     ['a negative one', -1, 'is damaged'],
     ['one between two', 1.5, 'is damaged'],
     ['a text', '3', 'is damaged'],
@@ -226,8 +230,7 @@ describe('a damaged record is refused in a few words', () => {
   })
 
   it('a newer format comes first: what else a newer one has isn’t looked at', async () => {
-    const problem = 'was written by a newer static-s3'
-    expect(await problemOf(packed({ format: 4 }))).toBe(problem)
+    expect(await problemOf(packed({ format: 4 }))).toBe(newer(4))
   })
 
   it.each<[theirs: unknown, ours: string, problem: string]>([

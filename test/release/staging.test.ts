@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { beforeEach, describe, expect, it, test } from 'vitest'
-import { type MemoryBucket, memoryBucket } from '../../fixtures/bucket/memory-bucket.js'
+import { type MemoryBucket, memoryBucket, type StoredObject } from '../../fixtures/bucket/memory-bucket.js'
 import { file as planned, recorded } from '../../fixtures/release/plan-scene.js'
 import { type Deploy, type DeployOptions, type Kind, run } from '../../fixtures/release/rivals.js'
 import { fileOf, folder, hash, location } from '../../fixtures/release/versions.js'
@@ -9,7 +9,7 @@ import { canonicalHeaders } from '../../src/bucket/headers.js'
 import type { HashedFile } from '../../src/files/hash.js'
 import type { ReleaseRecord } from '../../src/release/records/record.js'
 import { filesOf, releasedIn } from '../../src/release/records/record.js'
-import { lockKey, recordKey } from '../../src/release/records/releases-folder.js'
+import { backupKey, lockKey, recordKey } from '../../src/release/records/releases-folder.js'
 import { type CarriedOut, recordOf } from '../../src/release/write-record.js'
 import { readRelease, releaseBefore } from '../../src/restore/restored-release.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
@@ -173,12 +173,21 @@ describe('what can’t be written', () => {
     expect(lockOf(3) === 0).toBe(status !== undefined)
   })
 
-  test('a rollback is live, and its hold has not begun', async () => {
-    const failure = await failureOf(start('rollback and hold', { from: failing(anyRecord, 403) }))
-    expect(failure).toMatch(/^static-s3: the release is live, but the hold has not begun, because \.static-s3\//)
-    expect(failure).toMatch(/\n1 page is new, and everything that it needs is there\./)
-    expect(pages().join()).toContain(Buffer.from('<title>1</title>').toString('base64'))
+  test('a rollback changes nothing: its hold has not begun', async () => {
+    const before = seen()
+    expect(await failureOf(start('rollback and hold', { from: failing(anyRecord, 403) }))).toMatch(
+      /^static-s3: the hold has not begun, because its record could not be written: PUT: \w+\nThe site stands as it was\.$/,
+    )
+    expect(seen()).toEqual(before)
     expect(await deploy('3')).toMatchObject({ staged: undefined })
+  })
+
+  test('a rollback whose second record fails is live and held', async () => {
+    const from = failing(/99999995\.json\.gz$/, 403)
+    expect(await start('rollback and hold', { from })).toMatchObject({ release: undefined, hold: expect.any(String) })
+    expect(warnings).toEqual([expect.stringMatching(/^the site is live, but its record could not be written/)])
+    expect(pages().join()).toContain(Buffer.from('<title>1</title>').toString('base64'))
+    expect(await deploy('3')).toMatchObject({ staged: expect.anything() })
   })
 
   test('a rollback without a hold is live, with a warning and no number', async () => {
@@ -189,7 +198,7 @@ describe('what can’t be written', () => {
   test.each([403, undefined])('a hold has not begun, and a resume has not ended it (%s)', async (status) => {
     const from = failing(anyRecord, status)
     expect(await failureOf(start('hold', { from }))).toMatch(
-      /^static-s3: the hold has not begun, because its record could not be written: PUT: \w+\nThe site stands as it was\.$/,
+      /^static-s3: the hold has not begun, because its record could not be written: PUT: \w+$/,
     )
     expect(recordCount()).toBe(2)
     expect(lockOf(3) === 0).toBe(status !== undefined)
@@ -213,24 +222,36 @@ describe('a record that can’t be read', () => {
     expect(seen()).toEqual(before)
   })
 
+  test('after a hold ends no hold, and a resume does', async () => {
+    await write(lockKey(folder, 3), '')
+    await write(recordKey(folder, 3), 'damaged')
+    expect(await deploy('2')).toMatchObject({ release: 4, staged: { by: 'hold 2' } })
+    await write(recordKey(folder, 4), 'damaged')
+    await start('resume')
+    expect(await deploy('2')).toMatchObject({ release: 6, staged: undefined })
+    await write(recordKey(folder, 6), 'damaged')
+    expect(await deploy('2'), 'the same again, for its record').toMatchObject({ release: 7 })
+    expect(await deploy('2')).toMatchObject({ release: undefined })
+  })
+
   test('at all can’t be held on top of, nor resumed', async () => {
-    await write(recordKey(folder, 2), 'damaged')
+    for (const release of [1, 2]) await write(recordKey(folder, release), 'damaged')
     for (const kind of ['hold', 'resume'] as const) {
       expect(await failureOf(start(kind))).toMatch(
-        /^static-s3: static: there is no release whose record can be read, so there is nothing to hold\n.*99999997\.json\.gz is damaged$/,
+        /^static-s3: static: there is no release whose record can be read, so there is nothing to hold\n.*99999997\.json\.gz is damaged/,
       )
     }
     expect(recordCount()).toBe(2)
   })
 
-  test('under the lock ends a hold too', async () => {
+  test('under the lock ends a resume too', async () => {
     let isTaken = false
     const put: Bucket['put'] = async (key, ...rest) => {
       if (key === lockKey(folder, 3) && !isTaken) {
         isTaken = true
         // Another deploy was first, and ended.
         await write(key, '')
-        await write(recordKey(folder, 3), 'damaged')
+        for (const release of [1, 2, 3]) await write(recordKey(folder, release), 'damaged')
       }
       return bucket.put(key, ...rest)
     }
@@ -241,6 +262,51 @@ describe('a record that can’t be read', () => {
 })
 
 describe('an activation', () => {
+  test('stores a copy again that somebody deleted, from the object that still has its bytes', async () => {
+    const icon = fileOf('favicon.svg', 'asset', 'the icon', noCache)
+    await deploy('1', { files: site('1', [icon]) })
+    await deploy('2', { files: site('2', [icon]) })
+    const copy = backupKey(location, icon.sha256)
+    bucket.objects.delete(copy)
+    await start('rollback')
+    expect(bucket.objects.get(copy)?.bytes.toString()).toBe('the icon')
+    await deploy('3')
+    await start('activate', { of: 3 })
+    expect(seen().get(`${location}/favicon.svg`)).toContain(Buffer.from('the icon').toString('base64'))
+  })
+
+  test('whose copy can’t be stored again names none, so that a later deploy with the bytes stores it', async () => {
+    const icon = fileOf('favicon.svg', 'asset', 'the icon', noCache)
+    await deploy('1', { files: site('1', [icon]) })
+    await deploy('2', { files: site('2', [icon]) })
+    const copy = backupKey(location, icon.sha256)
+    bucket.objects.delete(copy)
+    const refusal = new StaticS3Error('static-s3: no', { cause: { status: 403, name: 'AccessDenied' } })
+    const refusing: Bucket['copy'] = (from, to, ...rest) =>
+      to === copy ? Promise.reject(refusal) : bucket.copy(from, to, ...rest)
+    await start('rollback', { from: { ...bucket, copy: refusing } })
+    expect(warnings).toEqual([expect.stringContaining("can't be restored later")])
+    await deploy('3', { files: site('3', [icon]) })
+    expect(has(copy)).toBe(true)
+  })
+
+  test('sends no retention that has ended', async () => {
+    const locked = (end: number) =>
+      site('1').map((each) => ({
+        ...each,
+        parameters: { ...noCache, ObjectLockMode: 'GOVERNANCE', ObjectLockRetainUntilDate: new Date(end) },
+      }))
+    const ends = Date.UTC(2026, 0, 1)
+    for (const end of [ends - 1000, ends + 86_400_000]) {
+      const first = await deploy('1', { files: locked(end) })
+      await deploy('2')
+      await start('activate', { of: first.release as number })
+      const { parameters } = bucket.objects.get(`${location}/index.html`) as StoredObject
+      const isSent = parameters.ObjectLockMode !== undefined && parameters.ObjectLockRetainUntilDate !== undefined
+      expect(isSent).toBe(end > ends)
+    }
+  })
+
   const odd = [
     'a b+c%20.html',
     '%41.html',
@@ -307,8 +373,8 @@ describe('an activation', () => {
     const back = start('rollback and hold')
     setTimeout(goOn, 200)
     expect(await slow).toMatchObject({ release: 3 })
-    expect(await back).toMatchObject({ release: 4 })
-    expect((await recordOfRelease(4)).activated).toBe(1)
+    expect(await back).toMatchObject({ release: 5 })
+    expect((await recordOfRelease(5)).activated).toBe(1)
     expect(pages().join()).toContain(Buffer.from('<title>1</title>').toString('base64'))
     expect(pages().join()).toContain(Buffer.from('<svg>1</svg>').toString('base64'))
   })
@@ -324,10 +390,11 @@ describe('an activation', () => {
     }
     const stop = { begun: begun.signal, cut: new AbortController().signal }
     expect(await failureOf(start('rollback and hold', { from: { ...bucket, copy }, stop }))).toMatch(
-      /^static-s3: stopped by SIGINT\.\nThe old pages stand; 1 file without a fingerprint is new\. 1 of 2 files/,
+      /^static-s3: stopped by SIGINT\.\nThe old pages stand; 1 file without a fingerprint is new\. 1 of 2 files.*\nDeploys are held now/,
     )
-    expect([recordCount(), lockOf(3)]).toEqual([2, 0])
-    expect(await start('rollback and hold')).toMatchObject({ release: 4 })
+    expect([recordCount(), lockOf(4)]).toEqual([3, 0])
+    expect(await deploy('3')).toMatchObject({ staged: { by: expect.stringContaining('rollback and hold') } })
+    expect(await start('rollback and hold')).toMatchObject({ release: 7 })
     expect(await deploy('3')).toMatchObject({ staged: { by: expect.stringContaining('rollback and hold') } })
   })
 })
@@ -356,10 +423,21 @@ describe('the release before', () => {
   })
 })
 
+describe('the release before, among those of two projects', () => {
+  test('is of the live release’s project', async () => {
+    for (const [version, project] of Object.entries({ 1: 'shop', 2: 'app', 3: 'shop' }))
+      await deploy(version, { project })
+    expect((await releaseBefore(bucket, location, 3)).release).toBe(1)
+    expect(await failureOf(releaseBefore(bucket, location, 2))).toBe(
+      'static-s3: static has no release before release 2 of the project "app": static-s3 releases lists all',
+    )
+  })
+})
+
 describe('a record of many objects', () => {
-  const many = (count: number, prefix: string, release: number) =>
-    Array.from({ length: count }, (_, i) => recorded(`${prefix}/${i}.js`, { release, fingerprinted: true }))
-  const objects = [...many(20_500, 'assets/live', 9), ...many(600, 'assets/old', 3)]
+  const many = (count: number, prefix: string, release: number, fingerprinted = true) =>
+    Array.from({ length: count }, (_, i) => recorded(`${prefix}/${i}.js`, { release, fingerprinted }))
+  const objects = [...many(20_500, 'assets/live', 9), ...many(600, 'assets/old', 3), ...many(10, 'pages', 2, false)]
 
   function carriedOut(kind: CarriedOut['kind'], files: HashedFile[] = []): CarriedOut {
     const listing = new Map(
@@ -395,5 +473,7 @@ describe('a record of many objects', () => {
     const made = recordOf(carriedOut('live', files), lock)
     expect(releasedIn(made.objects, 10).size).toBe(600)
     expect(made.objects.size).toBe(20_600)
+    // A prune must know each page, however old it is.
+    expect(releasedIn(made.objects, 2).size).toBe(10)
   })
 })

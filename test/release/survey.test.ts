@@ -287,21 +287,30 @@ describe('what goes wrong', () => {
   const refused = new StaticS3Error('static-s3: GET x in s3://memory: S3 said no (AccessDenied)', {
     cause: { name: 'AccessDenied', status: 403 },
   })
-  const unused = 'the record of the last release is not used, so this deploy takes longer and sees no hold: '
+  const unused = 'the newest record is not used, so this takes longer: '
 
   it.each<[what: string, content: () => Promise<Buffer> | Buffer, says: string]>([
     ['damaged', () => Buffer.from('x'), 'is damaged'],
     ['empty', () => Buffer.alloc(0), 'is damaged'],
     ['of another location', () => encodeRecord('other', recordOf(2)), 'belongs to another location ("other")'],
-  ])('a record that is %s is a warning, and no older one stands in', async (_what, content, says) => {
+  ])('a record that is %s is a warning, and an older one stands in', async (_what, content, says) => {
     await made.release('static', 1)
     await made.put(recordKey(folder, 2), await content())
+    await made.put(recordKey(folder, 3), await content())
     await made.put('static/a')
     const survey = await takeSurvey(made.watched, 'static')
-    expect(survey.warnings).toEqual([`${unused}${recordKey(folder, 2)} ${says}`])
-    expect(survey.record).toBeUndefined()
+    const both = `${recordKey(folder, 3)} ${says}; ${recordKey(folder, 2)} ${says}`
+    expect(survey.warnings).toEqual([`${unused}${both}. Release 1 stands in for it: a later hold is not known`])
+    expect(survey.record?.release).toBe(1)
     expect(survey.listing.size).toBe(1)
-    expect(isCurrent(survey, 3)).toBe(true)
+    expect(isCurrent(survey, 4)).toBe(true)
+  })
+
+  it('records of which none can be used are a warning', async () => {
+    await made.put(recordKey(folder, 1), Buffer.from('x'))
+    const survey = await takeSurvey(made.watched, 'static')
+    expect(survey.warnings).toEqual([`${unused}${recordKey(folder, 1)} is damaged. No hold is known`])
+    expect(survey.record).toBeUndefined()
   })
 
   it('a record that is gone when it is asked for is none, without a warning', async () => {
@@ -317,7 +326,7 @@ describe('what goes wrong', () => {
     const survey = await takeSurvey(made.watched, 'static')
     expect(survey).toMatchObject({ record: undefined, folder: { records: [{}] } })
     expect([...survey.listing.keys()]).toEqual(['static/a'])
-    expect(survey.warnings).toEqual([`${unused}${refused.message.replace('static-s3: ', '')}`])
+    expect(survey.warnings).toEqual([`${unused}${refused.message.replace('static-s3: ', '')}. No hold is known`])
   })
 
   it('a folder that can’t be listed is a warning, and nothing is asked for in it', async () => {

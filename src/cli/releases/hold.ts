@@ -8,17 +8,19 @@ const flags = {
   ...addressFlags,
   'lock-timeout': settingFlags['lock-timeout'],
   'object-parameters': settingFlags['object-parameters'],
+  'dry-run': { type: 'boolean' },
   json: { type: 'boolean' },
 } as const
 
-const rest = `  --json              prints the result as JSON, on the standard output
+const rest = `  --dry-run           says what would happen, and writes nothing to the bucket
+  --json              prints the result as JSON, on the standard output
   --lock-timeout SECONDS, --object-parameters JSON
                       instead of the environment's
 ${addressHelp.slice(1)}
 Exit codes: 0 done, 1 failed, 2 wrong command line.
 `
 
-type Values = Parameters<typeof settingsOf>[0] & { json?: boolean }
+type Values = Parameters<typeof settingsOf>[0] & { json?: boolean; 'dry-run'?: boolean }
 
 export const holdCommand: Command = commandOf({
   words: 'REASON',
@@ -33,9 +35,11 @@ ${rest}`,
   async run(values, [reason, ...more]) {
     if (!reason?.trim()) throw new Usage('hold needs a reason: static-s3 hold "the API is not ready"')
     if (more.length > 0) throw new Usage(`hold takes one reason, in quotation marks, and not ${more.join(' ')} too`)
-    const { release, live } = await change(values, reason)
-    if (values.json) printJson({ status: 'held', release, live, reason })
-    else print(process.stdout, `Deploys are held: ${printable(reason)}. Release ${live} stays live.\n`)
+    const { release = null, live } = await change(values, reason)
+    const isDry = values['dry-run'] === true
+    if (values.json) return printJson({ status: isDry ? 'dry run' : 'held', release, live, reason })
+    const held = isDry ? 'dry run: deploys would be held' : 'Deploys are held'
+    print(process.stdout, `${held}: ${printable(reason)}. Release ${live} stays live.\n`)
   },
 })
 
@@ -52,13 +56,12 @@ ${rest}`,
   async run(values, words) {
     if (words.length > 0) throw new Usage('resume takes no words')
     const { release = null, before, live } = await change(values, undefined)
-    if (values.json) printJson({ status: 'resumed', release, live, reason: before?.reason ?? null })
-    else if (!before) print(process.stdout, 'Nothing is held.\n')
-    else
-      print(
-        process.stdout,
-        `Deploys go live again. Release ${live} is live. The hold was: ${printable(before.reason)}\n`,
-      )
+    const isDry = values['dry-run'] === true
+    const status = isDry ? 'dry run' : before ? 'resumed' : 'unchanged'
+    if (values.json) return printJson({ status, release, live, reason: before?.reason ?? null })
+    if (!before) return print(process.stdout, 'Nothing is held.\n')
+    const resumed = isDry ? 'dry run: deploys would go live again' : 'Deploys go live again'
+    print(process.stdout, `${resumed}. Release ${live} is live. The hold: ${printable(before.reason)}\n`)
   },
 })
 

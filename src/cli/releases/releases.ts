@@ -18,7 +18,7 @@ import { numberOf } from './release-number.js'
 
 const help = `static-s3 releases [NUMBER [NUMBER]]
 
-Lists the releases of a location, the newest first: number, time (UTC), files, new or changed files, size, commit and author.
+Lists the releases of a location, the newest first: number, command, time (UTC), files, new or changed files, size, commit and author.
 With a number, it lists the files of that release. With two, it lists the files by which the second differs from the first.
 
   --most NUMBER       how many to list: 20 by default
@@ -70,7 +70,8 @@ function table({ releases, hold, older }: Releases, { bucket, location, publicUr
   if (releases.length === 0) return `${where}\n  no release yet\n`
   const rows = releases.map((entry) => [
     String(entry.release),
-    stateOf(entry),
+    entry.state,
+    typed(entry),
     entry.at.toISOString().slice(0, 16).replace('T', ' '),
     entry.files === 0 ? '' : `${entry.files} files`,
     entry.changed === undefined ? '' : `${entry.changed} new`,
@@ -82,7 +83,7 @@ function table({ releases, hold, older }: Releases, { bucket, location, publicUr
   const lines = rows.map((row, i) => {
     // Numbers to the right, texts to the left.
     const cells = row.map((cell, j) =>
-      ([0, 3, 4, 5].includes(j) ? cell.padStart : cell.padEnd).call(cell, widths[j] ?? 0),
+      ([0, 4, 5, 6].includes(j) ? cell.padStart : cell.padEnd).call(cell, widths[j] ?? 0),
     )
     const line = printableLine(`  ${cells.join('  ')}`).trimEnd()
     return colorOf[(releases[i] as ReleaseEntry).state](line)
@@ -94,8 +95,10 @@ function table({ releases, hold, older }: Releases, { bucket, location, publicUr
   return `${[where, ...lines, ...rest, ...(held ? [held] : [])].join('\n')}\n`
 }
 
-function stateOf({ state, activated }: ReleaseEntry): string {
-  return activated === undefined ? state : `${state}, from ${activated}`
+/** As it was typed: `rollback 3`. The first versions recorded no command. */
+function typed({ command, activated }: ReleaseEntry): string {
+  if (activated === undefined) return command ?? '–'
+  return `${command ?? 'from'} ${activated}`
 }
 
 function recordAsData(record: ReleaseRecord): object {
@@ -108,10 +111,11 @@ function recordAsData(record: ReleaseRecord): object {
 }
 
 function recordAsText(record: ReleaseRecord): string {
-  const { release, at, by, commit, bundler, project, activated, hold } = record
+  const { release, at, by, command, commit, bundler, project, activated, hold } = record
   const facts: [string, string | undefined][] = [
     ['time', at.toISOString()],
     ['by', by],
+    ['command', command],
     ['commit', commit],
     ['built by', bundler],
     ['project', project],

@@ -35,7 +35,8 @@ export async function activate({ settings, number, hold, logger, terminal }: Act
   const source = sourceOf(settings, number, hold, earlySurvey, logger)
   const input = { settings, earlySurvey, source, outputs: [], before: new Map(), notOurs: [], base: '/' }
   try {
-    const steps = publishInSteps({ ...input, bundler: 'static-s3 activate', logger, terminal, together })
+    const bundler = `static-s3 ${hold ? 'rollback' : 'activate'}`
+    const steps = publishInSteps({ ...input, bundler, logger, terminal, together })
     for await (const _step of steps);
     return together.results
   } finally {
@@ -71,7 +72,7 @@ function sourceOf(
       if (number === undefined) {
         const survey = await earlySurvey.result()
         seen = survey.record?.live
-        if (!seen) throw new StaticS3Error(`static-s3: ${locationName(location)} has no release yet`)
+        if (!seen) throw noReleaseYet(location, survey)
         found = await (isAsRecorded(survey, location)
           ? releaseBefore(bucket, location, seen)
           : readRelease(bucket, location, seen, signal))
@@ -107,6 +108,12 @@ function sourceOf(
       return { of: release, hold: hold && (hold.reason ?? `a rollback to release ${release}`) }
     },
   }
+}
+
+function noReleaseYet(location: string, { record, folder, warnings }: Survey): StaticS3Error {
+  const isUnknown = !record && (!folder || folder.records.length > 0)
+  const problem = isUnknown ? 'has no release whose record can be read' : 'has no release yet'
+  return new StaticS3Error([`static-s3: ${locationName(location)} ${problem}`, ...warnings].join('\n'))
 }
 
 /** The most problems to name. */

@@ -19,7 +19,8 @@ export interface HoldCommandInput {
  */
 export function hold({ settings, reason, logger }: HoldCommandInput): Promise<HoldChange> {
   return withConnection(settings, async ({ bucket, lockChannel }, stop) => {
-    const deployer = await whoDeploys('static-s3 hold', process.env, settings.preview)
+    const bundler = `static-s3 ${reason === undefined ? 'resume' : 'hold'}`
+    const deployer = await whoDeploys(bundler, process.env, settings.preview)
     const onWait = (whom: string) => logger.info(`waiting for ${whom}`)
     const checkLast = (last: Author) => refuseOtherKind('build', settings.location, last)
     return setHold({ bucket, lockChannel, settings, stop, deployer, reason, checkLast, warn: logger.warn, onWait })

@@ -20,6 +20,8 @@ export interface ReleaseEntry {
   state: 'live' | 'staged' | 'earlier' | 'hold' | 'resume' | 'prune'
   at: Date
   by: string
+  /** The command that made it; undefined for a record of the first versions. */
+  command: string | undefined
   commit: string | undefined
   bundler: string
   /** The release whose files it brought back. */
@@ -73,7 +75,7 @@ export async function releasesOf(settings: Settings, most: number): Promise<Rele
 const recordsAtOnce = 8
 
 function entryOf(record: ReleaseRecord, live: number | undefined, earlier: readonly ReleaseRecord[]): ReleaseEntry {
-  const { release, at, by, commit, bundler, activated } = record
+  const { release, at, by, command, commit, bundler, activated } = record
   const files = filesOf(record)
   const before = earlier.find((each) => kindOfRelease(each) === 'live')
   const known = before && filesOf(before)
@@ -82,7 +84,7 @@ function entryOf(record: ReleaseRecord, live: number | undefined, earlier: reado
   for (const { size } of files.values()) bytes += size
   const isNew = ([path, file]: [string, ReleasedFile]) => !isSame(known?.get(path), file)
   const changed = known && files.size > 0 ? [...files].filter(isNew).length : undefined
-  return { release, state, at, by, commit, bundler, activated, files: files.size, bytes, changed }
+  return { release, state, at, by, command, commit, bundler, activated, files: files.size, bytes, changed }
 }
 
 function stateOf(
@@ -90,10 +92,13 @@ function stateOf(
   liveNow: number | undefined,
   holdBefore: Hold | undefined,
 ): ReleaseEntry['state'] {
-  const { release, hold } = record
+  const { release, hold, command = '' } = record
   const kind = kindOfRelease(record)
   if (kind === 'staged') return kind
   if (kind === 'live') return release === liveNow ? 'live' : 'earlier'
+  // A rollback's hold is a release of its own.
+  if (command === 'hold' || command === 'rollback') return 'hold'
+  if (command === 'resume' || command === 'prune') return command
   if (hold?.at.getTime() === holdBefore?.at.getTime()) return 'prune'
   return hold ? 'hold' : 'resume'
 }

@@ -107,6 +107,7 @@ export async function takeLock(input: LockInput): Promise<Lock> {
   }
 }
 
+/** @param seenAt the store's time when the lock was listed: milliseconds since 1970 */
 export function hasExpired({ lastModified }: NumberedObject, seenAt: number): boolean {
   return lastModified !== undefined && seenAt - lastModified > term
 }

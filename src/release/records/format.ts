@@ -53,13 +53,14 @@ export async function encodeRecord(location: string, record: ReleaseRecord): Pro
     at,
     id,
     by,
+    command,
     commit,
     bundler,
     project,
     preview,
   } = record
   const preamble: Preamble = {
-    ...{ format, location, id, at: at.toISOString(), by, commit, bundler, project, preview },
+    ...{ format, location, id, at: at.toISOString(), by, command, commit, bundler, project, preview },
     ...{ release, live: live === release ? undefined : live, activated, run, conditionalWrites, splitAt },
     hold: hold && { ...hold, at: hold.at.toISOString() },
     staged: staged && true,
@@ -126,6 +127,7 @@ export async function decodeRecord(location: string, bytes: Uint8Array): Promise
     id: expect(preamble.id, isText),
     at: new Date(expect(preamble.at, isTime)),
     by: expect(preamble.by, isText),
+    command: optional(preamble.command, isText),
     commit: optional(preamble.commit, isText),
     bundler: expect(preamble.bundler, isText),
     project: optional(preamble.project, isText),
@@ -192,7 +194,9 @@ function rewritten(headers: unknown): string {
 function checked(preamble: Partial<Preamble>, location: string): Partial<Preamble> {
   const { format: theirs, location: place } = preamble
   if (theirs !== format) {
-    throw new Unusable(isCount(theirs) && theirs > format ? 'was written by a newer static-s3' : 'is damaged')
+    if (!isCount(theirs) || theirs === 0) throw damaged()
+    const [age, remedy] = theirs > format ? ['a newer', 'update static-s3'] : ['an older', 'a deploy writes a new one']
+    throw new Unusable(`was written by ${age} static-s3 (format ${theirs} instead of ${format}): ${remedy}`)
   }
   if (place !== location) {
     throw new Unusable(

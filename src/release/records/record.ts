@@ -6,6 +6,8 @@ export interface Deployer {
   id: string
   /** The CI job, without private parts. */
   by: string
+  /** The command that made the release, such as `deploy` or `rollback`. Records of the first versions have none. */
+  command?: string | undefined
   commit: string | undefined
   /** With its version: `vite 8.3.8`. */
   bundler: string

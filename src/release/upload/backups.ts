@@ -42,11 +42,11 @@ export function openBackups(bucket: Bucket, writer: ObjectWriter, { location, pa
       if (refusal !== undefined) return
       const key = backupKey(location, file.sha256)
       try {
-        const created = await writer.create(
-          { file: { ...file, key, parameters }, action: 'upload', reason: 'new' },
-          options,
-        )
-        const backup = created ?? (await bucket.head(key, options.signal))
+        const head = () => bucket.head(key, options.signal)
+        const create = () =>
+          writer.create({ file: { ...file, key, parameters }, action: 'upload', reason: 'new' }, options)
+        // A copy has no `If-None-Match`. It would give an existing backup another ETag under SSE-KMS, and earlier records name the old one.
+        const backup = (file.source && (await head())) ?? (await create()) ?? (await head())
         if (backup) etags.set(file.sha256, backup.etag)
       } catch (error) {
         if (!isForbidden(error)) throw error

@@ -28,18 +28,18 @@ export function objectWriter(bucket: Bucket): ObjectWriter {
   let conditions = true
   const put = ({ file }: Decision, options: WriteOptions, parameters = file.parameters) =>
     file.source
-      ? copySource(bucket, file, file.source, options)
+      ? copySource(bucket, { ...file, parameters: parametersNow(file, bucket) }, file.source, options)
       : bucket.put(file.key, bodyOfFile(file), parameters, options.signal, options.check)
   /** Undefined if the store refuses the copy. */
   const copy = async (
     from: { key: string; etag: string | undefined },
-    { key, parameters }: HashedFile,
+    file: HashedFile,
     options: WriteOptions,
   ): Promise<WrittenObject | undefined> => {
     if (!copies) return undefined
     try {
-      const sent = { ...parameters, CopySourceIfMatch: `"${from.etag}"` }
-      return await bucket.copy(from.key, key, sent, options.signal, options.check)
+      const sent = { ...parametersNow(file, bucket), CopySourceIfMatch: `"${from.etag}"` }
+      return await bucket.copy(from.key, file.key, sent, options.signal, options.check)
     } catch (error) {
       if (options.stop.aborted || !isRefusal(error)) throw error
       // 404 and 412: somebody has deleted or changed this object. Any other refusal comes again for each copy.
@@ -74,6 +74,12 @@ export function objectWriter(bucket: Bucket): ObjectWriter {
       }
     },
   }
+}
+
+/** S3 refuses a retention that has ended. An earlier release may have recorded one: the bucket's default then counts. */
+function parametersNow({ source, parameters }: HashedFile, bucket: Bucket): ObjectParameters {
+  const { ObjectLockMode: _, ObjectLockRetainUntilDate: until, ...others } = parameters
+  return source && until instanceof Date && until.getTime() <= bucket.now() ? others : parameters
 }
 
 /** Copies the object that has the file's bytes. */
