@@ -3,7 +3,14 @@ import { isForbidden, plain, responseOf, StaticS3Error } from '../runtime/error.
 import { prefixOf } from '../urls/paths.js'
 import { decodeRecord } from './records/format.js'
 import { type ReleaseRecord, recordedBackups } from './records/record.js'
-import { latestRelease, listBackups, openLock, type ReleasesFolder, readReleases } from './records/releases-folder.js'
+import {
+  backupKey,
+  latestRelease,
+  listBackups,
+  openLock,
+  type ReleasesFolder,
+  readReleases,
+} from './records/releases-folder.js'
 
 /** The objects of a location, and the last release's record of them. */
 export interface Survey {
@@ -52,7 +59,8 @@ export async function takeSurvey(
   const objects = new Map<string, ListedObject>()
   for (const object of await listing) objects.set(object.key, object)
   const known = await record
-  const backups = await knownBackups(bucket, location, folder, known, signal)
+  const backups = new Map(await knownBackups(bucket, location, folder, known, signal))
+  for (const sha256 of backups.keys()) if (known?.expired?.has(backupKey(location, sha256))) backups.delete(sha256)
   return { listing: objects, record: known, backups, folder, takenAt, warnings }
 }
 
@@ -65,6 +73,8 @@ async function knownBackups(
   signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<string, string>> {
   const recorded = recordedBackups(record)
+  // A record that can't be read may call some of them expired.
+  if (folder?.records.length && !record) return recorded
   if (!folder || latestRelease(folder) === (record?.release ?? 0)) return recorded
   return listBackups(bucket, location, signal).catch((error) => {
     if (isForbidden(error)) return recorded

@@ -76,6 +76,10 @@ export interface ReleaseRecord extends Deployer {
   objects: ReadonlyMap<string, RecordedObject>
   /** All files of a staged release, by their path below the location. */
   staged?: ReadonlyMap<string, ReleasedFile> | undefined
+  /**
+   * Objects that a lifecycle rule may delete at any time, by key: true if they have their tags. A release that needs such an object writes it again.
+   */
+  expired?: ReadonlyMap<string, boolean> | undefined
   /** Keys of the location between which lie whole pages, where a listing can be split. */
   splitAt: readonly string[]
 }
