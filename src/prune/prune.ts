@@ -22,6 +22,8 @@ export interface PruneInput extends ChangeInput, Pick<PlanInput, 'retention' | '
 export interface Pruned extends PrunePlan {
   /** The number of the prune's own release; undefined if nothing was deleted. */
   release: number | undefined
+  /** True if the objects were tagged instead. */
+  tag: boolean
 }
 
 /**
@@ -36,13 +38,14 @@ export interface Pruned extends PrunePlan {
  * @throws StaticS3Error if there is no release, if the plan has a problem, or if anything fails. A second prune goes on from there.
  */
 export async function prune(input: PruneInput): Promise<Pruned> {
-  const pruned = await pruneOnce(input)
-  if (!input.tag || input.settings.dryRun) return pruned
+  const { tag = false } = input
+  const pruned = { ...(await pruneOnce(input)), tag }
+  if (!tag || input.settings.dryRun) return pruned
   const tagged = await tagExpired(input, (survey) => usable(survey, input.settings.location))
   return { ...pruned, objects: [[], []], backups: [], records: [], release: undefined, ...tagged }
 }
 
-async function pruneOnce(input: PruneInput): Promise<Pruned> {
+async function pruneOnce(input: PruneInput): Promise<Omit<Pruned, 'tag'>> {
   const { bucket, settings, maxDelete, tag = false, stop = unstoppable } = input
   const { location, dryRun } = settings
   const planWith = async (survey: Survey, own?: number) => {

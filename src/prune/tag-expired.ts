@@ -8,7 +8,10 @@ import { expiredIn, type KnownSurvey, type PrunePlan } from './plan-prune.js'
 import { describedObjects } from './removals.js'
 
 /** A lifecycle rule compares names and values exactly, so the time has a tag of its own. */
-const tagsAt = (time: number) => ({ 'static-s3': 'expired', 'static-s3-expired-at': new Date(time).toISOString() })
+export const expiredTag = ['static-s3', 'expired'] as const
+const tagsAt = (time: number) => ({
+  ...{ [expiredTag[0]]: expiredTag[1], 'static-s3-expired-at': new Date(time).toISOString() },
+})
 
 type Tagged = Pick<PrunePlan, 'objects' | 'backups' | 'records'>
 
