@@ -2,6 +2,7 @@ import type { ListedObject } from '../bucket/bucket.js'
 import { without } from '../release/cleanup.js'
 import { deleteObjects, tooManyDeletions } from '../release/delete-objects.js'
 import type { Lock } from '../release/lock/lock.js'
+import { lockKey, releasesFolder } from '../release/records/releases-folder.js'
 import { type Survey, takeSurvey } from '../release/survey.js'
 import { StaticS3Error } from '../runtime/error.js'
 import { unstoppable } from '../runtime/stop.js'
@@ -9,7 +10,7 @@ import { kindOf } from '../sync/own-location.js'
 import { locationName } from '../urls/paths.js'
 import { type ChangeInput, changeAndRecord } from './change-and-record.js'
 import { type KnownSurvey, type PlanInput, type PrunePlan, planPrune } from './plan-prune.js'
-import { tagExpired, withExpired } from './tag-expired.js'
+import { expiredTag, tagExpired, withExpired } from './tag-expired.js'
 
 export interface PruneInput extends ChangeInput, Pick<PlanInput, 'retention' | 'unreferenced'> {
   /** Tags objects for a lifecycle rule, instead of deleting them. */
@@ -59,6 +60,13 @@ async function pruneOnce(input: PruneInput): Promise<Omit<Pruned, 'tag'>> {
   return changeAndRecord(input, first.survey, async (lock, survey) => {
     const last = survey === first.survey ? first : await planWith(survey, lock.release)
     refuseIfUnsafe(last)
+    // Without the right to tag, no release may count as expired. The lock's object shows it.
+    if (tag)
+      await bucket.tag(
+        lockKey(releasesFolder(location), lock.release),
+        { [expiredTag[0]]: 'lock' },
+        { signal: stop.begun },
+      )
     const { deleted, failure, isUnanswered } = tag ? nothingDone : await carryOut(last, input, lock)
     const remaining = tag ? withExpired(last.survey, keysOf(last), false) : withoutDeleted(last.survey, deleted)
     return { remaining, failure, isUnanswered, result: { ...only(last, deleted), release: lock.release } }
