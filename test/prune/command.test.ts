@@ -147,7 +147,7 @@ for (const { title, available, start } of s3Servers) {
       expect(
         (await run('releases', '--json')).result.releases.map((each: { release: number }) => each.release),
       ).toEqual([5, 4, 3])
-      expect((await run(...words)).stdout).toMatch(/✓ nothing to prune\n$/)
+      expect((await run(...words)).stdout).toMatch(/the oldest is \d\n✓ nothing to prune\n$/)
 
       const rolledBack = await run('rollback', '--verify', 'false')
       expect(rolledBack).toMatchObject({ code: 1, stderr: expect.stringContaining('no release before release 3') })

@@ -91,10 +91,11 @@ function asText(pruned: Pruned, { bucket, location, publicUrl, dryRun }: Setting
   const { kept, expired, unreferenced, isDeployRunning, tag } = pruned
   const done = tag ? 'tagged' : 'deleted'
   const result = pruneResultOf(pruned)
+  const isEmpty = result.bytes === 0
   const rows = [
     ['kept', `${count(kept.length, 'release')}, the oldest is ${kept.at(-1)}`],
-    ['expired', `${count(expired.length, 'release')}${expired.length > 0 ? `: ${rangeOf(expired)}` : ''}`],
-    [dryRun ? `to ${tag ? 'tag' : 'delete'}` : done, amountOf(result)],
+    ...(expired.length > 0 ? [['expired', `${count(expired.length, 'release')}: ${rangeOf(expired)}`]] : []),
+    ...(isEmpty ? [] : [[dryRun ? `to ${tag ? 'tag' : 'delete'}` : done, amountOf(result)]]),
   ]
   const [first] = unreferenced
   const notes = [
@@ -104,7 +105,7 @@ function asText(pruned: Pruned, { bucket, location, publicUrl, dryRun }: Setting
           'static-s3 prune --unreferenced deletes what the live release does not have',
         ]
       : []),
-    ...(tag ? ['static-s3 policy lifecycle prints the lifecycle rules that delete tagged objects'] : []),
+    ...(tag && !isEmpty ? ['static-s3 policy lifecycle prints the lifecycle rules that delete tagged objects'] : []),
     ...(isDeployRunning ? ['A deploy is running: a prune waits for its end, and then looks again'] : []),
   ]
   return `${[
