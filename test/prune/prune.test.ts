@@ -576,6 +576,10 @@ describe('next to a deploy', () => {
         const first = held.filter(({ by }) => by === favoured)
         if (held.length > 0) await scene.advance(random.pick(first.length > 0 ? first : held))
         else await scene.pass(100)
+        if (random.chance(0.05)) {
+          expire(scene.bucket)
+          scene.readAll()
+        }
       }
       const where = `seed ${seed}\n${scene.describe()}`
       if (outcome instanceof Error) throw new Error(`${outcome.message}\n${where}`)
