@@ -175,6 +175,7 @@ test.each<[words: string[], says: string]>([
   [['--keep-releases', '0'], '--keep-releases is 0'],
   [['--keep-days', 'x'], '--keep-days is x'],
   [['--max-delete', 'x'], '--max-delete is x'],
+  [['--previews', '--tag'], '--tag is about releases'],
 ])('static-s3 prune %j is a wrong command line', async (words, says) => {
   expect(await run('prune', ...words)).toMatchObject({ code: 2, stderr: expect.stringContaining(says) })
 })

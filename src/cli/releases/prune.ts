@@ -55,7 +55,7 @@ export const pruneCommand: Command = commandOf({
     if (!/^[1-9]\d{0,7}$/.test(releases)) throw new Usage(`--keep-releases is ${releases}: use a whole number from 1`)
     if (!/^\d{1,5}(\.\d+)?$/.test(days)) throw new Usage(`--keep-days is ${days}: use a number of days`)
     if (most !== undefined && !/^\d{1,15}$/.test(most)) throw new Usage(`--max-delete is ${most}: use a whole number`)
-    const release = ['keep-releases', 'unreferenced'].find((name) => name in values)
+    const release = ['keep-releases', 'unreferenced', 'tag'].find((name) => name in values)
     if (previews && release) throw new Usage(`--${release} is about releases: leave it out with --previews`)
     if (keep.length > 0 && !previews) throw new Usage('--keep is about previews: add --previews')
     const settings = await settingsOf(named, { options: {}, exposed: [] }, undefined, { allPreviews: previews })
