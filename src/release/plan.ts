@@ -119,7 +119,7 @@ function decide(file: HashedFile, known: Known, force: boolean): Decision {
   if (bytes !== 'same') return { file, action: 'upload', reason: 'content' }
 
   const recorded = describedBy(known.record, file.path, there)
-  if (recorded && !isOurs(there, known)) {
+  if (recorded && !isOurs(there, known) && !known.record?.standsIn) {
     if (recorded.headers === canonicalHeaders(file.parameters)) return { file, action: 'skip', reason: 'unchanged' }
     return replaceHeaders(file, there, 'headers', recorded.headers.includes('"Tagging"'))
   }
@@ -184,7 +184,7 @@ export function undescribed(files: readonly HashedFile[], known: Omit<Known, 'he
   return files.flatMap((file) => {
     const there = known.listing.get(file.key)
     if (there?.size !== file.size || bytesOf(file, there, complete) !== 'same') return []
-    const isDescribed = describedBy(known.record, file.path, there) !== undefined
+    const isDescribed = !known.record?.standsIn && describedBy(known.record, file.path, there) !== undefined
     return isOurs(there, complete) || (!force && !isDescribed) ? [file.key] : []
   })
 }

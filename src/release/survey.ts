@@ -72,9 +72,9 @@ async function knownBackups(
   record: ReleaseRecord | undefined,
   signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<string, string>> {
+  // A record that can't be used may call some of them expired.
+  if (record?.standsIn || (folder?.records.length && !record)) return new Map()
   const recorded = recordedBackups(record)
-  // A record that can't be read may call some of them expired.
-  if (folder?.records.length && !record) return recorded
   if (!folder || latestRelease(folder) === (record?.release ?? 0)) return recorded
   return listBackups(bucket, location, signal).catch((error) => {
     if (isForbidden(error)) return recorded
@@ -103,7 +103,7 @@ export async function readRecord(
       const record = await decoded(bucket, location, object, signal)
       if (record && problems.length > 0)
         warn(`${unused()}. Release ${record.release} stands in for it: a later hold is not known`)
-      if (record) return record
+      if (record) return problems.length > 0 ? { ...record, standsIn: true } : record
     } catch (error) {
       signal?.throwIfAborted()
       const { status = 0, unanswered } = responseOf(error)

@@ -420,7 +420,8 @@ describe('a prune with tags', () => {
     const other = how === 'with other headers' ? { CacheControl: 'no-cache' } : {}
     const files = version(2).map((file) => ({ ...file, parameters: { ...file.parameters, ...other } }))
     if (how === 'without a record')
-      bucket.objects.set('.static-s3/static/releases/99999991.json.gz', { bytes: Buffer.from('x'), parameters: {} })
+      for (const name of ['99999991', '99999992'])
+        bucket.objects.set(`.static-s3/static/releases/${name}.json.gz`, { bytes: Buffer.from('x'), parameters: {} })
     if (how === 'after a crash') {
       const put: Bucket['put'] = (key, ...rest) =>
         key.endsWith('.html') ? Promise.reject(new StaticS3Error('static-s3: no')) : bucket.put(key, ...rest)
