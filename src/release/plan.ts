@@ -136,12 +136,12 @@ function hadTags({ path }: HashedFile, { record }: Known): boolean {
 }
 
 /** Whether this deploy has written the object. */
-function isOurs({ key, etag }: ListedObject, { written }: Known): boolean {
+function isOurs({ key, etag }: ListedObject, { written }: Pick<Known, 'written'>): boolean {
   return written.get(key)?.etag === etag
 }
 
 /** How an object's bytes compare with a file of the same size. */
-function bytesOf(file: HashedFile, there: ListedObject, known: Known) {
+function bytesOf(file: HashedFile, there: ListedObject, known: Pick<Known, 'record' | 'written'>) {
   if (isOurs(there, known)) return 'same'
   const recorded = withBytesOf(known.record, file.path, there)
   if (recorded) return recorded.sha256 === file.sha256 ? 'same' : 'other by the record'
@@ -178,6 +178,13 @@ export function undescribed(files: readonly HashedFile[], known: Omit<Known, 'he
     const isDescribed = describedBy(known.record, file.path, there) !== undefined
     return isOurs(there, complete) || (!force && !isDescribed) ? [file.key] : []
   })
+}
+
+/** True if only an MD5 of the file can tell whether the object has its bytes: another deploy or tool has created it since the file was hashed. */
+export function lacksMd5(file: HashedFile, known: Pick<Known, 'listing' | 'record' | 'written'>): boolean {
+  const there = known.listing.get(file.key)
+  if (there?.size !== file.size || !isMd5(there.etag) || file.md5 !== undefined || file.source) return false
+  return bytesOf(file, there, known) === 'unknown'
 }
 
 /** Recorded files to compare too, which prove that this bucket's ETags are MD5s. */
