@@ -43,7 +43,8 @@ export function openBackups(bucket: Bucket, writer: ObjectWriter, { location, pa
       const key = backupKey(location, file.sha256)
       try {
         const decision: Decision = { file: { ...file, key, parameters }, action: 'upload', reason: 'new' }
-        const there = (await writer.create(decision, options)) ?? (await bucket.head(key, options.signal))
+        const create = async () => (await writer.create(decision, options)) ?? (await bucket.head(key, options.signal))
+        const there = options.backup ? undefined : await create()
         // A store may refuse a name for a moment after its deletion.
         const { etag } = there ?? (await writer.write(decision, options))
         etags.set(file.sha256, etag)
