@@ -2,11 +2,11 @@ import type { Bucket, ListedObject } from '../bucket/bucket.js'
 import { hasExpired } from '../release/lock/lock.js'
 import { filesOf, kindOfRelease, type ReleaseRecord } from '../release/records/record.js'
 import {
-  latestRelease,
   listRecords,
   type NumberedObject,
   openLock,
   type RecordsFolder,
+  type ReleasesFolder,
 } from '../release/records/releases-folder.js'
 import type { Survey } from '../release/survey.js'
 import { findRelease } from '../restore/restored-release.js'
@@ -67,7 +67,7 @@ export async function planPrune(input: PlanInput, survey: KnownSurvey, signal: A
   const open = input.own === undefined ? openLock(folder.releases) : undefined
   const isHeld = open !== undefined && !hasExpired(open, bucket.now())
   // A deploy that ended since the survey may have written the pages between the survey's two requests.
-  const isOutdated = !survey.folder || latestRelease(folder.releases) > latestRelease(survey.folder)
+  const isOutdated = !survey.folder || newestOf(folder.releases) !== newestOf(survey.folder)
   const isDeployRunning = isHeld || (input.own === undefined && isOutdated)
 
   const { records } = folder.releases
@@ -107,6 +107,7 @@ export async function planPrune(input: PlanInput, survey: KnownSurvey, signal: A
   }
 }
 
+const newestOf = ({ records, locks }: ReleasesFolder) => `${records[0]?.release} ${locks[0]?.release}`
 const numbersOf = (records: readonly NumberedObject[] = []) => records.map(({ release }) => release)
 
 function candidateOf(record: ReleaseRecord, at: number | undefined): Candidate {
