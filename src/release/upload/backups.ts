@@ -1,7 +1,7 @@
 import { type Bucket, type ObjectParameters, smallBytes } from '../../bucket/bucket.js'
 import type { HashedFile } from '../../files/hash.js'
 import { isForbidden } from '../../runtime/error.js'
-import { longestCopy } from '../plan.js'
+import { type Decision, longestCopy } from '../plan.js'
 import { backupKey } from '../records/releases-folder.js'
 import type { ObjectWriter, WriteOptions } from './write-object.js'
 
@@ -42,12 +42,14 @@ export function openBackups(bucket: Bucket, writer: ObjectWriter, { location, pa
       if (refusal !== undefined) return
       const key = backupKey(location, file.sha256)
       try {
+        const decision: Decision = { file: { ...file, key, parameters }, action: 'upload', reason: 'new' }
         const head = () => bucket.head(key, options.signal)
-        const create = () =>
-          writer.create({ file: { ...file, key, parameters }, action: 'upload', reason: 'new' }, options)
         // A copy has no `If-None-Match`. It would give an existing backup another ETag under SSE-KMS, and earlier records name the old one.
-        const backup = (file.source && (await head())) ?? (await create()) ?? (await head())
-        if (backup) etags.set(file.sha256, backup.etag)
+        const isCopy = file.source !== undefined || options.backup !== undefined
+        const there = isCopy ? await head() : ((await writer.create(decision, options)) ?? (await head()))
+        // A store may refuse a name for a moment after its deletion.
+        const { etag } = there ?? (await writer.write(decision, options))
+        etags.set(file.sha256, etag)
       } catch (error) {
         if (!isForbidden(error)) throw error
         refusal ??= error
