@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Change } from '../release/release.js'
 import type { Invalidated, Result } from '../report/result.js'
-import { plain } from '../runtime/error.js'
+import { plain, StaticS3Error } from '../runtime/error.js'
 import type { S3Connection } from '../s3/objects/s3-bucket.js'
 import type { Settings } from '../settings/settings.js'
 
@@ -13,8 +13,8 @@ export interface InvalidateInput {
   warn: (message: string) => void
 }
 
-/** Milliseconds for all attempts: the lock is held meanwhile. */
-const patience = 60_000
+/** Seconds for all attempts: the lock is held meanwhile. */
+const patience = 60
 
 /**
  * Requests the invalidation of the files that CloudFront may serve as they were, in each distribution. With `dryRun`, only says which. A failure
@@ -55,9 +55,16 @@ async function create(
 ): Promise<string> {
   const { invalidationId, invalidationRequest } = await import('../cloudfront/create-invalidation.js')
   const call = invalidationRequest({ distribution, paths, reference: randomUUID(), region, endpoint })
-  const inTime = AbortSignal.any([signal, AbortSignal.timeout(patience)])
-  const { body } = await connection.callService(call, { verb: 'INVALIDATE', distribution }, inTime)
-  return invalidationId(body.toString())
+  const late = new AbortController()
+  const reason = new StaticS3Error(`static-s3: CloudFront did not answer within ${patience} seconds`)
+  const timer = setTimeout(() => late.abort(reason), patience * 1000)
+  try {
+    const inTime = AbortSignal.any([signal, late.signal])
+    const { body } = await connection.callService(call, { verb: 'INVALIDATE', distribution }, inTime)
+    return invalidationId(body.toString())
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 function failure(setting: string, distribution: string, paths: readonly string[], error: unknown): string {

@@ -10,7 +10,7 @@ export function readCloudFront(read: SettingReader): Settings['cloudfront'] {
   const named = readDistributions(read)
   const distributions = [named?.value ?? []].flat().filter((id) => id !== '')
   for (const value of distributions) {
-    if (named && !/^E[A-Z0-9]{9,20}$/.test(String(value))) {
+    if (named && !(typeof value === 'string' && /^E[A-Z0-9]{9,20}$/.test(value))) {
       read.problem({ name: named.name, value }, "use a distribution's ID, such as E1A2B3C4D5E6F7")
     }
   }

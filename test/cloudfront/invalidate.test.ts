@@ -121,6 +121,16 @@ test('a distribution that fails leaves the others alone', async () => {
   expect(warnings).toEqual([expect.stringMatching(/^option `cloudfront.distributionId` is "/)])
 })
 
+test('a silent CloudFront holds the deploy for a minute at most', async () => {
+  const { setTimeout: real } = globalThis
+  vi.spyOn(globalThis, 'setTimeout').mockImplementation(((run: () => void, ms = 0) =>
+    real(run, ms === 60_000 ? 20 : ms)) as never)
+  cloudFront.fail('silent')
+  const { warnings } = await request()
+  vi.restoreAllMocks()
+  expect(warnings).toEqual([expect.stringContaining('CloudFront did not answer within 60 seconds\nTo invalidate')])
+})
+
 test('a stopped deploy ends without a record, so that the next one invalidates', async () => {
   const stop = new AbortController()
   stop.abort(new Error('stopped'))
