@@ -114,12 +114,14 @@ test('a rollback, a promotion and a sync invalidate, by the environment', async 
 
 test('a deploy without a record invalidates again: it may have ended before', async () => {
   await deploy('one')
+  let requestedBefore = 0
   target.s3.server.intercept = ({ method, key = '' }) =>
     method === 'PUT' && key.startsWith('.static-s3/static/releases/') && key.endsWith('.gz')
-      ? { status: 403, code: 'AccessDenied' }
+      ? ((requestedBefore = cloudFront.requests), { status: 403, code: 'AccessDenied' })
       : undefined
   const cut = await deploy('two')
   expect(cut.said).toContain('its record could not be written')
+  expect(requestedBefore).toBe(1)
   target.s3.server.intercept = undefined
   expect((await deploy('two')).requested).toEqual([pages, pages])
   expect((await deploy('two')).requested).toEqual([pages, pages])
