@@ -115,10 +115,11 @@ test('a rollback, a promotion and a sync invalidate, by the environment', async 
 test('a deploy without a record invalidates again: it may have ended before', async () => {
   await deploy('one')
   let requestedBefore = 0
-  target.s3.server.intercept = ({ method, key = '' }) =>
-    method === 'PUT' && key.startsWith('.static-s3/static/releases/') && key.endsWith('.gz')
-      ? ((requestedBefore = cloudFront.requests), { status: 403, code: 'AccessDenied' })
-      : undefined
+  target.s3.server.intercept = ({ method, key = '' }) => {
+    if (method !== 'PUT' || !/^\.static-s3\/static\/releases\/.*\.gz$/.test(key)) return undefined
+    requestedBefore = cloudFront.requests
+    return { status: 403, code: 'AccessDenied' }
+  }
   const cut = await deploy('two')
   expect(cut.said).toContain('its record could not be written')
   expect(requestedBefore).toBe(1)
