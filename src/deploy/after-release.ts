@@ -3,6 +3,7 @@ import type { Target } from '../cloudfront/create-invalidation.js'
 import type { Change } from '../release/release.js'
 import type { Invalidated, Result } from '../report/result.js'
 import { plain, StaticS3Error } from '../runtime/error.js'
+import { unlessAborted } from '../runtime/stop.js'
 import type { S3Connection } from '../s3/objects/s3-bucket.js'
 import type { Settings } from '../settings/settings.js'
 
@@ -89,8 +90,9 @@ export async function waitForInvalidations(input: InvalidateInput, invalidated: 
     try {
       await isCarriedOut(input, targetOf(settings, distribution), id)
     } catch (error) {
-      signal.throwIfAborted()
-      warn(`${cloudfront.name} is "${distribution}": the invalidation ${id} may not be complete: ${plain(error)}`)
+      // The release is live and recorded: Ctrl-C ends the wait alone.
+      if (!signal.aborted)
+        warn(`${cloudfront.name} is "${distribution}": the invalidation ${id} may not be complete: ${plain(error)}`)
     }
   }
   await Promise.all(invalidated.map(wait))
@@ -105,7 +107,8 @@ async function isCarriedOut({ connection, signal }: InvalidateInput, target: Tar
     const { body } = await connection.callService(statusRequest(target, id), request, signal)
     if (readInvalidation(body.toString()).isComplete) return
     if (performance.now() > end) throw new StaticS3Error(`static-s3: CloudFront took more than ${longestWait} seconds`)
-    await new Promise((resolve) => setTimeout(resolve, interval * 1000).unref())
+    const pause = new Promise((resolve) => setTimeout(resolve, interval * 1000).unref())
+    await unlessAborted(signal, pause)
   }
 }
 

@@ -147,6 +147,14 @@ test('with `wait`, a deploy waits for the end of each invalidation', async () =>
   expect(cloudFront.requests).toBe(2 + 2 + 2)
 })
 
+test('a stop ends the wait, and not the deploy', async () => {
+  cloudFront.inProgress = 1
+  const stop = new AbortController()
+  setTimeout(() => stop.abort(new Error('stopped')), 50)
+  const cloudfront = { distributionId: distribution, wait: true }
+  expect(await request({ cloudfront }, stop.signal)).toMatchObject({ requested: [{ paths }], warnings: [] })
+})
+
 test('a right that is missing for it is a warning', async () => {
   cloudFront.refusesStatus = true
   const { requested, warnings } = await request({ cloudfront: { distributionId: distribution, wait: true } })
