@@ -150,9 +150,10 @@ test('with `wait`, a deploy waits for the end of each invalidation', async () =>
 test('a stop ends the wait, and not the deploy', async () => {
   cloudFront.inProgress = 1
   const stop = new AbortController()
-  setTimeout(() => stop.abort(new Error('stopped')), 50)
-  const cloudfront = { distributionId: distribution, wait: true }
-  expect(await request({ cloudfront }, stop.signal)).toMatchObject({ requested: [{ paths }], warnings: [] })
+  const waiting = request({ cloudfront: { distributionId: distribution, wait: true } }, stop.signal)
+  await vi.waitFor(() => expect(cloudFront.requests).toBe(2), { timeout: 60_000 })
+  stop.abort(new Error('stopped'))
+  expect(await waiting).toMatchObject({ requested: [{ paths }], warnings: [] })
 })
 
 test('a right that is missing for it is a warning', async () => {
