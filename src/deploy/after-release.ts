@@ -75,7 +75,7 @@ async function create({ connection, signal }: InvalidateInput, target: Target, p
 function failure(setting: string, distribution: string, paths: readonly string[], error: unknown): string {
   const command = `aws cloudfront create-invalidation --distribution-id ${distribution} --paths`
   return [
-    `${setting} is "${distribution}": the release is live, but CloudFront may still serve earlier files: ${plain(error)}`,
+    `${setting} is "${distribution}": the bucket is up to date, but CloudFront may still serve earlier files: ${plain(error)}`,
     `To invalidate them by hand: ${command} ${paths.map((path) => `'${path}'`).join(' ')}`,
   ].join('\n')
 }

@@ -117,7 +117,9 @@ test.each<[fault: Fault, says: string]>([
   expect(requested).toEqual([])
   const [warning = '', ...others] = warnings
   expect(others).toEqual([])
-  expect(warning).toMatch(new RegExp(`^AWS_CLOUDFRONT_DISTRIBUTION_ID is "${distribution}": the release is live, but `))
+  expect(warning).toMatch(
+    new RegExp(`^AWS_CLOUDFRONT_DISTRIBUTION_ID is "${distribution}": the bucket is up to date, but `),
+  )
   expect(warning).toContain(says)
   expect(warning).toMatch(/\nTo invalidate .*: aws cloudfront create-invalidation .* --paths '\/static\/about.html\*'$/)
   expect(warning).not.toContain(server.credentials.secretAccessKey)

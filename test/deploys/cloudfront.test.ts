@@ -75,14 +75,16 @@ test('a deploy invalidates pages that CloudFront keeps, and neither new files no
   expect(forced.requested).toEqual([pages, pages])
 })
 
+const commandEnv = () => ({
+  ...deployEnv(target.s3, target.bucket),
+  AWS_S3_CUSTOM_DOMAIN: 'cdn.example.com',
+  AWS_CLOUDFRONT_DISTRIBUTION_ID: distribution,
+  AWS_ENDPOINT_URL_CLOUDFRONT: cloudFront.endpoint,
+  GITHUB_STEP_SUMMARY: join(dir, 'summary.md'),
+})
+
 test('a rollback, a promotion and a sync invalidate, by the environment', async () => {
-  const env = {
-    ...deployEnv(target.s3, target.bucket),
-    AWS_S3_CUSTOM_DOMAIN: 'cdn.example.com',
-    AWS_CLOUDFRONT_DISTRIBUTION_ID: distribution,
-    AWS_ENDPOINT_URL_CLOUDFRONT: cloudFront.endpoint,
-    GITHUB_STEP_SUMMARY: join(dir, 'summary.md'),
-  }
+  const env = commandEnv()
   const invalidatedBy = async (words: string[], more: Record<string, string> = {}) => {
     cloudFront.reset()
     const { code, stdout, stderr } = await runCommand(dir, [...words, '--json'], { ...env, ...more })
@@ -126,6 +128,18 @@ test('a deploy without a record invalidates again: it may have ended before', as
   target.s3.server.intercept = undefined
   expect((await deploy('two')).requested).toEqual([pages, pages])
   expect((await deploy('two')).requested).toEqual([pages, pages])
+})
+
+test('prune --unreferenced invalidates what it takes back', async () => {
+  await deploy('one', { rules: [{ match: 'data.json', cacheControl: 'max-age=600' }] })
+  await deploy('two', { exclude: 'data.json' })
+  cloudFront.reset()
+  const words = ['prune', '--unreferenced', '--json']
+  const { code, stdout, stderr } = await runCommand(dir, words, commandEnv())
+  expect(code, stderr).toBe(0)
+  expect(JSON.parse(stdout).deleted).toEqual(['static/data.json'])
+  expect(stderr).toContain(`invalidated in ${distribution}: /static/data.json*`)
+  expect(cloudFront.invalidations.map(({ paths }) => paths)).toEqual([['/static/data.json*']])
 })
 
 test('onReleased that fails is a warning', async () => {
