@@ -17,6 +17,11 @@ const entry = ['src/vite.ts', 'src/webpack.ts', 'src/rspack.ts', ...frameworks, 
 const common: Options = {
   target: 'node20.19',
   dts: true,
+  // Names stay, so that a stack can be read. Lines stay short for the same reason.
+  minifyWhitespace: true,
+  esbuildOptions(options) {
+    options.lineLimit = 160
+  },
 }
 
 export default defineConfig([
@@ -30,16 +35,15 @@ export default defineConfig([
       for (const file of frameworks) await requireModule(basename(file, '.ts'))
     },
   },
-  // With splitting, tsup's CommonJS goes through a second compiler; so each entry has all of it, without indentation. Nobody requires a command.
+  // With splitting, tsup's CommonJS goes through a second compiler; so each entry has all of it. Nobody requires a command.
   {
     ...common,
     entry: entry.filter((file) => !['src/cli.ts', 'src/rspack.ts', ...frameworks].includes(file)),
     format: 'cjs',
     splitting: false,
     shims: true,
-    minifyWhitespace: true,
-    esbuildOptions(options) {
-      options.lineLimit = 160
+    esbuildOptions(options, context) {
+      common.esbuildOptions?.(options, context)
       // Where CommonJS is run in a `vm`, as by Jest, there is none.
       options.supported = { 'dynamic-import': false }
       // `static-s3/client` expects it.

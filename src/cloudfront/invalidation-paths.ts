@@ -2,13 +2,13 @@ import { encodePath } from '../urls/paths.js'
 import type { BucketAddress } from '../urls/public-url.js'
 
 /**
- * The most paths of an invalidation before one wildcard replaces them. AWS bills each path after 1,000 a month, and a wildcard counts as one: a
- * hundred such deploys a month cost nothing. At most 15 wildcards may be in progress at a time, so that several deploys may follow each other.
+ * The most wildcards of an invalidation before a single one replaces them. A distribution takes 15 at a time: those of three deploys that follow each
+ * other. AWS bills each path after 1,000 a month, and a wildcard counts as one: a hundred such deploys a month cost nothing.
  *
  * @see https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/PayingForInvalidation.html
  * @see https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/InvalidationLimits.html
  */
-const mostPaths = 10
+const mostWildcards = 5
 
 /** CloudFront serves these for their folder's URL: as its default root object, or by a function. */
 const indexDocument = /^(.*\/)index\.html?$/
@@ -23,7 +23,7 @@ export function invalidationPaths(files: readonly string[], address: PublicAddre
   const root = rootOf(address)
   const patterns = files.map((file) => patternOf(root + encodePath(file)))
   const paths = [...new Set(patterns.flatMap(withVariants))].sort()
-  if (paths.length <= mostPaths) return paths
+  if (paths.filter((path) => path.endsWith('*')).length <= mostWildcards) return paths
   const folder = commonFolder(patterns)
   // The folder's own URL may lack its slash.
   return [`${folder}*`, ...paths.filter((path) => !path.startsWith(folder))]

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import type { Target } from '../cloudfront/create-invalidation.js'
 import type { Change } from '../release/release.js'
 import type { Invalidated, Result } from '../report/result.js'
-import { plain } from '../runtime/error.js'
+import { plain, StaticS3Error } from '../runtime/error.js'
+import { unlessAborted } from '../runtime/stop.js'
 import type { S3Connection } from '../s3/objects/s3-bucket.js'
 import type { Settings } from '../settings/settings.js'
 
@@ -13,8 +15,11 @@ export interface InvalidateInput {
   warn: (message: string) => void
 }
 
-/** Milliseconds for all attempts: the lock is held meanwhile. */
-const patience = 60_000
+/** Seconds for all attempts: the lock is held meanwhile. */
+const patience = 60
+/** Seconds between two looks at an invalidation, and until nobody looks any more. */
+const interval = 3
+const longestWait = 900
 
 /**
  * Requests the invalidation of the files that CloudFront may serve as they were, in each distribution. With `dryRun`, only says which. A failure
@@ -36,7 +41,7 @@ export async function invalidate(input: InvalidateInput, change: Change): Promis
   const requested = await Promise.all(
     cloudfront.distributions.map(async (distribution) => {
       try {
-        return { distribution, id: await create(input, distribution, cloudfront.endpoint, paths), paths }
+        return { distribution, id: await create(input, targetOf(settings, distribution), paths), paths }
       } catch (error) {
         signal.throwIfAborted()
         warn(failure(cloudfront.name, distribution, paths, error))
@@ -47,25 +52,64 @@ export async function invalidate(input: InvalidateInput, change: Change): Promis
   return requested.filter((each) => each !== undefined)
 }
 
-async function create(
-  { settings: { region }, connection, signal }: InvalidateInput,
-  distribution: string,
-  endpoint: string | undefined,
-  paths: string[],
-): Promise<string> {
-  const { invalidationId, invalidationRequest } = await import('../cloudfront/create-invalidation.js')
-  const call = invalidationRequest({ distribution, paths, reference: randomUUID(), region, endpoint })
-  const inTime = AbortSignal.any([signal, AbortSignal.timeout(patience)])
-  const { body } = await connection.callService(call, { verb: 'INVALIDATE', distribution }, inTime)
-  return invalidationId(body.toString())
+const targetOf = ({ region, cloudfront }: Settings, distribution: string): Target => ({
+  ...{ distribution, region, endpoint: cloudfront?.endpoint },
+})
+
+async function create({ connection, signal }: InvalidateInput, target: Target, paths: string[]): Promise<string> {
+  const { readInvalidation, invalidationRequest } = await import('../cloudfront/create-invalidation.js')
+  const call = invalidationRequest(target, paths, randomUUID())
+  const late = new AbortController()
+  const reason = new StaticS3Error(`static-s3: CloudFront did not answer within ${patience} seconds`)
+  const timer = setTimeout(() => late.abort(reason), patience * 1000)
+  try {
+    const inTime = AbortSignal.any([signal, late.signal])
+    const { distribution } = target
+    const request = { verb: 'INVALIDATE', operation: 'CreateInvalidation', distribution } as const
+    return readInvalidation((await connection.callService(call, request, inTime)).body.toString()).id
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 function failure(setting: string, distribution: string, paths: readonly string[], error: unknown): string {
   const command = `aws cloudfront create-invalidation --distribution-id ${distribution} --paths`
   return [
-    `${setting} is "${distribution}": the release is live, but CloudFront may still serve earlier files: ${plain(error)}`,
+    `${setting} is "${distribution}": the bucket is up to date, but CloudFront may still serve earlier files: ${plain(error)}`,
     `To invalidate them by hand: ${command} ${paths.map((path) => `'${path}'`).join(' ')}`,
   ].join('\n')
+}
+
+/** Waits until CloudFront has carried out the invalidations, if the settings say so. A failure is a warning. */
+export async function waitForInvalidations(input: InvalidateInput, invalidated: readonly Invalidated[] = []) {
+  const { settings, signal, warn } = input
+  const { cloudfront } = settings
+  if (!cloudfront?.wait) return
+  const wait = async ({ distribution, id }: Invalidated) => {
+    if (id === null) return
+    try {
+      await isCarriedOut(input, targetOf(settings, distribution), id)
+    } catch (error) {
+      // The release is live and recorded: Ctrl-C ends the wait alone.
+      if (!signal.aborted)
+        warn(`${cloudfront.name} is "${distribution}": the invalidation ${id} may not be complete: ${plain(error)}`)
+    }
+  }
+  await Promise.all(invalidated.map(wait))
+}
+
+async function isCarriedOut({ connection, signal }: InvalidateInput, target: Target, id: string): Promise<void> {
+  const { readInvalidation, statusRequest } = await import('../cloudfront/create-invalidation.js')
+  const { distribution } = target
+  const request = { verb: 'INVALIDATE', operation: 'GetInvalidation', distribution } as const
+  const end = performance.now() + longestWait * 1000
+  for (;;) {
+    const { body } = await connection.callService(statusRequest(target, id), request, signal)
+    if (readInvalidation(body.toString()).isComplete) return
+    if (performance.now() > end) throw new StaticS3Error(`static-s3: CloudFront took more than ${longestWait} seconds`)
+    const pause = new Promise((resolve) => setTimeout(resolve, interval * 1000).unref())
+    await unlessAborted(signal, pause)
+  }
 }
 
 /** Tells the user's own code of a release that is live. */

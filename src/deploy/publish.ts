@@ -16,7 +16,7 @@ import { type Stop, stopBySignal, unlessAborted } from '../runtime/stop.js'
 import type { S3Connection } from '../s3/objects/s3-bucket.js'
 import type { Settings } from '../settings/settings.js'
 import { kindOf, refuseOtherKind } from '../sync/own-location.js'
-import { callOnReleased, invalidate } from './after-release.js'
+import { callOnReleased, invalidate, waitForInvalidations } from './after-release.js'
 import { whoDeploys } from './deployer.js'
 import { keepForLater } from './keep.js'
 import { addFiles, locationOf, newTogether, runPartOf, type Together } from './publish-together.js'
@@ -167,8 +167,9 @@ async function bringUp(
   const { bucket, lockChannel } = connection
   const visitor = openVisitor(settings, connection, stop.begun)
   let invalidated = settings.cloudfront && ([] as Awaited<ReturnType<typeof invalidate>>)
+  const invalidation = { settings, connection, signal: stop.begun, warn }
   const onLive = async (change: Change) => {
-    invalidated = await invalidate({ settings, connection, signal: stop.begun, warn }, change)
+    invalidated = await invalidate(invalidation, change)
   }
   const shared = until(stop, bucket)
   const withSources = settings.force ? files : await withTwins(files, { ...settings, bucket: shared, survey })
@@ -200,6 +201,7 @@ async function bringUp(
         onWait: (whom) => logger.info(`waiting for ${whom}`),
       }).finally(progress.clear)
 
+  await waitForInvalidations(invalidation, invalidated)
   const { problem, unreachable } = (await visitor?.view()) ?? {}
   for (const sentence of [problem, unreachable]) if (sentence !== undefined) logger.warn(sentence)
   return { ...released, isBroken: problem !== undefined, invalidated }

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { constants, gunzip, gzip } from 'node:zlib'
@@ -24,6 +24,14 @@ export function bodyOfFile(file: HashedFile): Body {
       throw changed(path)
     },
   }
+}
+
+/** The MD5 of a file that was hashed without it: hex. */
+export async function md5OfFile(file: HashedFile): Promise<string> {
+  const content = await bodyOfFile(file).open()
+  const md5 = createHash('md5')
+  for await (const piece of content instanceof Uint8Array ? [content] : content) md5.update(piece)
+  return md5.digest('hex')
 }
 
 function changed(path: string): StaticS3Error {

@@ -1,7 +1,13 @@
 import type { Bucket, ListedObject } from '../bucket/bucket.js'
 import { hasExpired } from '../release/lock/lock.js'
 import { filesOf, kindOfRelease, type ReleaseRecord } from '../release/records/record.js'
-import { listRecords, type NumberedObject, openLock, type RecordsFolder } from '../release/records/releases-folder.js'
+import {
+  listRecords,
+  type NumberedObject,
+  openLock,
+  type RecordsFolder,
+  type ReleasesFolder,
+} from '../release/records/releases-folder.js'
 import type { Survey } from '../release/survey.js'
 import { findRelease } from '../restore/restored-release.js'
 import { eachInParallel } from '../runtime/parallel.js'
@@ -32,7 +38,7 @@ export interface PrunePlan {
   records: ListedObject[]
   /** Files that were published once and stay, though no live release has them. */
   unreferenced: OwnObject[]
-  /** True if another deploy has the lock: the plan then holds only until it ends. */
+  /** True if another deploy has the lock, or has had it since the survey: the plan is then out of date. */
   isDeployRunning: boolean
   /** Why nothing may be deleted. */
   problem: string | undefined
@@ -61,7 +67,10 @@ export async function planPrune(input: PlanInput, survey: KnownSurvey, signal: A
   const { record } = survey
   const place = { ...survey, location, inner: folder.inner }
   const open = input.own === undefined ? openLock(folder.releases) : undefined
-  const isDeployRunning = open !== undefined && !hasExpired(open, bucket.now())
+  const isHeld = open !== undefined && !hasExpired(open, bucket.now())
+  // A deploy that ended since the survey may have written the pages between the survey's two requests.
+  const isOutdated = !survey.folder || newestOf(folder.releases) !== newestOf(survey.folder)
+  const isDeployRunning = isHeld || (input.own === undefined && isOutdated)
 
   const known = expiredIn(record, folder)
   const isExpired = ({ key }: ListedObject) => known.has(key)
@@ -119,6 +128,7 @@ export function expiredIn(
   return new Map([...expired].filter(([key]) => !key.startsWith('.static-s3/') || listed.has(key)))
 }
 
+const newestOf = ({ records, locks }: ReleasesFolder) => `${records[0]?.release} ${locks[0]?.release}`
 const numbersOf = (records: readonly NumberedObject[]) => records.map(({ release }) => release)
 
 function candidateOf(record: ReleaseRecord, at: number | undefined): Candidate {

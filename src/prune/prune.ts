@@ -10,6 +10,7 @@ import { kindOf } from '../sync/own-location.js'
 import { locationName } from '../urls/paths.js'
 import { type ChangeInput, changeAndRecord } from './change-and-record.js'
 import { type KnownSurvey, type PlanInput, type PrunePlan, planPrune } from './plan-prune.js'
+import { inWaves } from './removals.js'
 import { expiredTag, tagExpired, withExpired } from './tag-expired.js'
 
 export interface PruneInput extends ChangeInput, Pick<PlanInput, 'retention' | 'unreferenced'> {
@@ -107,7 +108,7 @@ async function carryOut(
 ): ReturnType<typeof deleteObjects> {
   const deleted = new Set<string>()
   // In this order: no page outlives its files, and after a failure the records still tell what there is to delete.
-  for (const part of [...objects, backups, records]) {
+  for (const part of [...inWaves(objects.flat()), backups, records]) {
     const done = await deleteObjects(bucket, part, settings.concurrency, lock, stop)
     for (const key of done.deleted) deleted.add(key)
     if (done.failure !== undefined) return { ...done, deleted }

@@ -1,4 +1,6 @@
 import type { ListedObject } from '../bucket/bucket.js'
+import { groups } from '../files/built-file.js'
+import { groupOf } from '../files/classify.js'
 import { describedBy } from '../release/plan.js'
 import type { RecordedObject, ReleasedFile } from '../release/records/record.js'
 import type { Survey } from '../release/survey.js'
@@ -115,6 +117,12 @@ export function expiredFingerprints(objects: readonly OwnObject[], { files }: Ne
     ({ path, recorded }) =>
       recorded.fingerprinted && !recorded.adopted && recorded.release !== live && !files.has(fileId(path, recorded)),
   )
+}
+
+/** The objects in the reverse order of a deploy: a page goes before the pictures that it shows, and these go before the files that they name. */
+export function inWaves(objects: readonly OwnObject[]): OwnObject[][] {
+  const groupOfObject = ({ path, recorded: { fingerprinted } }: OwnObject) => groupOf({ path, fingerprinted })
+  return [...groups].reverse().map((group) => objects.filter((object) => groupOfObject(object) === group))
 }
 
 /** The backups that neither a kept release nor a remaining object of the newest record needs. */

@@ -1,13 +1,13 @@
-import type { Bucket, StoredObject, WrittenObject } from '../bucket/bucket.js'
+import { type Bucket, type StoredObject, smallBytes, type WrittenObject } from '../bucket/bucket.js'
 import { canonicalHeaders } from '../bucket/headers.js'
-import { asGzip, compressed } from '../files/file-body.js'
+import { asGzip, compressed, md5OfFile } from '../files/file-body.js'
 import type { HashedFile } from '../files/hash.js'
 import { isForbidden, responseOf, StaticS3Error } from '../runtime/error.js'
 import { eachInParallel } from '../runtime/parallel.js'
 import { several } from '../runtime/printable.js'
 import type { Stop } from '../runtime/stop.js'
 import type { Settings } from '../settings/settings.js'
-import { describedBy, type Plan, plan, undescribed } from './plan.js'
+import { describedBy, lacksMd5, type Plan, plan, undescribed } from './plan.js'
 import type { Survey } from './survey.js'
 
 export interface PlanInput {
@@ -31,12 +31,27 @@ export async function makePlan(
 ): Promise<Plan> {
   const { bucket, settings, warn } = input
   const known = { listing, record, backups, written }
-  const files = await asStored(input, known)
+  const files = await withMd5s(await asStored(input, known), known)
   const keys = undescribed(files, known, settings.force)
   const heads = await currentHeaders(bucket, keys, settings.concurrency)
   const made = plan(files, { ...known, heads }, settings.force)
   guardFingerprints(made, settings, warn)
   return made
+}
+
+/**
+ * The files, with the MD5s of those whose objects somebody has created since they were hashed, and of a written one: it proves that ETags are MD5s
+ * here.
+ */
+async function withMd5s(
+  files: readonly HashedFile[],
+  known: Parameters<typeof lacksMd5>[1],
+): Promise<readonly HashedFile[]> {
+  const lacking = new Set(files.filter((file) => lacksMd5(file, known)))
+  if (lacking.size === 0) return files
+  const proof = files.find(({ key, size, source }) => !source && size <= smallBytes && known.written.has(key))
+  if (proof) lacking.add(proof)
+  return Promise.all(files.map(async (file) => (lacking.has(file) ? { ...file, md5: await md5OfFile(file) } : file)))
 }
 
 /** Files to compress at the same time, in Node's thread pool. */

@@ -29,13 +29,21 @@ export interface Decision {
   etag?: string | undefined
 }
 
+/** A file whose bytes are to be stored beside the records. */
+export interface Backup {
+  action: 'back up'
+  file: HashedFile
+  /** The location's object, if it has the file's bytes already: another tool, or an earlier static-s3, has uploaded them. */
+  from: { key: string; etag: string } | undefined
+}
+
 export interface Plan {
   /** In the order of the files. */
   decisions: readonly Decision[]
   /** Fingerprinted files whose objects have other bytes: browsers may keep the old ones for a year. */
   overwritten: readonly HashedFile[]
   /** Files without a fingerprint whose bytes have no known backup: one for each content. */
-  backups: readonly HashedFile[]
+  backups: readonly Backup[]
   /** As the newest record has it. */
   expired?: ReleaseRecord['expired']
   /** The latest recorded write of an object that is written again with the same bytes: milliseconds since 1970, by the store's clock. */
@@ -94,15 +102,24 @@ export function plan(files: readonly HashedFile[], known: Known, force: boolean)
     return recorded?.sha256 === file.sha256 ? [recorded.writtenAt] : []
   })
   const notBefore = rewritten.reduce((latest, time) => Math.max(latest, time), 0)
-  return { decisions, overwritten, backups: withoutBackup(files, known), expired: known.record?.expired, notBefore }
+  return {
+    decisions,
+    overwritten,
+    backups: missingBackups(decisions, known),
+    expired: known.record?.expired,
+    notBefore,
+  }
 }
 
-function withoutBackup(files: readonly HashedFile[], known: Known): HashedFile[] {
-  const backups = new Set(known.backups.keys())
-  return files.filter(({ group, sha256, backup }) => {
-    if (group === 'fingerprinted' || backup !== undefined || backups.has(sha256)) return false
-    backups.add(sha256)
-    return true
+function missingBackups(decisions: readonly Decision[], { listing, backups }: Known): Backup[] {
+  const known = new Set(backups.keys())
+  return decisions.flatMap(({ file, action, reason }) => {
+    const { key, group, sha256, backup } = file
+    if (group === 'fingerprinted' || backup !== undefined || known.has(sha256)) return []
+    known.add(sha256)
+    const there = action === 'upload' || reason === 'exists' ? undefined : listing.get(key)
+    const from = there && there.size <= longestCopy ? { key, etag: there.etag } : undefined
+    return [{ action: 'back up', file, from }]
   })
 }
 
@@ -145,12 +162,12 @@ function hadTags({ path }: HashedFile, { record }: Known): boolean {
 }
 
 /** Whether this deploy has written the object. */
-function isOurs({ key, etag }: ListedObject, { written }: Known): boolean {
+function isOurs({ key, etag }: ListedObject, { written }: Pick<Known, 'written'>): boolean {
   return written.get(key)?.etag === etag
 }
 
 /** How an object's bytes compare with a file of the same size. */
-function bytesOf(file: HashedFile, there: ListedObject, known: Known) {
+function bytesOf(file: HashedFile, there: ListedObject, known: Pick<Known, 'record' | 'written'>) {
   if (isOurs(there, known)) return 'same'
   const recorded = withBytesOf(known.record, file.path, there)
   if (recorded) return recorded.sha256 === file.sha256 ? 'same' : 'other by the record'
@@ -187,6 +204,13 @@ export function undescribed(files: readonly HashedFile[], known: Omit<Known, 'he
     const isDescribed = !known.record?.standsIn && describedBy(known.record, file.path, there) !== undefined
     return isOurs(there, complete) || (!force && !isDescribed) ? [file.key] : []
   })
+}
+
+/** True if only an MD5 of the file can tell whether the object has its bytes: another deploy or tool has created it since the file was hashed. */
+export function lacksMd5(file: HashedFile, known: Pick<Known, 'listing' | 'record' | 'written'>): boolean {
+  const there = known.listing.get(file.key)
+  if (there?.size !== file.size || !isMd5(there.etag) || file.md5 !== undefined || file.source) return false
+  return bytesOf(file, there, known) === 'unknown'
 }
 
 /** Recorded files to compare too, which prove that this bucket's ETags are MD5s. */

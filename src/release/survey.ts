@@ -108,12 +108,12 @@ export async function readRecord(
       signal?.throwIfAborted()
       const { status = 0, unanswered } = responseOf(error)
       if (unanswered || status === 429 || status >= 500) throw error
-      problems.push(plain(error))
+      problems.push(plain(error).replace(/\.$/, ''))
       // The others are as forbidden.
       if (status > 0) break
     }
   }
-  if (problems.length > 0) warn(`${unused()}. No hold is known`)
+  if (problems.length > 0) warn(`${unused()}. A hold in it has no effect`)
   return undefined
 }
 

@@ -2,7 +2,6 @@ import { prefixOf } from '../urls/paths.js'
 import type { CleanupPlan } from './cleanup.js'
 import { hasExpired } from './lock/lock.js'
 import { describedBy, type Plan } from './plan.js'
-import { releasedIn } from './records/record.js'
 import { openLock } from './records/releases-folder.js'
 import { type Activation, isStagedAlready, type WhyStaged } from './staging.js'
 import type { Survey } from './survey.js'
@@ -50,10 +49,14 @@ export function hasOtherFiles(
   if (staged && isStagedAlready(plan, record)) return false
   const own = new Set(plan.decisions.map(({ file }) => file.path))
   const isOwn = (path: string) => own.has(path) || runPart?.has(prefixOf(location) + path) === true
-  const live = [...releasedIn(record.objects, record.live).keys()]
-  const common = live.filter(isOwn)
-  if (!activation && live.length > 0 && common.length === 0) return false
-  return common.length < live.length || [...record.objects.keys()].filter(isOwn).length > common.length
+  const count = { live: 0, common: 0, others: 0 }
+  for (const [path, { release }] of record.objects) {
+    const isLive = release === record.live
+    if (isLive) count.live++
+    if (isOwn(path)) count[isLive ? 'common' : 'others']++
+  }
+  if (!activation && count.live > 0 && count.common === 0) return false
+  return count.common < count.live || count.others > 0
 }
 
 /** True if the newest record can't be used, and an older one stands in for it. */

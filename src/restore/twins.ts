@@ -2,8 +2,9 @@ import type { Bucket, ListedObject } from '../bucket/bucket.js'
 import type { HashedFile } from '../files/hash.js'
 import type { Preview } from '../previews/template.js'
 import { headOf, matcherOf } from '../previews/template.js'
+import { describedBy } from '../release/plan.js'
 import { newestRecords } from '../release/records/releases-folder.js'
-import { readRecord, type Survey } from '../release/survey.js'
+import { type Survey, takeSurvey } from '../release/survey.js'
 import { prefixOf } from '../urls/paths.js'
 
 /** Bytes. A smaller file is up as fast as it is copied. */
@@ -28,21 +29,19 @@ export async function withTwins(
   const isWorth = ({ group, size }: HashedFile) => group === 'fingerprinted' && size >= worthCopying
   if (!preview || survey.record || !survey.folder || !files.some(isWorth)) return files
   const listing = await bucket.list(`.static-s3/${headOf(preview.template)}`).catch(() => [])
-  const [other, newest] = newestOf(listing, matcherOf(preview.template), location)
-  const record = await readRecord(bucket, other, newest ? [newest] : [], undefined, () => {}).catch(() => undefined)
+  const other = newestOf(listing, matcherOf(preview.template), location)
+  // With a listing, because Ceph 16 ignores the condition that a copy puts on its source.
+  const theirs = other === undefined ? undefined : await takeSurvey(bucket, other).catch(() => undefined)
+  if (other === undefined || !theirs) return files
   return files.map((file) => {
-    const theirs = isWorth(file) ? record?.objects.get(file.path) : undefined
-    const key = prefixOf(other) + file.path
-    return theirs ? { ...file, twin: { key, etag: theirs.etag, sha256: theirs.sha256 } } : file
+    const object = isWorth(file) ? theirs.listing.get(prefixOf(other) + file.path) : undefined
+    const recorded = object && describedBy(theirs.record, file.path, object)
+    return recorded ? { ...file, twin: { ...object, sha256: recorded.sha256 } } : file
   })
 }
 
-function newestOf(
-  listing: readonly ListedObject[],
-  isPreview: RegExp,
-  location: string,
-): [location: string, record: ListedObject | undefined] {
-  const timeOf = ({ lastModified = 0 }: ListedObject) => lastModified
+function newestOf(listing: readonly ListedObject[], isPreview: RegExp, location: string): string | undefined {
   const others = [...newestRecords(listing)].filter(([other]) => other !== location && isPreview.test(other))
-  return others.sort(([, a], [, b]) => timeOf(b) - timeOf(a))[0] ?? ['', undefined]
+  const [newest] = others.sort(([, { lastModified: a = 0 }], [, { lastModified: b = 0 }]) => b - a)
+  return newest?.[0]
 }

@@ -32,7 +32,10 @@ export const branchVariables = [
   ...['CHANGE_BRANCH', 'BRANCH_NAME', 'GIT_BRANCH', 'VERCEL_GIT_COMMIT_REF', 'CF_PAGES_BRANCH', 'WORKERS_CI_BRANCH'],
 ]
 
-const commitVariables = ['GITHUB_SHA', 'CI_COMMIT_SHA', 'GIT_COMMIT', 'CIRCLE_SHA1']
+const commitVariables = [
+  ...['GITHUB_SHA', 'CI_COMMIT_SHA', 'GIT_COMMIT', 'CIRCLE_SHA1', 'BITBUCKET_COMMIT', 'BUILDKITE_COMMIT'],
+  ...['BUILD_SOURCEVERSION', 'VERCEL_GIT_COMMIT_SHA', 'CF_PAGES_COMMIT_SHA', 'WORKERS_CI_COMMIT_SHA'],
+]
 
 /** The places that may name a branch or a commit, for an error. */
 export const searched = {

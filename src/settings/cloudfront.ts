@@ -7,33 +7,44 @@ const endpointVariable = 'AWS_ENDPOINT_URL_CLOUDFRONT'
 
 /** The distributions to invalidate; undefined if there are none. */
 export function readCloudFront(read: SettingReader): Settings['cloudfront'] {
-  const named = readDistributions(read)
+  const { named, wait } = readOption(read)
   const distributions = [named?.value ?? []].flat().filter((id) => id !== '')
   for (const value of distributions) {
-    if (named && !/^E[A-Z0-9]{9,20}$/.test(String(value))) {
+    if (named && !(typeof value === 'string' && /^E[A-Z0-9]{9,20}$/.test(value))) {
       read.problem({ name: named.name, value }, "use a distribution's ID, such as E1A2B3C4D5E6F7")
     }
   }
   if (!named || distributions.length === 0) return undefined
-  return { name: named.name, distributions: [...new Set(distributions)] as string[], endpoint: readEndpoint(read) }
+  return {
+    name: named.name,
+    distributions: [...new Set(distributions)] as string[],
+    endpoint: readEndpoint(read),
+    wait,
+  }
 }
 
-/** The option, or else the variable. */
-function readDistributions(read: SettingReader): Named | undefined {
+/** The distributions come from the option, or else from the variable. */
+function readOption(read: SettingReader): { named: Named | undefined; wait: boolean } {
   const found = read.find('cloudfront')
-  const option = found?.name ?? ''
   const given = found?.value
   if (found && (typeof given !== 'object' || Array.isArray(given))) {
     read.problem(found, 'use an object such as { distributionId: "E1A2B3C4D5E6F7" }')
-    return undefined
+    return { named: undefined, wait: false }
   }
-  const { distributionId, ...others } = { ...(given as { distributionId?: unknown } | undefined) }
+  const { distributionId, wait = false, ...others } = { ...(given as Record<string, unknown> | undefined) }
   for (const field of Object.keys(others)) {
-    read.problems.push(`${option}: the field \`${field}\` is unknown${suggestion(field, ['distributionId'])}`)
+    const name = read.nameOption(`cloudfront.${field}`)
+    read.problems.push(`${name} is unknown${suggestion(field, ['distributionId', 'wait'])}`)
   }
-  if (distributionId !== undefined) return { name: read.nameOption('cloudfront.distributionId'), value: distributionId }
+  if (typeof wait !== 'boolean') {
+    read.problem({ name: read.nameOption('cloudfront.wait'), value: wait }, 'use true or false')
+  }
   const set = read.variable(variable)
-  return set && { name: set.name, value: set.value.split(',').map((id) => id.trim()) }
+  const named =
+    distributionId === undefined
+      ? set && { name: set.name, value: set.value.split(',').map((id) => id.trim()) }
+      : { name: read.nameOption('cloudfront.distributionId'), value: distributionId }
+  return { named, wait: wait === true }
 }
 
 /** @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html */

@@ -195,11 +195,12 @@ export interface Options {
   onError?: 'fail' | 'warn'
   /**
    * The CloudFront distributions before the bucket. A release invalidates their copies of files that it changes, if the files' earlier headers let
-   * CloudFront keep them. Pages are `no-cache`, and need no invalidation at a minimum TTL of 0.
+   * CloudFront keep them. Pages are `no-cache`, and need no invalidation at a minimum TTL of 0. With `wait`, the deploy waits until CloudFront has
+   * carried out the invalidation.
    * @env `AWS_CLOUDFRONT_DISTRIBUTION_ID`: one ID, or several with commas
    * @default none
    */
-  cloudfront?: { distributionId: string | readonly string[] }
+  cloudfront?: { distributionId: string | readonly string[]; wait?: boolean }
   /**
    * Called once for each release of a build when it is live: for other CDNs and chats. The deploy waits for its promise. If it fails, the deploy
    * warns, because the release is live. Staged, unchanged and dry deploys do not call it, and no command does.

@@ -69,6 +69,8 @@ export interface Settings extends BucketAddress, Location {
         distributions: string[]
         /** Undefined for AWS's own. */
         endpoint: string | undefined
+        /** Whether to wait until CloudFront has carried out an invalidation. */
+        wait: boolean
       }
     | undefined
   onReleased: Options['onReleased'] | undefined

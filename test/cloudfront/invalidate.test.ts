@@ -11,7 +11,7 @@ import { file, holding, listed } from '../../fixtures/release/plan-scene.js'
 import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
 import { withConnection } from '../../fixtures/s3/with-connection.js'
 import { invalidationRequest } from '../../src/cloudfront/create-invalidation.js'
-import { invalidate } from '../../src/deploy/after-release.js'
+import { invalidate, waitForInvalidations } from '../../src/deploy/after-release.js'
 import type { S3Connection } from '../../src/s3/objects/s3-bucket.js'
 import type { Options } from '../../src/settings/options.js'
 
@@ -25,8 +25,15 @@ withConnection((target) => {
 beforeAll(async () => {
   cloudFront = await startCloudFront(() => server.credentials)
 })
-afterEach(() => vi.unstubAllEnvs())
+afterEach(() => vi.restoreAllMocks())
 afterAll(() => cloudFront.close())
+
+/** Makes timers of this length end soon. */
+function shorten(length: number) {
+  const { setTimeout: real } = globalThis
+  const soon = (run: () => void, ms = 0) => real(run, ms === length ? 20 : ms)
+  vi.spyOn(globalThis, 'setTimeout').mockImplementation(soon as never)
+}
 
 /** A page that changes, whose earlier headers nothing tells. */
 const change = {
@@ -40,7 +47,9 @@ async function request(options: Options = {}, signal = new AbortController().sig
   const variables = { AWS_ENDPOINT_URL_CLOUDFRONT: cloudFront.endpoint, AWS_CLOUDFRONT_DISTRIBUTION_ID: distribution }
   const settings = await deploySettings({ enabled: true, bucket: 'bucket', ...options }, variables)
   const warnings: string[] = []
-  const requested = await invalidate({ settings, connection, signal, warn: (text) => warnings.push(text) }, change)
+  const input = { settings, connection, signal, warn: (text: string) => void warnings.push(text) }
+  const requested = await invalidate(input, change)
+  await waitForInvalidations(input, requested)
   return { requested, warnings }
 }
 
@@ -108,7 +117,9 @@ test.each<[fault: Fault, says: string]>([
   expect(requested).toEqual([])
   const [warning = '', ...others] = warnings
   expect(others).toEqual([])
-  expect(warning).toMatch(new RegExp(`^AWS_CLOUDFRONT_DISTRIBUTION_ID is "${distribution}": the release is live, but `))
+  expect(warning).toMatch(
+    new RegExp(`^AWS_CLOUDFRONT_DISTRIBUTION_ID is "${distribution}": the bucket is up to date, but `),
+  )
   expect(warning).toContain(says)
   expect(warning).toMatch(/\nTo invalidate .*: aws cloudfront create-invalidation .* --paths '\/static\/about.html\*'$/)
   expect(warning).not.toContain(server.credentials.secretAccessKey)
@@ -119,6 +130,41 @@ test('a distribution that fails leaves the others alone', async () => {
   const { requested, warnings } = await request({ cloudfront: { distributionId: [distribution, otherDistribution] } })
   expect(requested).toHaveLength(1)
   expect(warnings).toEqual([expect.stringMatching(/^option `cloudfront.distributionId` is "/)])
+})
+
+test('a silent CloudFront holds the deploy for a minute at most', async () => {
+  shorten(60_000)
+  cloudFront.fail('silent')
+  const { warnings } = await request()
+  expect(warnings).toEqual([expect.stringContaining('CloudFront did not answer within 60 seconds\nTo invalidate')])
+})
+
+test('with `wait`, a deploy waits for the end of each invalidation', async () => {
+  shorten(3000)
+  cloudFront.inProgress = 2
+  const cloudfront = { distributionId: [distribution, otherDistribution], wait: true }
+  const { requested, warnings } = await request({ cloudfront })
+  expect(warnings).toEqual([])
+  expect(requested).toHaveLength(2)
+  expect(cloudFront.requests).toBe(2 + 2 + 2)
+})
+
+test('a stop ends the wait, and not the deploy', async () => {
+  cloudFront.inProgress = 1
+  const stop = new AbortController()
+  const waiting = request({ cloudfront: { distributionId: distribution, wait: true } }, stop.signal)
+  await vi.waitFor(() => expect(cloudFront.requests).toBe(2), { timeout: 60_000 })
+  stop.abort(new Error('stopped'))
+  expect(await waiting).toMatchObject({ requested: [{ paths }], warnings: [] })
+})
+
+test('a right that is missing for it is a warning', async () => {
+  cloudFront.refusesStatus = true
+  const { requested, warnings } = await request({ cloudfront: { distributionId: distribution, wait: true } })
+  expect(requested).toHaveLength(1)
+  expect(warnings).toEqual([
+    expect.stringMatching(/may not be complete: .* it needs cloudfront:GetInvalidation on arn:/),
+  ])
 })
 
 test('a stopped deploy ends without a record, so that the next one invalidates', async () => {
@@ -132,6 +178,6 @@ test.each<[region: string, host: string, signedFor: string]>([
   ['auto', 'cloudfront.amazonaws.com', 'us-east-1'],
   ['cn-north-1', 'cloudfront.cn-northwest-1.amazonaws.com.cn', 'cn-northwest-1'],
 ])('a bucket in %s asks %s', (region, host, signedFor) => {
-  const call = invalidationRequest({ distribution, paths, reference: 'r', region, endpoint: undefined })
+  const call = invalidationRequest({ distribution, region, endpoint: undefined }, paths, 'r')
   expect([call.url.host, call.region]).toEqual([host, signedFor])
 })

@@ -75,14 +75,16 @@ test('a deploy invalidates pages that CloudFront keeps, and neither new files no
   expect(forced.requested).toEqual([pages, pages])
 })
 
+const commandEnv = () => ({
+  ...deployEnv(target.s3, target.bucket),
+  AWS_S3_CUSTOM_DOMAIN: 'cdn.example.com',
+  AWS_CLOUDFRONT_DISTRIBUTION_ID: distribution,
+  AWS_ENDPOINT_URL_CLOUDFRONT: cloudFront.endpoint,
+  GITHUB_STEP_SUMMARY: join(dir, 'summary.md'),
+})
+
 test('a rollback, a promotion and a sync invalidate, by the environment', async () => {
-  const env = {
-    ...deployEnv(target.s3, target.bucket),
-    AWS_S3_CUSTOM_DOMAIN: 'cdn.example.com',
-    AWS_CLOUDFRONT_DISTRIBUTION_ID: distribution,
-    AWS_ENDPOINT_URL_CLOUDFRONT: cloudFront.endpoint,
-    GITHUB_STEP_SUMMARY: join(dir, 'summary.md'),
-  }
+  const env = commandEnv()
   const invalidatedBy = async (words: string[], more: Record<string, string> = {}) => {
     cloudFront.reset()
     const { code, stdout, stderr } = await runCommand(dir, [...words, '--json'], { ...env, ...more })
@@ -114,15 +116,30 @@ test('a rollback, a promotion and a sync invalidate, by the environment', async 
 
 test('a deploy without a record invalidates again: it may have ended before', async () => {
   await deploy('one')
-  target.s3.server.intercept = ({ method, key = '' }) =>
-    method === 'PUT' && key.startsWith('.static-s3/static/releases/') && key.endsWith('.gz')
-      ? { status: 403, code: 'AccessDenied' }
-      : undefined
+  let requestedBefore = 0
+  target.s3.server.intercept = ({ method, key = '' }) => {
+    if (method !== 'PUT' || !/^\.static-s3\/static\/releases\/.*\.gz$/.test(key)) return undefined
+    requestedBefore = cloudFront.requests
+    return { status: 403, code: 'AccessDenied' }
+  }
   const cut = await deploy('two')
   expect(cut.said).toContain('its record could not be written')
+  expect(requestedBefore).toBe(1)
   target.s3.server.intercept = undefined
   expect((await deploy('two')).requested).toEqual([pages, pages])
   expect((await deploy('two')).requested).toEqual([pages, pages])
+})
+
+test('prune --unreferenced invalidates what it takes back', async () => {
+  await deploy('one', { rules: [{ match: 'data.json', cacheControl: 'max-age=600' }] })
+  await deploy('two', { exclude: 'data.json' })
+  cloudFront.reset()
+  const words = ['prune', '--unreferenced', '--json']
+  const { code, stdout, stderr } = await runCommand(dir, words, commandEnv())
+  expect(code, stderr).toBe(0)
+  expect(JSON.parse(stdout).deleted).toEqual(['static/data.json'])
+  expect(stderr).toContain(`invalidated in ${distribution}: /static/data.json*`)
+  expect(cloudFront.invalidations.map(({ paths }) => paths)).toEqual([['/static/data.json*']])
 })
 
 test('onReleased that fails is a warning', async () => {

@@ -65,7 +65,7 @@ const muchLater = () => {
 const reads = () => s3.server.requests.filter(({ method }) => method === 'GET')
 const isOfBackup = ({ key }: LoggedRequest) => key?.startsWith(backupFolder)
 const heads = () => s3.server.requests.filter((each) => each.operation === 'HeadObject' && !isOfBackup(each))
-const copies = () => s3.server.requests.filter(({ operation }) => operation === 'CopyObject')
+const copies = () => s3.server.requests.filter((each) => each.operation === 'CopyObject' && !isOfBackup(each))
 const uploads = () => sitePuts(s3).filter(({ operation }) => operation === 'PutObject')
 const keysOf = (requests: readonly LoggedRequest[]) => requests.map(({ key }) => key as string).sort()
 const own = (bucket: string) =>
@@ -374,6 +374,7 @@ describe('a small site', () => {
       expect(keysOf(uploads())).toEqual(['static/index/3.txt'])
       expect(keysOf(copies())).toEqual([...before.keys()].filter((key) => key !== 'static/index/3.txt').sort())
       expect(keysOf(heads())).toEqual(keysOf(copies()))
+      expect(backups().filter(({ operation }) => operation !== 'CopyObject')).toHaveLength(1)
       expect(live(bucket)).toEqual(before)
       await expectUnchanged()
     })

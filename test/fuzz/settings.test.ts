@@ -108,10 +108,13 @@ describe('settings', () => {
         'fileOverwrite',
         'concurrency',
       ],
-      ...['lockTimeout'],
+      ...['lockTimeout', 'cloudfront', 'onReleased'],
       ...['dryRun', 'force', 'onError', 'allowSecrets', 'toString'],
     ]
-    const rule = fc.dictionary(fc.constantFrom('match', 'cacheControl', 'metadata', 'expires', 'acl', 'x'), anything)
+    const rule = fc.dictionary(
+      fc.constantFrom('match', 'cacheControl', 'metadata', 'expires', 'acl', 'distributionId', 'x'),
+      anything,
+    )
     const option = fc.oneof(anything, settingValue, fc.array(rule), rule)
     await fc.assert(
       fc.asyncProperty(fc.dictionary(fc.constantFrom(...optionNames), option, { maxKeys: 4 }), async (options) => {

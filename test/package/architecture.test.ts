@@ -41,7 +41,7 @@ const rooms: Record<string, { imports?: string[]; types?: string[]; dynamic?: st
   cloudfront: { imports: ['release', 'files', 'bucket', 'urls'] },
   restore: { imports: ['release', 'release/records', 'files', 'bucket', 'previews', 'urls'] },
   prune: {
-    imports: ['release', 'release/lock', 'release/records', 'restore', 'sync', 'previews', 'urls'],
+    imports: ['release', 'release/lock', 'release/records', 'restore', 'sync', 'previews', 'files', 'urls'],
     types: ['bucket'],
   },
   promote: { imports: ['release', 'release/records', 'files', 'references', 'bucket', 'urls'] },

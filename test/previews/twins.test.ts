@@ -63,6 +63,9 @@ it('a first release copies large fingerprinted files from the newest other previ
   expect(await deploy('c', { text: `${large}!` })).toEqual(copyTo('c', 'b'))
   // Other bytes under the same name.
   expect(await deploy('d', { text: `${large}?` })).toEqual([])
+  // Changed by another tool.
+  await bucket.put('previews/d/assets/photo.png', bodyOfBytes(Buffer.from(`${large}!`)), {})
+  expect(await deploy('e', { text: `${large}?` })).toEqual([])
 })
 
 it('a copy that the store refuses, or whose source is gone or changed, becomes an upload', async () => {

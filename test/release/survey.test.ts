@@ -309,7 +309,7 @@ describe('what goes wrong', () => {
   it('records of which none can be used are a warning', async () => {
     await made.put(recordKey(folder, 1), Buffer.from('x'))
     const survey = await takeSurvey(made.watched, 'static')
-    expect(survey.warnings).toEqual([`${unused}${recordKey(folder, 1)} is damaged. No hold is known`])
+    expect(survey.warnings).toEqual([`${unused}${recordKey(folder, 1)} is damaged. A hold in it has no effect`])
     expect(survey.record).toBeUndefined()
   })
 
@@ -326,7 +326,9 @@ describe('what goes wrong', () => {
     const survey = await takeSurvey(made.watched, 'static')
     expect(survey).toMatchObject({ record: undefined, folder: { records: [{}] } })
     expect([...survey.listing.keys()]).toEqual(['static/a'])
-    expect(survey.warnings).toEqual([`${unused}${refused.message.replace('static-s3: ', '')}. No hold is known`])
+    expect(survey.warnings).toEqual([
+      `${unused}${refused.message.replace('static-s3: ', '')}. A hold in it has no effect`,
+    ])
   })
 
   it('a folder that can’t be listed is a warning, and nothing is asked for in it', async () => {

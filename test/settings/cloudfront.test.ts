@@ -25,7 +25,9 @@ describe('the distributions', () => {
     // process.env.DISTRIBUTION, where it is not set.
     [{ distributionId: undefined }, { [variable]: one }, variable, [one]],
   ])('of %j and %j', async (cloudfront, shell, name, distributions) => {
-    expect((await resolve({ cloudfront }, shell)).cloudfront).toEqual({ name, distributions, endpoint: undefined })
+    expect((await resolve({ cloudfront }, shell)).cloudfront).toEqual({
+      ...{ name, distributions, endpoint: undefined, wait: false },
+    })
   })
 
   it.each([
@@ -43,12 +45,14 @@ describe('the distributions', () => {
     const given = {
       distributionId: ['d1.cloudfront.net', one, `arn:aws:cloudfront::1:distribution/${one}`, 5],
       wait: 1,
+      waits: true,
     }
     const message = await problemsOf({ cloudfront: given, bucket: 'a_', onReleased: 'x' })
     expect(message).toContain(`${option} is "d1.cloudfront.net": ${remedy}.`)
     expect(message).toContain(`${option} is "arn:aws:cloudfront::1:distribution/${one}": ${remedy}.`)
     expect(message).toContain(`${option} is 5: ${remedy}.`)
-    expect(message).toContain('option `cloudfront`: the field `wait` is unknown')
+    expect(message).toContain('option `cloudfront.waits` is unknown')
+    expect(message).toContain('option `cloudfront.wait` is 1: use true or false.')
     expect(message).toContain('option `onReleased` is "x": use a function of the result.')
     expect(message).toContain('option `bucket` is "a_"')
     expect(await problemsOf({}, { [variable]: 'e1a2b3c4d5e6f7' })).toContain(

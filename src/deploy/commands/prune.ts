@@ -1,5 +1,6 @@
 import { type Pruned, type PruneInput, prune } from '../../prune/prune.js'
 import type { Settings } from '../../settings/settings.js'
+import { invalidate } from '../after-release.js'
 import { whoDeploys } from '../deployer.js'
 import type { Logger } from '../logger.js'
 import { withConnection } from '../with-connection.js'
@@ -13,16 +14,24 @@ export interface PruneCommandInput extends Pick<PruneInput, 'retention' | 'unref
 }
 
 /**
- * Deletes the files of a location's expired releases.
+ * Deletes the files of a location's expired releases. CloudFront keeps them for old tabs, except those that are to be gone everywhere.
  *
  * @throws StaticS3Error when anything fails
  */
 export function pruneReleases({ settings, logger, ...chosen }: PruneCommandInput): Promise<Pruned> {
-  return withConnection(settings, async ({ bucket, lockChannel }, stop) => {
+  return withConnection(settings, async (connection, stop) => {
+    const { bucket, lockChannel } = connection
     const deployer = await whoDeploys('static-s3 prune', process.env, settings.preview)
     const onWait = (whom: string) => logger.info(`waiting for ${whom}`)
     const pruned = await prune({ ...chosen, bucket, lockChannel, settings, stop, deployer, warn: logger.warn, onWait })
     for (const warning of pruned.survey.warnings) logger.warn(warning)
+    if (chosen.unreferenced && pruned.release !== undefined) {
+      const input = { settings, connection, signal: stop.begun, warn: logger.warn }
+      const deleted = new Set(pruned.objects.flat().map(({ key }) => key))
+      const made = await invalidate(input, { decisions: [], survey: pruned.survey, deleted })
+      for (const { distribution, paths } of made ?? [])
+        logger.info(`invalidated in ${distribution}: ${paths.join(' ')}`)
+    }
     return pruned
   })
 }

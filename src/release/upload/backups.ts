@@ -49,11 +49,12 @@ export function openBackups(bucket: Bucket, writer: ObjectWriter, { location, pa
           // A lifecycle rule may delete an object with tags that are not ours.
           return there?.tags && parameters.Tagging === undefined ? undefined : there
         }
-        const create = async () => (isExpired ? undefined : writer.create(decision, options))
         // A copy has no `If-None-Match`. It would give an existing backup another ETag under SSE-KMS, and earlier records name the old one.
-        const found = (file.source && (await head())) ?? (await create()) ?? (await head())
-        const backup = found ?? (await writer.write(decision, options))
-        etags.set(file.sha256, backup.etag)
+        const isCopy = file.source !== undefined || options.backup !== undefined
+        const created = isCopy || isExpired ? undefined : await writer.create(decision, options)
+        // A store may refuse a name for a moment after its deletion.
+        const { etag } = created ?? (await head()) ?? (await writer.write(decision, options))
+        etags.set(file.sha256, etag)
       } catch (error) {
         if (!isForbidden(error)) throw error
         refusal ??= error

@@ -5,9 +5,9 @@ import { responseOf, StaticS3Error } from '../../runtime/error.js'
 import { eachInParallel } from '../../runtime/parallel.js'
 import { type Stop, unstoppable } from '../../runtime/stop.js'
 import type { Permit } from '../lock/hold-lock.js'
-import type { Decision, Plan } from '../plan.js'
+import type { Backup, Decision, Plan } from '../plan.js'
 import { type BackupPlace, type Backups, openBackups } from './backups.js'
-import { type Backup, type Part, wavesOf } from './waves.js'
+import { type Part, wavesOf } from './waves.js'
 import { type Done, WriteCounts } from './what-visitors-see.js'
 import { objectWriter } from './write-object.js'
 
@@ -52,9 +52,9 @@ export function startUpload(
   const failure = (reason: unknown) =>
     new StaticS3Error(`${(reason as Error).message}\n${counts.whatVisitorsSee()}`, { cause: reason })
 
-  const store = async ({ file }: Backup, { expired, permit, stop, signal, fail }: PartInWork): Promise<void> => {
+  const store = async ({ file, from }: Backup, { expired, permit, stop, signal, fail }: PartInWork): Promise<void> => {
     if (stop.aborted) return
-    await backups?.store(file, { signal, stop, check: () => permit?.check() }, expired).catch(fail)
+    await backups?.store(file, { signal, stop, check: () => permit?.check(), backup: from }, expired).catch(fail)
   }
 
   const carryOut = async (decision: Decision, { part, permit, stop, signal, fail }: PartInWork): Promise<void> => {

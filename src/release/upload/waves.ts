@@ -1,7 +1,6 @@
 import { smallBytes } from '../../bucket/bucket.js'
 import { type Group, groups } from '../../files/built-file.js'
-import type { HashedFile } from '../../files/hash.js'
-import type { Decision, Plan } from '../plan.js'
+import type { Backup, Decision, Plan } from '../plan.js'
 import type { Done } from './what-visitors-see.js'
 
 /**
@@ -9,12 +8,6 @@ import type { Done } from './what-visitors-see.js'
  * (`If-None-Match: *`).
  */
 export type Part = 'creations' | 'all but creations' | 'all'
-
-/** A file whose bytes are to be stored beside the records. */
-export interface Backup {
-  file: HashedFile
-  action: 'back up'
-}
 
 /** Files that go up together; large files with the largest first. */
 export interface Wave {
@@ -40,7 +33,7 @@ export function wavesOf({ decisions, backups }: Plan, part: Part): { waves: Reco
     if (!isCreation && part === 'creations') continue
     add(decision, waves[groupFor(decision)][reason === 'new' ? 0 : 1])
   }
-  if (part !== 'all but creations') for (const file of backups) add({ file, action: 'back up' }, waves.fingerprinted[0])
+  if (part !== 'all but creations') for (const backup of backups) add(backup, waves.fingerprinted[0])
   for (const { large } of Object.values(waves).flat()) large.sort((a, b) => b.file.size - a.file.size)
   return { waves, total }
 }

@@ -8,7 +8,7 @@ export type Request =
   | { verb: 'COPY'; from: string; key: string; parameters: ObjectParameters }
   | { verb: 'CREDENTIALS' }
   | { verb: 'CONFIGURATION'; operation: string; action: string }
-  | { verb: 'INVALIDATE'; distribution: string }
+  | { verb: 'INVALIDATE'; operation: 'CreateInvalidation' | 'GetInvalidation'; distribution: string }
 
 export interface ExplainContext {
   request: Request
@@ -29,7 +29,7 @@ export function describeRequest({ request, bucket }: ExplainContext): string {
   const there = `s3://${bucket}`
   if (request.verb === 'LIST') return `LIST ${there}/${request.prefix}`
   if (request.verb === 'CREDENTIALS') return `signing in for ${there}`
-  if (request.verb === 'INVALIDATE') return `CreateInvalidation of ${request.distribution}`
+  if (request.verb === 'INVALIDATE') return `${request.operation} of ${request.distribution}`
   if (request.verb === 'CONFIGURATION') return `${request.operation} of ${there}`
   if (request.verb === 'PUT') return `PUT ${request.key} to ${there}`
   if (request.verb !== 'COPY') return `${request.verb} ${there}/${request.key}`
@@ -46,7 +46,6 @@ const ACTIONS = {
   DELETE: 's3:DeleteObject',
   TAG: 's3:GetObjectTagging and s3:PutObjectTagging',
   CREDENTIALS: 's3:PutObject',
-  INVALIDATE: 'cloudfront:CreateInvalidation',
 }
 
 /** @see https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html */
@@ -55,8 +54,12 @@ export function permissionsOf(context: ExplainContext): string {
   const acl = hasAcl(parameters) ? ' and s3:PutObjectAcl' : ''
   const tagging = parameters.Tagging === undefined ? '' : ' and s3:PutObjectTagging'
   const { request } = context
-  const action = request.verb === 'CONFIGURATION' ? `s3:${request.action}` : ACTIONS[request.verb]
-  return `${action}${acl}${tagging} on ${resourceOf(context)}`
+  return `${actionOf(request)}${acl}${tagging} on ${resourceOf(context)}`
+}
+
+function actionOf(request: Request): string {
+  if (request.verb === 'CONFIGURATION') return `s3:${request.action}`
+  return request.verb === 'INVALIDATE' ? `cloudfront:${request.operation}` : ACTIONS[request.verb]
 }
 
 /** The resource as a policy names it: the bucket for a listing, otherwise everything below the key's first folder. */
