@@ -59,6 +59,8 @@ export interface StoredObject {
   etag: string
   /** The PutObject parameters that S3 returns. It returns no ACL, grants, tags or encryption context. */
   parameters: ObjectParameters
+  /** How many tags it has, if the store tells: S3 does so only with the right to read them. */
+  tags?: number | undefined
 }
 
 export interface DeleteOptions {
@@ -116,6 +118,17 @@ export interface Bucket {
   ): Promise<WrittenObject>
   /** Deletes the object. A missing key is no error. With `ifMatch`, it rejects like `put` if the object has another ETag. */
   delete(key: string, options?: DeleteOptions): Promise<void>
+  /**
+   * Adds tags to the object's own, up to 10 in all. A tag that the object has keeps its value. S3 knows no condition for tags. Ceph counts the call as
+   * the object's last write.
+   *
+   * @param check as for `put`
+   */
+  tag(
+    key: string,
+    tags: Readonly<Record<string, string>>,
+    options?: Pick<DeleteOptions, 'signal' | 'check'>,
+  ): Promise<void>
   /** The time of the store's clock, by its last response: milliseconds since 1970. */
   now(): number
 }

@@ -6,6 +6,7 @@ import {
   cspOfFolder,
   deployPolicy,
   distributionArn,
+  expiryRules,
   isJob,
   parametersOf,
   readFolders,
@@ -27,6 +28,7 @@ const iam = commandOf({
 Prints the rights that a deploy of these settings needs, and no others: an IAM policy for a user, a role or a group.
 
   --prune             adds the right to delete objects
+  --tag               adds the rights to tag objects, for static-s3 prune --tag
   --setup             adds the rights to create and configure the bucket
   --cloudfront ID     adds the right to invalidate this distribution, instead of the settings': ID, ACCOUNT:ID or its ARN
   --acl NAME, --object-parameters JSON, --rules JSON
@@ -35,14 +37,14 @@ ${addressHelp}`,
   flags: {
     ...addressFlags,
     ...{ acl: settingFlags.acl, 'object-parameters': settingFlags['object-parameters'], rules: settingFlags.rules },
-    ...{ prune: switched, setup: switched, cloudfront: text },
+    ...{ prune: switched, tag: switched, setup: switched, cloudfront: text },
   },
-  async run({ prune = false, setup = false, cloudfront, ...named }, words) {
+  async run({ prune = false, tag = false, setup = false, cloudfront, ...named }, words) {
     noWords('iam', words)
     const settings = await settingsOf(named, known, undefined, { allPreviews: true })
     const distributions = cloudfront === undefined ? settings.cloudfront?.distributions : [cloudfront]
     const distribution = distributions?.map((each) => arnOf(each, settings))
-    const document = deployPolicy(settings, { prune, setup, distribution, parameters: parametersOf(settings) })
+    const document = deployPolicy(settings, { prune, tag, setup, distribution, parameters: parametersOf(settings) })
     printDocument(document, [
       'aws iam put-user-policy --user-name NAME --policy-name static-s3 --policy-document file://iam.json',
       'For a role or a group: put-role-policy --role-name, put-group-policy --group-name.',
@@ -107,6 +109,26 @@ ${addressHelp}`,
   },
 })
 
+const lifecycle = commandOf({
+  words: '',
+  summary: 'lifecycle rules that delete what static-s3 prune --tag has tagged',
+  help: `static-s3 policy lifecycle
+
+Prints lifecycle rules that delete the objects that static-s3 prune --tag has tagged, with their older versions. S3 counts
+the day from an object's creation: most tagged objects are gone a day or two later.
+${addressHelp}`,
+  flags: addressFlags,
+  async run(named, words) {
+    noWords('lifecycle', words)
+    const settings = await settingsOf(named, known)
+    const [to, on] = [`aws${storeOf(settings)} s3api`, `--bucket ${settings.bucket}`]
+    printDocument({ Rules: expiryRules(settings) }, [
+      `${to} put-bucket-lifecycle-configuration ${on} --lifecycle-configuration file://lifecycle.json`,
+      `It REPLACES all lifecycle rules of the bucket. Add those that ${to} get-bucket-lifecycle-configuration ${on} prints.`,
+    ])
+  },
+})
+
 const oidc = commandOf({
   words: '',
   summary: 'lets jobs of GitHub Actions or GitLab become the role that deploys',
@@ -159,7 +181,7 @@ ${addressHelp}`,
 })
 
 const policies: Record<string, Command> = {
-  ...{ iam, bucket, cors, oidc, csp },
+  ...{ iam, bucket, cors, lifecycle, oidc, csp },
   cloudformation: cloudFormationCommand,
   terraform: terraformCommand,
 }

@@ -268,6 +268,7 @@ function until({ begun, cut }: Stop, bucket: Bucket): Bucket {
     put: (key, body, parameters, signal = cut, check?) => bucket.put(key, body, parameters, signal, check),
     copy: (from, to, parameters, signal = cut, check?) => bucket.copy(from, to, parameters, signal, check),
     delete: (key, options) => bucket.delete(key, { ...options, signal: options?.signal ?? cut }),
+    tag: (key, tags, options) => bucket.tag(key, tags, { ...options, signal: options?.signal ?? cut }),
     now: () => bucket.now(),
   }
 }

@@ -7,6 +7,8 @@ export interface DeployRights {
   parameters?: readonly ObjectParameters[]
   /** The right to delete objects. */
   prune?: boolean
+  /** The rights to tag objects. */
+  tag?: boolean
   /** The rights to create and configure the bucket. */
   setup?: boolean
   /** The ARNs of the distributions to invalidate. */
@@ -32,7 +34,7 @@ const setupActions = [
 /** Exactly the rights that a deploy of these settings needs, for a user, a role or a group. */
 export function deployPolicy(names: PolicyNames, rights: DeployRights = {}): PolicyDocument {
   const { location } = names
-  const { parameters = [], prune, setup, distribution } = rights
+  const { parameters = [], prune, tag, setup, distribution } = rights
   const arn = bucketArn(names)
   const allow = (does: string, Action: string[], Resource: string | string[]): PolicyStatement => ({
     ...{ Sid: sidOf(does, location), Effect: 'Allow', Action, Resource },
@@ -40,14 +42,18 @@ export function deployPolicy(names: PolicyNames, rights: DeployRights = {}): Pol
   const given = parameters.flatMap((each) => Object.keys(each))
   const more = actionsOfParameters.flatMap(([name, action]) => (given.some((each) => name.test(each)) ? [action] : []))
   const keys = [...new Set(parameters.flatMap(({ SSEKMSKeyId }) => (SSEKMSKeyId ? [String(SSEKMSKeyId)] : [])))]
-  const write = ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload', ...more]
+  const write = [
+    ...['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload', ...more],
+    ...(tag ? ['s3:GetObjectTagging', 's3:PutObjectTagging'] : []),
+    ...(prune ? ['s3:DeleteObject'] : []),
+  ]
   return documentOf(
     { ...allow('List', ['s3:ListBucket'], arn), ...listed(names) },
     // S3 knows no s3:prefix for this listing of uploads.
     allow('ReadBucket', ['s3:ListBucketMultipartUploads', 's3:GetBucketCORS'], arn),
     allow(
       'Write',
-      prune ? [...write, 's3:DeleteObject'] : write,
+      [...new Set(write)],
       prefixesOf(names).map((prefix) => `${arn}/${prefix}*`),
     ),
     keys.length > 0 ? allow('Encrypt', ['kms:GenerateDataKey', 'kms:Decrypt'], keys) : undefined,

@@ -50,6 +50,8 @@ export interface PlanInput {
   retention: Retention
   /** Deletes files that were published once and are gone now. */
   unreferenced: boolean
+  /** Leaves expired objects alone, which are tagged or to be tagged. */
+  tag?: boolean | undefined
   /** The number of our own lock, once it is taken. */
   own?: number | undefined
 }
@@ -70,7 +72,12 @@ export async function planPrune(input: PlanInput, survey: KnownSurvey, signal: A
   const isOutdated = !survey.folder || newestOf(folder.releases) !== newestOf(survey.folder)
   const isDeployRunning = isHeld || (input.own === undefined && isOutdated)
 
-  const { records } = folder.releases
+  const known = expiredIn(record, folder)
+  const isExpired = ({ key }: ListedObject) => known.has(key)
+  const isKnown = (object: ListedObject) => !isExpired(object)
+  /** What an earlier prune left to a lifecycle rule. */
+  const left = <T extends ListedObject>(objects: readonly T[]) => (input.tag ? [] : objects.filter(isExpired))
+  const records = folder.releases.records.filter(isKnown)
   const candidates = new Map<number, Candidate>()
   await eachRecord(input, records, signal, (each, { lastModified }) => {
     candidates.set(each.release, candidateOf(each, lastModified))
@@ -84,31 +91,45 @@ export async function planPrune(input: PlanInput, survey: KnownSurvey, signal: A
     await eachRecord(input, wanted, signal, (each) => addNeeds(needs, filesOf(each), live.has(each.release)))
   }
   await read(first)
-  const described = describedObjects(place)
-  const stored = new Set(folder.backups.map(({ key }) => key.slice(-64)))
+  const all = describedObjects(place)
+  const [described, backups] = [all.filter(isKnown), folder.backups.filter(isKnown)]
+  const stored = new Set(backups.map(({ key }) => key.slice(-64)))
   const pages = unreferencedPages(described, needs, record.live, input.unreferenced, stored)
   const last = keep(pages.standing)
   await read(last, first)
 
+  const leftPages = left(all.filter(({ recorded }) => !recorded.fingerprinted))
+  const leftFingerprinted = left(all.filter(({ recorded }) => recorded.fingerprinted))
   const fingerprinted = expiredFingerprints(described, needs, record.live)
-  const [kept, expired] = [true, false].map((isKept) =>
-    records.filter(({ release }) => last.kept.has(release) === isKept),
-  )
+  const kept = records.filter(({ release }) => last.kept.has(release))
+  const expired = [...records.filter(({ release }) => !last.kept.has(release)), ...left(folder.releases.records)]
   return {
-    survey,
+    survey: { ...survey, record: { ...record, expired: known } },
     kept: numbersOf(kept),
     expired: numbersOf(expired),
-    objects: [pages.objects, fingerprinted],
-    backups: expiredBackups(folder.backups, needs, record, pages.objects),
-    records: expired ?? [],
+    objects: [
+      [...pages.objects, ...leftPages],
+      [...fingerprinted, ...leftFingerprinted],
+    ],
+    backups: [...expiredBackups(backups, needs, record, pages.objects), ...left(folder.backups)],
+    records: expired,
     unreferenced: pages.unreferenced.filter((object) => !pages.objects.includes(object)),
     isDeployRunning,
     problem: isDeployRunning ? undefined : whyUnsafe(place, folder, record, input.own),
   }
 }
 
+/** The expired objects, without copies and records that are gone. */
+export function expiredIn(
+  { expired = new Map() }: ReleaseRecord,
+  { backups, releases }: RecordsFolder,
+): NonNullable<ReleaseRecord['expired']> {
+  const listed = new Set([...backups, ...releases.records].map(({ key }) => key))
+  return new Map([...expired].filter(([key]) => !key.startsWith('.static-s3/') || listed.has(key)))
+}
+
 const newestOf = ({ records, locks }: ReleasesFolder) => `${records[0]?.release} ${locks[0]?.release}`
-const numbersOf = (records: readonly NumberedObject[] = []) => records.map(({ release }) => release)
+const numbersOf = (records: readonly NumberedObject[]) => records.map(({ release }) => release)
 
 function candidateOf(record: ReleaseRecord, at: number | undefined): Candidate {
   const { release, live, activated, hold, project, run } = record

@@ -2,19 +2,20 @@ import type { ListedObject } from '../bucket/bucket.js'
 import { without } from '../release/cleanup.js'
 import { deleteObjects, tooManyDeletions } from '../release/delete-objects.js'
 import type { Lock } from '../release/lock/lock.js'
-import { type LockingInput, underLock } from '../release/lock/under-lock.js'
-import type { Deployer } from '../release/records/record.js'
+import { lockKey, releasesFolder } from '../release/records/releases-folder.js'
 import { type Survey, takeSurvey } from '../release/survey.js'
-import { writeRecordAlone } from '../release/write-record.js'
-import { mayStillArrive, StaticS3Error } from '../runtime/error.js'
+import { StaticS3Error } from '../runtime/error.js'
 import { unstoppable } from '../runtime/stop.js'
 import { kindOf } from '../sync/own-location.js'
 import { locationName } from '../urls/paths.js'
+import { type ChangeInput, changeAndRecord } from './change-and-record.js'
 import { type KnownSurvey, type PlanInput, type PrunePlan, planPrune } from './plan-prune.js'
 import { inWaves } from './removals.js'
+import { expiredTag, tagExpired, withExpired } from './tag-expired.js'
 
-export interface PruneInput extends LockingInput, Pick<PlanInput, 'retention' | 'unreferenced'> {
-  deployer: Deployer
+export interface PruneInput extends ChangeInput, Pick<PlanInput, 'retention' | 'unreferenced'> {
+  /** Tags objects for a lifecycle rule, instead of deleting them. */
+  tag?: boolean | undefined
   /** The most objects of the location to delete; undefined for the default. */
   maxDelete: number | undefined
 }
@@ -23,6 +24,8 @@ export interface PruneInput extends LockingInput, Pick<PlanInput, 'retention' | 
 export interface Pruned extends PrunePlan {
   /** The number of the prune's own release; undefined if nothing was deleted. */
   release: number | undefined
+  /** True if the objects were tagged instead. */
+  tag: boolean
 }
 
 /**
@@ -31,10 +34,21 @@ export interface Pruned extends PrunePlan {
  *
  * Locks stay for ever: a deploy that was frozen for days could otherwise take a number twice.
  *
+ * With `tag`, a first release records which objects expire, and a second one tags them: a deploy never counts on an object that is tagged, also after
+ * a crash between the two.
+ *
  * @throws StaticS3Error if there is no release, if the plan has a problem, or if anything fails. A second prune goes on from there.
  */
 export async function prune(input: PruneInput): Promise<Pruned> {
-  const { bucket, settings, maxDelete, stop = unstoppable } = input
+  const { tag = false } = input
+  const pruned = { ...(await pruneOnce(input)), tag }
+  if (!tag || input.settings.dryRun) return pruned
+  const tagged = await tagExpired(input, (survey) => usable(survey, input.settings.location))
+  return { ...pruned, objects: [[], []], backups: [], records: [], release: undefined, ...tagged }
+}
+
+async function pruneOnce(input: PruneInput): Promise<Omit<Pruned, 'tag'>> {
+  const { bucket, settings, maxDelete, tag = false, stop = unstoppable } = input
   const { location, dryRun } = settings
   const planWith = async (survey: Survey, own?: number) => {
     const plan = await planPrune({ ...input, location, own }, usable(survey, location), stop.begun)
@@ -44,25 +58,23 @@ export async function prune(input: PruneInput): Promise<Pruned> {
   const first = await planWith(await takeSurvey(bucket, location, { signal: stop.begun }))
   if (dryRun || isEmpty(first)) return { ...first, release: undefined }
   if (!first.isDeployRunning) refuseIfUnsafe(first)
-
-  const { bundler, project } = first.survey.record
-  const deployer = { ...input.deployer, bundler, project, commit: undefined }
-  return underLock('a prune', input, first.survey, deployer, async (lock, survey, leaveToExpire) => {
+  return changeAndRecord(input, first.survey, async (lock, survey) => {
     const last = survey === first.survey ? first : await planWith(survey, lock.release)
     refuseIfUnsafe(last)
-    const { deleted, failure, isUnanswered } = await carryOut(last, input, lock)
-    if (isUnanswered) {
-      leaveToExpire()
-      throw failure
-    }
-    await keepRecord(last, deleted, input, lock, deployer).catch((error) => {
-      if (mayStillArrive(error)) leaveToExpire()
-      throw failure ?? error
-    })
-    if (failure !== undefined) throw failure
-    return { ...only(last, deleted), release: lock.release }
+    // Without the right to tag, no release may count as expired. The lock's object shows it.
+    if (tag)
+      await bucket.tag(
+        lockKey(releasesFolder(location), lock.release),
+        { [expiredTag[0]]: 'lock' },
+        { signal: stop.begun },
+      )
+    const { deleted, failure, isUnanswered } = tag ? nothingDone : await carryOut(last, input, lock)
+    const remaining = tag ? withExpired(last.survey, keysOf(last), false) : withoutDeleted(last.survey, deleted)
+    return { remaining, failure, isUnanswered, result: { ...only(last, deleted), release: lock.release } }
   })
 }
+
+const nothingDone = { deleted: new Set<string>(), failure: undefined, isUnanswered: false }
 
 /** @throws StaticS3Error without a release of a build */
 function usable(survey: Survey, location: string): KnownSurvey {
@@ -116,19 +128,12 @@ function only(plan: PrunePlan, deleted: ReadonlySet<string>): PrunePlan {
   }
 }
 
-/** A release without files, whose record describes the remaining objects. */
-async function keepRecord(
-  { survey }: PrunePlan,
-  deleted: ReadonlySet<string>,
-  { bucket, settings, stop = unstoppable }: PruneInput,
-  lock: Lock,
-  deployer: Deployer,
-): Promise<void> {
-  const remaining = {
-    location: settings.location,
-    deployer,
-    survey: without(survey, deleted),
-    hold: survey.record.hold,
-  }
-  await writeRecordAlone(bucket, lock, remaining, settings, stop.cut)
+function keysOf({ objects, backups, records }: PrunePlan): string[] {
+  return [...objects.flat(), ...backups, ...records].map(({ key }) => key)
+}
+
+function withoutDeleted(survey: KnownSurvey, deleted: ReadonlySet<string>): KnownSurvey {
+  const { record } = survey
+  const expired = new Map([...(record.expired ?? [])].filter(([key]) => !deleted.has(key)))
+  return { ...without(survey, deleted), record: { ...record, expired } }
 }

@@ -1,4 +1,4 @@
-import type { Bucket, ListedObject } from '../bucket/bucket.js'
+import type { Bucket, DeleteOptions, ListedObject } from '../bucket/bucket.js'
 import { refusedCondition, responseOf } from '../runtime/error.js'
 import { eachInParallel } from '../runtime/parallel.js'
 import { several } from '../runtime/printable.js'
@@ -16,30 +16,50 @@ export async function deleteObjects(
   objects: readonly ListedObject[],
   concurrency: number,
   permit: Permit,
-  { begun, cut }: Stop,
+  stop: Stop,
 ): Promise<Cleaned> {
-  const deleted = new Set<string>()
-  let failure: unknown
-  let isUnanswered = false
   let conditions = true
-  // As for uploads, a failure aborts no DELETE under the lock: the store could carry it out later.
-  const signal = AbortSignal.any([permit.signal, cut])
-  const remove = async ({ key, etag }: ListedObject, check: () => void) => {
-    const there = await bucket.head(key, begun)
-    if (there?.etag !== etag) return
+  const remove: ChangeObject = async ({ key, etag }, options) => {
     if (conditions) {
       try {
-        await bucket.delete(key, { ifMatch: etag, signal, check })
+        await bucket.delete(key, { ifMatch: etag, ...options })
+        return true
       } catch (error) {
         const refused = refusedCondition(error)
-        if (refused === 'exists') return
+        if (refused === 'exists') return false
         if (refused === undefined) throw error
         conditions = false
       }
     }
-    if (!conditions) await bucket.delete(key, { signal, check })
-    deleted.add(key)
+    await bucket.delete(key, options)
+    return true
   }
+  const { changed, ...outcome } = await changeObjects(bucket, objects, concurrency, permit, stop, remove)
+  return { deleted: changed, ...outcome }
+}
+
+export interface Changed extends Omit<Cleaned, 'deleted'> {
+  /** Keys. */
+  changed: ReadonlySet<string>
+}
+
+/** Resolves to false if another tool has changed the object. */
+type ChangeObject = (object: ListedObject, options: Pick<DeleteOptions, 'signal' | 'check'>) => Promise<boolean>
+
+/** Changes objects that still are as listed: a HEAD request shows it. The first failure ends the changes. */
+export async function changeObjects(
+  bucket: Bucket,
+  objects: readonly ListedObject[],
+  concurrency: number,
+  permit: Permit,
+  { begun, cut }: Stop,
+  change: ChangeObject,
+): Promise<Changed> {
+  const changed = new Set<string>()
+  let failure: unknown
+  let isUnanswered = false
+  // As for uploads, a failure aborts no request under the lock: the store could carry it out later.
+  const signal = AbortSignal.any([permit.signal, cut])
   await eachInParallel(concurrency, objects, async (object) => {
     if (failure !== undefined || begun.aborted || permit.signal.aborted) return
     let isSent = false
@@ -48,14 +68,15 @@ export async function deleteObjects(
       isSent = true
     }
     try {
-      await remove(object, check)
+      const there = await bucket.head(object.key, begun)
+      if (there?.etag === object.etag && (await change(object, { signal, check }))) changed.add(object.key)
     } catch (error) {
       failure ??= error
       isUnanswered ||= isSent && (signal.aborted || responseOf(error).unanswered)
     }
   })
   failure ??= begun.aborted ? begun.reason : permit.signal.aborted ? permit.signal.reason : undefined
-  return { deleted, failure, isUnanswered }
+  return { changed, failure, isUnanswered }
 }
 
 /** The most objects to delete without `--max-delete`: this share of the recorded ones, but at least `few`. */

@@ -86,7 +86,7 @@ async function asStored(
  * compression. Only the content is compared: zlib's output differs among versions and machines.
  */
 function asRecorded(file: HashedFile, { listing, record }: Pick<Survey, 'listing' | 'record'>) {
-  const there = listing.get(file.key)
+  const there = record?.expired?.has(file.key) ? undefined : listing.get(file.key)
   const recorded = there && describedBy(record, file.path, there)
   if (recorded?.original !== file.sha256) return undefined
   const stored = recorded.sha256 === file.sha256 ? file : asGzip(file, recorded)

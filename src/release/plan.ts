@@ -2,7 +2,7 @@ import type { ListedObject, StoredObject, WrittenObject } from '../bucket/bucket
 import { smallBytes } from '../bucket/bucket.js'
 import { canonicalHeaders, showsHeaders } from '../bucket/headers.js'
 import { contentOf, type HashedFile } from '../files/hash.js'
-import type { RecordedObject } from './records/record.js'
+import type { RecordedObject, ReleaseRecord } from './records/record.js'
 import type { Survey } from './survey.js'
 
 /** The reason to upload a file, to copy its object onto itself with new headers, or to skip it. */
@@ -16,6 +16,7 @@ export type Reason =
   | 'headers unknown'
   | 'already there'
   | 'exists'
+  | 'expired'
   | 'staged'
   | 'unchanged'
 
@@ -43,6 +44,8 @@ export interface Plan {
   overwritten: readonly HashedFile[]
   /** Files without a fingerprint whose bytes have no known backup: one for each content. */
   backups: readonly Backup[]
+  /** As the newest record has it. */
+  expired?: ReleaseRecord['expired']
   /** The latest recorded write of an object that is written again with the same bytes: milliseconds since 1970, by the store's clock. */
   notBefore: number
 }
@@ -64,6 +67,7 @@ export const longestCopy = 5 * 1024 ** 3
  * | in the bucket | force | size  | bytes by                | bytes | headers by | headers | action | reason          |
  * |---------------|-------|-------|-------------------------|-------|------------|---------|--------|-----------------|
  * | no            | –     | –     | –                       | –     | –          | –       | upload | new             |
+ * | expired       | –     | –     | –                       | –     | –          | –       | upload | expired         |
  * | yes           | yes   | –     | –                       | –     | –          | –       | upload | forced          |
  * | yes           | no    | other | –                       | –     | –          | –       | upload | size            |
  * | yes           | no    | same  | nothing                 | –     | –          | –       | upload | etag is no md5  |
@@ -76,7 +80,8 @@ export const longestCopy = 5 * 1024 ** 3
  * | yes           | no    | same  | the record, an MD5, us  | same  | nothing    | –       | copy   | headers unknown |
  *
  * While an object's ETag is the recorded one, its bytes are the recorded ones. Its headers are too, unless the listing shows that it was written
- * later: new headers alone change no ETag. A `createOnly` file is skipped (exists) if another deploy or tool has written its object. `us` is this
+ * later: new headers alone change no ETag. An object is expired if the record says so, or if HEAD shows tags that are not ours: a lifecycle rule may delete it.
+ * A `createOnly` file is skipped (exists) if another deploy or tool has written its object. `us` is this
  * deploy, which has written the object already: `force` doesn't write it again. An object that can't be copied is uploaded. A file that is stored
  * as gzip has the gzip's size, bytes and headers here.
  *
@@ -97,7 +102,13 @@ export function plan(files: readonly HashedFile[], known: Known, force: boolean)
     return recorded?.sha256 === file.sha256 ? [recorded.writtenAt] : []
   })
   const notBefore = rewritten.reduce((latest, time) => Math.max(latest, time), 0)
-  return { decisions, overwritten, backups: missingBackups(decisions, known), notBefore }
+  return {
+    decisions,
+    overwritten,
+    backups: missingBackups(decisions, known),
+    expired: known.record?.expired,
+    notBefore,
+  }
 }
 
 function missingBackups(decisions: readonly Decision[], { listing, backups }: Known): Backup[] {
@@ -115,6 +126,8 @@ function missingBackups(decisions: readonly Decision[], { listing, backups }: Kn
 function decide(file: HashedFile, known: Known, force: boolean): Decision {
   const there = known.listing.get(file.key)
   if (!there) return { file, action: 'upload', reason: 'new' }
+  if (known.record?.expired?.has(file.key) && !isOurs(there, known))
+    return { file, action: 'upload', reason: 'expired' }
   if (file.createOnly && !isOurs(there, known)) return { file, action: 'skip', reason: 'exists' }
   if (force && !isOurs(there, known)) return { file, action: 'upload', reason: 'forced' }
   if (there.size !== file.size) return { file, action: 'upload', reason: 'size' }
@@ -123,12 +136,14 @@ function decide(file: HashedFile, known: Known, force: boolean): Decision {
   if (bytes !== 'same') return { file, action: 'upload', reason: 'content' }
 
   const recorded = describedBy(known.record, file.path, there)
-  if (recorded && !isOurs(there, known)) {
+  if (recorded && !isOurs(there, known) && !known.record?.standsIn) {
     if (recorded.headers === canonicalHeaders(file.parameters)) return { file, action: 'skip', reason: 'unchanged' }
     return replaceHeaders(file, there, 'headers', recorded.headers.includes('"Tagging"'))
   }
   const shown = known.heads.get(file.key)
   if (shown?.etag !== there.etag) return replaceHeaders(file, there, 'headers unknown', hadTags(file, known))
+  if (shown.tags && file.parameters.Tagging === undefined && !isOurs(there, known))
+    return { file, action: 'upload', reason: 'expired' }
   if (!showsHeaders(shown.parameters, file.parameters))
     return replaceHeaders(file, there, 'headers', hadTags(file, known))
   const isAsRecorded = withBytesOf(known.record, file.path, there)?.headers === canonicalHeaders(file.parameters)
@@ -186,7 +201,7 @@ export function undescribed(files: readonly HashedFile[], known: Omit<Known, 'he
   return files.flatMap((file) => {
     const there = known.listing.get(file.key)
     if (there?.size !== file.size || bytesOf(file, there, complete) !== 'same') return []
-    const isDescribed = describedBy(known.record, file.path, there) !== undefined
+    const isDescribed = !known.record?.standsIn && describedBy(known.record, file.path, there) !== undefined
     return isOurs(there, complete) || (!force && !isDescribed) ? [file.key] : []
   })
 }

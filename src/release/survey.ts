@@ -3,7 +3,14 @@ import { isForbidden, plain, responseOf, StaticS3Error } from '../runtime/error.
 import { prefixOf } from '../urls/paths.js'
 import { decodeRecord } from './records/format.js'
 import { type ReleaseRecord, recordedBackups } from './records/record.js'
-import { latestRelease, listBackups, openLock, type ReleasesFolder, readReleases } from './records/releases-folder.js'
+import {
+  backupKey,
+  latestRelease,
+  listBackups,
+  openLock,
+  type ReleasesFolder,
+  readReleases,
+} from './records/releases-folder.js'
 
 /** The objects of a location, and the last release's record of them. */
 export interface Survey {
@@ -52,7 +59,8 @@ export async function takeSurvey(
   const objects = new Map<string, ListedObject>()
   for (const object of await listing) objects.set(object.key, object)
   const known = await record
-  const backups = await knownBackups(bucket, location, folder, known, signal)
+  const backups = new Map(await knownBackups(bucket, location, folder, known, signal))
+  for (const sha256 of backups.keys()) if (known?.expired?.has(backupKey(location, sha256))) backups.delete(sha256)
   return { listing: objects, record: known, backups, folder, takenAt, warnings }
 }
 
@@ -64,6 +72,8 @@ async function knownBackups(
   record: ReleaseRecord | undefined,
   signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<string, string>> {
+  // A record that can't be used may call some of them expired.
+  if (record?.standsIn || (folder?.records.length && !record)) return new Map()
   const recorded = recordedBackups(record)
   if (!folder || latestRelease(folder) === (record?.release ?? 0)) return recorded
   return listBackups(bucket, location, signal).catch((error) => {
@@ -93,7 +103,7 @@ export async function readRecord(
       const record = await decoded(bucket, location, object, signal)
       if (record && problems.length > 0)
         warn(`${unused()}. Release ${record.release} stands in for it: a later hold is not known`)
-      if (record) return record
+      if (record) return problems.length > 0 ? { ...record, standsIn: true } : record
     } catch (error) {
       signal?.throwIfAborted()
       const { status = 0, unanswered } = responseOf(error)

@@ -8,7 +8,7 @@ import type { Lock } from './lock/lock.js'
 import { type Decision, describedBy, type Plan } from './plan.js'
 import { encodeRecord } from './records/format.js'
 import type { Deployer, Hold, RecordedObject, ReleaseKind, ReleaseRecord } from './records/record.js'
-import { recordKey, releasesFolder } from './records/releases-folder.js'
+import { backupKey, recordKey, releasesFolder } from './records/releases-folder.js'
 import { stagedFiles } from './staging.js'
 import type { Survey } from './survey.js'
 import type { Backups } from './upload/backups.js'
@@ -121,8 +121,18 @@ export function recordOf(
     conditionalWrites,
     objects: new Map([...keptObjects(carriedOut, release), ...ownObjects(carriedOut, release)]),
     staged: kind === 'staged' ? stagedFiles(carriedOut.plan, etagIn(carriedOut), backupIn(carriedOut)) : undefined,
+    expired: stillExpired(carriedOut),
     splitAt: splitsOf([...survey.listing.keys(), ...added].sort(compareKeys)),
   }
+}
+
+/** Without the objects of the location that are gone, and without all that was written again. */
+function stillExpired({ location, survey, written, backups }: CarriedOut): ReleaseRecord['expired'] {
+  const restored = new Set([...(backups?.etags.keys() ?? [])].map((sha256) => backupKey(location, sha256)))
+  const still = [...(survey.record?.expired ?? [])].filter(([key]) =>
+    key.startsWith('.static-s3/') ? !restored.has(key) : !written.has(key) && survey.listing.has(key),
+  )
+  return still.length > 0 ? new Map(still) : undefined
 }
 
 const etagIn =

@@ -3,30 +3,33 @@ import { formatBytes } from './report.js'
 
 /** A prune's results, for scripts. */
 export interface PruneResult {
-  /** The number of its own release; null if it deleted nothing. */
+  /** The number of its own release; null if it deleted and tagged nothing. */
   release: number | null
   /** The numbers of the kept and of the expired releases, the newest first. */
   kept: number[]
   expired: number[]
   /** Keys of the location. */
   deleted: string[]
-  /** How many copies and records in `.static-s3/` were deleted too. */
+  tagged: string[]
+  /** How many copies and records in `.static-s3/` were deleted or tagged too. */
   backups: number
   records: number
-  /** Bytes of all that was deleted. */
+  /** Bytes of all of them. */
   bytes: number
 }
 
-export function pruneResultOf({ release, kept, expired, objects, backups, records }: Pruned): PruneResult {
+export function pruneResultOf({ release, tag, kept, expired, objects, backups, records }: Pruned): PruneResult {
   const located = objects.flat()
   const bytes = [...located, ...backups, ...records].reduce((sum, { size }) => sum + size, 0)
-  const deleted = located.map(({ key }) => key)
-  return { release: release ?? null, kept, expired, deleted, backups: backups.length, records: records.length, bytes }
+  const keys = located.map(({ key }) => key)
+  const [deleted, tagged] = tag ? [[], keys] : [keys, []]
+  const counts = { backups: backups.length, records: records.length, bytes }
+  return { release: release ?? null, kept, expired, deleted, tagged, ...counts }
 }
 
 /** `6 files, 1 copy in .static-s3/, 2 records: 8.42 MB` */
-export function amountOf({ deleted, backups, records, bytes }: PruneResult): string {
-  const parts = [count(deleted.length, 'file'), `${count(backups, 'copy', 'copies')} in .static-s3/`]
+export function amountOf({ deleted, tagged, backups, records, bytes }: PruneResult): string {
+  const parts = [count(deleted.length + tagged.length, 'file'), `${count(backups, 'copy', 'copies')} in .static-s3/`]
   return `${[...parts, count(records, 'record')].join(', ')}: ${formatBytes(bytes)}`
 }
 

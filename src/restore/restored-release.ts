@@ -64,8 +64,13 @@ export async function findRelease(
  *
  * @throws StaticS3Error if there is none
  */
-export async function releaseBefore(bucket: Bucket, location: string, live: number): Promise<ReleaseRecord> {
-  const { records } = await listReleases(bucket, location)
+export async function releaseBefore(
+  bucket: Bucket,
+  location: string,
+  live: number,
+  expired?: ReleaseRecord['expired'],
+): Promise<ReleaseRecord> {
+  const records = (await listReleases(bucket, location)).records.filter(({ key }) => !expired?.has(key))
   const first = await firstSeen(bucket, location, live, new Set(records.map(({ release }) => release)))
   const { run } = (await findRelease(bucket, location, first)) ?? {}
   const { project } = await readRelease(bucket, location, live)
@@ -151,12 +156,15 @@ export function withSources(
     { path, key, group, sha256, size, backup }: HashedFile,
     etag: string | undefined,
   ): Pick<HashedFile, 'source' | 'md5' | 'backup'> | string {
-    const there = listing.get(key)
+    const isExpired = (each: string) => newest?.expired?.has(each) === true
+    const there = isExpired(key) ? undefined : listing.get(key)
     const isSame = there?.size === size && (there.etag === etag || describedBy(newest, path, there)?.sha256 === sha256)
-    if (group !== 'fingerprinted' && backup !== undefined && backups.get(sha256) === backup) {
-      return { source: { key: backupKey(location, sha256), etag: backup } }
+    const copy = backupKey(location, sha256)
+    if (group !== 'fingerprinted' && backup !== undefined && backups.get(sha256) === backup && !isExpired(copy)) {
+      return { source: { key: copy, etag: backup } }
     }
     if (isSame) return { source: { key, etag: there.etag }, md5: there.etag, backup: undefined }
+    if (isExpired(group === 'fingerprinted' ? key : copy)) return 'has expired: a lifecycle rule may delete it'
     if (group === 'fingerprinted') return there ? 'has other bytes now' : 'is not there any more'
     return backup === undefined ? 'has no copy in .static-s3/' : 'has lost its copy in .static-s3/'
   }

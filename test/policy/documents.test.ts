@@ -125,6 +125,8 @@ describe('the rights to deploy', () => {
   test.each<[rights: DeployRights, action: string, on: string]>([
     [{ prune: true }, 's3:DeleteObject', 'arn:aws:s3:::my-bucket/static/a.js'],
     [{ prune: true }, 's3:DeleteObject', 'arn:aws:s3:::my-bucket/.static-s3/static/objects/0a'],
+    [{ tag: true }, 's3:GetObjectTagging', 'arn:aws:s3:::my-bucket/.static-s3/static/objects/0a'],
+    [{ tag: true }, 's3:PutObjectTagging', 'arn:aws:s3:::my-bucket/static/a.js'],
     [{ setup: true }, 's3:CreateBucket', 'arn:aws:s3:::my-bucket'],
     [{ setup: true }, 's3:PutBucketPolicy', 'arn:aws:s3:::my-bucket'],
     [{ setup: true }, 's3:PutLifecycleConfiguration', 'arn:aws:s3:::my-bucket'],

@@ -35,6 +35,7 @@ describe('static-s3 policy', () => {
     ['iam --prune --location a/b', { Statement: { length: 3 } }],
     ['bucket --region cn-north-1', { Statement: { 0: { Resource: 'arn:aws-cn:s3:::my-bucket/static/*' } } }],
     ['cors --origin https://a.example', { CORSRules: [{ AllowedOrigins: ['https://a.example'] }] }],
+    ['lifecycle', { Rules: { length: 5 } }],
     ['oidc --account 123456789012 --gitlab g/p', { Statement: [{ Sid: 'StaticS3TrustGitLab' }] }],
     [
       'bucket --location previews/[branch] --immutable assets/*',
@@ -80,7 +81,7 @@ describe('static-s3 policy', () => {
   test('--help tells of each policy and of its flags', async () => {
     const { stdout } = await policy('--help')
     const names = [...stdout.matchAll(/^ {2}([a-z]+) /gm)].map(([, name = '']) => name)
-    expect(names).toEqual(['iam', 'bucket', 'cors', 'oidc', 'csp', 'cloudformation', 'terraform'])
+    expect(names).toEqual(['iam', 'bucket', 'cors', 'lifecycle', 'oidc', 'csp', 'cloudformation', 'terraform'])
     for (const name of names) {
       const { code, stdout } = await policy(`${name} --help`)
       expect([code, stdout]).toEqual([0, expect.stringContaining(`static-s3 policy ${name}`)])

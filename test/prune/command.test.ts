@@ -1,10 +1,19 @@
 import { createHash } from 'node:crypto'
 import { stripVTControlCharacters } from 'node:util'
-import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3'
+import {
+  DeleteObjectCommand,
+  GetBucketLifecycleConfigurationCommand,
+  GetObjectCommand,
+  GetObjectTaggingCommand,
+  ListObjectsV2Command,
+  PutBucketLifecycleConfigurationCommand,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test, vi } from 'vitest'
 import { deployEnv } from '../../fixtures/build/environment.js'
 import { makeFolder, removeFolders } from '../../fixtures/build/folders.js'
 import { s3Servers, type TestS3 } from '../../fixtures/s3/index.js'
+import { abortsUploads, type LifecycleRule } from '../../src/bucket/configuration.js'
 import { runCommand } from '../../src/cli/command.js'
 
 // Ten releases by the command, on both stores.
@@ -107,6 +116,57 @@ for (const { title, available, start } of s3Servers) {
       }
       expect(await run('activate', '7')).toMatchObject({ code: 1, stderr: expect.stringContaining('no release 7') })
     })
+
+    it('tags what it would delete, prints the rules that delete it, and a deploy writes it again', async () => {
+      for (let n = 1; n <= 3; n++) await run('deploy', await makeFolder(build(n)), '--verify', 'false')
+      const before = await listing()
+      const words = ['prune', '--keep-releases', '1', '--keep-days', '0', '--unreferenced', '--tag']
+      expect((await run(...words, '--dry-run')).stdout).toMatch(/to tag {5}3 files, 3 copies .*\n.*policy lifecycle/)
+      const { code, stderr, result } = await run(...words, '--json')
+      expect(code, stderr).toBe(0)
+      expect(result).toMatchObject({
+        status: 'tagged',
+        release: 5,
+        expired: [2, 1],
+        deleted: [],
+        backups: 3,
+        records: 2,
+      })
+      const tags = async (Key: string) =>
+        (await s3.client().send(new GetObjectTaggingCommand({ Bucket: bucket, Key }))).TagSet
+      const expired = `static/${Object.keys(build(2))[1]}`
+      expect(result.tagged).toContain(expired)
+      expect(await tags(expired)).toEqual(
+        expect.arrayContaining([
+          { Key: 'static-s3', Value: 'expired' },
+          { Key: 'static-s3-expired-at', Value: expect.stringMatching(/^2\d{3}-/) },
+        ]),
+      )
+      const after = await listing()
+      for (const [key, { ETag }] of before) expect(after.get(key)?.ETag, key).toBe(ETag)
+      expect(
+        (await run('releases', '--json')).result.releases.map((each: { release: number }) => each.release),
+      ).toEqual([5, 4, 3])
+      expect((await run(...words)).stdout).toMatch(/the oldest is \d\n✓ nothing to prune\n$/)
+
+      const rolledBack = await run('rollback', '--verify', 'false')
+      expect(rolledBack).toMatchObject({ code: 1, stderr: expect.stringContaining('no release before release 3') })
+      const again = await run('activate', '2', '--verify', 'false')
+      expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('has expired') })
+      const deployed = await run('deploy', await makeFolder(build(2)), '--verify', 'false', '--json')
+      expect(deployed.result).toMatchObject({ status: 'live', updated: expect.arrayContaining([expired.slice(7)]) })
+      expect(await tags(expired)).toEqual([])
+
+      const { Rules } = (await run('policy', 'lifecycle')).result
+      const client = s3.client()
+      await client.send(
+        new PutBucketLifecycleConfigurationCommand({ Bucket: bucket, LifecycleConfiguration: { Rules } }),
+      )
+      const stored = await client.send(new GetBucketLifecycleConfigurationCommand({ Bucket: bucket }))
+      expect(stored.Rules?.map(({ ID }) => ID).sort()).toEqual(Rules.map(({ ID }: { ID: string }) => ID).sort())
+      // Setup finds its own rule.
+      expect(stored.Rules?.some((rule) => abortsUploads(rule as LifecycleRule, 'static/'))).toBe(true)
+    })
   })
 }
 
@@ -115,6 +175,7 @@ test.each<[words: string[], says: string]>([
   [['--keep-releases', '0'], '--keep-releases is 0'],
   [['--keep-days', 'x'], '--keep-days is x'],
   [['--max-delete', 'x'], '--max-delete is x'],
+  [['--previews', '--tag'], '--tag is about releases'],
 ])('static-s3 prune %j is a wrong command line', async (words, says) => {
   expect(await run('prune', ...words)).toMatchObject({ code: 2, stderr: expect.stringContaining(says) })
 })

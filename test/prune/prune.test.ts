@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { type MemoryBucket, memoryBucket } from '../../fixtures/bucket/memory-bucket.js'
-import { Random } from '../../fixtures/release/interleaving.js'
-import { Scene } from '../../fixtures/release/scene.js'
+import { type MemoryBucket, memoryBucket, tagsOf } from '../../fixtures/bucket/memory-bucket.js'
+import { Random, turn } from '../../fixtures/release/interleaving.js'
+import { type Deploy, Scene } from '../../fixtures/release/scene.js'
 import { contents, fileOf, location, siteOf } from '../../fixtures/release/versions.js'
 import type { Bucket } from '../../src/bucket/bucket.js'
 import type { HashedFile } from '../../src/files/hash.js'
@@ -11,7 +11,13 @@ import { listBackups } from '../../src/release/records/releases-folder.js'
 import { type ReleaseInput, release } from '../../src/release/release.js'
 import { setHold } from '../../src/release/set-hold.js'
 import { takeSurvey } from '../../src/release/survey.js'
-import { listReleases, readRelease, releasedFiles, withSources } from '../../src/restore/restored-release.js'
+import {
+  listReleases,
+  readRelease,
+  releaseBefore,
+  releasedFiles,
+  withSources,
+} from '../../src/restore/restored-release.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
 import type { Settings } from '../../src/settings/settings.js'
 
@@ -67,6 +73,13 @@ const copyOf = (bucket: MemoryBucket): MemoryBucket => {
 const site = ({ objects }: MemoryBucket) => [...objects.keys()].filter((key) => key.startsWith('static/')).sort()
 const textOf = ({ objects }: MemoryBucket, path: string) => `${objects.get(`static/${path}`)?.bytes}`
 const records = async (bucket: Bucket) => (await listReleases(bucket, location)).records.map((record) => record.release)
+
+const tagged = ({ objects }: MemoryBucket) =>
+  [...objects].filter(([, object]) => tagsOf(object)['static-s3'] === 'expired').map(([key]) => key)
+/** A lifecycle rule. */
+function expire(bucket: MemoryBucket): void {
+  for (const key of tagged(bucket)) bucket.objects.delete(key)
+}
 
 describe('a prune', () => {
   let bucket: MemoryBucket
@@ -335,6 +348,164 @@ describe('a prune', () => {
   })
 })
 
+describe('a prune with tags', () => {
+  let bucket: MemoryBucket
+  const dryRun = { settings: { ...settings, dryRun: true } }
+
+  beforeEach(async () => {
+    bucket = memoryBucket({ now: () => Date.now() - 1_000_000 })
+    for (let n = 1; n <= 6; n++) await deploy(bucket, version(n))
+  })
+
+  const expectWhole = async (from: MemoryBucket, n: number) => {
+    for (const { key, sha256 } of version(n)) expect(from.objects.get(key)?.bytes, key).toEqual(contents.get(sha256))
+  }
+
+  it('tags what it would delete, pages first and records last, and changes nothing else', async () => {
+    await deploy(bucket, [...version(6), page('gone.html', 'gone')])
+    await deploy(bucket, version(7))
+    const before = copyOf(bucket)
+    const input = { unreferenced: true, tag: true }
+    const plan = await pruneIn(bucket, { ...input, ...dryRun })
+    expect(tagged(bucket)).toEqual([])
+    const all = [...plan.objects.flat(), ...plan.backups, ...plan.records].map(({ key }) => key)
+    const { objects, backups, records, release, expired } = await pruneIn(bucket, input)
+    expect({ objects, backups, records, expired }).toEqual({
+      ...{ objects: plan.objects, backups: plan.backups, records: plan.records, expired: plan.expired },
+    })
+    expect(release).toBe(10)
+    expect(tagged(bucket).sort()).toEqual([...all].sort())
+    const order = bucket.log.flatMap((line) => (/^tag .*(?<!lock)$/.test(line) ? [line.slice(4)] : []))
+    expect(order).toHaveLength(all.length)
+    expect(order[0]).toBe('static/gone.html')
+    expect(order.slice(-5).every((key) => key.endsWith('.json.gz'))).toBe(true)
+    expect(bucket.log.filter((line) => line.startsWith('delete'))).toEqual([])
+    for (const [key, { bytes }] of before.objects) expect(bucket.objects.get(key)?.bytes, key).toEqual(bytes)
+
+    const log = bucket.log.length
+    expect(await pruneIn(bucket, input)).toMatchObject({ release: undefined, expired: [], records: [] })
+    expect(bucket.log.slice(log)).toEqual([])
+    // These releases are not there any more.
+    const record = await readRelease(bucket, location, 10)
+    expect((await releaseBefore(bucket, location, record.live, record.expired)).release).toBe(7)
+    await expect(releaseBefore(bucket, location, 6, record.expired)).rejects.toThrow('no release before')
+    const survey = await takeSurvey(bucket, location)
+    const old = await readRelease(bucket, location, 2)
+    const stored = await listBackups(bucket, location)
+    expect(withSources(releasedFiles(old, location), old, location, survey, stored).problems).toEqual([
+      'assets/own-2.js has expired: a lifecycle rule may delete it',
+      'index.html has expired: a lifecycle rule may delete it',
+    ])
+    for (const between of [true, false]) {
+      if (between) expire(bucket)
+      for (const n of [7]) await activate(bucket, n)
+    }
+    await expectWhole(bucket, 6)
+  })
+
+  it.each([
+    'live',
+    'staged',
+    'with other headers',
+    'without the right to see tags',
+    'after a crash',
+    'without a record',
+  ])('a release that needs tagged files writes them again: %s', async (how) => {
+    await pruneIn(bucket, { tag: true })
+    const head: Bucket['head'] = async (...all) => {
+      const shown = await bucket.head(...all)
+      return shown && { ...shown, tags: undefined }
+    }
+    const seen = how === 'without the right to see tags' ? { ...bucket, head } : bucket
+    const other = how === 'with other headers' ? { CacheControl: 'no-cache' } : {}
+    const files = version(2).map((file) => ({ ...file, parameters: { ...file.parameters, ...other } }))
+    if (how === 'without a record')
+      for (const name of ['99999991', '99999992'])
+        bucket.objects.set(`.static-s3/static/releases/${name}.json.gz`, { bytes: Buffer.from('x'), parameters: {} })
+    if (how === 'after a crash') {
+      const put: Bucket['put'] = (key, ...rest) =>
+        key.endsWith('.html') ? Promise.reject(new StaticS3Error('static-s3: no')) : bucket.put(key, ...rest)
+      await expect(deploy({ ...bucket, put }, files)).rejects.toThrow('static-s3: no')
+    }
+    if (how === 'staged') await deploy(bucket, files, { settings: { ...settings, activate: false } })
+    else await deploy(seen, files)
+    const key = `.static-s3/static/objects/${version(2)[0]?.sha256}`
+    expect(tagged(bucket)).not.toContain(key)
+    expire(bucket)
+    const number = (await records(bucket))[0] as number
+    await activate(bucket, number)
+    await expectWhole(bucket, 2)
+    expect(bucket.objects.has(key)).toBe(true)
+    // All that is there counts again.
+    expect((await deploy(bucket, files)).release).toBeUndefined()
+  })
+
+  it('never loses a file that a deploy needs, after a crash at each request', async () => {
+    const whole = copyOf(bucket)
+    await pruneIn(whole, { tag: true })
+    for (let crashAt = 1; ; crashAt++) {
+      const crashed = copyOf(bucket)
+      let requests = 0
+      const dies = <T>(request: () => Promise<T>): Promise<T> =>
+        ++requests < crashAt ? request() : Promise.reject(new StaticS3Error('static-s3: crash'))
+      const dying: Bucket = {
+        ...crashed,
+        put: (...all) => dies(() => crashed.put(...all)),
+        tag: (...all) => dies(() => crashed.tag(...all)),
+      }
+      const outcome = await pruneIn(dying, { tag: true }).catch((error: Error) => error.message)
+      const ago = Date.now() - 100_000
+      for (const [key] of crashed.written) if (key.endsWith('.lock')) crashed.written.set(key, ago)
+      const next = copyOf(crashed)
+      await deploy(next, version(2))
+      expire(next)
+      await expectWhole(next, 2)
+      const { release: last = 0 } = await deploy(next, version(3))
+      expire(next)
+      await expectWhole(next, 3)
+      await activate(next, last - 1)
+      await expectWhole(next, 2)
+      // A second one goes on.
+      await pruneIn(crashed, { tag: true })
+      expect(tagged(crashed).sort()).toEqual(tagged(whole).sort())
+      if (typeof outcome !== 'string') break
+    }
+  })
+
+  it('changes nothing where objects cannot be tagged', async () => {
+    const tag = () => Promise.reject(new StaticS3Error('static-s3: NotImplemented'))
+    await expect(pruneIn({ ...bucket, tag }, { tag: true })).rejects.toThrow('NotImplemented')
+    expect(await records(bucket)).toEqual([6, 5, 4, 3, 2, 1])
+    expect((await pruneIn(bucket, dryRun)).expired).toEqual([3, 2, 1])
+  })
+
+  it('leaves what a prune without tags deletes', async () => {
+    const deleted = copyOf(bucket)
+    await pruneIn(deleted)
+    await pruneIn(bucket, { tag: true })
+    await pruneIn(bucket)
+    expect(site(bucket)).toEqual(site(deleted))
+    expect(await listBackups(bucket, location)).toEqual(await listBackups(deleted, location))
+    expect((await records(bucket)).filter((each) => each <= 6)).toEqual([6, 5, 4])
+    expect((await takeSurvey(bucket, location)).record?.expired).toBeUndefined()
+  })
+
+  it('tags no object that was written between its plan and its tags', async () => {
+    let isFirst = true
+    const tag: Bucket['tag'] = async (key, ...rest) => {
+      if (isFirst && key.startsWith('static/')) {
+        isFirst = false
+        for (const own of ['static/assets/own-1.js', 'static/assets/own-2.js', 'static/assets/own-3.js'])
+          if (own !== key) bucket.objects.set(own, { bytes: Buffer.from('theirs'), parameters: {} })
+      }
+      return bucket.tag(key, ...rest)
+    }
+    const { objects } = await pruneIn({ ...bucket, tag }, { tag: true, settings: { ...settings, concurrency: 1 } })
+    expect(objects.flat()).toHaveLength(1)
+    expect(tagged(bucket).filter((key) => key.startsWith('static/'))).toHaveLength(1)
+  })
+})
+
 describe('next to a deploy', () => {
   beforeEach(() => {
     vi.useFakeTimers({
@@ -373,5 +544,61 @@ describe('next to a deploy', () => {
     expect(running.outcome).toBe('ended')
     expect(outcome).toMatchObject({ kept: [5], expired: [4, 3, 2, 1], release: 6, isDeployRunning: false })
     expect(await pruneIn(scene.bucket, dryRun)).toMatchObject({ isDeployRunning: false })
+  })
+
+  const schedules = Number(process.env.SCHEDULES ?? 50) / 5
+  it(`in ${schedules} random schedules with tags, no page misses a file after any request, and all kept releases are whole`, async () => {
+    let tags = 0
+    for (let seed = 1; seed <= schedules; seed++) {
+      const random = new Random(seed)
+      const scene = new Scene(random)
+      for (const n of [1, 2, 3, 4]) await scene.whole(`before ${n}`, siteOf(n))
+      // Old files come back, which the prune is about to delete.
+      const running: Deploy = scene.start('running', siteOf(random.between(1, 5)), {
+        building: random.between(0, 3000),
+      })
+      let favoured = random.pick(['running', 'prune'])
+      let outcome: Pruned | Error | undefined
+      pruneIn(scene.network.connect('prune').bucket, {
+        deployer: deployerOf('prune'),
+        tag: true,
+        retention: { releases: random.between(1, 2), days: 0 },
+        unreferenced: random.chance(0.5),
+      }).then(
+        (pruned) => (outcome = pruned),
+        (error: Error) => (outcome = error),
+      )
+      for (let step = 0; running.outcome === 'under way' || outcome === undefined; step++) {
+        if (step > 5000) throw new Error(`seed ${seed} never ends`)
+        await turn()
+        const { held } = scene.network
+        // One may be through before the other one goes on.
+        if (random.chance(0.05)) favoured = random.pick(['running', 'prune'])
+        const first = held.filter(({ by }) => by === favoured)
+        if (held.length > 0) await scene.advance(random.pick(first.length > 0 ? first : held))
+        else await scene.pass(100)
+        if (random.chance(0.05)) {
+          expire(scene.bucket)
+          scene.readAll()
+        }
+      }
+      const where = `seed ${seed}\n${scene.describe()}`
+      if (outcome instanceof Error) throw new Error(`${outcome.message}\n${where}`)
+      tags += outcome.objects.flat().length
+      expect(running.outcome, where).toBe('ended')
+      scene.checkSite(running)
+      const { objects } = scene.bucket
+      expire(scene.bucket)
+      scene.readAll()
+      for (const { release: number } of (await listReleases(scene.bucket, location)).records) {
+        const record = await readRelease(scene.bucket, location, number)
+        const backups = await listBackups(scene.bucket, location)
+        const survey = await takeSurvey(scene.bucket, location)
+        const { problems } = withSources(releasedFiles(record, location), record, location, survey, backups)
+        expect(problems, `release ${number}, ${where}`).toEqual([])
+      }
+      expect(objects.has('static/index.html')).toBe(true)
+    }
+    expect(tags).toBeGreaterThan(0)
   })
 })

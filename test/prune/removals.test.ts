@@ -86,6 +86,15 @@ describe('an object without a fingerprint', () => {
   })
 })
 
+it('a tag, which Ceph counts as a write, makes no page suspicious', () => {
+  const found = place({ x: base }, [listed('static/x', { lastModified: 9 })])
+  expect(unrecordedPage(found, 6, true)?.key).toBe('static/x')
+  const record = { ...found.record, expired: new Map([['static/x', true]]) }
+  expect(unrecordedPage({ ...found, record }, 6, true)).toBeUndefined()
+  const rewritten = new Map([['static/x', listed('static/x', { lastModified: 9, etag: 'f' })]])
+  expect(unrecordedPage({ ...found, record, listing: rewritten }, 6, true)?.key).toBe('static/x')
+})
+
 it('a backup goes if neither a kept release nor a remaining object needs it', () => {
   const key = (of: string) => `.static-s3/static/objects/${of}`
   const backups = [listed(key(sha256)), listed(key(other.sha256))]

@@ -30,6 +30,9 @@ const ofParts = holding(listed('a.js', { etag: multipart }))
 const otherBytes = holding(listed('a.js', { etag: two }))
 const said = record(recorded('a.js'))
 
+const expired = { ...said, expired: new Map([[there.key, true]]) }
+const tags = new Map([[there.key, { etag: one, parameters: year, tags: 1 }]])
+
 type Case = [what: string, known: Partial<Known>, file?: Partial<HashedFile>]
 
 /** The truth table of `plan`, row by row. */
@@ -43,6 +46,24 @@ const rows: [row: string, force: boolean, decision: string, cases: Case[]][] = [
       ['a record that has it', { record: said }],
       ['deleted since this deploy wrote it', { written: written('a.js') }],
     ],
+  ],
+  [
+    'expired',
+    false,
+    'upload expired',
+    [
+      ['by the record', { listing, record: expired }],
+      ['with other headers', { listing, record: expired }, { parameters: hour }],
+      ['for a file that replaces none', { listing, record: expired }, { createOnly: true }],
+      ['with a later time: Ceph counts a tag as a write', { listing: newer, record: expired }],
+      ['with tags by HEAD, and no record', { listing, heads: tags }],
+    ],
+  ],
+  [
+    'expired, and written by this deploy since',
+    false,
+    'skip already there',
+    [['the same headers by HEAD', { listing, record: expired, written: written('a.js'), heads: shown('a.js', year) }]],
   ],
   ['not in the bucket, forced', true, 'upload new', [['no record', {}]]],
   [

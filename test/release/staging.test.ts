@@ -148,7 +148,7 @@ describe('a stage', () => {
     await start('stage', { ...options, files: others })
     expect(seen()).toEqual(before)
     await start('activate', { of: 2 })
-    for (const object of seen().values()) expect(object).toContain('{"CacheControl":"max-age=60"}')
+    for (const object of seen().values()) expect(object).toContain('{"CacheControl":"max-age=60"')
   })
 })
 

@@ -19,6 +19,7 @@ it('says who pays and who should own the bucket, not only a write', async () => 
   await bucket.get('lock')
   await bucket.head('lock')
   await bucket.copy('lock', 'lock', {})
+  await bucket.tag('lock', { a: 'b' })
   await bucket.delete('lock')
   close()
   const sent = server.server.requests.map(({ operation, headers }) => [
@@ -26,6 +27,6 @@ it('says who pays and who should own the bucket, not only a write', async () => 
     headers['x-amz-request-payer'],
     headers['x-amz-expected-bucket-owner'],
   ])
-  expect(new Set(sent.map(([operation]) => operation)).size).toBe(6)
+  expect(new Set(sent.map(([operation]) => operation)).size).toBe(8)
   expect(sent.filter(([, payer, owner]) => payer !== 'requester' || owner !== '111122223333')).toEqual([])
 })

@@ -90,7 +90,19 @@ const table: [name: string, error: Error, Partial<ExplainContext>, parts: string
     'AccessDenied on DELETE',
     s3Error('AccessDenied', { status: 403 }),
     { request: { verb: 'DELETE', key: 'static/a.js' } },
-    ['DELETE s3://my-bucket/static/a.js: ', 's3:DeleteObject on arn:aws:s3:::my-bucket/static/*', iam],
+    ['DELETE s3://my-bucket/static/a.js: ', 's3:DeleteObject on arn:aws:s3:::my-bucket/static/*', iam, 'iam --prune'],
+  ],
+  [
+    'AccessDenied on a tag',
+    s3Error('AccessDenied', { status: 403 }),
+    { request: { verb: 'TAG', key: 'static/a.js' } },
+    ['TAG s3://my-bucket/static/a.js: ', 's3:GetObjectTagging and s3:PutObjectTagging on arn', iam, 'policy iam --tag'],
+  ],
+  [
+    'NotImplemented for a tag',
+    s3Error('NotImplemented', { status: 501 }),
+    { request: { verb: 'TAG', key: 'static/a.js' }, endpoint: 'https://s3.test' },
+    ['this store has no tags (NotImplemented)', 'prune without --tag'],
   ],
   [
     'AccessDenied on COPY',

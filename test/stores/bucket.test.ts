@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { HeadObjectCommand } from '@aws-sdk/client-s3'
+import { GetObjectTaggingCommand, HeadObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bodyOf, md5 } from '../../fixtures/bucket/body-of.js'
-import { memoryBucket } from '../../fixtures/bucket/memory-bucket.js'
+import { memoryBucket, type StoredObject, tagsOf } from '../../fixtures/bucket/memory-bucket.js'
 import { everyKey, inUtf8Order, neighbours, oddNames } from '../../fixtures/bucket/names.js'
 import { patient, settingsFor } from '../../fixtures/s3/connection.js'
 import { s3Servers, type TestS3 } from '../../fixtures/s3/index.js'
@@ -110,6 +110,7 @@ interface Opened {
   bucket: Bucket
   /** What an object has but its content, past the port. */
   head(key: string): Promise<ObjectParameters>
+  tags(key: string): Promise<Record<string, string>>
 }
 
 /** What holds for every bucket that can be written: `open` gives an empty one. */
@@ -515,6 +516,32 @@ function bucketContract(open: () => Promise<Opened>, { conditionalDeletes = true
       expect(await bucket.get('static/kept.js')).toBeDefined()
     })
 
+    it('adds tags to those of an object, and changes nothing else; a write or a copy onto it removes them', async () => {
+      const { bucket, tags } = await open()
+      const key = oddNames[0] as string
+      await bucket.put(key, bodyOf('x'), { CacheControl: 'no-cache', Tagging: 'team=a%20%26b' })
+      const [listed] = await bucket.list(key)
+      for (const at of ['now', 'later']) await bucket.tag(key, { 'static-s3': 'expired', at })
+      expect(await tags(key)).toEqual({ team: 'a &b', 'static-s3': 'expired', at: 'now' })
+      // Ceph changes the time.
+      expect(await bucket.list(key)).toMatchObject([{ key, etag: listed?.etag, size: 1 }])
+      expect(await bucket.head(key)).toMatchObject({ parameters: { CacheControl: 'no-cache' }, tags: 3 })
+      const many = Object.fromEntries([1, 2, 3, 4, 5, 6, 7, 8].map((n) => [`tag ${n}`, '']))
+      await expect(bucket.tag(key, many)).rejects.toThrow(/10 tags at most/)
+      await bucket.put('other', bodyOf('other'), {})
+      await bucket.copy('other', key, {})
+      expect([await tags(key), (await bucket.head(key))?.tags]).toEqual([{}, undefined])
+      await bucket.tag(key, { a: 'b' })
+      await bucket.put(key, bodyOf('x'), {})
+      expect(await tags(key)).toEqual({})
+      const lost = new StaticS3Error('the lock is lost')
+      const check = () => {
+        throw lost
+      }
+      await expect(bucket.tag(key, { a: 'b' }, { check })).rejects.toBe(lost)
+      await expect(bucket.tag('nothing', { a: 'b' })).rejects.toThrow(/NoSuchKey/)
+    })
+
     it('tells that the source of a copy is missing', async () => {
       await expect(bucket.copy('static/nothing', 'static/x', {})).rejects.toThrow(
         /the object does not exist \(NoSuchKey\)/,
@@ -530,7 +557,8 @@ describe('bucket in memory', () => {
       const { bytes, parameters } = bucket.objects.get(key) ?? {}
       return { Metadata: {}, ...parameters, ContentLength: bytes?.length }
     }
-    return { bucket, head }
+    const tags = async (key: string) => tagsOf(bucket.objects.get(key) as StoredObject)
+    return { bucket, head, tags }
   })
 
   it('has a clock of its own', async () => {
@@ -567,7 +595,11 @@ for (const { name, title, available, start } of s3Servers) {
       connections.push(connection)
       const client = server.client()
       const head = async (Key: string) => ({ ...(await client.send(new HeadObjectCommand({ Bucket: name, Key }))) })
-      return { bucket: connection.bucket, head }
+      const tags = async (Key: string) => {
+        const { TagSet = [] } = await client.send(new GetObjectTaggingCommand({ Bucket: name, Key }))
+        return Object.fromEntries(TagSet.map(({ Key, Value = '' }) => [Key, Value]))
+      }
+      return { bucket: connection.bucket, head, tags }
     }
 
     bucketContract(open, { conditionalDeletes: name === 'embedded' })

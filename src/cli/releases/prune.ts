@@ -18,6 +18,8 @@ and nobody has changed since are deleted, and only those that no kept release ne
   --keep-days DAYS    how long a release is kept after another one replaced it: 30 by default
   --unreferenced      also deletes files without a fingerprint that were published once, and that the live release doesn't
                       have: excluded files, renamed pages. A rollback brings them back
+  --tag               tags these objects instead, so that a lifecycle rule deletes them: static-s3 policy lifecycle prints it.
+                      For a deployer without the right to delete
   --max-delete NUMBER the most objects of the location to delete; a quarter of the recorded ones (at least 10) where it
                       isn't given
 ${previewsHelp}  --dry-run           prints what would be deleted, and deletes nothing
@@ -42,17 +44,18 @@ export const pruneCommand: Command = commandOf({
     'max-delete': { type: 'string' },
     unreferenced: { type: 'boolean' },
     ...previewFlags,
+    tag: { type: 'boolean' },
     'dry-run': { type: 'boolean' },
     json: { type: 'boolean' },
   },
   async run(values, words) {
-    const { json = false, unreferenced = false, previews = false, keep = [], ...rest } = values
+    const { json = false, unreferenced = false, tag = false, previews = false, keep = [], ...rest } = values
     const { 'keep-releases': releases = '10', 'keep-days': days = '30', 'max-delete': most, ...named } = rest
     if (words.length > 0) throw new Usage('prune takes no words: --keep-releases and --keep-days choose what is kept')
     if (!/^[1-9]\d{0,7}$/.test(releases)) throw new Usage(`--keep-releases is ${releases}: use a whole number from 1`)
     if (!/^\d{1,5}(\.\d+)?$/.test(days)) throw new Usage(`--keep-days is ${days}: use a number of days`)
     if (most !== undefined && !/^\d{1,15}$/.test(most)) throw new Usage(`--max-delete is ${most}: use a whole number`)
-    const release = ['keep-releases', 'unreferenced'].find((name) => name in values)
+    const release = ['keep-releases', 'unreferenced', 'tag'].find((name) => name in values)
     if (previews && release) throw new Usage(`--${release} is about releases: leave it out with --previews`)
     if (keep.length > 0 && !previews) throw new Usage('--keep is about previews: add --previews')
     const settings = await settingsOf(named, { options: {}, exposed: [] }, undefined, { allPreviews: previews })
@@ -63,7 +66,7 @@ export const pruneCommand: Command = commandOf({
     if (previews) {
       return runPrunePreviews({ settings, days: retention.days, branches: keep, maxDelete, logger }, json)
     }
-    const pruned = await pruneReleases({ settings, retention, unreferenced, maxDelete, logger })
+    const pruned = await pruneReleases({ settings, retention, unreferenced, tag, maxDelete, logger })
     if (pruned.problem !== undefined) logger.warn(pruned.problem)
     if (json) printJson(asData(pruned, settings.dryRun))
     else print(process.stdout, asText(pruned, settings))
@@ -72,8 +75,8 @@ export const pruneCommand: Command = commandOf({
 
 const keysOf = (objects: readonly { key: string }[]) => objects.map(({ key }) => key)
 
-function statusOf({ release }: Pruned, dryRun: boolean): string {
-  return dryRun ? 'dry run' : release === undefined ? 'unchanged' : 'pruned'
+function statusOf({ release, tag }: Pruned, dryRun: boolean): string {
+  return dryRun ? 'dry run' : release === undefined ? 'unchanged' : tag ? 'tagged' : 'pruned'
 }
 
 function asData(pruned: Pruned, dryRun: boolean): object {
@@ -85,12 +88,14 @@ function asData(pruned: Pruned, dryRun: boolean): object {
 }
 
 function asText(pruned: Pruned, { bucket, location, publicUrl, dryRun }: Settings): string {
-  const { release, kept, expired, unreferenced, isDeployRunning } = pruned
+  const { kept, expired, unreferenced, isDeployRunning, tag } = pruned
+  const done = tag ? 'tagged' : 'deleted'
   const result = pruneResultOf(pruned)
+  const isEmpty = result.bytes === 0
   const rows = [
     ['kept', `${count(kept.length, 'release')}, the oldest is ${kept.at(-1)}`],
-    ['expired', `${count(expired.length, 'release')}${expired.length > 0 ? `: ${rangeOf(expired)}` : ''}`],
-    [dryRun ? 'to delete' : 'deleted', amountOf(result)],
+    ...(expired.length > 0 ? [['expired', `${count(expired.length, 'release')}: ${rangeOf(expired)}`]] : []),
+    ...(isEmpty ? [] : [[dryRun ? `to ${tag ? 'tag' : 'delete'}` : done, amountOf(result)]]),
   ]
   const [first] = unreferenced
   const notes = [
@@ -100,20 +105,21 @@ function asText(pruned: Pruned, { bucket, location, publicUrl, dryRun }: Setting
           'static-s3 prune --unreferenced deletes what the live release does not have',
         ]
       : []),
+    ...(tag && !isEmpty ? ['static-s3 policy lifecycle prints the lifecycle rules that delete tagged objects'] : []),
     ...(isDeployRunning ? ['A deploy is running: a prune waits for its end, and then looks again'] : []),
   ]
   return `${[
     `s3://${bucket}${location === '' ? '' : `/${location}`} ${pc.dim('→')} ${pc.green(publicUrl)}`,
-    ...(dryRun ? result.deleted.map((key) => pc.red(`  - ${printableLine(key)}`)) : []),
+    ...(dryRun ? [...result.deleted, ...result.tagged].map((key) => pc.red(`  - ${printableLine(key)}`)) : []),
     ...rows.map(([name = '', text = '']) => `  ${pc.dim(name.padEnd(9))}  ${text}`),
     ...notes.map((note) => pc.yellow(`  ${note}`)),
-    lastLine(release, dryRun),
+    lastLine(pruned, dryRun, done),
   ].join('\n')}\n`
 }
 
-function lastLine(release: number | undefined, dryRun: boolean): string {
-  if (dryRun) return pc.yellow('dry run: nothing was deleted')
-  return pc.green(release === undefined ? '✓ nothing to prune' : `✓ pruned, recorded as release ${release}`)
+function lastLine({ release }: Pruned, dryRun: boolean, done: string): string {
+  if (dryRun) return pc.yellow(`dry run: nothing was ${done}`)
+  return pc.green(release === undefined ? '✓ nothing to prune' : `✓ ${done}, recorded as release ${release}`)
 }
 
 function rangeOf(numbers: readonly number[]): string {

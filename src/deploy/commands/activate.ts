@@ -74,7 +74,7 @@ function sourceOf(
         seen = survey.record?.live
         if (!seen) throw noReleaseYet(location, survey)
         found = await (isAsRecorded(survey, location)
-          ? releaseBefore(bucket, location, seen)
+          ? releaseBefore(bucket, location, seen, survey.record?.expired)
           : readRelease(bucket, location, seen, signal))
       } else {
         found = await readRelease(bucket, location, number, signal)

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { contentSecurityPolicy } from '../../policy/csp.js'
+import { lifecycleRules } from '../../policy/lifecycle.js'
+import { expiredTag } from '../../prune/tag-expired.js'
 import { filesBelow } from '../../runtime/files-below.js'
 import type { Settings } from '../../settings/settings.js'
 
@@ -15,6 +17,11 @@ export type { TemplateInput } from '../../policy/template.js'
 export { terraformConfiguration } from '../../policy/terraform.js'
 export { isJob, trustPolicy } from '../../policy/trust.js'
 export { awsPartition } from '../../urls/public-url.js'
+
+/** The lifecycle rules for `static-s3 prune --tag`. */
+export function expiryRules(settings: Settings): object[] {
+  return lifecycleRules(settings, expiredTag)
+}
 
 /** The Content-Security-Policy that the pages of a finished build need. */
 export function cspOfFolder(dir: string, { publicUrl }: Settings): string {

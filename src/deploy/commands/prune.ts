@@ -8,7 +8,7 @@ import { withConnection } from '../with-connection.js'
 export type { Pruned } from '../../prune/prune.js'
 export { amountOf, count, pruneResultOf } from '../../report/prune-result.js'
 
-export interface PruneCommandInput extends Pick<PruneInput, 'retention' | 'unreferenced' | 'maxDelete'> {
+export interface PruneCommandInput extends Pick<PruneInput, 'retention' | 'unreferenced' | 'maxDelete' | 'tag'> {
   settings: Settings
   logger: Logger
 }

@@ -5,6 +5,7 @@ import {
   type ReleasedFile,
   type ReleaseRecord,
 } from '../../release/records/record.js'
+import type { NumberedObject } from '../../release/records/releases-folder.js'
 import { listReleases, readRelease } from '../../restore/restored-release.js'
 import { eachInParallel } from '../../runtime/parallel.js'
 import type { Settings } from '../../settings/settings.js'
@@ -64,10 +65,11 @@ export async function releasesOf(settings: Settings, most: number): Promise<Rele
         problems.push((error as Error).message)
       }
     })
-    const found = wanted.flatMap(({ release }) => read.get(release) ?? [])
-    const [newest] = found
+    const [newest] = wanted.flatMap(({ release }) => read.get(release) ?? [])
+    const isKept = ({ key }: NumberedObject) => !newest?.expired?.has(key)
+    const found = wanted.filter(isKept).flatMap(({ release }) => read.get(release) ?? [])
     const entries = found.slice(0, most).map((record, i) => entryOf(record, newest?.live, found.slice(i + 1)))
-    return { releases: entries, hold: newest?.hold, older: Math.max(0, records.length - most), problems }
+    return { releases: entries, hold: newest?.hold, older: Math.max(0, records.filter(isKept).length - most), problems }
   })
 }
 

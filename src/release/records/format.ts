@@ -4,8 +4,8 @@ import type { Preview } from '../../previews/template.js'
 import type { Hold, RecordedObject, ReleasedFile, ReleaseRecord } from './record.js'
 
 /*
- * In the bucket, a record consists of gzipped lines of JSON: a preamble, then each object and each staged file, and each set of headers before its
- * first object.
+ * In the bucket, a record consists of gzipped lines of JSON: a preamble, then each object and each staged file, each set of headers before its
+ * first object, and the keys of expired objects.
  */
 
 /** A reader leaves a record of another format alone. */
@@ -15,7 +15,7 @@ const longest = 256 * 1024 ** 2
 /** Bytes. A key has 1,024 bytes, and the first line has 250 of them. */
 const longestLine = 1024 ** 2
 
-interface Preamble extends Omit<ReleaseRecord, 'at' | 'hold' | 'live' | 'objects' | 'staged'> {
+interface Preamble extends Omit<ReleaseRecord, 'at' | 'hold' | 'live' | 'objects' | 'staged' | 'expired'> {
   format: number
   location: string
   at: string
@@ -38,6 +38,12 @@ interface FileLine extends Omit<ReleasedFile, 'headers' | 'fingerprinted'> {
 interface ObjectLine extends FileLine, Pick<RecordedObject, 'writtenAt'> {
   adopted?: true
   release?: number
+}
+
+interface ExpiredLine {
+  /** A key. */
+  expired: string
+  tagged?: true
 }
 
 export async function encodeRecord(location: string, record: ReleaseRecord): Promise<Buffer> {
@@ -84,6 +90,9 @@ export async function encodeRecord(location: string, record: ReleaseRecord): Pro
     lines.push(JSON.stringify(line))
   }
   for (const [path, file] of staged ?? []) lines.push(JSON.stringify({ ...fileLine(path, file), staged: true }))
+  for (const [expired, isTagged] of record.expired ?? []) {
+    lines.push(JSON.stringify({ expired, ...(isTagged ? { tagged: true } : {}) } satisfies ExpiredLine))
+  }
   // Level 1 is five times as fast as the default, for a tenth more bytes: most of them are hashes.
   return promisify(gzip)(lines.join('\n'), { level: constants.Z_BEST_SPEED })
 }
@@ -95,9 +104,14 @@ export async function decodeRecord(location: string, bytes: Uint8Array): Promise
   const release = expect(preamble.release, isCount)
   const objects = new Map<string, RecordedObject>()
   const staged = preamble.staged === true ? new Map<string, ReleasedFile>() : undefined
+  const expired = new Map<string, boolean>()
   const sets: string[] = []
   for (const text of lines) {
-    const line = parsed(text) as Partial<ObjectLine>
+    const line = parsed(text) as Partial<ObjectLine & ExpiredLine>
+    if ('expired' in line) {
+      expired.set(expect(line.expired, isText), line.tagged === true)
+      continue
+    }
     if (!('path' in line)) {
       sets.push(rewritten(line.headers))
       continue
@@ -140,6 +154,7 @@ export async function decodeRecord(location: string, bytes: Uint8Array): Promise
     conditionalWrites: preamble.conditionalWrites === true,
     objects,
     staged,
+    expired: expired.size > 0 ? expired : undefined,
     splitAt: expect(preamble.splitAt, (value) => Array.isArray(value) && value.every(isText)),
   }
 }

@@ -76,6 +76,12 @@ export interface ReleaseRecord extends Deployer {
   objects: ReadonlyMap<string, RecordedObject>
   /** All files of a staged release, by their path below the location. */
   staged?: ReadonlyMap<string, ReleasedFile> | undefined
+  /**
+   * Objects that a lifecycle rule may delete at any time, by key: true if they have their tags. A release that needs such an object writes it again.
+   */
+  expired?: ReadonlyMap<string, boolean> | undefined
+  /** True for an older record that stands in for a damaged one. A later prune may have tagged its objects. */
+  standsIn?: true
   /** Keys of the location between which lie whole pages, where a listing can be split. */
   splitAt: readonly string[]
 }

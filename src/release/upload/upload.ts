@@ -52,9 +52,9 @@ export function startUpload(
   const failure = (reason: unknown) =>
     new StaticS3Error(`${(reason as Error).message}\n${counts.whatVisitorsSee()}`, { cause: reason })
 
-  const store = async ({ file, from }: Backup, { permit, stop, signal, fail }: PartInWork): Promise<void> => {
+  const store = async ({ file, from }: Backup, { expired, permit, stop, signal, fail }: PartInWork): Promise<void> => {
     if (stop.aborted) return
-    await backups?.store(file, { signal, stop, check: () => permit?.check(), backup: from }).catch(fail)
+    await backups?.store(file, { signal, stop, check: () => permit?.check(), backup: from }, expired).catch(fail)
   }
 
   const carryOut = async (decision: Decision, { part, permit, stop, signal, fail }: PartInWork): Promise<void> => {
@@ -65,7 +65,7 @@ export function startUpload(
       isSent = true
     }
     try {
-      const isCreation = part === 'creations' || decision.file.createOnly
+      const isCreation = part === 'creations' || (decision.file.createOnly && decision.reason !== 'expired')
       const write = isCreation ? writer.create : writer.write
       const object = await write(decision, { signal, stop, check, backup: backups?.of(decision.file) })
       if (!object) {
@@ -92,7 +92,7 @@ export function startUpload(
     leftUnanswered: () => leftUnanswered,
     failure,
     async run(plan, part, permit, beforeManifests) {
-      const inWork = startPart(part, permit, asked)
+      const inWork = startPart(part, plan.expired, permit, asked)
       const { stop } = inWork
       const { waves, total } = wavesOf(plan, part)
       await laterThan(plan.notBefore, bucket)
@@ -116,6 +116,7 @@ export function startUpload(
 /** A part of a plan that is being carried out. */
 interface PartInWork {
   part: Part
+  expired: Plan['expired']
   permit: Permit | undefined
   /** Aborted if no more requests are to begin. */
   stop: AbortSignal
@@ -125,7 +126,7 @@ interface PartInWork {
   fail(error: unknown): void
 }
 
-function startPart(part: Part, permit: Permit | undefined, asked: Stop): PartInWork {
+function startPart(part: Part, expired: Plan['expired'], permit: Permit | undefined, asked: Stop): PartInWork {
   const failed = new AbortController()
   const stop = AbortSignal.any([failed.signal, asked.begun, ...(permit ? [permit.signal] : [])])
   // The store may still carry out an aborted request, and overwrite an object of the next deploy. So a failure aborts no request under a permit.
@@ -133,7 +134,7 @@ function startPart(part: Part, permit: Permit | undefined, asked: Stop): PartInW
   const fail = (error: unknown) => {
     if (!stop.aborted) failed.abort(error)
   }
-  return { part, permit, stop, signal, fail }
+  return { part, expired, permit, stop, signal, fail }
 }
 
 /**

@@ -89,6 +89,14 @@ const CASES: [applies: Test, message: string][] = [
     (error, context) => error.field('proxy') !== '' && failsToConnect(error, context),
     `the proxy {proxy} can't be reached{code}. ${checkProxy}`,
   ],
+  [
+    (error, { request }) => request.verb === 'TAG' && (error.status === 501 || error.code === 'MethodNotAllowed'),
+    'this store has no tags{code}. Run static-s3 prune without --tag, with the right to delete.',
+  ],
+  [
+    (error, { request }) => request.verb === 'TAG' && code('BadRequest InvalidTag')(error, {} as ExplainContext),
+    'S3 does not take these tags{said}{code}. An object has 10 tags at most, and prune --tag adds two: remove some.',
+  ],
   // A listing has no key: this server takes its URL for an object's.
   [(error, { request }) => error.code === 'NoSuchKey' && request.verb === 'LIST', notS3],
   [({ code }) => code.startsWith('KMS.'), `the KMS key can't be used{said}{code}. ${checkKey}`],

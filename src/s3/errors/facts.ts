@@ -100,6 +100,10 @@ const HINTS: [applies: (error: S3Error, context: ExplainContext) => boolean, hin
   ],
   [({ message }) => denyIn(message) === undefined, () => 'Allow it in the policy of the user or role.'],
   [
+    ({ message }, { request }) => ['DELETE', 'TAG'].includes(request.verb) && denyIn(message) === undefined,
+    (_error, { request }) => `static-s3 policy iam --${request.verb === 'TAG' ? 'tag' : 'prune'} prints the rights.`,
+  ],
+  [
     ({ message }, { request }) => request.verb === 'LIST' && denyIn(message) === undefined,
     (_error, context) => `If a condition on s3:prefix limits it, allow both prefixes: ${listPolicy(context)}.`,
   ],

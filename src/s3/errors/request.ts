@@ -3,7 +3,7 @@ import { awsPartition } from '../../urls/public-url.js'
 
 export type Request =
   | { verb: 'LIST'; prefix: string }
-  | { verb: 'GET' | 'HEAD' | 'DELETE'; key: string }
+  | { verb: 'GET' | 'HEAD' | 'DELETE' | 'TAG'; key: string }
   | { verb: 'PUT'; key: string; parameters: ObjectParameters }
   | { verb: 'COPY'; from: string; key: string; parameters: ObjectParameters }
   | { verb: 'CREDENTIALS' }
@@ -44,6 +44,7 @@ const ACTIONS = {
   PUT: 's3:PutObject',
   COPY: 's3:GetObject and s3:PutObject',
   DELETE: 's3:DeleteObject',
+  TAG: 's3:GetObjectTagging and s3:PutObjectTagging',
   CREDENTIALS: 's3:PutObject',
 }
 

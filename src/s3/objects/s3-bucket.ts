@@ -23,6 +23,7 @@ import { pageQuery, readPage, unquote } from './list-page.js'
 import { type LargeObject, multipartBytes, PartBuffers, putInParts } from './multipart.js'
 import { headersOf, parametersOf } from './object-headers.js'
 import { copyObject, putObject } from './put-object.js'
+import { addTags } from './tagging.js'
 
 export interface S3Settings extends Omit<TransportSettings, 'headers'> {
   objectParameters?: ObjectParameters
@@ -127,7 +128,9 @@ function bucketOf(store: Store, concurrency: Concurrency): Bucket {
       call({ verb: 'HEAD', key }, signal, async () => {
         const send = transport.send({ method: 'HEAD', key }, signal)
         const response = await undefinedIf(({ status }) => status === 404, send)
-        return response && { etag: etagOf(response.headers.etag), parameters: parametersOf(response.headers) }
+        if (!response) return undefined
+        const { etag, 'x-amz-tagging-count': tags } = response.headers
+        return { etag: etagOf(etag), parameters: parametersOf(response.headers), ...(tags && { tags: Number(tags) }) }
       }),
 
     async put(key, body, parameters, signal, check) {
@@ -162,6 +165,9 @@ function bucketOf(store: Store, concurrency: Concurrency): Bucket {
         const send = transport.send({ method: 'DELETE', key, headers, check }, signal)
         await undefinedIf(({ code }) => code === 'NoSuchKey', send)
       }),
+
+    tag: (key, tags, options = {}) =>
+      call({ verb: 'TAG', key }, options.signal, () => addTags(transport, key, tags, options)),
 
     now: transport.now,
   }
