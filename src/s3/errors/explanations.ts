@@ -102,9 +102,11 @@ const CASES: [applies: Test, message: string][] = [
   [({ code }) => code.startsWith('KMS.'), `the KMS key can't be used{said}{code}. ${checkKey}`],
 ]
 
+const accessDenied = 'access denied{sentence}; it needs {needs}{code}. {howToAllow}'
+
 /** By codes, separated by spaces. */
 const CODES: Record<string, string> = {
-  'AccessDenied Forbidden': 'access denied{sentence}; it needs {needs}{code}. {howToAllow}',
+  'AccessDenied Forbidden': accessDenied,
   KMSAccessDeniedException: `the KMS key can't be used{said}{code}. ${checkKey}`,
   NoSuchBucket:
     'there is no bucket "{bucket}" at {store}{code}. Check AWS_STORAGE_BUCKET_NAME, or create it: npx static-s3 setup.',
@@ -211,6 +213,8 @@ const OTHERS: [applies: Test, message: string][] = [
   [({ code, message }) => code.startsWith('ERR_SSL_') || /XML parse error/.test(message), notS3],
   [({ message }) => /not a valid hostname component/.test(message), noRegion],
   [({ status }) => status === 407, `the proxy{proxyName} refuses the connection to {store}{said}{code}. ${checkProxy}`],
+  // Its response has no body, and so no code.
+  [({ status, code }, { request }) => request.verb === 'HEAD' && status === 403 && code === '', accessDenied],
   [
     ({ status, code }) => status === 403 && code === '',
     'status 403 without an error code of S3. The response may come from a proxy or firewall: check it, and AWS_S3_ENDPOINT_URL.',
