@@ -5,6 +5,7 @@ import {
   describedObjects,
   expiredBackups,
   expiredFingerprints,
+  inWaves,
   type Needs,
   unrecordedPage,
   unreferencedPages,
@@ -103,6 +104,13 @@ it('a backup goes if neither a kept release nor a remaining object needs it', ()
   expect(expiredBackups(backups, needsOf(), record, [])).toEqual([backups[1]])
   expect(expiredBackups(backups, needsOf(), record, gone)).toEqual(backups)
   expect(expiredBackups(backups, needsOf({ z: page }), record, gone)).toEqual([backups[1]])
+})
+
+it('a page goes before the pictures that it shows, and these go before fingerprinted files', () => {
+  const objects = { 'app-1.js': base, 'map.svg': page, 'manifest.json': page, 'shop.html': page }
+  const listing = Object.keys(objects).map((path) => listed(`static/${path}`))
+  const waves = inWaves(describedObjects(place(objects, listing)))
+  expect(waves.flat().map(({ path }) => path)).toEqual(['shop.html', 'manifest.json', 'map.svg', 'app-1.js'])
 })
 
 it('an object that no record describes may be a page of a deploy without a record', () => {
