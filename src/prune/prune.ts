@@ -37,7 +37,7 @@ export interface Pruned extends PrunePlan {
  * With `tag`, a first release records which objects expire, and a second one tags them: a deploy never counts on an object that is tagged, also after
  * a crash between the two.
  *
- * @throws StaticS3Error if there is no release, if the plan has a problem, or if anything fails. A second prune goes on from there.
+ * @throws StaticS3Error if there is no release, if the plan has a problem, or if anything fails. A second prune continues from there.
  */
 export async function prune(input: PruneInput): Promise<Pruned> {
   const { tag = false } = input
@@ -52,7 +52,7 @@ async function pruneOnce(input: PruneInput): Promise<Omit<Pruned, 'tag'>> {
   const { location, dryRun } = settings
   const planWith = async (survey: Survey, own?: number) => {
     const plan = await planPrune({ ...input, location, own }, usable(survey, location), stop.begun)
-    const check = 'See what goes with --dry-run'
+    const check = 'List them with --dry-run'
     return { ...plan, problem: plan.problem ?? tooManyDeletions(plan.objects.flat(), survey.record, maxDelete, check) }
   }
   const first = await planWith(await takeSurvey(bucket, location, { signal: stop.begun }))

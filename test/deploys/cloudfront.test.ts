@@ -145,7 +145,7 @@ test('prune --unreferenced invalidates what it takes back', async () => {
 test('onReleased that fails is a warning', async () => {
   const onReleased = () => Promise.reject(new Error('the chat is down'))
   const { said, result } = await deploy('one', { onReleased, cloudfront: {} as never })
-  const warning = '`onReleased` failed, and the release is live: the chat is down'
+  const warning = '`onReleased` failed, but the release is live: the chat is down'
   expect(said).toContain(warning)
   expect(result).toMatchObject({ status: 'live', warnings: [warning] })
   expect(result).not.toHaveProperty('invalidated')

@@ -65,7 +65,7 @@ for (const { title, available, start } of s3Servers) {
     const read = async (Key: string) =>
       (await s3.client().send(new GetObjectCommand({ Bucket: bucket, Key }))).Body?.transformToString()
 
-    it('frees what it announces of ten releases, and the three kept ones come back', async () => {
+    it('deletes what it announces of ten releases, and the three kept ones can be restored', async () => {
       for (let n = 1; n <= 10; n++) {
         const deployed = await run('deploy', await makeFolder(build(n)), '--verify', 'false', '--json')
         expect(deployed, deployed.stderr).toMatchObject({ code: 0, result: { release: n } })
