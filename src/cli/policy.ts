@@ -111,7 +111,7 @@ ${addressHelp}`,
 
 const lifecycle = commandOf({
   words: '',
-  summary: 'lifecycle rules that delete what static-s3 prune --tag has tagged',
+  summary: 'lifecycle rules for objects that static-s3 prune --tag tagged',
   help: `static-s3 policy lifecycle
 
 Prints lifecycle rules that delete the objects that static-s3 prune --tag has tagged, with their older versions. S3 counts

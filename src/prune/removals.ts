@@ -62,7 +62,7 @@ export interface Pages {
   unreferenced: OwnObject[]
   /** Those among them to delete. */
   objects: OwnObject[]
-  /** The releases of those that stay: a page needs its release's files. */
+  /** The releases of objects that stay: a page needs its release's files. */
   standing: Set<number>
 }
 

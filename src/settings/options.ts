@@ -167,8 +167,8 @@ export interface Options {
    */
   lockTimeout?: number
   /**
-   * Deletes the files of expired releases after each release that goes live, as `static-s3 prune` does: all but those of the newest `releases`, and
-   * of those that were live within the last `days`. The deployer needs the right to delete. `{}` keeps 10 releases and 30 days.
+   * Deletes the files of expired releases after each release that goes live, as `static-s3 prune` does. A release is kept if it is among the newest
+   * `releases`, or was live within the last `days`. The deployer needs the right to delete. `{}` keeps 10 releases and 30 days.
    * @default none: nothing is deleted
    */
   retention?: { releases?: number; days?: number }

@@ -18,8 +18,8 @@ uploaded, that nobody has changed since, and that no kept release needs.
   --keep-days DAYS    how long a release is kept after another one replaced it: 30 by default
   --unreferenced      also deletes files without a fingerprint that the live release doesn't have, such as excluded files and
                       renamed pages. A rollback restores them
-  --tag               tags these objects instead of deleting them, for a deployer without the right to delete. A lifecycle rule
-                      deletes tagged objects: static-s3 policy lifecycle prints it
+  --tag               tags expired objects instead of deleting them, for a deployer without the right to delete. A lifecycle
+                      rule deletes tagged objects: static-s3 policy lifecycle prints it
   --max-delete NUMBER the most objects of the location to delete; by default, a quarter of the recorded ones (at least 10),
                       or with --previews, all
 ${previewsHelp}  --dry-run           prints what would be deleted, and deletes nothing
@@ -102,7 +102,7 @@ function asText(pruned: Pruned, { bucket, location, publicUrl, dryRun }: Setting
     ...(first
       ? [
           `Unreferenced, and still in the bucket: ${printableLine(several(keysOf(unreferenced)))}`,
-          'static-s3 prune --unreferenced deletes what the live release does not have',
+          'static-s3 prune --unreferenced deletes files that the live release does not have',
         ]
       : []),
     ...(tag && !isEmpty ? ['static-s3 policy lifecycle prints the lifecycle rules that delete tagged objects'] : []),
