@@ -87,7 +87,7 @@ beforeEach(() => {
 const put = (key: string, text: string) => bucket.put(key, bodyOfBytes(Buffer.from(text)), {})
 
 describe('static-s3 prune --previews', () => {
-  it('deletes what has expired, and nothing else', async () => {
+  it('deletes expired previews, and nothing else', async () => {
     await put('previews/theirs/before.txt', 'theirs')
     // The preview takes this object over, because it has its bytes.
     await put('previews/theirs/assets/shared.js', 'shared')
@@ -188,7 +188,7 @@ describe('static-s3 prune --previews', () => {
     expect(warn).toHaveBeenCalledWith(expect.stringContaining('previews/a is kept: '))
   })
 
-  it('after a crash at any request leaves no page without its files, and a second one continues', async () => {
+  it('leaves no page without its files after a crash at any request, and a second one continues', async () => {
     const makes = async () => {
       ahead = 0
       bucket.objects.clear()

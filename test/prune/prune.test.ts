@@ -154,7 +154,7 @@ describe('a prune', () => {
     }
   })
 
-  it('tells what was deleted, and not what had changed or was gone already', async () => {
+  it('reports the deleted objects, and none that had changed or was gone already', async () => {
     // The HEAD request of a page comes before another tool's write, and that of a copy after another tool's deletion.
     const changed = 'static/assets/own-1.js'
     const [{ sha256: gone }] = version(1) as [HashedFile]

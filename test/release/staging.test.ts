@@ -262,7 +262,7 @@ describe('a record that can’t be read', () => {
 })
 
 describe('an activation', () => {
-  test('stores a copy again that somebody deleted, from the object that still has its bytes', async () => {
+  test('stores a deleted backup again, from the object that still has its bytes', async () => {
     const icon = fileOf('favicon.svg', 'asset', 'the icon', noCache)
     await deploy('1', { files: site('1', [icon]) })
     await deploy('2', { files: site('2', [icon]) })
@@ -275,7 +275,7 @@ describe('an activation', () => {
     expect(seen().get(`${location}/favicon.svg`)).toContain(Buffer.from('the icon').toString('base64'))
   })
 
-  test('whose copy can’t be stored again names none, so that a later deploy with the bytes stores it', async () => {
+  test('whose backup can’t be stored again records none, so that a later deploy with the bytes stores it', async () => {
     const icon = fileOf('favicon.svg', 'asset', 'the icon', noCache)
     await deploy('1', { files: site('1', [icon]) })
     await deploy('2', { files: site('2', [icon]) })
