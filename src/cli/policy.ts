@@ -111,7 +111,7 @@ ${addressHelp}`,
 
 const lifecycle = commandOf({
   words: '',
-  summary: 'lifecycle rules that delete what static-s3 prune --tag has tagged',
+  summary: 'lifecycle rules for objects that static-s3 prune --tag tagged',
   help: `static-s3 policy lifecycle
 
 Prints lifecycle rules that delete the objects that static-s3 prune --tag has tagged, with their older versions. S3 counts
@@ -211,7 +211,7 @@ function noWords(name: string, words: readonly string[]): void {
   if (words.length > 0) throw new Usage(`policy ${name} takes flags only: remove ${words.join(' ')}`)
 }
 
-/** @throws Usage for a condition that no request meets, or each one */
+/** @throws Usage for a condition that no request meets, or every request */
 function checkReaders(from: readonly string[], referers: readonly string[]): void {
   const wrong = from.find((range) => !isRange(range))
   if (wrong !== undefined)
@@ -222,7 +222,7 @@ function checkReaders(from: readonly string[], referers: readonly string[]): voi
 function isRange(text: string): boolean {
   const [, address = '', bits] = /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
   const isV6 = address.includes(':')
-  // A parsed URL has an address of version 4 in its one usual form, and refuses others.
+  // `URL` writes an IPv4 address in its usual form, so any other form differs from its host.
   const isAddress = isV6 ? URL.canParse(`http://[${address}]`) : /^[\d.]+$/.test(address) && hostOf(address) === address
   return isAddress && Number(bits ?? 0) <= (isV6 ? 128 : 32)
 }

@@ -14,7 +14,7 @@ export interface NewReleaseOptions {
 
 /**
  * Calls back once, when visitors get another release than the one that was there when this page called `onNewRelease`. That may also be an older
- * release, brought back by a rollback.
+ * release, restored by a rollback.
  *
  * It does nothing in development, or if static-s3 is off.
  *

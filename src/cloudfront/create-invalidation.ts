@@ -1,12 +1,12 @@
 import { StaticS3Error } from '../runtime/error.js'
 import { awsPartition } from '../urls/public-url.js'
 
-/** A distribution, and the API that knows it. */
+/** A distribution, and the API that manages it. */
 export interface Target {
   distribution: string
-  /** The bucket's. */
+  /** The bucket's region. */
   region: string
-  /** Undefined for AWS's own. */
+  /** Undefined for AWS's own endpoint. */
   endpoint: string | undefined
 }
 
@@ -49,7 +49,7 @@ function homeOf(region: string): { region: string; host: string } {
     : { region: 'us-east-1', host: 'cloudfront.amazonaws.com' }
 }
 
-/** The ID of an invalidation, and whether CloudFront has carried it out. */
+/** The ID of an invalidation, and whether CloudFront has completed it. */
 export function readInvalidation(response: string): { id: string; isComplete: boolean } {
   const id = /<Id>(\w+)<\/Id>/.exec(response)?.[1]
   if (id === undefined) throw new StaticS3Error("static-s3: the response is not CloudFront's: check the proxy")

@@ -10,7 +10,7 @@ import type { BucketAddress } from '../urls/public-url.js'
  */
 const mostWildcards = 5
 
-/** CloudFront serves these for their folder's URL: as its default root object, or by a function. */
+/** CloudFront serves these files for their folder's URL: as its default root object, or by a function. */
 const indexDocument = /^(.*\/)index\.html?$/
 
 /**

@@ -15,7 +15,7 @@ import { prefixOf } from '../urls/paths.js'
  * | already there      | the record has other bytes or headers            | yes                 | yes   |
  * | already there      | no record, or the same in it                     | –                   | no    |
  * | upload, copy       | recorded                                         | yes                 | yes   |
- * | upload, copy       | not recorded as it stands: its headers are lost  | –                   | yes   |
+ * | upload, copy       | not recorded as it is now: its headers are lost  | –                   | yes   |
  * | forced             | recorded, fingerprinted, same bytes and headers  | –                   | no    |
  * | forced             | recorded, all others                             | yes                 | yes   |
  * | deleted            | recorded, or not                                 | yes, or unknown     | yes   |

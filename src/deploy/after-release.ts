@@ -10,19 +10,19 @@ import type { Settings } from '../settings/settings.js'
 export interface InvalidateInput {
   settings: Settings
   connection: Pick<S3Connection, 'callService'>
-  /** Ends it, with its reason. */
+  /** Stops the invalidation, with its reason. */
   signal: AbortSignal
   warn: (message: string) => void
 }
 
 /** Seconds for all attempts: the lock is held meanwhile. */
 const patience = 60
-/** Seconds between two looks at an invalidation, and until nobody looks any more. */
+/** Seconds between two requests for the status of an invalidation, and of the whole wait. */
 const interval = 3
 const longestWait = 900
 
 /**
- * Requests the invalidation of the files that CloudFront may serve as they were, in each distribution. With `dryRun`, only says which. A failure
+ * Requests the invalidation of the files that CloudFront may serve as they were, in each distribution. A dry run only lists their paths. A failure
  * is a warning, because the release is live.
  *
  * @returns the invalidations; undefined if the settings name no distribution
@@ -80,7 +80,7 @@ function failure(setting: string, distribution: string, paths: readonly string[]
   ].join('\n')
 }
 
-/** Waits until CloudFront has carried out the invalidations, if the settings say so. A failure is a warning. */
+/** Waits until CloudFront has completed the invalidations, if the settings say so. A failure is a warning. */
 export async function waitForInvalidations(input: InvalidateInput, invalidated: readonly Invalidated[] = []) {
   const { settings, signal, warn } = input
   const { cloudfront } = settings
@@ -88,7 +88,7 @@ export async function waitForInvalidations(input: InvalidateInput, invalidated: 
   const wait = async ({ distribution, id }: Invalidated) => {
     if (id === null) return
     try {
-      await isCarriedOut(input, targetOf(settings, distribution), id)
+      await waitForOne(input, targetOf(settings, distribution), id)
     } catch (error) {
       // The release is live and recorded: Ctrl-C ends the wait alone.
       if (!signal.aborted)
@@ -98,7 +98,7 @@ export async function waitForInvalidations(input: InvalidateInput, invalidated: 
   await Promise.all(invalidated.map(wait))
 }
 
-async function isCarriedOut({ connection, signal }: InvalidateInput, target: Target, id: string): Promise<void> {
+async function waitForOne({ connection, signal }: InvalidateInput, target: Target, id: string): Promise<void> {
   const { readInvalidation, statusRequest } = await import('../cloudfront/create-invalidation.js')
   const { distribution } = target
   const request = { verb: 'INVALIDATE', operation: 'GetInvalidation', distribution } as const
@@ -112,12 +112,12 @@ async function isCarriedOut({ connection, signal }: InvalidateInput, target: Tar
   }
 }
 
-/** Tells the user's own code of a release that is live. */
+/** Calls the user's `onReleased` for a release that is live. */
 export async function callOnReleased({ onReleased }: Settings, result: Result, warn: (message: string) => void) {
   if (!onReleased || result.status !== 'live') return
   try {
     await onReleased(result)
   } catch (error) {
-    warn(`\`onReleased\` failed, and the release is live: ${error instanceof Error ? error.message : String(error)}`)
+    warn(`\`onReleased\` failed, but the release is live: ${error instanceof Error ? error.message : String(error)}`)
   }
 }

@@ -65,7 +65,7 @@ export function decisiveValues(options: Options, mode: string, dir: string): unk
   const names = Object.keys(variables).filter((name) => /^(USE_S3|AWS_(?!.*(KEY|TOKEN)).*)$/.test(name))
   const enabled = typeof options.enabled === 'function' ? options.enabled(variables, mode) : options.enabled
   const build = { watch: false, whyNotProduction: undefined, mode }
-  // It may contain the branch.
+  // The location may contain the branch.
   const location = orUndefined(() => locationAtOnce(sourcesOf({ options, build, envDir: dir })))
   return [{ ...options, enabled }, names.sort().map((name) => [name, variables[name]]), location]
 }

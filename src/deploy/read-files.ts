@@ -58,9 +58,9 @@ export interface FileSource {
   /** @param own the author of this deploy */
   deployer(own: Deployer): Deployer
   cleanup?: Cleanup
-  /** False if no later release brings these files back. */
+  /** False if no later release restores these files. */
   isRestorable?: boolean
-  /** For a release that brings back the files of another one. */
+  /** For a release that activates the files of another one. */
   activation?(): Activation
   /** Called with each survey. It throws if the files are not there any more. */
   check?(survey: Survey): Promise<void>

@@ -218,7 +218,7 @@ async function walk(root: string, skipped: readonly string[], found: (entry: Ent
   await walkFolder(root, '')
 }
 
-/** Node reads it for each byte of a name that is not UTF-8, so that no file has the name it reads. */
+/** Node puts it in place of each byte of a name that is not UTF-8. No file has the resulting name. */
 const replacement = '\uFFFD'
 
 /** A folder's name with a slash, as in the paths of its files. */

@@ -31,7 +31,7 @@ const day = 24 * 60 * 60 * 1000
  * | no                       | no     | no     | yes                                                | branch         |
  * | no                       | no     | no     | no                                                 | –              |
  *
- * A template with `[commit]` has many previews of a branch.
+ * With `[commit]` in its template, a branch has many previews.
  *
  * @param now the store's time: milliseconds since 1970
  */

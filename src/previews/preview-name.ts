@@ -1,14 +1,14 @@
 import { hash } from 'node:crypto'
 
-/** A label in a host name has no more characters. */
+/** The most characters of a label in a host name. */
 const longest = 63
 
 /** The end of a name with a hash. */
 const hashed = /(^|-)[0-9a-f]{8}$/
 
 /**
- * A branch as a folder's name: lower-case letters, digits and `-` `_` `.`; `feature/login` is `feature--login`. No two branches share a name: one
- * that the name could not be read back as gets a hash of itself at its end.
+ * A branch as a folder's name: lower-case letters, digits and `-` `_` `.`; `feature/login` is `feature--login`. No two branches share a name: if
+ * the name does not determine its branch, it ends with a hash of the branch.
  */
 export function previewName(branch: string): string {
   const name = branch.replaceAll('/', '--')

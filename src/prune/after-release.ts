@@ -14,7 +14,7 @@ export async function pruneAfterRelease(input: RetentionInput): Promise<Pruned |
     const deployer = await input.deployer()
     return await prune({ ...input, deployer, retention, unreferenced: false, maxDelete: undefined })
   } catch (error) {
-    input.warn(`the release is live, and static-s3 prune deleted no expired one: ${plain(error)}`)
+    input.warn(`the release is live, but the prune after it failed: ${plain(error)}`)
     return undefined
   }
 }

@@ -36,8 +36,8 @@ const day = 24 * 60 * 60 * 1000
  * | record                                           | newer live releases | time by the store's clock | kept |
  * |--------------------------------------------------|---------------------|---------------------------|------|
  * | the newest                                       | –                   | –                         | yes  |
- * | of files that still stand                        | –                   | –                         | yes  |
- * | named by a kept one: live then, or brought back  | –                   | –                         | yes  |
+ * | of files that are still in the location          | –                   | –                         | yes  |
+ * | named by a kept one: live then, or activated     | –                   | –                         | yes  |
  * | went live, and the live one's rollback holds     | one                 | –                         | yes  |
  * | any                                              | fewer than releases | –                         | yes  |
  * | went live                                        | as many, or more    | replaced within the days  | yes  |
@@ -49,7 +49,7 @@ const day = 24 * 60 * 60 * 1000
  *
  * @param candidates all records of the location, the newest first
  * @param now the store's time: milliseconds since 1970
- * @param standing releases to keep because files of theirs still stand
+ * @param standing releases to keep because the location still has files of theirs
  */
 export function keptReleases(
   candidates: readonly Candidate[],

@@ -36,7 +36,7 @@ export interface PrunePlan {
   objects: [pages: OwnObject[], fingerprinted: OwnObject[]]
   backups: ListedObject[]
   records: ListedObject[]
-  /** Files that were published once and stay, though no live release has them. */
+  /** Files without a fingerprint that stay, though no live release has them. */
   unreferenced: OwnObject[]
   /** True if another deploy has the lock, or has had it since the survey: the plan is then out of date. */
   isDeployRunning: boolean
@@ -48,7 +48,7 @@ export interface PlanInput {
   bucket: Bucket
   location: string
   retention: Retention
-  /** Deletes files that were published once and are gone now. */
+  /** True to delete files without a fingerprint that no live release has. */
   unreferenced: boolean
   /** Leaves expired objects alone, which are tagged or to be tagged. */
   tag?: boolean | undefined
@@ -119,7 +119,7 @@ export async function planPrune(input: PlanInput, survey: KnownSurvey, signal: A
   }
 }
 
-/** The expired objects, without copies and records that are gone. */
+/** The expired objects, without backups and records that are gone. */
 export function expiredIn(
   { expired = new Map() }: ReleaseRecord,
   { backups, releases }: RecordsFolder,
@@ -166,5 +166,5 @@ function whyUnsafe(
   const recordedAt = records.find(({ release }) => release === live)?.lastModified ?? 0
   const page = unrecordedPage(place, recordedAt, isUnfinished)
   if (!page) return undefined
-  return `${page.key} is not as release ${live} left it: another tool wrote it, or a deploy that did not end or could write no record. It may need any file. Deploy again, then prune`
+  return `${page.key} is not as release ${live} left it: another tool wrote it, or a deploy that failed or could not write its record. It may need any file. Deploy again, then prune`
 }

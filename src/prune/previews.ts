@@ -27,15 +27,15 @@ export interface PrunePreviewsInput extends LockingInput {
   maxDelete: number | undefined
 }
 
-/** A preview that stands in the bucket. */
+/** A preview in the bucket. */
 export interface Preview extends PreviewFacts {
   /** The number of its newest record. */
   release: number
 }
 
-/** What there is to delete of a preview, or was deleted. */
+/** A preview with its objects to delete, or its deleted objects. */
 export interface ExpiredPreview extends Preview {
-  /** Pages, then the files that they need, copies, and records with the newest one last. */
+  /** Pages, then the files that they need, backups, and records with the newest one last. */
   parts: ListedObject[][]
   /** The number of objects in the location that stay, because another tool uploaded or changed them. */
   others: number
@@ -51,8 +51,8 @@ export interface PrunedPreviews {
 }
 
 /**
- * Deletes the previews of a template that have expired, one after the other: files, copies and records. Each goes under its own lock, with its pages
- * first, and its newest record last: a second prune goes on from there.
+ * Deletes the previews of a template that have expired, one after the other: files, backups and records. Each goes under its own lock, with its pages
+ * first, and its newest record last: a second prune continues from there.
  *
  * Locks stay for ever, as after any prune: a deploy that surveyed the preview before would otherwise take a used number, and would not notice that
  * its unchanged files are gone.
@@ -72,7 +72,7 @@ export async function prunePreviews(input: PrunePreviewsInput): Promise<PrunedPr
   }
   const files = result.expired.reduce((sum, preview) => sum + filesOf(preview), 0)
   if (maxDelete !== undefined && files > maxDelete) {
-    result.problem = `${files} objects would be deleted, and the limit is --max-delete ${maxDelete}. See what goes with --dry-run, or allow them with --max-delete ${files}`
+    result.problem = `${files} objects would be deleted, and the limit is --max-delete ${maxDelete}. List them with --dry-run, or allow them with --max-delete ${files}`
   }
   if (settings.dryRun) return result
   if (result.problem !== undefined) throw new StaticS3Error(`static-s3: ${result.problem}. Nothing was deleted.`)
@@ -97,14 +97,14 @@ const recordsAtOnce = 4
 /** Milliseconds. A lock that was not renewed for so long has expired. */
 const longestLock = 60_000
 
-/** The locations whose newest release came from this template. Another location may have a name that fits it. */
+/** The locations whose newest release came from this template. Another location may have a matching name. */
 async function findPreviews({ bucket, template, warn, stop = unstoppable }: PrunePreviewsInput): Promise<Preview[]> {
   const listing = await bucket.list(`.static-s3/${headOf(template)}`, { signal: stop.begun })
   const previews: Preview[] = []
   await eachInParallel(recordsAtOnce, foldersOf(listing, matcherOf(template)), async ([location, folder]) => {
     const [newest] = folder.records
     const record = await readRecord(bucket, location, folder.records.slice(0, 1), stop.begun, (why) =>
-      warn(`${location} stays: ${why}`),
+      warn(`${location} is kept: ${why}`),
     )
     if (!newest || record?.preview?.template !== template) return
     const { branch } = record.preview
@@ -148,7 +148,7 @@ async function planPreview(
   return { ...preview, parts: [pages, files, backups, older, [newest]], others: all.length - own.length }
 }
 
-/** Undefined if a deploy came first. Otherwise with the deleted objects. */
+/** @returns the preview with its deleted objects; undefined if a deploy came first */
 async function deletePreview(input: PrunePreviewsInput, preview: Preview): Promise<ExpiredPreview | undefined> {
   const { bucket, deployer, stop = unstoppable } = input
   const { location } = preview

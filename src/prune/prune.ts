@@ -20,7 +20,7 @@ export interface PruneInput extends ChangeInput, Pick<PlanInput, 'retention' | '
   maxDelete: number | undefined
 }
 
-/** The plan of a dry run. Otherwise its objects, backups and records are those that were deleted. */
+/** The plan of a dry run. Otherwise, its objects, backups and records are the deleted ones. */
 export interface Pruned extends PrunePlan {
   /** The number of the prune's own release; undefined if nothing was deleted. */
   release: number | undefined
@@ -29,15 +29,15 @@ export interface Pruned extends PrunePlan {
 }
 
 /**
- * Deletes the files of expired releases, pages first and records last, and writes a record of what remains. It all happens under the lock: a deploy
- * that surveyed the bucket before plans anew under its own lock, because the prune has taken a number. So it uploads again what is gone.
+ * Deletes the files of expired releases, pages first and records last, then writes a record of the remaining objects, all under the lock. A deploy
+ * that surveyed the bucket before plans anew under its own lock, because the prune has taken a number. So it uploads missing files again.
  *
  * Locks stay for ever: a deploy that was frozen for days could otherwise take a number twice.
  *
- * With `tag`, a first release records which objects expire, and a second one tags them: a deploy never counts on an object that is tagged, also after
- * a crash between the two.
+ * With `tag`, a first release records which objects expire, and a second one tags them: a deploy never relies on a tagged object, even after a
+ * crash between the two.
  *
- * @throws StaticS3Error if there is no release, if the plan has a problem, or if anything fails. A second prune goes on from there.
+ * @throws StaticS3Error if there is no release, if the plan has a problem, or if anything fails. A second prune continues from there.
  */
 export async function prune(input: PruneInput): Promise<Pruned> {
   const { tag = false } = input
@@ -52,7 +52,7 @@ async function pruneOnce(input: PruneInput): Promise<Omit<Pruned, 'tag'>> {
   const { location, dryRun } = settings
   const planWith = async (survey: Survey, own?: number) => {
     const plan = await planPrune({ ...input, location, own }, usable(survey, location), stop.begun)
-    const check = 'See what goes with --dry-run'
+    const check = 'List them with --dry-run'
     return { ...plan, problem: plan.problem ?? tooManyDeletions(plan.objects.flat(), survey.record, maxDelete, check) }
   }
   const first = await planWith(await takeSurvey(bucket, location, { signal: stop.begun }))
@@ -107,7 +107,7 @@ async function carryOut(
   lock: Lock,
 ): ReturnType<typeof deleteObjects> {
   const deleted = new Set<string>()
-  // In this order: no page outlives its files, and after a failure the records still tell what there is to delete.
+  // In this order: no page outlives its files, and after a failure the records still name the objects to delete.
   for (const part of [...inWaves(objects.flat()), backups, records]) {
     const done = await deleteObjects(bucket, part, settings.concurrency, lock, stop)
     for (const key of done.deleted) deleted.add(key)

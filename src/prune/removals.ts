@@ -40,7 +40,7 @@ export interface OwnObject extends ListedObject {
   recorded: RecordedObject
 }
 
-/** The location's objects that the newest record describes as they stand. All others belong to other tools, to other locations or to nobody. */
+/** The location's objects that the newest record describes as they are now. All others belong to other tools, to other locations or to nobody. */
 export function describedObjects({ listing, record, location, inner }: Location): OwnObject[] {
   const prefix = prefixOf(location)
   const isOthers = insideAny(inner)
@@ -62,23 +62,23 @@ export interface Pages {
   unreferenced: OwnObject[]
   /** Those among them to delete. */
   objects: OwnObject[]
-  /** The releases of those that stay: a page needs its release's files. */
+  /** The releases of objects that stay: a page needs its release's files. */
   standing: Set<number>
 }
 
 /**
  * Decides about each object without a fingerprint: a page, say.
  *
- * | a live release has it | uploaded by static-s3 | asked for | a kept release has it | its copy is there | decision |
- * |-----------------------|-----------------------|-----------|-----------------------|-------------------|----------|
- * | yes                   | –                     | –         | –                     | –                 | stays    |
- * | no                    | no                    | –         | –                     | –                 | stays    |
- * | no                    | yes                   | no        | –                     | –                 | stays    |
- * | no                    | yes                   | yes       | yes                   | no                | stays    |
- * | no                    | yes                   | yes       | yes                   | yes               | deleted  |
- * | no                    | yes                   | yes       | no                    | –                 | deleted  |
+ * | a live release has it | uploaded by static-s3 | asked for | a kept release has it | its backup is there | decision |
+ * |-----------------------|-----------------------|-----------|-----------------------|---------------------|----------|
+ * | yes                   | –                     | –         | –                     | –                   | stays    |
+ * | no                    | no                    | –         | –                     | –                   | stays    |
+ * | no                    | yes                   | no        | –                     | –                   | stays    |
+ * | no                    | yes                   | yes       | yes                   | no                  | stays    |
+ * | no                    | yes                   | yes       | yes                   | yes                 | deleted  |
+ * | no                    | yes                   | yes       | no                    | –                   | deleted  |
  *
- * @param isAsked true to delete files that were published once and are gone now
+ * @param isAsked true to delete unreferenced files
  * @param backups the SHA-256 of all backups
  */
 export function unreferencedPages(

@@ -62,7 +62,7 @@ async function record(
   await writeRecord(bucket, lock, carriedOut, recordParameters(settings), stop.cut)
   if (refusal !== undefined) {
     warn(
-      `this release can't be restored later, because its files without a fingerprint have no copy: ${plain(refusal)}`,
+      `this release can't be restored later, because its files without a fingerprint have no backup: ${plain(refusal)}`,
     )
   }
 }

@@ -13,9 +13,9 @@ export interface PlanningInput extends LockingInput {
   files: readonly HashedFile[]
   survey: Survey
   cleanup?: Cleanup | undefined
-  /** False if no later release brings these files back. They then need no backup. */
+  /** False if no later release restores these files: they need no backup. */
   isRestorable?: boolean | undefined
-  /** For a release that brings back the files of another one. It goes live in spite of a hold. */
+  /** For a release that activates the files of another one. It goes live in spite of a hold. */
   activation?: Activation | undefined
   /** Called with each survey. It throws if this release is not possible any more: another deploy may have come first. */
   checkSurvey?: (survey: Survey) => void | Promise<void>
@@ -23,7 +23,7 @@ export interface PlanningInput extends LockingInput {
   runPart?: RunPart | undefined
 }
 
-/** Milliseconds after which the releases' folder is read again before a deploy says that nothing has changed: builds may take long. */
+/** Milliseconds. An older survey is renewed before a deploy says that nothing has changed: builds may take long. */
 const fresh = 10_000
 
 /** The plan before the lock. */
@@ -39,7 +39,7 @@ async function planWith(input: PlanningInput, survey: Survey, written?: Upload['
   await input.checkSurvey?.(survey)
   const cleanup = input.cleanup?.plan(survey)
   const { isRestorable = true, settings, activation, bucket } = input
-  // An activation notices that a copy is gone. It is stored again if another object still has its bytes.
+  // An activation notices a lost backup, and stores it again if another object still has its bytes.
   const backups = activation ? await listBackups(bucket, settings.location) : survey.backups
   const known = { ...survey, backups }
   const { plan, staged } = await planRelease(input, known, written)

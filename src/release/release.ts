@@ -57,9 +57,12 @@ export async function release(input: ReleaseInput): Promise<Released> {
     return { ...(await releaseFiles({ ...input, survey })), hold }
   } catch (error) {
     if (hold === undefined) throw error
-    throw new StaticS3Error(`${(error as Error).message}\nDeploys are held now: run it again, or static-s3 resume.`, {
-      cause: error,
-    })
+    throw new StaticS3Error(
+      `${(error as Error).message}\nDeploys are held now: run the rollback again, or static-s3 resume.`,
+      {
+        cause: error,
+      },
+    )
   }
 }
 

@@ -13,7 +13,7 @@ import type { Survey } from './survey.js'
  * beside the records. Its activation copies these on the server.
  */
 
-/** A release that brings back the files of another one. */
+/** A release that activates the files of another one. */
 export interface Activation {
   /** The other one's number. */
   of: number

@@ -83,8 +83,8 @@ async function knownBackups(
 }
 
 /**
- * The newest record that can be used. An older one stands in for a damaged one, because it may have a hold. A warning tells of it, and if there is
- * none.
+ * The newest record that can be used. An older one takes the place of a damaged one, because it may have a hold. A warning says so, also
+ * if no record can be used.
  *
  * @param objects those of the records, the newest first
  * @throws StaticS3Error if another attempt may succeed: the record may have a hold
@@ -102,14 +102,14 @@ export async function readRecord(
     try {
       const record = await decoded(bucket, location, object, signal)
       if (record && problems.length > 0)
-        warn(`${unused()}. Release ${record.release} stands in for it: a later hold is not known`)
+        warn(`${unused()}. The record of release ${record.release} takes its place: a later hold is not known`)
       if (record) return problems.length > 0 ? { ...record, standsIn: true } : record
     } catch (error) {
       signal?.throwIfAborted()
       const { status = 0, unanswered } = responseOf(error)
       if (unanswered || status === 429 || status >= 500) throw error
       problems.push(plain(error).replace(/\.$/, ''))
-      // The others are as forbidden.
+      // The other records are forbidden too.
       if (status > 0) break
     }
   }

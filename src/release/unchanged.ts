@@ -11,7 +11,7 @@ import type { RunPart } from './write-record.js'
  * A deploy that has nothing to do takes no lock and writes no record.
  */
 
-/** A plan, and its survey. */
+/** A plan with its survey. */
 export interface Planned {
   plan: Plan
   survey: Survey
@@ -26,7 +26,7 @@ interface Facts {
   runPart?: RunPart | undefined
 }
 
-/** True if every object is right, and the newest record tells of it. */
+/** True if every object is right, and the newest record describes it. */
 export function isUnchanged(
   { plan, cleanup, staged, survey }: Planned,
   { settings, isRestorable = true }: Facts,
@@ -59,7 +59,7 @@ export function hasOtherFiles(
   return count.common < count.live || count.others > 0
 }
 
-/** True if the newest record can't be used, and an older one stands in for it. */
+/** True if the newest record can't be used, and an older one takes its place. */
 function lacksRecord({ record, folder }: Survey): boolean {
   return record !== undefined && record.release < (folder?.records[0]?.release ?? 0)
 }

@@ -25,7 +25,7 @@ export interface CarriedOut {
   /** Undefined if nothing is backed up. */
   backups: Pick<Backups, 'etags'> | undefined
   kind: ReleaseKind
-  /** The release whose files it brought back. */
+  /** The release whose files it activated. */
   activated?: number | undefined
   /** The hold from now on. */
   hold: Hold | undefined

@@ -11,7 +11,7 @@ export interface PruneResult {
   /** Keys of the location. */
   deleted: string[]
   tagged: string[]
-  /** How many copies and records in `.static-s3/` were deleted or tagged too. */
+  /** How many backups and records in `.static-s3/` were deleted or tagged too. */
   backups: number
   records: number
   /** Bytes of all of them. */
@@ -27,9 +27,9 @@ export function pruneResultOf({ release, tag, kept, expired, objects, backups, r
   return { release: release ?? null, kept, expired, deleted, tagged, ...counts }
 }
 
-/** `6 files, 1 copy in .static-s3/, 2 records: 8.42 MB` */
+/** `6 files, 1 backup, 2 records: 8.42 MB` */
 export function amountOf({ deleted, tagged, backups, records, bytes }: PruneResult): string {
-  const parts = [count(deleted.length + tagged.length, 'file'), `${count(backups, 'copy', 'copies')} in .static-s3/`]
+  const parts = [count(deleted.length + tagged.length, 'file'), count(backups, 'backup')]
   return `${[...parts, count(records, 'record')].join(', ')}: ${formatBytes(bytes)}`
 }
 

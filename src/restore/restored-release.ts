@@ -59,7 +59,7 @@ export async function findRelease(
 }
 
 /**
- * The release of the same project that visitors saw before the live one, or before the release that the live one brought back: two rollbacks go back
+ * The release of the same project that visitors saw before the live one, or before the release that the live one activated: two rollbacks go back
  * twice. Visitors saw nothing of a staged release before its activation.
  *
  * @throws StaticS3Error if there is none
@@ -166,6 +166,6 @@ export function withSources(
     if (isSame) return { source: { key, etag: there.etag }, md5: there.etag, backup: undefined }
     if (isExpired(group === 'fingerprinted' ? key : copy)) return 'has expired: a lifecycle rule may delete it'
     if (group === 'fingerprinted') return there ? 'has other bytes now' : 'is not there any more'
-    return backup === undefined ? 'has no copy in .static-s3/' : 'has lost its copy in .static-s3/'
+    return backup === undefined ? 'has no backup in .static-s3/' : 'has lost its backup in .static-s3/'
   }
 }

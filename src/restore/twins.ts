@@ -7,20 +7,20 @@ import { newestRecords } from '../release/records/releases-folder.js'
 import { type Survey, takeSurvey } from '../release/survey.js'
 import { prefixOf } from '../urls/paths.js'
 
-/** Bytes. A smaller file is up as fast as it is copied. */
+/** Bytes. The upload of a smaller file is as fast as its copy. */
 const worthCopying = 64 * 1024
 
 interface TwinsInput {
   bucket: Bucket
   location: string
   preview: Preview | undefined
-  /** Of the location. */
+  /** The survey of the location. */
   survey: Survey
 }
 
 /**
- * The files of a preview's first release, with those objects of the newest other preview that may have their bytes: copies on the server then take
- * the place of uploads. A failure costs the copies alone.
+ * The files of a preview's first release, with those objects of the newest other preview that may have their bytes: copies on the server then
+ * replace uploads. After a failure, the files are uploaded.
  */
 export async function withTwins(
   files: readonly HashedFile[],

@@ -43,7 +43,7 @@ export const searched = {
   commit: `git (rev-parse HEAD), ${commitVariables.join(', ')}`,
 }
 
-/** The branch that is being built. Undefined for a tag, and for a commit that no branch name comes with. */
+/** The branch that is being built. Undefined for a tag, and for a commit without a known branch. */
 export function branchOf(shell: Variables): string | undefined {
   if (isTag(shell)) return undefined
   const { GITHUB_EVENT_PATH, CI_MERGE_REQUEST_SOURCE_PROJECT_PATH, CI_MERGE_REQUEST_PROJECT_PATH } = shell
@@ -73,8 +73,8 @@ function branchIn(ref: unknown): string[] {
   return branch === '' || /^refs\/|^\d+\/merge$/.test(branch) ? [] : [branch]
 }
 
-/** Branches that may be more than previews: this one, the repository's default branch, and the usual names of both. */
-export function lastingBranches(shell: Variables): string[] {
+/** Branches whose newest preview never expires: this one, the repository's default branch, and the usual names of both. */
+export function keptBranches(shell: Variables): string[] {
   const origin = git('symbolic-ref', '--quiet', '--short', 'refs/remotes/origin/HEAD')?.replace(/^origin\//, '')
   const known = [branchOf(shell), shell.CI_DEFAULT_BRANCH, origin]
   return ['main', 'master', 'trunk', 'production', ...known.filter((branch) => branch !== undefined)]

@@ -41,8 +41,8 @@ export interface Options {
    */
   bucket?: string
   /**
-   * This build's folder in the bucket. An empty string is the bucket's root. In `previews/[branch]` and `builds/[commit]`, the name of the branch
-   * or commit takes the placeholder's place.
+   * This build's folder in the bucket. An empty string is the bucket's root. In `previews/[branch]` and `builds/[commit]`, the branch or
+   * commit replaces the placeholder.
    * @env `AWS_LOCATION`
    * @default 'static'
    */
@@ -167,8 +167,8 @@ export interface Options {
    */
   lockTimeout?: number
   /**
-   * Deletes the files of expired releases after each release that goes live, as `static-s3 prune` does: all but those of the newest `releases`, and
-   * of those that were live within the last `days`. The deployer needs the right to delete. `{}` keeps 10 releases and 30 days.
+   * Deletes the files of expired releases after each release that goes live, as `static-s3 prune` does. A release is kept if it is among the newest
+   * `releases`, or was live within the last `days`. The deployer needs the right to delete. `{}` keeps 10 releases and 30 days.
    * @default none: nothing is deleted
    */
   retention?: { releases?: number; days?: number }
@@ -194,16 +194,16 @@ export interface Options {
    */
   onError?: 'fail' | 'warn'
   /**
-   * The CloudFront distributions before the bucket. A release invalidates their copies of files that it changes, if the files' earlier headers let
-   * CloudFront keep them. Pages are `no-cache`, and need no invalidation at a minimum TTL of 0. With `wait`, the deploy waits until CloudFront has
-   * carried out the invalidation.
+   * The CloudFront distributions in front of the bucket. A release invalidates each file that it changes, if the file's earlier headers let
+   * CloudFront keep it. Pages are `no-cache`, and need no invalidation at a minimum TTL of 0. With `wait`, the deploy waits until CloudFront has
+   * completed the invalidation.
    * @env `AWS_CLOUDFRONT_DISTRIBUTION_ID`: one ID, or several with commas
    * @default none
    */
   cloudfront?: { distributionId: string | readonly string[]; wait?: boolean }
   /**
-   * Called once for each release of a build when it is live: for other CDNs and chats. The deploy waits for its promise. If it fails, the deploy
-   * warns, because the release is live. Staged, unchanged and dry deploys do not call it, and no command does.
+   * Called once for each release of a build that is live, to inform other CDNs or a chat. The deploy waits for its promise. If it fails, the
+   * deploy warns, because the release is live. Staged and unchanged deploys and dry runs do not call it, and no command does.
    * @default none
    */
   onReleased?: (result: Result) => unknown

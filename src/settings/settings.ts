@@ -64,12 +64,12 @@ export interface Settings extends BucketAddress, Location {
   /** Undefined without a distribution to invalidate. */
   cloudfront:
     | {
-        /** Of the setting with the IDs, as the user knows it. */
+        /** The name of the setting with the IDs, as the user wrote it. */
         name: string
         distributions: string[]
-        /** Undefined for AWS's own. */
+        /** Undefined for AWS's own endpoint. */
         endpoint: string | undefined
-        /** Whether to wait until CloudFront has carried out an invalidation. */
+        /** True to wait until CloudFront has completed an invalidation. */
         wait: boolean
       }
     | undefined

@@ -23,7 +23,7 @@ export interface Deletions {
 /**
  * Decides about each object of the location, without those of locations inside it, that has no file in the folder.
  *
- * | selected | recorded as it stands | uploaded by static-s3 | decision        |
+ * | selected | recorded as it is now | uploaded by static-s3 | decision        |
  * |----------|-----------------------|-----------------------|-----------------|
  * | no       | –                     | –                     | stays           |
  * | yes      | no                    | –                     | stays, an other |

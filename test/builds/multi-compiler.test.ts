@@ -126,7 +126,7 @@ describe.each(bundlers)('several configurations: %s', (_name, bundler) => {
     expect(new Set(immutable.map(({ key }) => key)).size).toBe((await tree(dir)).length - 1)
   })
 
-  test('two bundles in one location come back together, and neither is staged alone', async () => {
+  test('two bundles in one location are restored together, and neither is staged alone', async () => {
     const run = async (version: string, options: Options = {}) => {
       await writeFiles(dir, { 'public/robots.txt': version, 'public-admin/admin.txt': version })
       const plugins = [new StaticS3Plugin(options)]

@@ -149,7 +149,7 @@ test('with `wait`, a deploy waits for the end of each invalidation', async () =>
   expect(cloudFront.requests).toBe(2 + 2 + 2)
 })
 
-test('a stop ends the wait, and not the deploy', async () => {
+test('a stop ends the wait, but not the deploy', async () => {
   cloudFront.inProgress = 1
   const stop = new AbortController()
   const waiting = request({ cloudfront: { distributionId: distribution, wait: true } }, stop.signal)
@@ -158,7 +158,7 @@ test('a stop ends the wait, and not the deploy', async () => {
   expect(await waiting).toMatchObject({ requested: [{ paths }], warnings: [] })
 })
 
-test('a right that is missing for it is a warning', async () => {
+test('a missing right is a warning', async () => {
   cloudFront.refusesStatus = true
   const { requested, warnings } = await request({ cloudfront: { distributionId: distribution, wait: true } })
   expect(requested).toHaveLength(1)

@@ -56,7 +56,7 @@ test.each<[what: string, address: ReturnType<typeof site>, files: string[], path
   expect(invalidationPaths(files, address)).toEqual(paths)
 })
 
-describe('any names', () => {
+describe('paths of odd names', () => {
   const part = fc.oneof(
     fc.constantFrom(
       'index.html',

@@ -45,7 +45,7 @@ async function deploy(version: string, options: Options = {}) {
 
 const pages = ['/static', '/static/', '/static/?*', '/static/index.html*', '/static?*']
 
-test('a deploy invalidates pages that CloudFront keeps, and neither new files nor what is revalidated', async () => {
+test('a deploy invalidates pages that CloudFront keeps, but neither new nor revalidated files', async () => {
   const first = await deploy('one')
   expect(first.result).toMatchObject({ status: 'live', invalidated: [] })
   expect(first.results).toEqual([first.result])
@@ -130,7 +130,7 @@ test('a deploy without a record invalidates again: it may have ended before', as
   expect((await deploy('two')).requested).toEqual([pages, pages])
 })
 
-test('prune --unreferenced invalidates what it takes back', async () => {
+test('prune --unreferenced invalidates the files that it deletes', async () => {
   await deploy('one', { rules: [{ match: 'data.json', cacheControl: 'max-age=600' }] })
   await deploy('two', { exclude: 'data.json' })
   cloudFront.reset()
@@ -145,7 +145,7 @@ test('prune --unreferenced invalidates what it takes back', async () => {
 test('onReleased that fails is a warning', async () => {
   const onReleased = () => Promise.reject(new Error('the chat is down'))
   const { said, result } = await deploy('one', { onReleased, cloudfront: {} as never })
-  const warning = '`onReleased` failed, and the release is live: the chat is down'
+  const warning = '`onReleased` failed, but the release is live: the chat is down'
   expect(said).toContain(warning)
   expect(result).toMatchObject({ status: 'live', warnings: [warning] })
   expect(result).not.toHaveProperty('invalidated')

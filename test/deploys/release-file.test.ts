@@ -60,7 +60,7 @@ test('two builds of one run do not overwrite each other’s', async () => {
   expect((await releaseFileIn({ 'index.html': watching }, {}, coming)).added).toEqual([])
 })
 
-test('a rollback brings the earlier one back, and a promotion takes it along', async () => {
+test('a rollback restores the earlier one, and a promotion takes it along', async () => {
   const dir = await makeApp({})
   const env = deployEnv(target.s3, target.bucket)
   const deploy = async (version: string) => {

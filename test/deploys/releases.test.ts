@@ -177,7 +177,7 @@ test('a rollback without a record that can be read says so', async () => {
   expect(stderr).toMatch(/static has no release whose record can be read\n.*99999998\.json\.gz is damaged/)
 })
 
-test('a synced folder is neither staged nor held, because its files have no second copy', async () => {
+test('a synced folder is neither staged nor held, because its files have no backup', async () => {
   const media = await makeApp({ 'photo.jpg': 'photo' })
   const env = { ...deployEnv(target.s3, target.bucket), STATIC_S3_ACTIVATE: '0' }
   const { code, stderr } = await runCommand('/', ['sync', media, 'media'], env)
@@ -213,8 +213,8 @@ test('an activation needs every file: what is missing is named, and nothing chan
   const { code, stderr } = await command('activate', '1')
   expect(code).toBe(1)
   expect(stderr).toContain(`${script.slice('static/'.length)} is not there any more`)
-  expect(stderr).toContain('index.html has lost its copy in .static-s3/')
-  expect(stderr).toContain("release 1 can't come back")
+  expect(stderr).toContain('index.html has lost its backup in .static-s3/')
+  expect(stderr).toContain("release 1 can't go live")
   expect(titleOf()).toBe('two')
   expect(writes(target.s3)).toEqual([])
 })

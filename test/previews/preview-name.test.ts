@@ -55,7 +55,7 @@ describe("a preview's name", () => {
     )
   })
 
-  it('is no other branch’s', () => {
+  it('belongs to one branch only', () => {
     const names = new Map<string, string>()
     fc.assert(
       fc.property(branch, (each) => {

@@ -65,7 +65,7 @@ for (const { title, available, start } of s3Servers) {
     const read = async (Key: string) =>
       (await s3.client().send(new GetObjectCommand({ Bucket: bucket, Key }))).Body?.transformToString()
 
-    it('frees what it announces of ten releases, and the three kept ones come back', async () => {
+    it('deletes what it announces of ten releases, and the three kept ones can be restored', async () => {
       for (let n = 1; n <= 10; n++) {
         const deployed = await run('deploy', await makeFolder(build(n)), '--verify', 'false', '--json')
         expect(deployed, deployed.stderr).toMatchObject({ code: 0, result: { release: n } })
@@ -83,7 +83,7 @@ for (const { title, available, start } of s3Servers) {
       await s3.client().send(new DeleteObjectCommand({ Bucket: bucket, Key: lockKey }))
       const dry = await run(...words, '--dry-run')
       expect(dry.stdout).toMatch(
-        /kept +4 releases, the oldest is 1\n +expired +6 releases: 2 to 7\n +to delete +6 files, 6 copies/,
+        /kept +4 releases, the oldest is 1\n +expired +6 releases: 2 to 7\n +to delete +6 files, 6 backups/,
       )
       expect(dry.stdout).toContain('static/main.js.txt\n  static-s3 prune --unreferenced')
       const announced = await run(...words, '--dry-run', '--json')
@@ -121,7 +121,7 @@ for (const { title, available, start } of s3Servers) {
       for (let n = 1; n <= 3; n++) await run('deploy', await makeFolder(build(n)), '--verify', 'false')
       const before = await listing()
       const words = ['prune', '--keep-releases', '1', '--keep-days', '0', '--unreferenced', '--tag']
-      expect((await run(...words, '--dry-run')).stdout).toMatch(/to tag {5}3 files, 3 copies .*\n.*policy lifecycle/)
+      expect((await run(...words, '--dry-run')).stdout).toMatch(/to tag {5}3 files, 3 backups.*\n.*policy lifecycle/)
       const { code, stderr, result } = await run(...words, '--json')
       expect(code, stderr).toBe(0)
       expect(result).toMatchObject({

@@ -46,7 +46,7 @@ describe('the kept releases', () => {
     expect(keep(candidates(list), releases, days)).toEqual(kept)
   })
 
-  it('are those that a kept one brought back, and theirs', () => {
+  it('are those that a kept one activated, and theirs', () => {
     const list = candidates(['40 live', '50 live', '60 live', '70 live'], [{ activated: 2 }, {}, { activated: 1 }])
     expect(keep(list, 1, 30)).toEqual([4, 2, 1])
   })

@@ -87,7 +87,7 @@ beforeEach(() => {
 const put = (key: string, text: string) => bucket.put(key, bodyOfBytes(Buffer.from(text)), {})
 
 describe('static-s3 prune --previews', () => {
-  it('deletes what has expired, and nothing else', async () => {
+  it('deletes expired previews, and nothing else', async () => {
     await put('previews/theirs/before.txt', 'theirs')
     // The preview takes this object over, because it has its bytes.
     await put('previews/theirs/assets/shared.js', 'shared')
@@ -156,7 +156,7 @@ describe('static-s3 prune --previews', () => {
     expect((await preview(bucket, 'old')).release).toBe(4)
   })
 
-  it('of a template with [commit] keeps the newest preview of a lasting branch', async () => {
+  it('of a template with [commit] keeps the newest preview of a kept branch', async () => {
     const commits = 'builds/[commit]'
     for (const [i, branch] of ['main', 'main', 'x', 'x', undefined].entries()) {
       await deploy(bucket, `builds/${'0'.repeat(11)}${i}`, { branch, template: commits })
@@ -172,7 +172,7 @@ describe('static-s3 prune --previews', () => {
     pass(31 * day)
     const before = stateOf(bucket)
     await expect(pruneIn(bucket, { maxDelete: 5 })).rejects.toThrow(
-      '6 objects would be deleted, and the limit is --max-delete 5. See what goes with --dry-run, or allow them with --max-delete 6. Nothing was deleted.',
+      '6 objects would be deleted, and the limit is --max-delete 5. List them with --dry-run, or allow them with --max-delete 6. Nothing was deleted.',
     )
     expect((await pruneIn(bucket, { maxDelete: 5, dryRun: true })).problem).toContain('6 objects')
     expect(stateOf(bucket)).toEqual(before)
@@ -185,10 +185,10 @@ describe('static-s3 prune --previews', () => {
     pass(31 * day)
     const warn = vi.fn()
     expect((await pruneIn(bucket, { warn })).expired).toEqual([])
-    expect(warn).toHaveBeenCalledWith(expect.stringContaining('previews/a stays: '))
+    expect(warn).toHaveBeenCalledWith(expect.stringContaining('previews/a is kept: '))
   })
 
-  it('after a crash at any request leaves no page without its files, and a second one goes on', async () => {
+  it('leaves no page without its files after a crash at any request, and a second one continues', async () => {
     const makes = async () => {
       ahead = 0
       bucket.objects.clear()

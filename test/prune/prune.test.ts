@@ -90,7 +90,7 @@ describe('a prune', () => {
     for (let n = 1; n <= 6; n++) await deploy(bucket, version(n))
   })
 
-  it('frees what a dry run announces, and every kept release comes back', async () => {
+  it('deletes what a dry run announces, and every kept release can be restored', async () => {
     const before = copyOf(bucket)
     const dry = await pruneIn(bucket, { settings: { ...settings, dryRun: true } })
     expect(copyOf(bucket).objects).toEqual(before.objects)
@@ -154,7 +154,7 @@ describe('a prune', () => {
     }
   })
 
-  it('tells what was deleted, and not what had changed or was gone already', async () => {
+  it('reports the deleted objects, and none that had changed or was gone already', async () => {
     // The HEAD request of a page comes before another tool's write, and that of a copy after another tool's deletion.
     const changed = 'static/assets/own-1.js'
     const [{ sha256: gone }] = version(1) as [HashedFile]
@@ -197,7 +197,7 @@ describe('a prune', () => {
     expect(site(bucket)).not.toContain('static/assets/own-7.js')
   })
 
-  it('keeps the files of a page that was published once, and --unreferenced deletes both', async () => {
+  it('keeps the files of an unreferenced page, and --unreferenced deletes both', async () => {
     const bare = memoryBucket()
     await deploy(bare, [...version(1), page('old.html', 'needs own-1'), fileOf('app.js.map', 'asset', 'a map', {})])
     for (let n = 2; n <= 5; n++) await deploy(bare, version(n))
@@ -213,7 +213,7 @@ describe('a prune', () => {
     expect(await records(bare)).toEqual([7, 6, 5])
   })
 
-  it('deletes with --unreferenced what only an earlier kept release has, which still comes back', async () => {
+  it('deletes with --unreferenced what only an earlier kept release has, which can still be restored', async () => {
     await deploy(bucket, [...version(7), fileOf('app.js.map', 'asset', 'a map', {})])
     await deploy(bucket, version(8))
     await pruneIn(bucket, { unreferenced: true })
@@ -230,7 +230,7 @@ describe('a prune', () => {
     expect(textOf(bucket, 'new.html')).toBe('staged')
   })
 
-  it('keeps what a deploy between its survey and its lock brought back', async () => {
+  it('keeps what a deploy between its survey and its lock restored', async () => {
     let isFirst = true
     const put: Bucket['put'] = async (key, ...rest) => {
       if (isFirst) {

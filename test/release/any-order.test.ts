@@ -155,7 +155,7 @@ describe('in any order', () => {
   /** Any recorded release becomes live alone, and deploys are live again after that. */
   async function goBack(scene: Scene): Promise<void> {
     const back = await scene.whole('back', [], { kind: 'activate', choice: scene.random.next() })
-    const lacks = back.problem?.message.includes('has no copy') && scene.releases.withoutBackups.size > 0
+    const lacks = back.problem?.message.includes('has no backup') && scene.releases.withoutBackups.size > 0
     if (!lacks && !isGone(scene, back) && !nothingThere.test(back.problem?.message ?? '')) {
       expect(back.outcome, back.problem?.message).toBe('ended')
       scene.checkSite(back)
@@ -176,7 +176,7 @@ describe('in any order', () => {
   const isGone = ({ releases }: Scene, { of, problem }: Deploy) =>
     of !== undefined &&
     releases.expired.has(of) &&
-    /is not there any more|has lost its copy/.test(problem?.message ?? '')
+    /is not there any more|has lost its backup/.test(problem?.message ?? '')
 
   /** One, two or three at once, with steps of random lengths in random order. */
   async function compete(scene: Scene, weather: Weather, anySite: () => HashedFile[], suffix: string): Promise<void> {

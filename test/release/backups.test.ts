@@ -141,7 +141,7 @@ describe('the backups of a release', () => {
     expect((await recordIn(bucket, number)).objects.get('index.html')?.backup).toBe(hash('md5', 'three'))
   })
 
-  it('are not made for files that no release brings back', async () => {
+  it('are not made for files that no release restores', async () => {
     const bucket = memoryBucket()
     const { number } = await deploy(bucket, { 'photo.jpg': ['asset', 'photo'] }, { isRestorable: false })
     expect(backupsIn(bucket)).toEqual([])

@@ -14,7 +14,7 @@ import { type CarriedOut, recordOf } from '../../src/release/write-record.js'
 import { readRelease, releaseBefore } from '../../src/restore/restored-release.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
 
-// Releases that are staged, held and brought back, one at a time: what the bucket has, what its records say, and what a failure says.
+// Releases that are staged, held and restored, one at a time: what the bucket has, what its records say, and what a failure says.
 
 let bucket: MemoryBucket
 let warnings: string[]
@@ -262,7 +262,7 @@ describe('a record that can’t be read', () => {
 })
 
 describe('an activation', () => {
-  test('stores a copy again that somebody deleted, from the object that still has its bytes', async () => {
+  test('stores a deleted backup again, from the object that still has its bytes', async () => {
     const icon = fileOf('favicon.svg', 'asset', 'the icon', noCache)
     await deploy('1', { files: site('1', [icon]) })
     await deploy('2', { files: site('2', [icon]) })
@@ -275,7 +275,7 @@ describe('an activation', () => {
     expect(seen().get(`${location}/favicon.svg`)).toContain(Buffer.from('the icon').toString('base64'))
   })
 
-  test('whose copy can’t be stored again names none, so that a later deploy with the bytes stores it', async () => {
+  test('whose backup can’t be stored again records none, so that a later deploy with the bytes stores it', async () => {
     const icon = fileOf('favicon.svg', 'asset', 'the icon', noCache)
     await deploy('1', { files: site('1', [icon]) })
     await deploy('2', { files: site('2', [icon]) })
@@ -317,7 +317,7 @@ describe('an activation', () => {
     'constructor.html',
   ]
 
-  test('brings back bytes and headers: of gzip, of files with rules, and of odd names', async () => {
+  test('restores bytes and headers: of gzip, of files with rules, and of odd names', async () => {
     const text = 'a'.repeat(2000)
     const gzipped = { ...noCache, ContentEncoding: 'gzip' }
     const zipped = (content: string): HashedFile => {
@@ -356,7 +356,7 @@ describe('an activation', () => {
     expect(await deploy('1', { files: version('1', ruled) })).toMatchObject({ release: undefined })
   })
 
-  test('waits for a deploy under way, and the end is the release that it brings back', async () => {
+  test('waits for a deploy under way, and the end is the release that it restores', async () => {
     await deploy('1')
     await deploy('2')
     let goOn = () => {}
@@ -410,7 +410,7 @@ describe('the release before', () => {
     expect(await before(4)).toBe(3)
   })
 
-  test('one that was brought back twice is the one before its first time', async () => {
+  test('one that was restored twice is the one before its first time', async () => {
     for (const version of ['1', '2', 'bad']) await deploy(version)
     await start('rollback')
     await deploy('worse')

@@ -293,14 +293,16 @@ describe('what goes wrong', () => {
     ['damaged', () => Buffer.from('x'), 'is damaged'],
     ['empty', () => Buffer.alloc(0), 'is damaged'],
     ['of another location', () => encodeRecord('other', recordOf(2)), 'belongs to another location ("other")'],
-  ])('a record that is %s is a warning, and an older one stands in', async (_what, content, says) => {
+  ])('a record that is %s is a warning, and an older one takes its place', async (_what, content, says) => {
     await made.release('static', 1)
     await made.put(recordKey(folder, 2), await content())
     await made.put(recordKey(folder, 3), await content())
     await made.put('static/a')
     const survey = await takeSurvey(made.watched, 'static')
     const both = `${recordKey(folder, 3)} ${says}; ${recordKey(folder, 2)} ${says}`
-    expect(survey.warnings).toEqual([`${unused}${both}. Release 1 stands in for it: a later hold is not known`])
+    expect(survey.warnings).toEqual([
+      `${unused}${both}. The record of release 1 takes its place: a later hold is not known`,
+    ])
     expect(survey.record?.release).toBe(1)
     expect(survey.listing.size).toBe(1)
     expect(isCurrent(survey, 4)).toBe(true)

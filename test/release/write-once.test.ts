@@ -123,7 +123,7 @@ describe('a fingerprinted name that somebody else creates first', () => {
   })
 })
 
-it('a backup that is gone after its name was refused is stored all the same', async () => {
+it('a backup whose name was refused, and that is gone again, is stored', async () => {
   const bucket = memoryBucket()
   const backup = backupKey(location, page.sha256)
   const put: Bucket['put'] = async (at, body, parameters, ...rest) => {

@@ -44,14 +44,14 @@ ${results}`,
 
 export const rollbackCommand: Command = commandOf({
   words: '[NUMBER]',
-  summary: 'brings an earlier release back, and holds later deploys',
+  summary: 'restores an earlier release, and holds later deploys',
   help: `static-s3 rollback [NUMBER]
 
-Brings an earlier release back: the one before the live release, or the one with this number. Its files are copied on the
-server, pages last. From then on, deploys are held: they stage their releases, so that none brings the bad one back.
+Restores an earlier release: the one before the live release, or the one with this number. Its files are copied on the
+server, pages last. From then on, deploys are held: they stage their releases, so that none makes the bad one live again.
 static-s3 resume ends the hold.
 
-  --reason TEXT       why, for the deploys that are held; by default, the number of the release that it brings back
+  --reason TEXT       the reason that held deploys print; by default, the number of the restored release
 ${results}`,
   flags: { ...flags, reason: { type: 'string' } },
   async run({ json = false, reason, ...named }, words) {

@@ -5,7 +5,7 @@ import {
   formatBytes,
   type PreviewsCommandInput,
   type PrunedPreviews,
-  pruneOldPreviews,
+  pruneExpiredPreviews,
 } from '../../deploy/commands/prune-previews.js'
 import { printableLine } from '../../runtime/printable.js'
 import { print } from '../print.js'
@@ -16,15 +16,15 @@ export const previewFlags = {
   keep: { type: 'string', multiple: true },
 } as const
 
-export const previewsHelp = `  --previews          deletes whole previews instead, for a location such as previews/[branch]: those whose newest release
-                      is older than --keep-days. The previews of this branch, of the default branch and of main, master,
-                      trunk and production never expire, nor does one whose deploys are held
+export const previewsHelp = `  --previews          deletes expired previews instead, for a location such as previews/[branch]. A preview expires if its newest
+                      release is older than --keep-days. The previews of this branch, of the default branch and of main,
+                      master, trunk and production never expire; nor do previews whose deploys are held
   --keep BRANCH       another branch whose preview never expires; repeatable
 `
 
 /** Runs `static-s3 prune --previews`. */
 export async function runPrunePreviews(input: PreviewsCommandInput, json: boolean): Promise<void> {
-  const pruned = await pruneOldPreviews(input)
+  const pruned = await pruneExpiredPreviews(input)
   const { dryRun } = input.settings
   if (pruned.problem !== undefined) input.logger.warn(pruned.problem)
   if (json) printJson(asData(pruned, input))

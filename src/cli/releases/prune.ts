@@ -9,19 +9,19 @@ import { previewFlags, previewsHelp, runPrunePreviews } from './prune-previews.j
 
 const help = `static-s3 prune
 
-Deletes the files of expired releases. A release has expired if it is neither among the newest ones, nor was live or staged
-within the last days. The live release and a staged one that is to follow it never expire. Only files that static-s3 uploaded
-and nobody has changed since are deleted, and only those that no kept release needs.
+Deletes the files of expired releases. A release expires if it is not among the newest ones, and was not live or staged within
+the last days. The live release and a release that is staged after it never expire. Prune deletes only files that static-s3
+uploaded, that nobody has changed since, and that no kept release needs.
 
   --keep-releases NUMBER
                       how many releases to keep: 10 by default
   --keep-days DAYS    how long a release is kept after another one replaced it: 30 by default
-  --unreferenced      also deletes files without a fingerprint that were published once, and that the live release doesn't
-                      have: excluded files, renamed pages. A rollback brings them back
-  --tag               tags these objects instead, so that a lifecycle rule deletes them: static-s3 policy lifecycle prints it.
-                      For a deployer without the right to delete
-  --max-delete NUMBER the most objects of the location to delete; a quarter of the recorded ones (at least 10) where it
-                      isn't given
+  --unreferenced      also deletes files without a fingerprint that the live release doesn't have, such as excluded files and
+                      renamed pages. A rollback restores them
+  --tag               tags expired objects instead of deleting them, for a deployer without the right to delete. A lifecycle
+                      rule deletes tagged objects: static-s3 policy lifecycle prints it
+  --max-delete NUMBER the most objects of the location to delete; by default, a quarter of the recorded ones (at least 10),
+                      or with --previews, all
 ${previewsHelp}  --dry-run           prints what would be deleted, and deletes nothing
   --json              prints the result as JSON, on the standard output
   --concurrency NUMBER, --lock-timeout SECONDS, --object-parameters JSON
@@ -101,12 +101,12 @@ function asText(pruned: Pruned, { bucket, location, publicUrl, dryRun }: Setting
   const notes = [
     ...(first
       ? [
-          `Published once, and still there: ${printableLine(several(keysOf(unreferenced)))}`,
-          'static-s3 prune --unreferenced deletes what the live release does not have',
+          `Unreferenced, and still in the bucket: ${printableLine(several(keysOf(unreferenced)))}`,
+          'static-s3 prune --unreferenced deletes files that the live release does not have',
         ]
       : []),
     ...(tag && !isEmpty ? ['static-s3 policy lifecycle prints the lifecycle rules that delete tagged objects'] : []),
-    ...(isDeployRunning ? ['A deploy is running: a prune waits for its end, and then looks again'] : []),
+    ...(isDeployRunning ? ['A deploy is running: a prune waits for it, then surveys the bucket again'] : []),
   ]
   return `${[
     `s3://${bucket}${location === '' ? '' : `/${location}`} ${pc.dim('→')} ${pc.green(publicUrl)}`,

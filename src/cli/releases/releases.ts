@@ -119,7 +119,7 @@ function recordAsText(record: ReleaseRecord): string {
     ['commit', commit],
     ['built by', bundler],
     ['project', project],
-    ['brought back', activated === undefined ? undefined : `release ${activated}`],
+    ['activated', activated === undefined ? undefined : `release ${activated}`],
     ['hold', hold?.reason],
   ]
   const lines = facts.flatMap(([name, value]) =>

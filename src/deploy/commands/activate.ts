@@ -53,7 +53,7 @@ function sourceOf(
 ): FileSource {
   let found: ReleaseRecord | undefined
   let checked: Survey | undefined
-  /** The live release, if the one before it is to come back. */
+  /** The live release, if a rollback without a number replaces it. */
   let seen: number | undefined
   const recordFound = () => found as ReleaseRecord
   const copies = async (survey: Survey | undefined, signal?: AbortSignal) => {
@@ -62,7 +62,7 @@ function sourceOf(
     const backups = await listBackups(bucket, location, signal)
     const there = survey ?? { listing: new Map() }
     const { files, problems } = withSources(releasedFiles(record, location), record, location, there, backups)
-    if (problems.length > 0) throw cannotComeBack(record, problems)
+    if (problems.length > 0) throw cannotGoLive(record, problems)
     checked = survey
     return files
   }
@@ -94,7 +94,7 @@ function sourceOf(
     async check(survey) {
       if (seen !== undefined && survey.record?.live !== seen) {
         throw new StaticS3Error(
-          `static-s3: release ${survey.record?.live} went live meanwhile: run it again, or name the release that is to come back`,
+          `static-s3: release ${survey.record?.live} went live meanwhile: run it again, or name the release to activate`,
         )
       }
       if (survey !== checked) await copies(survey)
@@ -119,11 +119,11 @@ function noReleaseYet(location: string, { record, folder, warnings }: Survey): S
 /** The most problems to name. */
 const mostProblems = 10
 
-function cannotComeBack({ release, commit }: ReleaseRecord, problems: readonly string[]): StaticS3Error {
+function cannotGoLive({ release, commit }: ReleaseRecord, problems: readonly string[]): StaticS3Error {
   const more = problems.length - mostProblems
   const lines = [...problems.slice(0, mostProblems), ...(more > 0 ? [`and ${more} more`] : [])]
   const remedy = `Nothing was changed. Deploy its commit again${commit ? ` (${commit})` : ''}, or choose another release.`
   return new StaticS3Error(
-    [`static-s3: release ${release} can't come back`, ...lines.map((line) => `  - ${line}`), remedy].join('\n'),
+    [`static-s3: release ${release} can't go live`, ...lines.map((line) => `  - ${line}`), remedy].join('\n'),
   )
 }

@@ -1,6 +1,6 @@
 import { type PrunedPreviews, prunePreviews } from '../../prune/previews.js'
 import { StaticS3Error } from '../../runtime/error.js'
-import { lastingBranches } from '../../settings/checkout.js'
+import { keptBranches } from '../../settings/checkout.js'
 import type { Settings } from '../../settings/settings.js'
 import { whoDeploys } from '../deployer.js'
 import type { Logger } from '../logger.js'
@@ -24,7 +24,7 @@ export interface PreviewsCommandInput {
  *
  * @throws StaticS3Error when anything fails, or if the location has no placeholder
  */
-export function pruneOldPreviews(input: PreviewsCommandInput): Promise<PrunedPreviews> {
+export function pruneExpiredPreviews(input: PreviewsCommandInput): Promise<PrunedPreviews> {
   const { settings, days, branches, maxDelete, logger } = input
   const template = settings.preview?.template
   if (template === undefined) {
@@ -32,7 +32,7 @@ export function pruneOldPreviews(input: PreviewsCommandInput): Promise<PrunedPre
       `static-s3: the location is ${JSON.stringify(settings.location)}: --previews needs the location of all previews, such as previews/[branch]`,
     )
   }
-  const kept = { days, branches: [...lastingBranches(process.env), ...branches] }
+  const kept = { days, branches: [...keptBranches(process.env), ...branches] }
   return withConnection(settings, async ({ bucket, lockChannel }, stop) => {
     const deployer = await whoDeploys('static-s3 prune', process.env)
     const onWait = (whom: string) => logger.info(`waiting for ${whom}`)

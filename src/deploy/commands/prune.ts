@@ -14,7 +14,7 @@ export interface PruneCommandInput extends Pick<PruneInput, 'retention' | 'unref
 }
 
 /**
- * Deletes the files of a location's expired releases. CloudFront keeps them for old tabs, except those that are to be gone everywhere.
+ * Deletes the files of a location's expired releases. CloudFront may keep them for open tabs, except for unreferenced files.
  *
  * @throws StaticS3Error when anything fails
  */

@@ -25,7 +25,7 @@ export interface ReleaseEntry {
   command: string | undefined
   commit: string | undefined
   bundler: string
-  /** The release whose files it brought back. */
+  /** The release whose files it activated. */
   activated: number | undefined
   files: number
   /** Bytes of all its files. */

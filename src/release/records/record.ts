@@ -63,7 +63,7 @@ export interface ReleaseRecord extends Deployer {
   release: number
   /** The release whose files visitors see: an earlier one if this one is staged, or has no files. 0 if there is none. */
   live: number
-  /** The release whose files this one brought back, or made live. */
+  /** The earlier or staged release whose files this one made live. */
   activated?: number | undefined
   /** The same for the releases of builds that went live together, one after the other. */
   run?: string | undefined
@@ -80,7 +80,7 @@ export interface ReleaseRecord extends Deployer {
    * Objects that a lifecycle rule may delete at any time, by key: true if they have their tags. A release that needs such an object writes it again.
    */
   expired?: ReadonlyMap<string, boolean> | undefined
-  /** True for an older record that stands in for a damaged one. A later prune may have tagged its objects. */
+  /** True for an older record that takes the place of a damaged one. A later prune may have tagged its objects. */
   standsIn?: true
   /** Keys of the location between which lie whole pages, where a listing can be split. */
   splitAt: readonly string[]

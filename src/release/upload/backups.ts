@@ -7,7 +7,7 @@ import type { ObjectWriter, WriteOptions } from './write-object.js'
 
 /*
  * The next release replaces a file without a fingerprint. So its bytes are also stored beside the records, under their hash, once for each content:
- * a later release can bring them back.
+ * a later release can restore them.
  */
 
 /** Stores the bytes of files beside the records. */
