@@ -148,7 +148,7 @@ async function* deploy(input: StepInput, stop: Stop): AsyncGenerator<void, boole
   logger.report(report)
   const pruned = await pruneIfLast(input, connection, outcome, stop)
   const result = () => resultOf({ ...report, pruned }, logger.warnings)
-  await callOnReleased(settings, result(), logger.warn)
+  await callOnReleased(settings, result(), { warn: logger.warn, signal: stop.begun })
   together.results.push(result())
   await writeResults(settings, together.results, logger.warn)
   return !settings.dryRun && !outcome.staged
