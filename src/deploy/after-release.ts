@@ -112,11 +112,15 @@ async function waitForOne({ connection, signal }: InvalidateInput, target: Targe
   }
 }
 
-/** Calls the user's `onReleased` for a release that is live. */
-export async function callOnReleased({ onReleased }: Settings, result: Result, warn: (message: string) => void) {
+/** Calls the user's `onReleased` for a release that is live. Ctrl-C ends the wait for it alone. */
+export async function callOnReleased(
+  { onReleased }: Settings,
+  result: Result,
+  { warn, signal }: Pick<InvalidateInput, 'warn' | 'signal'>,
+) {
   if (!onReleased || result.status !== 'live') return
   try {
-    await onReleased(result)
+    await unlessAborted(signal, Promise.resolve(onReleased(result)))
   } catch (error) {
     warn(`\`onReleased\` failed, but the release is live: ${error instanceof Error ? error.message : String(error)}`)
   }

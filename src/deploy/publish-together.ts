@@ -3,7 +3,7 @@ import { fileOf } from '../files/built-file.js'
 import type { Classified } from '../files/classify.js'
 import type { BuildFacts } from '../folders/build-file.js'
 import type { RunPart } from '../release/write-record.js'
-import type { Result } from '../report/result.js'
+import type { Failure, Result } from '../report/result.js'
 import { StaticS3Error } from '../runtime/error.js'
 import type { Settings } from '../settings/settings.js'
 
@@ -13,15 +13,15 @@ export interface Together {
   files: Map<string, Map<string, string>>
   /** The builds of each output folder, if they are uploaded later. */
   kept: Map<string, BuildFacts[]>
-  /** The finished deploys. */
-  results: Result[]
+  /** The deploys that have ended. */
+  results: (Result | Failure)[]
   /** The id of the run, for records. */
   run: string
   locations: Map<string, LocationCounts>
 }
 
-/** How many builds of a location have been found, and how many of them released. */
-export interface LocationCounts {
+/** How many builds of a location have been found, and how many of them released without a failure. */
+interface LocationCounts {
   found: number
   released: number
   /** True if one of them went live with a release. */
@@ -48,13 +48,12 @@ export function locationOf({ locations }: Together, settings: Settings): Locatio
   return counts
 }
 
-/** Undefined for a build that is alone in its location. */
+/** Undefined for a build that is alone in its location. If an earlier build has failed, none is the last. */
 export function runPartOf(together: Together, settings: Settings): RunPart | undefined {
-  const counts = locationOf(together, settings)
-  counts.released++
-  if (counts.found < 2) return undefined
+  const { found, released } = locationOf(together, settings)
+  if (found < 2) return undefined
   const files = together.files.get(bucketName(settings))
-  return { id: together.run, isLast: counts.released === counts.found, has: (key) => files?.has(key) ?? false }
+  return { id: together.run, isLast: released === found - 1, has: (key) => files?.has(key) ?? false }
 }
 
 const bucketName = ({ endpoint, bucket }: Settings) => `${endpoint} ${bucket}`

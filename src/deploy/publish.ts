@@ -61,8 +61,8 @@ export async function* publishInSteps(given: PublishInput): AsyncGenerator<void,
   } catch (thrown) {
     const error = readable(thrown)
     if (!(error instanceof StaticS3Error)) throw error
-    const failure = { status: 'failed', error: plain(error) } as const
-    await writeResults(input.settings, [...together.results, failure], logger.warn)
+    together.results.push({ status: 'failed', error: plain(error) })
+    await writeResults(input.settings, together.results, logger.warn)
     if (stop.begun.aborted) {
       // One line: the build is being stopped.
       input.logger.warn(plain(error).replaceAll('\n', ' '))
@@ -148,7 +148,7 @@ async function* deploy(input: StepInput, stop: Stop): AsyncGenerator<void, boole
   logger.report(report)
   const pruned = await pruneIfLast(input, connection, outcome, stop)
   const result = () => resultOf({ ...report, pruned }, logger.warnings)
-  await callOnReleased(settings, result(), logger.warn)
+  await callOnReleased(settings, result(), { warn: logger.warn, signal: stop.begun })
   together.results.push(result())
   await writeResults(settings, together.results, logger.warn)
   return !settings.dryRun && !outcome.staged
@@ -176,6 +176,7 @@ async function bringUp(
   const input = {
     ...{ files: withSources, survey, bucket: shared, settings, warn, onLive },
     ...{ cleanup: source?.cleanup, isRestorable: source?.isRestorable, activation: source?.activation?.() },
+    runPart: runPartOf(together, settings),
   }
   const released = settings.dryRun
     ? await planOnly(input)
@@ -196,7 +197,6 @@ async function bringUp(
           refuseOtherKind(kindOf({ bundler }), settings.location, last.record)
           await source?.check?.(last)
         },
-        runPart: runPartOf(together, settings),
         onProgress: (done, all) => stop.begun.aborted || progress.update(done, all),
         onWait: (whom) => logger.info(`waiting for ${whom}`),
       }).finally(progress.clear)
@@ -215,6 +215,7 @@ async function pruneIfLast(
   stop: Stop,
 ): Promise<PruneResult | undefined> {
   const counts = locationOf(together, settings)
+  counts.released++
   counts.isLive ||= number !== undefined && !staged
   if (!counts.isLive || counts.released < counts.found) return undefined
   const deployer = () => whoDeploys('static-s3 prune', process.env, settings.preview)

@@ -2,6 +2,7 @@ import type { ListedObject } from '../bucket/bucket.js'
 import { type KeptPreviews, type PreviewFacts, type WhyKept, whyKept } from '../previews/expired-previews.js'
 import { headOf, matcherOf } from '../previews/template.js'
 import { deleteObjects } from '../release/delete-objects.js'
+import { hasExpired } from '../release/lock/lock.js'
 import { type LockingInput, underLock } from '../release/lock/under-lock.js'
 import type { Deployer } from '../release/records/record.js'
 import {
@@ -16,7 +17,7 @@ import { StaticS3Error } from '../runtime/error.js'
 import { eachInParallel } from '../runtime/parallel.js'
 import { unstoppable } from '../runtime/stop.js'
 import { prefixOf } from '../urls/paths.js'
-import { describedObjects } from './removals.js'
+import { describedObjects, inWaves } from './removals.js'
 
 export interface PrunePreviewsInput extends LockingInput {
   /** The location with its placeholders. */
@@ -35,8 +36,10 @@ export interface Preview extends PreviewFacts {
 
 /** A preview with its objects to delete, or its deleted objects. */
 export interface ExpiredPreview extends Preview {
-  /** Pages, then the files that they need, backups, and records with the newest one last. */
-  parts: ListedObject[][]
+  /** The objects of its location: pages, then the files that they need. */
+  files: ListedObject[][]
+  /** Backups, then records with the newest one last. */
+  beside: ListedObject[][]
   /** The number of objects in the location that stay, because another tool uploaded or changed them. */
   others: number
 }
@@ -70,9 +73,9 @@ export async function prunePreviews(input: PrunePreviewsInput): Promise<PrunedPr
     if (plan) result.expired.push(plan)
     else result.kept.push([preview, why ?? 'recent'])
   }
-  const files = result.expired.reduce((sum, preview) => sum + filesOf(preview), 0)
-  if (maxDelete !== undefined && files > maxDelete) {
-    result.problem = `${files} objects would be deleted, and the limit is --max-delete ${maxDelete}. List them with --dry-run, or allow them with --max-delete ${files}`
+  const { length } = result.expired.flatMap(({ files }) => files.flat())
+  if (maxDelete !== undefined && length > maxDelete) {
+    result.problem = `${length} objects would be deleted, and the limit is --max-delete ${maxDelete}. List them with --dry-run, or allow them with --max-delete ${length}`
   }
   if (settings.dryRun) return result
   if (result.problem !== undefined) throw new StaticS3Error(`static-s3: ${result.problem}. Nothing was deleted.`)
@@ -86,16 +89,8 @@ export async function prunePreviews(input: PrunePreviewsInput): Promise<PrunedPr
   return result
 }
 
-/** The number of objects to delete in the preview's location. */
-export function filesOf({ parts: [pages = [], files = []] }: ExpiredPreview): number {
-  return pages.length + files.length
-}
-
 /** A record may have 10 MB. */
 const recordsAtOnce = 4
-
-/** Milliseconds. A lock that was not renewed for so long has expired. */
-const longestLock = 60_000
 
 /** The locations whose newest release came from this template. Another location may have a matching name. */
 async function findPreviews({ bucket, template, warn, stop = unstoppable }: PrunePreviewsInput): Promise<Preview[]> {
@@ -109,9 +104,8 @@ async function findPreviews({ bucket, template, warn, stop = unstoppable }: Prun
     if (!newest || record?.preview?.template !== template) return
     const { branch } = record.preview
     const lock = openLock(folder)
-    const now = bucket.now()
-    const isLocked = lock !== undefined && now - (lock.lastModified ?? now) < longestLock
-    const { release, lastModified: at = now } = newest
+    const isLocked = lock !== undefined && !hasExpired(lock, bucket.now())
+    const { release, lastModified: at = bucket.now() } = newest
     previews.push({ location, branch, release, at, isHeld: record.hold !== undefined, isLocked })
   })
   return previews.sort((a, b) => (a.location < b.location ? -1 : 1))
@@ -140,12 +134,9 @@ async function planPreview(
   const [newest, ...older] = releases.records
   if (newest?.release !== preview.release) return undefined
   const own = describedObjects({ ...survey, location, inner }).filter(({ recorded }) => !recorded.adopted)
-  const [pages = [], files = []] = [false, true].map((wanted) =>
-    own.filter(({ recorded }) => recorded.fingerprinted === wanted),
-  )
   const isInner = (key: string) => [...inner].some((each) => key.startsWith(prefixOf(each)))
   const all = [...survey.listing.keys()].filter((key) => !isInner(key))
-  return { ...preview, parts: [pages, files, backups, older, [newest]], others: all.length - own.length }
+  return { ...preview, files: inWaves(own), beside: [backups, older, [newest]], others: all.length - own.length }
 }
 
 /** @returns the preview with its deleted objects; undefined if a deploy came first */
@@ -157,7 +148,7 @@ async function deletePreview(input: PrunePreviewsInput, preview: Preview): Promi
   return underLock(`a prune of ${location}`, locking, survey, deployer, async (lock, current, leaveToExpire) => {
     const last = await planPreview(input, preview, current)
     const deleted = new Set<string>()
-    for (const part of last?.parts ?? []) {
+    for (const part of last ? [...last.files, ...last.beside] : []) {
       const done = await deleteObjects(bucket, part, input.settings.concurrency, lock, stop)
       for (const key of done.deleted) deleted.add(key)
       if (done.isUnanswered) leaveToExpire()
@@ -165,6 +156,7 @@ async function deletePreview(input: PrunePreviewsInput, preview: Preview): Promi
     }
     // No record ends this lock.
     await lock.giveUp().catch(() => {})
-    return last && { ...last, parts: last.parts.map((part) => part.filter(({ key }) => deleted.has(key))) }
+    const done = (parts: ListedObject[][]) => parts.map((part) => part.filter(({ key }) => deleted.has(key)))
+    return last && { ...last, files: done(last.files), beside: done(last.beside) }
   })
 }

@@ -18,6 +18,8 @@ export interface PruneInput extends ChangeInput, Pick<PlanInput, 'retention' | '
   tag?: boolean | undefined
   /** The most objects of the location to delete; undefined for the default. */
   maxDelete: number | undefined
+  /** Called with the deleted objects, even if a failure ended the deletions: the next prune finds them no more. */
+  onDeleted?: (deleted: PrunePlan) => Promise<void>
 }
 
 /** The plan of a dry run. Otherwise, its objects, backups and records are the deleted ones. */
@@ -69,8 +71,10 @@ async function pruneOnce(input: PruneInput): Promise<Omit<Pruned, 'tag'>> {
         { signal: stop.begun },
       )
     const { deleted, failure, isUnanswered } = tag ? nothingDone : await carryOut(last, input, lock)
+    const done = only(last, deleted)
+    await input.onDeleted?.(done)
     const remaining = tag ? withExpired(last.survey, keysOf(last), false) : withoutDeleted(last.survey, deleted)
-    return { remaining, failure, isUnanswered, result: { ...only(last, deleted), release: lock.release } }
+    return { remaining, failure, isUnanswered, result: { ...done, release: lock.release } }
   })
 }
 

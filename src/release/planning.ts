@@ -3,7 +3,7 @@ import type { Cleanup } from './cleanup.js'
 import type { Lock } from './lock/lock.js'
 import type { LockingInput } from './lock/under-lock.js'
 import { latestRelease, listBackups, readReleases } from './records/releases-folder.js'
-import { type Activation, partStaged, planRelease } from './staging.js'
+import { type Activation, planRelease } from './staging.js'
 import { isCurrent, type Survey, takeSurvey } from './survey.js'
 import { hasOtherFiles, isUnchanged, type Planned } from './unchanged.js'
 import type { Upload } from './upload/upload.js'
@@ -43,7 +43,6 @@ async function planWith(input: PlanningInput, survey: Survey, written?: Upload['
   const backups = activation ? await listBackups(bucket, settings.location) : survey.backups
   const known = { ...survey, backups }
   const { plan, staged } = await planRelease(input, known, written)
-  if (staged && input.runPart) throw partStaged(settings.location, staged)
   return { survey: known, cleanup, staged, plan: isRestorable && survey.folder ? plan : { ...plan, backups: [] } }
 }
 

@@ -40,11 +40,15 @@ export async function setHold(input: HoldInput): Promise<HoldChange> {
     const hold = reason === undefined ? undefined : { reason, by: own.by, at: new Date() }
     await writeRecordAlone(bucket, lock, { location, deployer, survey: last, hold }, settings, stop.cut).catch(
       (error) => {
-        if (mayStillArrive(error)) leaveToExpire()
-        const outcome = reason === undefined ? 'the hold has not ended' : 'the hold has not begun'
-        throw new StaticS3Error(`static-s3: ${outcome}, because its record could not be written: ${plain(error)}`, {
-          cause: error,
-        })
+        const isUnanswered = mayStillArrive(error)
+        if (isUnanswered) leaveToExpire()
+        const outcome = `${isUnanswered ? 'may not have' : 'has not'} ${reason === undefined ? 'ended' : 'begun'}`
+        throw new StaticS3Error(
+          `static-s3: the hold ${outcome}, because its record could not be written: ${plain(error)}`,
+          {
+            cause: error,
+          },
+        )
       },
     )
     return { release: lock.release, before, live }

@@ -25,9 +25,11 @@ export interface Activation {
 export type WhyStaged = 'asked' | Hold
 
 export interface StagingInput {
-  settings: { activate: boolean }
+  settings: { activate: boolean; location: string }
   activation?: Activation | undefined
   isRestorable?: boolean | undefined
+  /** Of a run whose builds share the location. */
+  runPart?: object | undefined
 }
 
 /** An activation goes live in spite of a hold. Files without backups can't be activated, so they are never staged. */
@@ -40,7 +42,7 @@ export function whyStaged(
 }
 
 /** The error of a run of several builds. An activation would bring only one of them. */
-export function partStaged(location: string, staged: WhyStaged): StaticS3Error {
+function partStaged(location: string, staged: WhyStaged): StaticS3Error {
   const why = staged === 'asked' ? '' : `, and deploys are held (${staged.reason}): static-s3 resume ends the hold`
   const where = locationName(location)
   return new StaticS3Error(
@@ -103,6 +105,8 @@ export function isStagedAlready({ decisions, backups }: Plan, record: ReleaseRec
 /**
  * The plan of a release that may be staged, and the reason if it is. A staged release writes no object that visitors see, so it can't write all of
  * them again.
+ *
+ * @throws StaticS3Error if it can't be staged
  */
 export async function planRelease(
   input: PlanInput & StagingInput,
@@ -111,6 +115,7 @@ export async function planRelease(
 ): Promise<{ plan: Plan; staged: WhyStaged | undefined }> {
   const staged = whyStaged(input, survey.record)
   if (!staged) return { plan: await makePlan(input, survey, written), staged }
+  if (input.runPart) throw partStaged(input.settings.location, staged)
   const plan = await makePlan({ ...input, settings: { ...input.settings, force: false } }, survey, written)
   return { plan: stagedPlan(plan), staged }
 }

@@ -72,7 +72,9 @@ export function resultOf(
   let bytes = 0
   for (const decision of decisions) {
     paths[labelOf(decision)].push(decision.file.path)
-    if (decision.action === 'upload' && !decision.file.source) bytes += decision.file.size
+    const { action, file } = decision
+    const isCopy = file.source !== undefined || file.twin?.sha256 === file.sha256
+    if (action === 'upload' && !isCopy) bytes += file.size
   }
   const isChanged = release !== null || paths.unchanged.length < decisions.length || (deleted ?? []).length > 0
   return {

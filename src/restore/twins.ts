@@ -32,11 +32,16 @@ export async function withTwins(
   const other = newestOf(listing, matcherOf(preview.template), location)
   // With a listing, because Ceph 16 ignores the condition that a copy puts on its source.
   const theirs = other === undefined ? undefined : await takeSurvey(bucket, other).catch(() => undefined)
-  if (other === undefined || !theirs) return files
+  // Without the newest record, an expired object is not known.
+  if (other === undefined || !theirs?.record || theirs.record.standsIn) return files
+  const { record } = theirs
   return files.map((file) => {
     const object = isWorth(file) ? theirs.listing.get(prefixOf(other) + file.path) : undefined
-    const recorded = object && describedBy(theirs.record, file.path, object)
-    return recorded ? { ...file, twin: { ...object, sha256: recorded.sha256 } } : file
+    const recorded = object && describedBy(record, file.path, object)
+    // A copy has its source's tags, which may have a lifecycle rule delete it.
+    return recorded && !record.expired?.has(object.key)
+      ? { ...file, twin: { ...object, sha256: recorded.sha256 } }
+      : file
   })
 }
 

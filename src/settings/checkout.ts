@@ -46,10 +46,9 @@ export const searched = {
 /** The branch that is being built. Undefined for a tag, and for a commit without a known branch. */
 export function branchOf(shell: Variables): string | undefined {
   if (isTag(shell)) return undefined
-  const { GITHUB_EVENT_PATH, CI_MERGE_REQUEST_SOURCE_PROJECT_PATH, CI_MERGE_REQUEST_PROJECT_PATH } = shell
-  const event = GITHUB_EVENT_PATH && orUndefined(() => JSON.parse(readFileSync(GITHUB_EVENT_PATH, 'utf8')))
+  const { CI_MERGE_REQUEST_SOURCE_PROJECT_PATH, CI_MERGE_REQUEST_PROJECT_PATH } = shell
   // GITHUB_REF_NAME is the default branch in a workflow that follows another one.
-  const { workflow_run: run, pull_request: request, repository } = Object(event)
+  const { workflow_run: run, pull_request: request, repository } = gitHubEvent(shell)
   const netlify = shell.NETLIFY ? shell.HEAD : undefined
   const [named] = [run?.head_branch, ...branchVariables.map((name) => shell[name]), netlify].flatMap(branchIn)
   if (named === undefined) return git('symbolic-ref', '--quiet', '--short', 'HEAD')
@@ -57,6 +56,10 @@ export function branchOf(shell: Variables): string | undefined {
   const to = repository?.full_name ?? CI_MERGE_REQUEST_PROJECT_PATH
   // A fork's `main` is not this project's. No branch has a colon.
   return from && from !== to ? `${from}:${named}` : named
+}
+
+function gitHubEvent({ GITHUB_EVENT_PATH: path }: Variables) {
+  return Object(path && orUndefined(() => JSON.parse(readFileSync(path, 'utf8'))))
 }
 
 /** Some services name the tag where they otherwise name the branch. */
@@ -76,8 +79,8 @@ function branchIn(ref: unknown): string[] {
 /** Branches whose newest preview never expires: this one, the repository's default branch, and the usual names of both. */
 export function keptBranches(shell: Variables): string[] {
   const origin = git('symbolic-ref', '--quiet', '--short', 'refs/remotes/origin/HEAD')?.replace(/^origin\//, '')
-  const known = [branchOf(shell), shell.CI_DEFAULT_BRANCH, origin]
-  return ['main', 'master', 'trunk', 'production', ...known.filter((branch) => branch !== undefined)]
+  const known = [branchOf(shell), gitHubEvent(shell).repository?.default_branch, shell.CI_DEFAULT_BRANCH, origin]
+  return ['main', 'master', 'trunk', 'production', ...known.filter((branch) => typeof branch === 'string')]
 }
 
 /** The commit that is being built. */

@@ -176,7 +176,6 @@ function isParameter(name: string): name is Parameter {
 }
 
 /** The name of a setting's field: `rules[0].acl`, in the option's own quotes. */
-/** The name of a field of a setting. */
 export function inside(name = '', field: string): string {
   return name.endsWith('`') ? `${name.slice(0, -1)}.${field}\`` : `${name}.${field}`
 }

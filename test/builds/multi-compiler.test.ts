@@ -147,7 +147,10 @@ describe.each(bundlers)('several configurations: %s', (_name, bundler) => {
       return ['static/robots.txt', 'static/admin.txt'].map((key) => `${objects.get(key)?.body}`)
     }
     for (const version of ['one', 'two', 'three']) await run(version)
-    await expect(run('staged', { activate: false })).rejects.toThrow(/several builds of this run share this location/)
+    for (const dryRun of [true, false]) {
+      const staged = run('staged', { activate: false, dryRun })
+      await expect(staged).rejects.toThrow(/several builds of this run share this location/)
+    }
     expect(texts()).toEqual(['three', 'three'])
     const rollback = () => runCommand('/', ['rollback'], deployEnv(target.s3, target.bucket))
     for (const version of ['two', 'one']) {

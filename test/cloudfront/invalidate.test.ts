@@ -11,9 +11,11 @@ import { file, holding, listed } from '../../fixtures/release/plan-scene.js'
 import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
 import { withConnection } from '../../fixtures/s3/with-connection.js'
 import { invalidationRequest } from '../../src/cloudfront/create-invalidation.js'
-import { invalidate, waitForInvalidations } from '../../src/deploy/after-release.js'
+import { callOnReleased, invalidate, waitForInvalidations } from '../../src/deploy/after-release.js'
+import type { Result } from '../../src/report/result.js'
 import type { S3Connection } from '../../src/s3/objects/s3-bucket.js'
 import type { Options } from '../../src/settings/options.js'
+import type { Settings } from '../../src/settings/settings.js'
 
 let cloudFront: EmbeddedCloudFront
 let connection: S3Connection
@@ -156,6 +158,19 @@ test('a stop ends the wait, but not the deploy', async () => {
   await vi.waitFor(() => expect(cloudFront.requests).toBe(2), { timeout: 60_000 })
   stop.abort(new Error('stopped'))
   expect(await waiting).toMatchObject({ requested: [{ paths }], warnings: [] })
+})
+
+test('a stop ends the wait for onReleased, and the release is live', async () => {
+  const stop = new AbortController()
+  const warnings: string[] = []
+  const onReleased = () => {
+    stop.abort(new Error('stopped'))
+    return new Promise(() => {})
+  }
+  const settings = { onReleased } as unknown as Settings
+  const input = { warn: (warning: string) => void warnings.push(warning), signal: stop.signal }
+  await callOnReleased(settings, { status: 'live' } as Result, input)
+  expect(warnings).toEqual(['`onReleased` failed, but the release is live: stopped'])
 })
 
 test('a missing right is a warning', async () => {

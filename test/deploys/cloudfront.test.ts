@@ -130,17 +130,25 @@ test('a deploy without a record invalidates again: it may have ended before', as
   expect((await deploy('two')).requested).toEqual([pages, pages])
 })
 
-test('prune --unreferenced invalidates the files that it deletes', async () => {
-  await deploy('one', { rules: [{ match: 'data.json', cacheControl: 'max-age=600' }] })
-  await deploy('two', { exclude: 'data.json' })
-  cloudFront.reset()
-  const words = ['prune', '--unreferenced', '--json']
-  const { code, stdout, stderr } = await runCommand(dir, words, commandEnv())
-  expect(code, stderr).toBe(0)
-  expect(JSON.parse(stdout).deleted).toEqual(['static/data.json'])
-  expect(stderr).toContain(`invalidated in ${distribution}: /static/data.json*`)
-  expect(cloudFront.invalidations.map(({ paths }) => paths)).toEqual([['/static/data.json*']])
-})
+test.each([false, true])(
+  'prune --unreferenced invalidates the files that it deletes, also if it fails: %s',
+  async (fails) => {
+    await deploy('one', { rules: [{ match: 'data.json', cacheControl: 'max-age=600' }] })
+    await deploy('two', { exclude: 'data.json' })
+    cloudFront.reset()
+    const words = ['prune', '--unreferenced', '--json']
+    // The next one does not find the file any more.
+    if (fails)
+      target.s3.server.intercept = ({ method, key }) =>
+        method === 'PUT' && key?.endsWith('.json.gz') ? { status: 403, code: 'AccessDenied' } : undefined
+    const { code, stdout, stderr } = await runCommand(dir, words, commandEnv())
+    target.s3.server.intercept = undefined
+    expect(code, stderr).toBe(fails ? 1 : 0)
+    if (!fails) expect(JSON.parse(stdout).deleted).toEqual(['static/data.json'])
+    expect(stderr).toContain(`invalidated in ${distribution}: /static/data.json*`)
+    expect(cloudFront.invalidations.map(({ paths }) => paths)).toEqual([['/static/data.json*']])
+  },
+)
 
 test('onReleased that fails is a warning', async () => {
   const onReleased = () => Promise.reject(new Error('the chat is down'))

@@ -25,7 +25,7 @@ async function build(
   one: string,
   options: Options,
   two = 'first',
-): Promise<{ pruned?: unknown; warnings: string[]; status: string }[]> {
+): Promise<{ pruned?: unknown; warnings: string[]; status: string; uploaded: string[] }[]> {
   await rm(report, { force: true })
   await writeFiles(dir, { 'one.js': `document.title = 'one ${one}'`, 'two.js': `document.title = 'two ${two}'` })
   const plugins = [new StaticS3Plugin({ report, ...options })]
@@ -66,15 +66,34 @@ test('a release prunes once, after the last build of its location; a failure is 
   expect(refused[1]?.warnings.join()).toMatch(/^the release is live, but the prune after it failed: .*AccessDenied/s)
   expect(scripts()).toHaveLength(4)
 
-  // One build alone has changed: the first to be released, then the last.
+  // One build alone has changed. It may be released first: the last one then writes the record of the files that are left.
   for (const [one, two] of [
     ['fourth', 'first'],
     ['fourth', 'second'],
   ] as const) {
     const [first, last] = await build(one, { retention }, two)
-    expect([first?.status, last?.status].sort()).toEqual(['live', 'unchanged'])
+    expect([first?.status, last?.status]).toEqual([first?.uploaded.length ? 'live' : 'unchanged', 'live'])
     expect([first?.pruned, last?.pruned]).toEqual([undefined, expect.objectContaining({ release: expect.any(Number) })])
     expect(scripts()).toHaveLength(2)
   }
   expect(scripts()).not.toContain(old)
+})
+
+test('a build of the run that failed is not live: nothing of its last release is deleted', async () => {
+  await build('before', {})
+  const before = scripts()
+  // Either build may come first.
+  let first: string | undefined
+  target.s3.server.intercept = ({ method, key }) => {
+    const [, name] = (method === 'PUT' && /^static\/.*(one|two)/.exec(key ?? '')) || []
+    first ??= name
+    return name !== undefined && name === first ? { status: 403, code: 'AccessDenied' } : undefined
+  }
+  const results = await build('after', { retention, onError: 'warn' }, 'after')
+  target.s3.server.intercept = undefined
+  expect(results.map(({ status, pruned }) => [status, pruned])).toEqual([
+    ['failed', undefined],
+    ['live', undefined],
+  ])
+  expect(scripts()).toEqual(expect.arrayContaining(before))
 })

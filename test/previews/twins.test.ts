@@ -2,6 +2,7 @@ import { beforeEach, expect, it } from 'vitest'
 import { type MemoryBucket, memoryBucket } from '../../fixtures/bucket/memory-bucket.js'
 import { fileOf } from '../../fixtures/release/versions.js'
 import { type Bucket, bodyOfBytes } from '../../src/bucket/bucket.js'
+import { prune } from '../../src/prune/prune.js'
 import { release } from '../../src/release/release.js'
 import { takeSurvey } from '../../src/release/survey.js'
 import { withTwins } from '../../src/restore/twins.js'
@@ -20,12 +21,12 @@ beforeEach(() => {
 })
 
 /** The release of a branch, as `publish` makes it. */
-async function deploy(branch: string, { on = bucket as Bucket, text = large, fixed = false } = {}) {
+async function deploy(branch: string, { on = bucket as Bucket, text = large, fixed = false, photo = 'photo' } = {}) {
   time += 60_000
   const location = `previews/${branch}`
   const preview = fixed ? undefined : { template, branch }
   const built = [
-    fileOf('assets/photo.png', 'fingerprinted', text, {}),
+    fileOf(`assets/${photo}.png`, 'fingerprinted', text, {}),
     fileOf('assets/small.js', 'fingerprinted', 'small', {}),
     fileOf('index.html', 'html', large, {}),
   ].map((file) => ({ ...file, key: `${location}/${file.path}` }))
@@ -51,6 +52,16 @@ async function deploy(branch: string, { on = bucket as Bucket, text = large, fix
   return copied.splice(0).filter((each) => !each.startsWith('.static-s3/'))
 }
 
+/** Tags the objects of the branch's expired releases for a lifecycle rule. */
+function expire(branch: string) {
+  const settings = { location: `previews/${branch}`, concurrency: 2, lockTimeout: 600, objectParameters: {} }
+  const deployer = { id: crypto.randomUUID(), by: 'prune', commit: undefined, bundler: 'none' }
+  return prune({
+    ...{ bucket, settings: settings as unknown as Settings, deployer, warn: () => {}, onWait: () => {} },
+    ...{ retention: { releases: 1, days: 0 }, unreferenced: false, tag: true, maxDelete: undefined },
+  })
+}
+
 const copyTo = (branch: string, from: string) => [
   `previews/${from}/assets/photo.png → previews/${branch}/assets/photo.png`,
 ]
@@ -66,6 +77,13 @@ it('a first release copies large fingerprinted files from the newest other previ
   // Changed by another tool.
   await bucket.put('previews/d/assets/photo.png', bodyOfBytes(Buffer.from(`${large}!`)), {})
   expect(await deploy('e', { text: `${large}?` })).toEqual([])
+})
+
+it('an object that a lifecycle rule may delete is not copied: its tags would come along', async () => {
+  await deploy('a')
+  await deploy('a', { photo: 'other' })
+  expect((await expire('a')).objects.flat().map(({ key }) => key)).toEqual(['previews/a/assets/photo.png'])
+  expect(await deploy('b')).toEqual([])
 })
 
 it('a copy that the store refuses, or whose source is gone or changed, becomes an upload', async () => {

@@ -5,6 +5,7 @@ import type { HashedFile } from '../../src/files/hash.js'
 import type { Decision, Reason } from '../../src/release/plan.js'
 import { printerOf } from '../../src/report/printer.js'
 import { formatBytes, type ReportInput, report } from '../../src/report/report.js'
+import { resultOf } from '../../src/report/result.js'
 import { StaticS3Error } from '../../src/runtime/error.js'
 import { printable } from '../../src/runtime/printable.js'
 
@@ -273,4 +274,15 @@ describe('what is printed', () => {
     expect(`${error.message}${error.stack}${inspect(error)}`).not.toMatch(/(?!\n)\p{Cc}|\u202e/u)
     expect(error.message).toMatch(/\n {2}- next$/)
   })
+})
+
+it('the results count the bytes that were sent, without those of copies', () => {
+  const [sent, copied, changed] = ['a.js', 'b.js', 'c.js'].map((path) => decision(path, 'new'))
+  const twin = { key: 'other/b.js', etag: 'x', sha256: 'same' }
+  const decisions = [
+    { ...sent, file: { ...sent?.file, sha256: 'same' } },
+    { ...copied, file: { ...copied?.file, sha256: 'same', twin } },
+    { ...changed, file: { ...changed?.file, sha256: 'other', twin } },
+  ] as Decision[]
+  expect(resultOf({ ...nothing, decisions }, []).bytes).toBe(2000)
 })

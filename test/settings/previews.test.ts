@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { decisiveValues } from '../../src/deploy/load-settings.js'
-import { branchOf, branchVariables } from '../../src/settings/checkout.js'
+import { branchOf, branchVariables, keptBranches } from '../../src/settings/checkout.js'
 import type { Variables } from '../../src/settings/environment.js'
 import { locationAtOnce, resolveSettings, type SettingsInput } from '../../src/settings/settings.js'
 
@@ -96,8 +96,10 @@ describe('the branch', () => {
     [[], 'main'],
   ])("of GitHub's event %j", async (event, branch) => {
     const path = join(dir, 'event.json')
-    await writeFile(path, JSON.stringify({ ...event, repository: { full_name: 'acme/site' } }))
+    await writeFile(path, JSON.stringify({ ...event, repository: { full_name: 'acme/site', default_branch: 'next' } }))
     expect(branchOf({ GITHUB_EVENT_PATH: path, GITHUB_REF_NAME: 'main' })).toBe(branch)
+    // A checkout on GitHub has no origin/HEAD.
+    expect(keptBranches({ GITHUB_EVENT_PATH: path })).toContain('next')
     await writeFile(path, 'no JSON')
     expect(branchOf({ GITHUB_EVENT_PATH: path, GITHUB_REF_NAME: 'main' })).toBe('main')
   })

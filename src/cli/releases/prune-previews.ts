@@ -1,7 +1,6 @@
 import pc from 'picocolors'
 import {
   type ExpiredPreview,
-  filesOf,
   formatBytes,
   type PreviewsCommandInput,
   type PrunedPreviews,
@@ -33,8 +32,8 @@ export async function runPrunePreviews(input: PreviewsCommandInput, json: boolea
 
 const day = 24 * 60 * 60 * 1000
 
-function bytesOf({ parts }: ExpiredPreview): number {
-  return parts.flat().reduce((sum, { size }) => sum + size, 0)
+function bytesOf({ files, beside }: ExpiredPreview): number {
+  return [...files, ...beside].flat().reduce((sum, { size }) => sum + size, 0)
 }
 
 function asData({ kept, expired, problem, now }: PrunedPreviews, { settings }: PreviewsCommandInput): object {
@@ -43,7 +42,7 @@ function asData({ kept, expired, problem, now }: PrunedPreviews, { settings }: P
   })
   const deleted = expired.map((preview) => ({
     ...facts(preview),
-    ...{ files: filesOf(preview), bytes: bytesOf(preview), others: preview.others },
+    ...{ files: preview.files.flat().length, bytes: bytesOf(preview), others: preview.others },
   }))
   return {
     status: settings.dryRun ? 'dry run' : deleted.length === 0 ? 'unchanged' : 'pruned',
@@ -65,10 +64,10 @@ function asText({ kept, expired, now }: PrunedPreviews, dryRun: boolean): string
   ]
   const lines = rows.map(([name = '', text = '']) => `  ${pc.dim(name.padEnd(9))} ${printableLine(text)}`)
   const listed = expired.map((preview) => {
-    const { location, at, others } = preview
+    const { location, at, files, others } = preview
     const age = `${Math.floor((now - at) / day)} days old`
     const staying = others > 0 ? `, ${others} objects stay` : ''
-    const line = `  - ${location}: ${age}, ${filesOf(preview)} files, ${formatBytes(bytesOf(preview))}${staying}`
+    const line = `  - ${location}: ${age}, ${files.flat().length} files, ${formatBytes(bytesOf(preview))}${staying}`
     return pc.red(printableLine(line))
   })
   return `${[...lines, ...listed].join('\n')}\n`

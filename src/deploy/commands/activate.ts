@@ -2,7 +2,6 @@ import type { WriteStream } from 'node:tty'
 import { kindOfRelease, type ReleaseRecord } from '../../release/records/record.js'
 import { listBackups } from '../../release/records/releases-folder.js'
 import type { Survey } from '../../release/survey.js'
-import type { Result } from '../../report/result.js'
 import { isAsRecorded, readRelease, releaseBefore, releasedFiles, withSources } from '../../restore/restored-release.js'
 import { StaticS3Error } from '../../runtime/error.js'
 import { printable } from '../../runtime/printable.js'
@@ -11,7 +10,7 @@ import { locationName } from '../../urls/paths.js'
 import { type EarlySurvey, startEarlySurvey } from '../early-survey.js'
 import type { Logger } from '../logger.js'
 import { publishInSteps } from '../publish.js'
-import { newTogether } from '../publish-together.js'
+import { newTogether, type Together } from '../publish-together.js'
 import type { FileSource } from '../read-files.js'
 
 export interface ActivateInput {
@@ -29,7 +28,13 @@ export interface ActivateInput {
  *
  * @throws StaticS3Error when anything fails
  */
-export async function activate({ settings, number, hold, logger, terminal }: ActivateInput): Promise<Result[]> {
+export async function activate({
+  settings,
+  number,
+  hold,
+  logger,
+  terminal,
+}: ActivateInput): Promise<Together['results']> {
   const earlySurvey = startEarlySurvey(settings)
   const together = newTogether()
   const source = sourceOf(settings, number, hold, earlySurvey, logger)

@@ -6,12 +6,11 @@ import {
   readFolders,
   refuseEmptyFolder,
 } from '../../folders/read-folders.js'
-import type { Result } from '../../report/result.js'
 import { printable } from '../../runtime/printable.js'
 import type { Settings } from '../../settings/settings.js'
 import { startDeploy } from '../deploy.js'
 import type { Logger } from '../logger.js'
-import { newTogether, type Part, publishTogether, stopAll } from '../publish-together.js'
+import { newTogether, type Part, publishTogether, stopAll, type Together } from '../publish-together.js'
 
 export type { KnownSettings } from '../../folders/read-folders.js'
 export { resultsAsJson } from '../../report/result.js'
@@ -30,7 +29,12 @@ export interface FoldersInput {
  *
  * @throws StaticS3Error when anything fails
  */
-export async function deployFolders({ dirs, settingsFor, logger, terminal }: FoldersInput): Promise<Result[]> {
+export async function deployFolders({
+  dirs,
+  settingsFor,
+  logger,
+  terminal,
+}: FoldersInput): Promise<Together['results']> {
   const releases = await readFolders(dirs)
   for (const dir of dirs) refuseEmptyFolder(dir)
   const together = newTogether()

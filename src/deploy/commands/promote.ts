@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import type { WriteStream } from 'node:tty'
 import { downloadTexts } from '../../promote/download.js'
 import { asBuilt, asStored, readSourceRelease, type SourceRelease } from '../../promote/source-release.js'
-import type { Result } from '../../report/result.js'
 import { StaticS3Error } from '../../runtime/error.js'
 import { printable } from '../../runtime/printable.js'
 import type { Settings } from '../../settings/settings.js'
@@ -14,7 +13,7 @@ import { publicUrlOf } from '../../urls/public-url.js'
 import { startEarlySurvey } from '../early-survey.js'
 import type { Logger } from '../logger.js'
 import { publishInSteps } from '../publish.js'
-import { newTogether } from '../publish-together.js'
+import { newTogether, type Together } from '../publish-together.js'
 import { type FileSource, hashFound, throwProblems } from '../read-files.js'
 
 export interface PromoteInput {
@@ -31,7 +30,7 @@ export interface PromoteInput {
  *
  * @throws StaticS3Error when anything fails
  */
-export async function promote({ from, to, logger, terminal }: PromoteInput): Promise<Result[]> {
+export async function promote({ from, to, logger, terminal }: PromoteInput): Promise<Together['results']> {
   const dir = await mkdtemp(join(tmpdir(), 'static-s3-'))
   const earlySurvey = startEarlySurvey(to)
   const together = newTogether()

@@ -6,7 +6,7 @@ import { whoDeploys } from '../deployer.js'
 import type { Logger } from '../logger.js'
 import { withConnection } from '../with-connection.js'
 
-export { type ExpiredPreview, filesOf, type PrunedPreviews } from '../../prune/previews.js'
+export type { ExpiredPreview, PrunedPreviews } from '../../prune/previews.js'
 export { formatBytes } from '../../report/report.js'
 
 export interface PreviewsCommandInput {

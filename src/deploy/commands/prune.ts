@@ -1,3 +1,4 @@
+import type { PrunePlan } from '../../prune/plan-prune.js'
 import { type Pruned, type PruneInput, prune } from '../../prune/prune.js'
 import type { Settings } from '../../settings/settings.js'
 import { invalidate } from '../after-release.js'
@@ -23,15 +24,18 @@ export function pruneReleases({ settings, logger, ...chosen }: PruneCommandInput
     const { bucket, lockChannel } = connection
     const deployer = await whoDeploys('static-s3 prune', process.env, settings.preview)
     const onWait = (whom: string) => logger.info(`waiting for ${whom}`)
-    const pruned = await prune({ ...chosen, bucket, lockChannel, settings, stop, deployer, warn: logger.warn, onWait })
-    for (const warning of pruned.survey.warnings) logger.warn(warning)
-    if (chosen.unreferenced && pruned.release !== undefined) {
-      const input = { settings, connection, signal: stop.begun, warn: logger.warn }
-      const deleted = new Set(pruned.objects.flat().map(({ key }) => key))
-      const made = await invalidate(input, { decisions: [], survey: pruned.survey, deleted })
-      for (const { distribution, paths } of made ?? [])
+    const onDeleted = async ({ survey, objects }: PrunePlan) => {
+      const deleted = new Set(objects.flat().map(({ key }) => key))
+      const input = { settings, connection, signal: stop.cut, warn: logger.warn }
+      const invalidated = await invalidate(input, { decisions: [], survey, deleted })
+      for (const { distribution, paths } of invalidated ?? [])
         logger.info(`invalidated in ${distribution}: ${paths.join(' ')}`)
     }
+    const pruned = await prune({
+      ...{ ...chosen, bucket, lockChannel, settings, stop, deployer, warn: logger.warn, onWait },
+      ...(chosen.unreferenced && { onDeleted }),
+    })
+    for (const warning of pruned.survey.warnings) logger.warn(warning)
     return pruned
   })
 }

@@ -7,7 +7,6 @@ import { whyLeftOut } from '../../files/why-left-out.js'
 import { readFolders } from '../../folders/read-folders.js'
 import { deleteObjects, tooManyDeletions } from '../../release/delete-objects.js'
 import type { Survey } from '../../release/survey.js'
-import type { Result } from '../../report/result.js'
 import { StaticS3Error } from '../../runtime/error.js'
 import { printable } from '../../runtime/printable.js'
 import type { Settings } from '../../settings/settings.js'
@@ -16,7 +15,7 @@ import { locationsInside, syncName } from '../../sync/own-location.js'
 import { type EarlySurvey, startEarlySurvey } from '../early-survey.js'
 import type { Logger } from '../logger.js'
 import { publishInSteps } from '../publish.js'
-import { newTogether } from '../publish-together.js'
+import { newTogether, type Together } from '../publish-together.js'
 import { type FileSource, type FolderInput, hashOnly, throwProblems } from '../read-files.js'
 
 export interface SyncInput {
@@ -39,7 +38,7 @@ export interface SyncInput {
  *
  * @throws StaticS3Error when anything fails
  */
-export async function syncFolder(input: SyncInput): Promise<Result[]> {
+export async function syncFolder(input: SyncInput): Promise<Together['results']> {
   const { dir, settings, logger, terminal } = input
   const [release] = await readFolders([dir])
   const name = relative('', dir) || basename(dir)
