@@ -72,7 +72,7 @@ export async function prunePreviews(input: PrunePreviewsInput): Promise<PrunedPr
   }
   const files = result.expired.reduce((sum, preview) => sum + filesOf(preview), 0)
   if (maxDelete !== undefined && files > maxDelete) {
-    result.problem = `${files} objects would be deleted, and the limit is --max-delete ${maxDelete}. List them with --dry-run, or allow them with --max-delete ${files}`
+    result.problem = `${files} objects would be deleted, and the limit is --max-delete ${maxDelete}. List them with --dry-run, then allow them with --max-delete ${files}`
   }
   if (settings.dryRun) return result
   if (result.problem !== undefined) throw new StaticS3Error(`static-s3: ${result.problem}. Nothing was deleted.`)

@@ -58,7 +58,9 @@ function asData({ kept, expired, problem, now }: PrunedPreviews, { settings }: P
 function asText({ kept, expired, now }: PrunedPreviews, dryRun: boolean): string {
   const previews = (count: number) => `${count} ${count === 1 ? 'preview' : 'previews'}`
   const total = expired.reduce((sum, preview) => sum + bytesOf(preview), 0)
-  const lasting = kept.filter(([, why]) => why !== 'recent').map(([{ location }, why]) => `${location} (${why})`)
+  const lasting = kept
+    .filter(([, why]) => why !== 'recent')
+    .map(([{ location }, why]) => `${location} (${why === 'branch' ? 'kept branch' : why})`)
   const rows = [
     ['kept', [previews(kept.length), ...lasting].join(', ')],
     [dryRun ? 'to delete' : 'deleted', `${previews(expired.length)}: ${formatBytes(total)}`],
