@@ -1,4 +1,5 @@
 import pc from 'picocolors'
+import { count } from '../../deploy/commands/prune.js'
 import {
   differenceOf,
   filesOf,
@@ -73,7 +74,7 @@ function table({ releases, hold, older }: Releases, { bucket, location, publicUr
     entry.state,
     typed(entry),
     printableTime(entry.at).slice(0, -' UTC'.length),
-    entry.files === 0 ? '' : `${entry.files} files`,
+    entry.files === 0 ? '' : count(entry.files, 'file'),
     entry.changed === undefined ? '' : `${entry.changed} new`,
     entry.files === 0 ? '' : formatBytes(entry.bytes),
     entry.commit?.slice(0, 8) ?? '',
