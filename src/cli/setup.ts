@@ -163,6 +163,7 @@ function nextSteps(setups: readonly BucketSetup[], isChange: boolean, named: str
       .map((line) => `  ${printable(line)}\n`)
       .join('')
   })
+  const isPreview = setups.some(({ settings }) => settings.preview)
   const forFolder = `
 Or bring a folder that no build made, such as media, without AWS_LOCATION:
 
@@ -178,7 +179,7 @@ Then build, and test the bucket as a visitor uses it:
 
   npm run build
   npx static-s3 check
-${named ? printable(forFolder) : ''}`
+${named && !isPreview ? printable(forFolder) : ''}`
 }
 
 function statusOf({ isNew, changes }: BucketSetup, dryRun = false): string {

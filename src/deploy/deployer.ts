@@ -14,7 +14,7 @@ export async function whoDeploys(bundler: string, shell: Variables, preview?: De
   const project = await projectOf(process.cwd())
   return {
     id: randomUUID(),
-    by: jobOf(shell) ?? 'a deploy outside of CI',
+    by: jobOf(shell) ?? 'a run outside of CI',
     command: /^static-s3 ([a-z]+)$/.exec(bundler)?.[1] ?? 'deploy',
     commit: commitOf(shell),
     bundler,

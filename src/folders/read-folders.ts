@@ -60,7 +60,7 @@ async function addFolder(release: Release, dir: string, facts: BuildFacts | unde
     release.isDescribed ||= manifests !== undefined
     const source = manifests ? manifests.from.join(', ') : 'nothing'
     release.notes.push(
-      `${nameOf(dir)} has no ${buildFileName}: ${source} says which names are fingerprinted${manifests ? '' : ', so browsers revalidate all files'}`,
+      `${nameOf(dir)} has no ${buildFileName}: ${source} says which names are fingerprinted${manifests ? '' : ', so browsers revalidate all files. A build with STATIC_S3_UPLOAD=0 leaves that file there'}`,
     )
     return
   }

@@ -35,9 +35,9 @@ const day = 24 * 60 * 60 * 1000
  *
  * | record                                           | newer live releases | time by the store's clock | kept |
  * |--------------------------------------------------|---------------------|---------------------------|------|
- * | the newest                                       | –                   | –                         | yes  |
+ * | the newest, and the live one that it names       | –                   | –                         | yes  |
  * | of files that are still in the location          | –                   | –                         | yes  |
- * | named by a kept one: live then, or activated     | –                   | –                         | yes  |
+ * | activated by a kept one                          | –                   | –                         | yes  |
  * | went live, and the live one's rollback holds     | one                 | –                         | yes  |
  * | any                                              | fewer than releases | –                         | yes  |
  * | went live                                        | as many, or more    | replaced within the days  | yes  |
@@ -57,11 +57,11 @@ export function keptReleases(
   now: number,
   standing: ReadonlySet<number> = new Set(),
 ): KeptReleases {
-  const kept = new Set<number>()
+  const newest = candidates[0]
+  const kept = new Set(newest && [newest.release, newest.live])
   const live = new Set<number>()
   const projects = new Map<string | undefined, { newer: number; replacedAt: number; run?: string | undefined }>()
-  const newest = candidates[0]
-  for (const { release, kind, live: pointer, activated, project, run, at = now } of candidates) {
+  for (const { release, kind, activated, project, run, at = now } of candidates) {
     const {
       newer,
       replacedAt,
@@ -73,10 +73,10 @@ export function keptReleases(
     const isSameRun = run !== undefined && run === lastRun
     if (kind === 'live') projects.set(project, { newer: isSameRun ? newer : newer + 1, replacedAt: at, run })
     if (kind === 'live' && newer === 0) live.add(release)
-    const isNamed = release === newest?.release || kept.has(release) || standing.has(release)
+    const isNamed = kept.has(release) || standing.has(release)
     if (!isNamed && !wasRolledBack && !isRecent && newer >= releases) continue
-    // A record names only earlier ones.
-    for (const each of [release, pointer, activated ?? release]) kept.add(each)
+    // A record names only earlier ones. Of a staged one, not the release that was live then: if each release is staged first, all would be kept.
+    for (const each of [release, activated ?? release]) kept.add(each)
   }
   return { kept, live }
 }

@@ -75,7 +75,7 @@ export async function prunePreviews(input: PrunePreviewsInput): Promise<PrunedPr
   }
   const { length } = result.expired.flatMap(({ files }) => files.flat())
   if (maxDelete !== undefined && length > maxDelete) {
-    result.problem = `${length} objects would be deleted, and the limit is --max-delete ${maxDelete}. List them with --dry-run, or allow them with --max-delete ${length}`
+    result.problem = `${length} objects would be deleted, and the limit is --max-delete ${maxDelete}. List them with --dry-run, then allow them with --max-delete ${length}`
   }
   if (settings.dryRun) return result
   if (result.problem !== undefined) throw new StaticS3Error(`static-s3: ${result.problem}. Nothing was deleted.`)

@@ -3,7 +3,7 @@ import { without } from '../release/cleanup.js'
 import { deleteObjects, tooManyDeletions } from '../release/delete-objects.js'
 import type { Lock } from '../release/lock/lock.js'
 import { lockKey, releasesFolder } from '../release/records/releases-folder.js'
-import { type Survey, takeSurvey } from '../release/survey.js'
+import { noReleaseYet, type Survey, takeSurvey } from '../release/survey.js'
 import { StaticS3Error } from '../runtime/error.js'
 import { unstoppable } from '../runtime/stop.js'
 import { kindOf } from '../sync/own-location.js'
@@ -54,7 +54,7 @@ async function pruneOnce(input: PruneInput): Promise<Omit<Pruned, 'tag'>> {
   const { location, dryRun } = settings
   const planWith = async (survey: Survey, own?: number) => {
     const plan = await planPrune({ ...input, location, own }, usable(survey, location), stop.begun)
-    const check = 'List them with --dry-run'
+    const check = dryRun ? 'Check the files above' : 'List them with --dry-run'
     return { ...plan, problem: plan.problem ?? tooManyDeletions(plan.objects.flat(), survey.record, maxDelete, check) }
   }
   const first = await planWith(await takeSurvey(bucket, location, { signal: stop.begun }))
@@ -83,14 +83,10 @@ const nothingDone = { deleted: new Set<string>(), failure: undefined, isUnanswer
 /** @throws StaticS3Error without a release of a build */
 function usable(survey: Survey, location: string): KnownSurvey {
   const { record } = survey
-  const where = locationName(location)
-  if (!record) {
-    const problem = 'there is no release whose record can be read, so nothing can be pruned'
-    throw new StaticS3Error([`static-s3: ${where}: ${problem}`, ...survey.warnings].join('\n'))
-  }
+  if (!record) throw noReleaseYet(location, survey, ', so nothing can be pruned')
   if (kindOf(record) === 'sync') {
     throw new StaticS3Error(
-      `static-s3: ${where} has the files of a folder, not the releases of a build: static-s3 sync DIR --delete deletes what is gone from it`,
+      `static-s3: ${locationName(location)} has the files of a folder, not the releases of a build: static-s3 sync DIR --delete deletes what is gone from it`,
     )
   }
   return { ...survey, record }

@@ -101,5 +101,5 @@ export function tooManyDeletions(
   const names = several(objects.map(({ key }) => key))
   const quarter = `${most}, a quarter of the recorded objects (at least ${few})`
   const limit = maxDelete === undefined ? quarter : `--max-delete ${maxDelete}`
-  return `${length} objects would be deleted (${names}), and the limit is ${limit}. ${check}, or allow them with --max-delete ${length}`
+  return `${length} objects would be deleted (${names}), and the limit is ${limit}. ${check}, then allow them with --max-delete ${length}`
 }

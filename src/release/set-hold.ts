@@ -1,9 +1,8 @@
 import { mayStillArrive, plain, StaticS3Error } from '../runtime/error.js'
 import { unstoppable } from '../runtime/stop.js'
-import { locationName } from '../urls/paths.js'
 import { type LockingInput, underLock } from './lock/under-lock.js'
 import type { Deployer, Hold, ReleaseRecord } from './records/record.js'
-import { type Survey, takeSurvey } from './survey.js'
+import { noReleaseYet, type Survey, takeSurvey } from './survey.js'
 import { writeRecordAlone } from './write-record.js'
 
 export interface HoldInput extends LockingInput {
@@ -56,11 +55,9 @@ export async function setHold(input: HoldInput): Promise<HoldChange> {
 }
 
 /** @throws StaticS3Error without a record, because the location's files and an earlier hold are then unknown; or if the record forbids it */
-function recordIn({ record, warnings }: Survey, { settings: { location }, checkLast }: HoldInput): ReleaseRecord {
-  if (!record) {
-    const problem = 'there is no release whose record can be read, so there is nothing to hold'
-    throw new StaticS3Error([`static-s3: ${locationName(location)}: ${problem}`, ...warnings].join('\n'))
-  }
+function recordIn(survey: Survey, { settings: { location }, checkLast }: HoldInput): ReleaseRecord {
+  const { record } = survey
+  if (!record) throw noReleaseYet(location, survey, ', so there is nothing to hold')
   checkLast(record)
   return record
 }

@@ -1,6 +1,6 @@
 import { type Bucket, type ListedObject, largestToGet } from '../bucket/bucket.js'
 import { isForbidden, plain, responseOf, StaticS3Error } from '../runtime/error.js'
-import { prefixOf } from '../urls/paths.js'
+import { locationName, prefixOf } from '../urls/paths.js'
 import { decodeRecord } from './records/format.js'
 import { type ReleaseRecord, recordedBackups } from './records/record.js'
 import {
@@ -142,4 +142,11 @@ export async function readNewestRecord(bucket: Bucket, location: string): Promis
 /** True if no deploy had the lock when the survey was taken, and none took one between the survey and the lock of this release. */
 export function isCurrent({ folder }: Survey, release: number): boolean {
   return folder !== undefined && openLock(folder) === undefined && release === latestRelease(folder) + 1
+}
+
+/** The error of a command that needs a release. */
+export function noReleaseYet(location: string, { record, folder, warnings }: Survey, outcome = ''): StaticS3Error {
+  const isUnknown = !record && (!folder || folder.records.length > 0)
+  const problem = isUnknown ? 'has no release whose record can be read' : 'has no release yet'
+  return new StaticS3Error([`static-s3: ${locationName(location)} ${problem}${outcome}`, ...warnings].join('\n'))
 }

@@ -29,8 +29,13 @@ export function pruneResultOf({ release, tag, kept, expired, objects, backups, r
 
 /** `6 files, 1 backup, 2 records: 8.42 MB` */
 export function amountOf({ deleted, tagged, backups, records, bytes }: PruneResult): string {
-  const parts = [count(deleted.length + tagged.length, 'file'), count(backups, 'backup')]
-  return `${[...parts, count(records, 'record')].join(', ')}: ${formatBytes(bytes)}`
+  const amounts = [
+    [deleted.length + tagged.length, 'file'],
+    [backups, 'backup'],
+    [records, 'record'],
+  ] as const
+  const parts = amounts.filter(([number]) => number > 0).map(([number, one]) => count(number, one))
+  return `${parts.join(', ')}: ${formatBytes(bytes)}`
 }
 
 export function count(number: number, one: string, several = `${one}s`): string {

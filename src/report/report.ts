@@ -1,7 +1,7 @@
 import pc from 'picocolors'
 import type { Decision } from '../release/plan.js'
 import type { WhyStaged } from '../release/staging.js'
-import { printableLine } from '../runtime/printable.js'
+import { printableLine, printableTime } from '../runtime/printable.js'
 import type { Invalidated } from './result.js'
 
 export interface ReportInput {
@@ -108,7 +108,7 @@ function nextSteps(staged: WhyStaged, release: number): string[] {
   if (staged === 'asked') return [`  not live yet: ${activate}`]
   const { reason, by, at } = staged
   return [
-    `  not live, because deploys are held: ${printableLine(reason)} (${printableLine(by)}, ${at.toISOString()})`,
+    `  not live, because deploys are held: ${printableLine(reason)} (${printableLine(by)}, ${printableTime(at)})`,
     `  ${activate} makes it live, and static-s3 resume ends the hold`,
   ]
 }

@@ -35,6 +35,12 @@ export async function readRelease(
   throw new StaticS3Error(`static-s3: ${where} has no release ${release}: static-s3 releases lists them`)
 }
 
+/** @throws StaticS3Error if the release has no files */
+export function withFiles(record: ReleaseRecord): ReleaseRecord {
+  if (kindOfRelease(record) !== 'none') return record
+  throw new StaticS3Error(`static-s3: release ${record.release} has no files: it is a hold or a prune`)
+}
+
 /**
  * Undefined if there is no such release.
  *

@@ -107,10 +107,12 @@ test.skipIf(!hasGit)(
       expect(await run(...words), words.join(' ')).toMatchObject({ code: 0 })
 
     const words = ['prune', '--previews', '--keep-days', '0']
-    expect((await run(...words, '--keep', 'feature/x', '--dry-run')).stdout).toContain('to delete 0 previews')
+    expect((await run(...words, '--keep', 'feature/x', '--dry-run')).stdout).toMatch(
+      /\(kept branch\)\ndry run: nothing was deleted\n$/,
+    )
     const dry = await run(...words, '--dry-run')
     expect(dry.stdout).toMatch(
-      /kept +2 previews, previews\/main \(branch\), previews\/work \(branch\)\n +to delete 1 preview: .*\n +- previews\/feature--x: 0 days old, 3 files, /,
+      /kept +2 previews, previews\/main \(kept branch\), previews\/work \(kept branch\)\n +to delete 1 preview: .*\n +- previews\/feature--x: 0 days old, 3 files, /,
     )
     const pruned = await run(...words, '--json')
     expect([pruned.code, pruned.stderr]).toEqual([0, ''])

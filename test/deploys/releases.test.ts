@@ -56,7 +56,7 @@ test('a bad release is taken back by copies on the server, the next deploys are 
   const rolled = await command('rollback', '--reason', 'the menu is empty', '--json')
   expect(rolled, rolled.stderr).toMatchObject({ code: 0, result: { status: 'live', release: 4, bytes: 0 } })
   expect(rolled.result.hold).toBe('the menu is empty')
-  expect(rolled.stderr).toContain('release 1 of ')
+  expect(rolled.stderr).toMatch(/release 1 of \d{4}-\d\d-\d\d \d\d:\d\d UTC, /)
   expect(rolled.stderr).toContain('static-s3 resume')
   expect(bytesSent()).toEqual([])
   expect(pages(live())).toEqual(pages(good))
@@ -227,10 +227,11 @@ test.each<[words: string[], code: number, says: RegExp]>([
   [['activate', '7'], 1, /static has no release 7: static-s3 releases lists them/],
   [['rollback'], 1, /static has no release yet/],
   [['hold'], 2, /hold needs a reason/],
-  [['hold', 'why'], 1, /static: there is no release whose record can be read, so there is nothing to hold/],
+  [['hold', 'why'], 1, /static has no release yet, so there is nothing to hold/],
   [['resume', 'x'], 2, /resume takes no words/],
   [['releases', '1', '2', '3'], 2, /two numbers at most/],
-  [['releases', '--most', 'x'], 2, /--most is x/],
+  [['releases', '--most', '0'], 2, /--most is 0: use a whole number from 1/],
+  [['prune'], 1, /static has no release yet, so nothing can be pruned/],
   [['releases', '3'], 1, /has no release 3/],
 ])('static-s3 %j, before any release, ends with %i', async (words, code, says) => {
   const result = await command(...words)
@@ -258,8 +259,12 @@ test('releases prints a table, one release, and the difference of two', async ()
     files: {},
     hold: { reason: 'a talk' },
   })
-  expect(await command('activate', '3')).toMatchObject({
-    code: 1,
-    stderr: expect.stringContaining('it is a hold or a prune'),
-  })
+  for (const words of [
+    ['activate', '3'],
+    ['releases', '2', '3'],
+  ]) {
+    const stderr = expect.stringContaining('release 3 has no files: it is a hold or a prune')
+    expect(await command(...words)).toMatchObject({ code: 1, stderr })
+  }
+  expect((await command('activate', '2')).stdout).toContain('These files are live already.')
 })

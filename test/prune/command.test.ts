@@ -65,25 +65,40 @@ for (const { title, available, start } of s3Servers) {
     const read = async (Key: string) =>
       (await s3.client().send(new GetObjectCommand({ Bucket: bucket, Key }))).Body?.transformToString()
 
-    it('deletes what it announces of ten releases, and the three kept ones can be restored', async () => {
-      for (let n = 1; n <= 10; n++) {
-        const deployed = await run('deploy', await makeFolder(build(n)), '--verify', 'false', '--json')
-        expect(deployed, deployed.stderr).toMatchObject({ code: 0, result: { release: n } })
+    it('deletes what it announces of ten builds, one taken back and one staged, and the kept ones can be restored', async () => {
+      const deploy = async (n: number, ...flags: string[]) => {
+        const deployed = await run('deploy', await makeFolder(build(n)), '--verify', 'false', '--json', ...flags)
+        expect(deployed.code, deployed.stderr).toBe(0)
+        return deployed.result
       }
+      const live = async () => /\d+/.exec((await read('static/index.html')) ?? '')?.[0]
+      for (let n = 1; n <= 8; n++) expect(await deploy(n)).toMatchObject({ status: 'live', release: n })
+      expect(await run('rollback', '--verify', 'false')).toMatchObject({ code: 0 })
+      expect(await deploy(8)).toMatchObject({ status: 'staged', release: 11 })
+      expect(await live()).toBe('7')
+      expect(await run('resume')).toMatchObject({ code: 0 })
+      expect(await deploy(9)).toMatchObject({ status: 'live', release: 13 })
+      expect(await deploy(10, '--stage')).toMatchObject({ status: 'staged', release: 14 })
+      expect(await live()).toBe('9')
+      expect(await run('activate', '14', '--verify', 'false')).toMatchObject({ code: 0 })
+      expect(await live()).toBe('10')
       for (const Key of ['static/theirs.js', 'static-admin/theirs.js'])
         await s3.client().send(new PutObjectCommand({ Bucket: bucket, Key, Body: 'theirs' }))
       const before = await listing()
       const words = ['prune', '--keep-releases', '3', '--keep-days', '0']
       expect((await run(...words, '--max-delete', '1')).stderr).toMatch(
-        /6 objects would be deleted .*Nothing was deleted/,
+        /5 objects would be deleted .*Nothing was deleted/,
       )
-      const lockKey = '.static-s3/static/releases/99999988.lock'
+      expect((await run(...words, '--max-delete', '1', '--dry-run')).stderr).toContain(
+        'Check the files above, then allow them with --max-delete 5',
+      )
+      const lockKey = '.static-s3/static/releases/99999983.lock'
       await s3.client().send(new PutObjectCommand({ Bucket: bucket, Key: lockKey, Body: 'a running deploy' }))
       expect((await run(...words, '--dry-run')).stdout).toContain('A deploy is running')
       await s3.client().send(new DeleteObjectCommand({ Bucket: bucket, Key: lockKey }))
       const dry = await run(...words, '--dry-run')
       expect(dry.stdout).toMatch(
-        /kept +4 releases, the oldest is 1\n +expired +6 releases: 2 to 7\n +to delete +6 files, 6 backups/,
+        /kept +8 releases, the oldest is 1\n +expired +7 releases: 2 to 6, 8 to 9\n +to delete +5 files, 5 backups, 7 records: /,
       )
       expect(dry.stdout).toContain('static/main.js.txt\n  static-s3 prune --unreferenced')
       const announced = await run(...words, '--dry-run', '--json')
@@ -91,16 +106,16 @@ for (const { title, available, start } of s3Servers) {
 
       const { code, result, stderr } = await run(...words, '--json')
       expect(code, stderr).toBe(0)
-      expect(result).toEqual({ ...announced.result, status: 'pruned', release: 11 })
+      expect(result).toEqual({ ...announced.result, status: 'pruned', release: 16 })
       const after = await listing()
       const gone = [...before].filter(([key]) => !after.has(key))
       expect(gone.reduce((sum, [, { Size }]) => sum + Size, 0)).toBe(result.bytes)
       const inSite = gone.filter(([key]) => !key.startsWith('.static-s3/')).map(([key]) => key)
       expect(inSite.sort()).toEqual(result.deleted.sort())
-      expect(inSite).toHaveLength(6)
+      expect(inSite).toHaveLength(5)
       // All others are as they were.
       for (const [key, object] of after) if (before.has(key)) expect(object, key).toEqual(before.get(key))
-      expect((await run('releases')).stdout).toMatch(/11 {2}prune .*\n +10 {2}live /)
+      expect((await run('releases')).stdout).toMatch(/16 {2}prune .*\n +15 {2}live /)
       const unchanged = (await run('deploy', await makeFolder(build(10)), '--verify', 'false', '--json')).result
       expect(unchanged).toMatchObject({ status: 'unchanged' })
 
@@ -110,11 +125,14 @@ for (const { title, available, start } of s3Servers) {
           .filter((key) => key === 'static/main.js.txt' || key === `static/${Object.keys(build(1))[1]}`)
           .sort(),
       )
-      for (const n of [8, 9]) {
-        expect((await run('activate', String(n), '--verify', 'false')).code).toBe(0)
-        expect(await read('static/index.html')).toBe(`<title>${n}</title>`)
+      for (const [release, build] of [
+        ['13', '9'],
+        ['10', '7'],
+      ] as const) {
+        expect((await run('activate', release, '--verify', 'false')).code).toBe(0)
+        expect(await live()).toBe(build)
       }
-      expect(await run('activate', '7')).toMatchObject({ code: 1, stderr: expect.stringContaining('no release 7') })
+      expect(await run('activate', '8')).toMatchObject({ code: 1, stderr: expect.stringContaining('no release 8') })
     })
 
     it('tags what it would delete, prints the rules that delete it, and a deploy writes it again', async () => {

@@ -51,6 +51,15 @@ describe('the kept releases', () => {
     expect(keep(list, 1, 30)).toEqual([4, 2, 1])
   })
 
+  it('are not all earlier ones if each was staged before it went live', () => {
+    const list = candidates(
+      ['40 live', '41 staged', '50 live', '51 staged', '60 live'],
+      [{ activated: 4 }, {}, { activated: 2 }],
+    )
+    expect(keep(list, 1, 30)).toEqual([5, 4])
+    expect(keep(list, 2, 30)).toEqual([5, 4, 3, 2])
+  })
+
   it('are, during a hold, the release that the rollback replaced', () => {
     const list = ['40 staged', '50 live', '60 live', '70 live']
     expect(keep(candidates(list, [{ isHeld: true }, { activated: 1 }]), 1, 0)).toEqual([4, 3, 2, 1])

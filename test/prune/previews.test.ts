@@ -175,7 +175,7 @@ describe('static-s3 prune --previews', () => {
     pass(31 * day)
     const before = stateOf(bucket)
     await expect(pruneIn(bucket, { maxDelete: 5 })).rejects.toThrow(
-      '6 objects would be deleted, and the limit is --max-delete 5. List them with --dry-run, or allow them with --max-delete 6. Nothing was deleted.',
+      '6 objects would be deleted, and the limit is --max-delete 5. List them with --dry-run, then allow them with --max-delete 6. Nothing was deleted.',
     )
     expect((await pruneIn(bucket, { maxDelete: 5, dryRun: true })).problem).toContain('6 objects')
     expect(stateOf(bucket)).toEqual(before)

@@ -327,7 +327,7 @@ describe('a prune', () => {
   })
 
   it.each<[what: string, break_: (bucket: MemoryBucket) => void, says: RegExp]>([
-    ['without a release', ({ objects }) => objects.clear(), /static: there is no release whose record can be read/],
+    ['without a release', ({ objects }) => objects.clear(), /static has no release yet, so nothing can be pruned/],
     [
       'with a record that it cannot read',
       ({ objects }) =>

@@ -240,7 +240,7 @@ describe('a record that can’t be read', () => {
     for (const release of [1, 2]) await write(recordKey(folder, release), 'damaged')
     for (const kind of ['hold', 'resume'] as const) {
       expect(await failureOf(start(kind))).toMatch(
-        /^static-s3: static: there is no release whose record can be read, so there is nothing to hold\n.*99999997\.json\.gz is damaged/,
+        /^static-s3: static has no release whose record can be read, so there is nothing to hold\n.*99999997\.json\.gz is damaged/,
       )
     }
     expect(recordCount()).toBe(2)

@@ -25,7 +25,7 @@ const git = (...args: string[]) =>
   }).trim()
 
 const sha = '0123456789abcdef0123456789abcdef01234567'
-const here = 'a deploy outside of CI'
+const here = 'a run outside of CI'
 const github = {
   GITHUB_SERVER_URL: 'https://github.com',
   GITHUB_REPOSITORY: 'acme/site',

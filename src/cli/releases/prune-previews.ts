@@ -1,4 +1,5 @@
 import pc from 'picocolors'
+import { count } from '../../deploy/commands/prune.js'
 import {
   type ExpiredPreview,
   formatBytes,
@@ -55,20 +56,25 @@ function asData({ kept, expired, problem, now }: PrunedPreviews, { settings }: P
 }
 
 function asText({ kept, expired, now }: PrunedPreviews, dryRun: boolean): string {
-  const previews = (count: number) => `${count} ${count === 1 ? 'preview' : 'previews'}`
+  const isEmpty = expired.length === 0
   const total = expired.reduce((sum, preview) => sum + bytesOf(preview), 0)
-  const lasting = kept.filter(([, why]) => why !== 'recent').map(([{ location }, why]) => `${location} (${why})`)
+  const lasting = kept
+    .filter(([, why]) => why !== 'recent')
+    .map(([{ location }, why]) => `${location} (${why === 'branch' ? 'kept branch' : why})`)
   const rows = [
-    ['kept', [previews(kept.length), ...lasting].join(', ')],
-    [dryRun ? 'to delete' : 'deleted', `${previews(expired.length)}: ${formatBytes(total)}`],
+    ['kept', [count(kept.length, 'preview'), ...lasting].join(', ')],
+    ...(isEmpty
+      ? []
+      : [[dryRun ? 'to delete' : 'deleted', `${count(expired.length, 'preview')}: ${formatBytes(total)}`]]),
   ]
   const lines = rows.map(([name = '', text = '']) => `  ${pc.dim(name.padEnd(9))} ${printableLine(text)}`)
   const listed = expired.map((preview) => {
     const { location, at, files, others } = preview
-    const age = `${Math.floor((now - at) / day)} days old`
-    const staying = others > 0 ? `, ${others} objects stay` : ''
-    const line = `  - ${location}: ${age}, ${files.flat().length} files, ${formatBytes(bytesOf(preview))}${staying}`
+    const age = `${count(Math.floor((now - at) / day), 'day')} old`
+    const staying = others > 0 ? `, without ${count(others, 'object')} of other tools` : ''
+    const line = `  - ${location}: ${age}, ${count(files.flat().length, 'file')}, ${formatBytes(bytesOf(preview))}${staying}`
     return pc.red(printableLine(line))
   })
-  return `${[...lines, ...listed].join('\n')}\n`
+  const last = dryRun ? [pc.yellow('dry run: nothing was deleted')] : isEmpty ? [pc.green('✓ nothing to prune')] : []
+  return `${[...lines, ...listed, ...last].join('\n')}\n`
 }

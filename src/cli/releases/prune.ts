@@ -67,9 +67,9 @@ export const pruneCommand: Command = commandOf({
       return runPrunePreviews({ settings, days: retention.days, branches: keep, maxDelete, logger }, json)
     }
     const pruned = await pruneReleases({ settings, retention, unreferenced, tag, maxDelete, logger })
-    if (pruned.problem !== undefined) logger.warn(pruned.problem)
     if (json) printJson(asData(pruned, settings.dryRun))
     else print(process.stdout, asText(pruned, settings))
+    if (pruned.problem !== undefined) logger.warn(pruned.problem)
   },
 })
 
@@ -94,7 +94,7 @@ function asText(pruned: Pruned, { bucket, location, publicUrl, dryRun }: Setting
   const isEmpty = result.bytes === 0
   const rows = [
     ['kept', `${count(kept.length, 'release')}, the oldest is ${kept.at(-1)}`],
-    ...(expired.length > 0 ? [['expired', `${count(expired.length, 'release')}: ${rangeOf(expired)}`]] : []),
+    ...(expired.length > 0 ? [['expired', `${count(expired.length, 'release')}: ${rangesOf(expired)}`]] : []),
     ...(isEmpty ? [] : [[dryRun ? `to ${tag ? 'tag' : 'delete'}` : done, amountOf(result)]]),
   ]
   const [first] = unreferenced
@@ -122,7 +122,13 @@ function lastLine({ release }: Pruned, dryRun: boolean, done: string): string {
   return pc.green(release === undefined ? '✓ nothing to prune' : `✓ ${done}, recorded as release ${release}`)
 }
 
-function rangeOf(numbers: readonly number[]): string {
-  const [newest, oldest] = [numbers[0], numbers.at(-1)]
-  return newest === oldest ? `${newest}` : `${oldest} to ${newest}`
+/** `1 to 4, 6` */
+function rangesOf(newestFirst: readonly number[]): string {
+  const ranges: [first: number, last: number][] = []
+  for (const number of [...newestFirst].reverse()) {
+    const range = ranges.at(-1)
+    if (range?.[1] === number - 1) range[1] = number
+    else ranges.push([number, number])
+  }
+  return ranges.map(([first, last]) => (first === last ? `${first}` : `${first} to ${last}`)).join(', ')
 }

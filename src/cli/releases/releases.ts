@@ -1,4 +1,5 @@
 import pc from 'picocolors'
+import { count } from '../../deploy/commands/prune.js'
 import {
   differenceOf,
   filesOf,
@@ -9,7 +10,7 @@ import {
   type Releases,
   releasesOf,
 } from '../../deploy/commands/releases.js'
-import { printableLine } from '../../runtime/printable.js'
+import { printableLine, printableTime } from '../../runtime/printable.js'
 import type { Settings } from '../../settings/settings.js'
 import { print, printWarning } from '../print.js'
 import { addressFlags, addressHelp, settingsOf } from '../settings.js'
@@ -34,7 +35,7 @@ export const releasesCommand: Command = commandOf({
   flags: { ...addressFlags, most: { type: 'string' }, json: { type: 'boolean' } },
   async run({ json = false, most = '20', ...named }, [first, second, ...more]) {
     if (more.length > 0) throw new Usage(`releases takes two numbers at most, and not ${more.join(' ')} too`)
-    if (!/^[1-9]\d{0,7}$/.test(most)) throw new Usage(`--most is ${most}: use a whole number`)
+    if (!/^[1-9]\d{0,7}$/.test(most)) throw new Usage(`--most is ${most}: use a whole number from 1`)
     const [one, other] = [first, second].map((word) => numberOf('releases', word === undefined ? [] : [word]))
     const settings = await settingsOf(named, { options: {}, exposed: [] })
     const show = (data: object, text: string) => (json ? printJson(data) : print(process.stdout, text))
@@ -72,8 +73,8 @@ function table({ releases, hold, older }: Releases, { bucket, location, publicUr
     String(entry.release),
     entry.state,
     typed(entry),
-    entry.at.toISOString().slice(0, 16).replace('T', ' '),
-    entry.files === 0 ? '' : `${entry.files} files`,
+    printableTime(entry.at).slice(0, -' UTC'.length),
+    entry.files === 0 ? '' : count(entry.files, 'file'),
     entry.changed === undefined ? '' : `${entry.changed} new`,
     entry.files === 0 ? '' : formatBytes(entry.bytes),
     entry.commit?.slice(0, 8) ?? '',
@@ -90,7 +91,9 @@ function table({ releases, hold, older }: Releases, { bucket, location, publicUr
   })
   const held =
     hold &&
-    pc.yellow(`  Deploys are held: ${printableLine(hold.reason)} (${printableLine(hold.by)}, ${hold.at.toISOString()})`)
+    pc.yellow(
+      `  Deploys are held: ${printableLine(hold.reason)} (${printableLine(hold.by)}, ${printableTime(hold.at)})`,
+    )
   const rest = older > 0 ? [pc.dim(`  ${older} older: --most ${releases.length + older}`)] : []
   return `${[where, ...lines, ...rest, ...(held ? [held] : [])].join('\n')}\n`
 }

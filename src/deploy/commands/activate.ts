@@ -1,12 +1,18 @@
 import type { WriteStream } from 'node:tty'
-import { kindOfRelease, type ReleaseRecord } from '../../release/records/record.js'
+import type { ReleaseRecord } from '../../release/records/record.js'
 import { listBackups } from '../../release/records/releases-folder.js'
-import type { Survey } from '../../release/survey.js'
-import { isAsRecorded, readRelease, releaseBefore, releasedFiles, withSources } from '../../restore/restored-release.js'
+import { noReleaseYet, type Survey } from '../../release/survey.js'
+import {
+  isAsRecorded,
+  readRelease,
+  releaseBefore,
+  releasedFiles,
+  withFiles,
+  withSources,
+} from '../../restore/restored-release.js'
 import { StaticS3Error } from '../../runtime/error.js'
-import { printable } from '../../runtime/printable.js'
+import { printable, printableTime } from '../../runtime/printable.js'
 import type { Settings } from '../../settings/settings.js'
-import { locationName } from '../../urls/paths.js'
 import { type EarlySurvey, startEarlySurvey } from '../early-survey.js'
 import type { Logger } from '../logger.js'
 import { publishInSteps } from '../publish.js'
@@ -43,6 +49,7 @@ export async function activate({
     const bundler = `static-s3 ${hold ? 'rollback' : 'activate'}`
     const steps = publishInSteps({ ...input, bundler, logger, terminal, together })
     for await (const _step of steps);
+    if (together.results.every(({ status }) => status === 'unchanged')) logger.info('These files are live already.')
     return together.results
   } finally {
     earlySurvey.stop()
@@ -84,12 +91,9 @@ function sourceOf(
       } else {
         found = await readRelease(bucket, location, number, signal)
       }
-      const { release, at, by, commit } = found
-      if (kindOfRelease(found) === 'none') {
-        throw new StaticS3Error(`static-s3: release ${release} has no files: it is a hold or a prune`)
-      }
-      const parts = [`release ${release} of ${at.toISOString()}`, by, ...(commit ? [`commit ${commit}`] : [])]
-      logger.info(printable(parts.join(', ')))
+      const { release, at, by, commit } = withFiles(found)
+      const parts = [`release ${release} of ${printableTime(at)}`, commit && `commit ${commit.slice(0, 8)}`, by]
+      logger.info(printable(parts.filter(Boolean).join(', ')))
       return { files: releasedFiles(found, location), leftOut: [], withheld: [], problems: [], warnings: [] }
     },
     async hash(_found, survey, signal) {
@@ -113,12 +117,6 @@ function sourceOf(
       return { of: release, hold: hold && (hold.reason ?? `a rollback to release ${release}`) }
     },
   }
-}
-
-function noReleaseYet(location: string, { record, folder, warnings }: Survey): StaticS3Error {
-  const isUnknown = !record && (!folder || folder.records.length > 0)
-  const problem = isUnknown ? 'has no release whose record can be read' : 'has no release yet'
-  return new StaticS3Error([`static-s3: ${locationName(location)} ${problem}`, ...warnings].join('\n'))
 }
 
 /** The most problems to name. */

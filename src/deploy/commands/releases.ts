@@ -6,7 +6,7 @@ import {
   type ReleaseRecord,
 } from '../../release/records/record.js'
 import type { NumberedObject } from '../../release/records/releases-folder.js'
-import { listReleases, readRelease } from '../../restore/restored-release.js'
+import { listReleases, readRelease, withFiles } from '../../restore/restored-release.js'
 import { eachInParallel } from '../../runtime/parallel.js'
 import type { Settings } from '../../settings/settings.js'
 import { withConnection } from '../with-connection.js'
@@ -119,9 +119,13 @@ export async function oneRelease(settings: Settings, release: number): Promise<R
   return withConnection(settings, ({ bucket }, { begun }) => readRelease(bucket, settings.location, release, begun))
 }
 
-/** The files by which two releases differ. */
+/**
+ * The files by which two releases differ.
+ *
+ * @throws StaticS3Error if one of them has no files
+ */
 export function differenceOf(from: ReleaseRecord, to: ReleaseRecord): ReleaseDifference {
-  const [before, after] = [filesOf(from), filesOf(to)]
+  const [before, after] = [filesOf(withFiles(from)), filesOf(withFiles(to))]
   const paths = [...after.keys()].filter((path) => before.has(path))
   const hasOtherBytes = (path: string) => before.get(path)?.sha256 !== after.get(path)?.sha256
   return {
