@@ -5,6 +5,7 @@ import { pruneAfterRelease } from '../prune/after-release.js'
 import { type Change, type Released, type ReleaseInput, release } from '../release/release.js'
 import { planRelease } from '../release/staging.js'
 import type { Survey } from '../release/survey.js'
+import { unreferencedFiles } from '../release/unchanged.js'
 import { type Logger, type Printer, printerOf } from '../report/printer.js'
 import { type Progress, showProgress, terminalOf } from '../report/progress.js'
 import { amountOf, count, type PruneResult, pruneResultOf } from '../report/prune-result.js'
@@ -242,6 +243,7 @@ async function planOnly(input: Omit<ReleaseInput, 'deployer' | 'onProgress' | 'o
     hold: input.activation?.hold,
     deleted,
     others: cleanup?.others,
+    unreferenced: unreferencedFiles({ plan, survey, cleanup, staged }, input),
   }
 }
 

@@ -12,7 +12,9 @@ export async function pruneAfterRelease(input: RetentionInput): Promise<Pruned |
   if (!retention) return undefined
   try {
     const deployer = await input.deployer()
-    return await prune({ ...input, deployer, retention, unreferenced: false, maxDelete: undefined })
+    // Without a limit: where each release replaces most files, it would stop all later prunes, and nobody is there to lift it.
+    const maxDelete = Number.POSITIVE_INFINITY
+    return await prune({ ...input, deployer, retention, unreferenced: false, maxDelete })
   } catch (error) {
     input.warn(`the release is live, but the prune after it failed: ${plain(error)}`)
     return undefined

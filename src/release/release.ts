@@ -11,7 +11,7 @@ import { lockKey, releasesFolder } from './records/releases-folder.js'
 import { setHold } from './set-hold.js'
 import { isStagedAlready, type WhyStaged } from './staging.js'
 import { type Survey, takeSurvey } from './survey.js'
-import type { Planned } from './unchanged.js'
+import { type Planned, unreferencedFiles } from './unchanged.js'
 import { startUpload, type Upload } from './upload/upload.js'
 import type { Part } from './upload/waves.js'
 import type { Change, Done } from './upload/what-visitors-see.js'
@@ -43,6 +43,8 @@ export interface Released {
   /** The keys of deleted objects, if the release has a cleanup. */
   deleted?: readonly string[] | undefined
   others?: number | undefined
+  /** Paths of files that the release before had, and that stay in the bucket without a release. */
+  unreferenced?: readonly string[] | undefined
 }
 
 /**
@@ -131,6 +133,7 @@ async function carryOut(
     staged: last.staged,
     deleted: last.cleanup && [...cleaned.deleted],
     others: last.cleanup?.others,
+    unreferenced: unreferencedFiles(last, input),
   }
 }
 

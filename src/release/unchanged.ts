@@ -41,14 +41,13 @@ export function isUnchanged(
  * True if the live release has other files than this one, though all of these are there. Two builds that deploy in turn to one location have no file
  * in common: each leaves the other's release alone. A run's last build decides for all.
  */
-export function hasOtherFiles(
-  { plan, staged, survey: { record } }: Planned,
-  { settings: { location }, activation, isRestorable = true, runPart }: Facts,
-): boolean {
+export function hasOtherFiles(planned: Planned, facts: Facts): boolean {
+  const { plan, staged, survey } = planned
+  const { activation, isRestorable = true, runPart } = facts
+  const { record } = survey
   if (!record || !isRestorable || runPart?.isLast === false) return false
   if (staged && isStagedAlready(plan, record)) return false
-  const own = new Set(plan.decisions.map(({ file }) => file.path))
-  const isOwn = (path: string) => own.has(path) || runPart?.has(prefixOf(location) + path) === true
+  const isOwn = ownFiles(planned, facts)
   const count = { live: 0, common: 0, others: 0 }
   for (const [path, { release }] of record.objects) {
     const isLive = release === record.live
@@ -57,6 +56,27 @@ export function hasOtherFiles(
   }
   if (!activation && count.live > 0 && count.common === 0) return false
   return count.common < count.live || count.others > 0
+}
+
+/**
+ * The paths of the live release's files without a fingerprint that this release does not have: they stay in the bucket, where visitors can still
+ * load them. `prune --unreferenced` deletes them.
+ */
+export function unreferencedFiles(planned: Planned, facts: Facts): string[] {
+  const { record, listing } = planned.survey
+  if (planned.staged || !record || !hasOtherFiles(planned, facts)) return []
+  const isOwn = ownFiles(planned, facts)
+  const prefix = prefixOf(facts.settings.location)
+  return [...record.objects].flatMap(([path, { release, fingerprinted, adopted }]) => {
+    const isLeft = release === record.live && !fingerprinted && !adopted && !isOwn(path) && listing.has(prefix + path)
+    return isLeft ? [path] : []
+  })
+}
+
+/** Matches the paths of this release's files. */
+function ownFiles({ plan }: Planned, { settings: { location }, runPart }: Facts): (path: string) => boolean {
+  const own = new Set(plan.decisions.map(({ file }) => file.path))
+  return (path) => own.has(path) || runPart?.has(prefixOf(location) + path) === true
 }
 
 /** True if the newest record can't be used, and an older one takes its place. */

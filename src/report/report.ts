@@ -1,7 +1,7 @@
 import pc from 'picocolors'
 import type { Decision } from '../release/plan.js'
 import type { WhyStaged } from '../release/staging.js'
-import { printableLine, printableTime } from '../runtime/printable.js'
+import { printableLine, printableTime, several } from '../runtime/printable.js'
 import type { Invalidated } from './result.js'
 
 export interface ReportInput {
@@ -25,6 +25,8 @@ export interface ReportInput {
   deleted?: readonly string[] | undefined
   /** Objects of the location that are no file's, and stay. */
   others?: number | undefined
+  /** Paths of files that the release before had, and that stay in the bucket. */
+  unreferenced?: readonly string[] | undefined
   invalidated?: readonly Invalidated[] | undefined
 }
 
@@ -42,7 +44,7 @@ export function report(input: ReportInput, colors: Colors = pc): string {
     count.bytes += file.size
     if (dryRun && action !== 'skip') changes.push(`  ${printableLine(file.path)} ${colors.dim(`(${reason})`)}`)
   }
-  const { deleted = [], others = 0 } = input
+  const { deleted = [], others = 0, unreferenced = [] } = input
   if (dryRun) changes.push(...deleted.map((key) => `  ${printableLine(key)} ${colors.dim('(gone here)')}`))
   const rows = [
     row(dryRun ? 'to upload' : 'uploaded', counts.new, colors.green),
@@ -56,6 +58,7 @@ export function report(input: ReportInput, colors: Colors = pc): string {
       : [line(dryRun ? 'to delete' : 'deleted', deleted.length, 'gone here', colors.red, colors)],
     ...invalidations(input, colors),
     others === 0 ? [] : [line('kept', others, 'not uploaded by static-s3, or changed since', colors.dim, colors)],
+    unreferenced.length === 0 ? [] : [line('kept', unreferenced.length, stillThere(unreferenced), colors.dim, colors)],
   ].flat()
   const target = `s3://${input.bucket}${input.location === '' ? '' : `/${input.location}`}`
   return [`${target} ${colors.dim('→')} ${colors.green(input.publicUrl)}`, ...changes, ...rows, lastLine()].join('\n')
@@ -111,6 +114,11 @@ function nextSteps(staged: WhyStaged, release: number): string[] {
     `  not live, because deploys are held: ${printableLine(reason)} (${printableLine(by)}, ${printableTime(at)})`,
     `  ${activate} makes it live, and static-s3 resume ends the hold`,
   ]
+}
+
+function stillThere(paths: readonly string[]): string {
+  const names = printableLine(several(paths))
+  return `no longer in the release: ${names}. static-s3 prune --unreferenced deletes ${paths.length === 1 ? 'it' : 'them'}`
 }
 
 /** The paths of all distributions, which are the same. */

@@ -31,6 +31,8 @@ export interface Result {
   /** Keys, and how many other objects stay that are no file's: only of a sync with `--delete`. */
   deleted?: string[]
   kept?: number
+  /** Files that the release before had, and that stay in the bucket until `prune --unreferenced`; not there without one. */
+  unreferenced?: string[]
   /** The prune after the release: only with `retention`. */
   pruned?: PruneResult
   /** Only if the settings name a distribution. */
@@ -63,6 +65,7 @@ export function resultOf(
     milliseconds,
     deleted,
     others = 0,
+    unreferenced = [],
     staged,
     pruned,
     invalidated,
@@ -85,6 +88,7 @@ export function resultOf(
     ...(hold !== undefined && { hold }),
     leftOut: leftOut.map(({ path, reason }) => ({ path, reason })),
     ...(deleted && { deleted: [...deleted], kept: others }),
+    ...(unreferenced.length > 0 && { unreferenced: [...unreferenced] }),
     ...(pruned && { pruned }),
     ...(invalidated && { invalidated: [...invalidated] }),
     warnings: [...warnings],

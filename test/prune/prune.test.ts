@@ -5,6 +5,7 @@ import { type Deploy, Scene } from '../../fixtures/release/scene.js'
 import { contents, fileOf, location, siteOf } from '../../fixtures/release/versions.js'
 import type { Bucket } from '../../src/bucket/bucket.js'
 import type { HashedFile } from '../../src/files/hash.js'
+import { pruneAfterRelease } from '../../src/prune/after-release.js'
 import { type Pruned, type PruneInput, prune } from '../../src/prune/prune.js'
 import { filesOf } from '../../src/release/records/record.js'
 import { listBackups } from '../../src/release/records/releases-folder.js'
@@ -306,6 +307,11 @@ describe('a prune', () => {
     expect(copyOf(bucket).objects).toEqual(before)
     const dry = await pruneIn(bucket, { maxDelete: undefined, settings: { ...settings, dryRun: true } })
     expect(dry.problem).toContain('17 objects would be deleted')
+    // After a release, nobody is there to allow them.
+    const retention = { releases: 3, days: 0 }
+    const quiet = { warn: () => {}, onWait: () => {}, deployer: async () => deployerOf('build') }
+    const after = await pruneAfterRelease({ bucket: copyOf(bucket), settings: { ...settings, retention }, ...quiet })
+    expect(after?.objects.flat()).toHaveLength(17)
     expect((await pruneIn(bucket, { maxDelete: 17 })).objects.flat()).toHaveLength(17)
   })
 

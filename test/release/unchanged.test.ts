@@ -25,8 +25,11 @@ const script = fileOf('assets/app-1.js', 'fingerprinted', 'app', {})
 const pages = (...paths: string[]): HashedFile[] => [script, ...paths.map((path) => html(path))]
 
 async function start(kind: Kind, files: HashedFile[], options: DeployOptions = {}, from: Bucket = bucket) {
+  return (await results(kind, files, options, from)).release
+}
+function results(kind: Kind, files: HashedFile[], options: DeployOptions = {}, from: Bucket = bucket) {
   const deploy = { name: `${kind} ${++time}`, kind, files, client: { bucket: from, die: () => {} } }
-  return (await run({ ...deploy, outcome: 'under way' }, options)).release
+  return run({ ...deploy, outcome: 'under way' }, options)
 }
 const deploy = (files: HashedFile[], from?: Bucket) => start('deploy', files, {}, from)
 const puts = () => bucket.log.flatMap((line) => /^begin put (.*)/.exec(line)?.[1] ?? [])
@@ -45,6 +48,18 @@ describe('a deploy whose objects are all there', () => {
     expect(await filesOfRelease(2)).toEqual(['assets/app-1.js', 'index.html'])
     expect(await deploy(pages('index.html'))).toBeUndefined()
     expect(puts()).toHaveLength(before + 2)
+  })
+
+  it('names the files without a fingerprint that it leaves behind, once', async () => {
+    await deploy([
+      ...pages('index.html', 'old.html', 'gone.html'),
+      fileOf('assets/old-1.js', 'fingerprinted', 'old', {}),
+    ])
+    await bucket.delete(`${location}/gone.html`)
+    expect(await results('deploy', pages('index.html'))).toMatchObject({ release: 2, unreferenced: ['old.html'] })
+    expect(await results('deploy', pages('index.html', 'new.html'))).toMatchObject({ release: 3, unreferenced: [] })
+    expect(await results('stage', pages('index.html'))).toMatchObject({ unreferenced: [] })
+    expect(await results('activate', [], { of: 2 })).toMatchObject({ unreferenced: ['new.html'] })
   })
 
   it('is a release if a file of an earlier release is back', async () => {

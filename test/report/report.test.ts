@@ -75,6 +75,17 @@ describe('the whole summary', () => {
     `)
   })
 
+  it.each([
+    [['old.html'], '  kept           1  no longer in the release: old.html. static-s3 prune --unreferenced deletes it'],
+    [
+      ['a.html', 'b', 'c'],
+      '  kept           3  no longer in the release: a.html and 2 more. static-s3 prune --unreferenced deletes them',
+    ],
+  ])('a deploy that leaves %s behind', (unreferenced, line) => {
+    expect(linesOf({ ...deploy, unreferenced })).toContain(line)
+    expect(resultOf({ ...deploy, unreferenced }, []).unreferenced).toEqual(unreferenced)
+  })
+
   it('a dry run names each file and the reason', () => {
     expect(report({ ...deploy, dryRun: true }, plain)).toMatchInlineSnapshot(`
       "s3://my-bucket/static → https://cdn.example.com/static/
