@@ -3,8 +3,10 @@ import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { launchBrowser, type OpenPage, type TestBrowser } from '../../fixtures/browser/index.js'
 import { deployTarget, makeApp, viteBuild, writeFiles } from '../../fixtures/build/in-process.js'
+import { uploadedPaths } from '../../fixtures/build/site.js'
 import { type PageServer, servePages } from '../../fixtures/pages/index.js'
 import type { LoggedRequest } from '../../fixtures/s3/index.js'
+import { runCommand } from '../../src/cli/command.js'
 import { staticS3 } from '../../src/vite.js'
 
 // Somebody clicks through a site with lazy routes while releases go out, with pages from the bucket itself and with pages from another origin.
@@ -91,6 +93,7 @@ const target = deployTarget({ public: 'static', cors: '*' })
 let browser: TestBrowser
 let pages: PageServer | undefined
 const opened: OpenPage[] = []
+const stored = () => uploadedPaths(target.s3, target.bucket)
 const counted = { releases: 0, failed: 0, clicks: 0 }
 
 beforeAll(async () => {
@@ -123,7 +126,7 @@ async function click({ page, errors }: OpenPage, route: string, release: number)
   })
 }
 
-test('no click fails and no console has an error, in new tabs and in old ones, while ten releases go out and three of them fail', async () => {
+test('no click fails and no console has an error, in new tabs and in old ones, while ten releases go out, three of them fail, and a prune follows', async () => {
   const dir = await makeApp({})
   const live = await makeApp({})
   let lastGood = 0
@@ -146,6 +149,8 @@ test('no click fails and no console has an error, in new tabs and in old ones, w
   const urls = [`${target.publicUrl}index.html`, `${pages.origin}/`, `${target.publicUrl}about.html`]
   const tabs = await Promise.all(urls.map(openTab))
   const oldTabs = await Promise.all(urls.map(openTab))
+  /** Of a release that the prune keeps. They load nothing before it. */
+  const keptTabs: OpenPage[] = []
 
   let visits = 0
   /** A page, anew, and a route in it. */
@@ -191,10 +196,11 @@ test('no click fails and no console has an error, in new tabs and in old ones, w
       expect(outcome).toBeUndefined()
       expect(met).toEqual(new Set(phases))
     }
+    if (release === 5) keptTabs.push(...(await Promise.all(urls.slice(0, 2).map(openTab))))
   }
   target.s3.server.intercept = undefined
 
-  expect(await Promise.all(oldTabs.map(releaseIn))).toEqual([1, 1, 1])
+  expect(await Promise.all([...oldTabs, ...keptTabs].map(releaseIn))).toEqual([1, 1, 1, 5, 5])
   await Promise.all(
     oldTabs.map(async ({ page }) => {
       await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
@@ -205,6 +211,11 @@ test('no click fails and no console has an error, in new tabs and in old ones, w
     for (const route of routesOf(release)) await click(tab, route, release)
   }
   await Promise.all(oldTabs.map((tab) => clickAll(tab, 1)))
+  const before = stored().length
+  // Of 1 to 10, without the three that failed: 4, 5, 7, 9 and 10 stay.
+  expect(await runCommand(['prune', '--keep-releases', '5', '--keep-days', '0', '--max-delete', '1000'])).toBe(0)
+  expect(stored().length).toBeLessThan(before - 10)
+  await Promise.all(keptTabs.map((tab) => clickAll(tab, 5)))
   await Promise.all(tabs.map(({ page }) => page.reload({ waitUntil: 'load' })))
   expect(await Promise.all(tabs.map(releaseIn))).toEqual([releases, releases, releases])
   await Promise.all(tabs.map((tab) => clickAll(tab, releases)))
