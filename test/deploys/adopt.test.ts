@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { stripVTControlCharacters } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import {
   CompleteMultipartUploadCommand,
@@ -13,23 +12,15 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { runInProcess } from '../../fixtures/build/command-in-process.js'
 import { deployEnv } from '../../fixtures/build/environment.js'
 import { makeFolder, removeFolders } from '../../fixtures/build/folders.js'
 import { type EmbeddedS3, s3Servers, type TestS3 } from '../../fixtures/s3/index.js'
-import { runCommand } from '../../src/cli/command.js'
 
 // Buckets as other tools leave them: the first deploy sends no byte that is there, and no later command deletes an object of theirs.
 
 async function run(...words: string[]) {
-  const [out, err]: [string[], string[]] = [[], []]
-  const spies = [
-    vi.spyOn(process.stdout, 'write').mockImplementation((text) => out.push(String(text)) > 0),
-    vi.spyOn(process.stderr, 'write').mockImplementation((text) => err.push(String(text)) > 0),
-  ]
-  const code = await runCommand(words).finally(() => {
-    for (const spy of spies) spy.mockRestore()
-  })
-  const [stdout, stderr] = [out, err].map((texts) => stripVTControlCharacters(texts.join(''))) as [string, string]
+  const { code, stdout, stderr } = await runInProcess(...words)
   expect(code, stderr).toBe(0)
   return { stdout, stderr }
 }

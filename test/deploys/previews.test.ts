@@ -1,13 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { stripVTControlCharacters } from 'node:util'
 import { ListObjectsV2Command, PutBucketPolicyCommand } from '@aws-sdk/client-s3'
 import { afterAll, afterEach, expect, test, vi } from 'vitest'
+import { runInProcess as run } from '../../fixtures/build/command-in-process.js'
 import { makeApp, removeApps, stubDeployEnv, viteBuild } from '../../fixtures/build/in-process.js'
 import type { EmbeddedS3 } from '../../fixtures/s3/index.js'
 import { withBucket } from '../../fixtures/s3/with-bucket.js'
 import type { PolicyDocument } from '../../src/bucket/configuration.js'
-import { runCommand } from '../../src/cli/command.js'
 import { branchVariables } from '../../src/settings/checkout.js'
 import { staticS3 } from '../../src/vite.js'
 
@@ -30,19 +29,6 @@ afterAll(removeApps)
 
 const git = (...args: string[]) =>
   execFileSync('git', [...'-c user.name=x -c user.email=x@example.com -c commit.gpgSign=false'.split(' '), ...args])
-
-async function run(...words: string[]) {
-  const [out, err]: [string[], string[]] = [[], []]
-  const spies = [
-    vi.spyOn(process.stdout, 'write').mockImplementation((text) => out.push(String(text)) > 0),
-    vi.spyOn(process.stderr, 'write').mockImplementation((text) => err.push(String(text)) > 0),
-  ]
-  const code = await runCommand(words).finally(() => {
-    for (const spy of spies) spy.mockRestore()
-  })
-  const [stdout, stderr] = [out, err].map((texts) => stripVTControlCharacters(texts.join(''))) as [string, string]
-  return { code, stdout, stderr }
-}
 
 const keys = async (Prefix: string) => {
   const { Contents = [] } = await s3.client().send(new ListObjectsV2Command({ Bucket: bucket, Prefix }))

@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { PutBucketCorsCommand, PutBucketPolicyCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { runCommand } from '../../fixtures/build/command.js'
+import { runInProcess } from '../../fixtures/build/command-in-process.js'
 import { deployEnv } from '../../fixtures/build/environment.js'
 import { makeApp, removeApps } from '../../fixtures/build/in-process.js'
 import { cephAvailable, startCeph } from '../../fixtures/s3/ceph.js'
 import { startEmbedded, type TestS3 } from '../../fixtures/s3/index.js'
 import type { PolicyDocument, PolicyStatement } from '../../src/bucket/configuration.js'
-import { runCommand as runHere } from '../../src/cli/command.js'
 import { corsRule } from '../../src/policy/cors.js'
 
 afterAll(removeApps)
@@ -16,18 +16,7 @@ afterAll(removeApps)
 const aws = { AWS_STORAGE_BUCKET_NAME: 'my-bucket', AWS_S3_REGION_NAME: 'eu-central-1' }
 async function policy(words: string, env: Record<string, string> = aws) {
   for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
-  const out = { stdout: '', stderr: '' }
-  for (const stream of ['stdout', 'stderr'] as const) {
-    vi.spyOn(process[stream], 'write').mockImplementation((text) => {
-      out[stream] += text
-      return true
-    })
-  }
-  const code = await runHere(['policy', ...words.split(' ')]).finally(() => {
-    vi.restoreAllMocks()
-    vi.unstubAllEnvs()
-  })
-  return { code, ...out }
+  return runInProcess('policy', ...words.split(' ')).finally(() => vi.unstubAllEnvs())
 }
 
 describe('static-s3 policy', () => {

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { stripVTControlCharacters } from 'node:util'
 import {
   DeleteObjectCommand,
   GetBucketLifecycleConfigurationCommand,
@@ -10,26 +9,13 @@ import {
   PutObjectCommand,
 } from '@aws-sdk/client-s3'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, test, vi } from 'vitest'
+import { runInProcess as run } from '../../fixtures/build/command-in-process.js'
 import { deployEnv } from '../../fixtures/build/environment.js'
 import { makeFolder, removeFolders } from '../../fixtures/build/folders.js'
 import { s3Servers, type TestS3 } from '../../fixtures/s3/index.js'
 import { abortsUploads, type LifecycleRule } from '../../src/bucket/configuration.js'
-import { runCommand } from '../../src/cli/command.js'
 
 // Ten releases by the command, on both stores.
-
-async function run(...words: string[]) {
-  const [out, err]: [string[], string[]] = [[], []]
-  const spies = [
-    vi.spyOn(process.stdout, 'write').mockImplementation((text) => out.push(String(text)) > 0),
-    vi.spyOn(process.stderr, 'write').mockImplementation((text) => err.push(String(text)) > 0),
-  ]
-  const code = await runCommand(words).finally(() => {
-    for (const spy of spies) spy.mockRestore()
-  })
-  const [stdout, stderr] = [out, err].map((texts) => stripVTControlCharacters(texts.join(''))) as [string, string]
-  return { code, stdout, stderr, result: /^[{[]/.test(stdout) ? JSON.parse(stdout) : undefined }
-}
 
 afterEach(() => {
   vi.unstubAllEnvs()

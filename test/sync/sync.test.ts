@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { stripVTControlCharacters } from 'node:util'
 import { gunzipSync } from 'node:zlib'
 import {
   CopyObjectCommand,
@@ -12,6 +11,7 @@ import {
   PutObjectCommand,
 } from '@aws-sdk/client-s3'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { runInProcess as run } from '../../fixtures/build/command-in-process.js'
 import { deployEnv } from '../../fixtures/build/environment.js'
 import { makeFolder, removeFolders, writeFiles } from '../../fixtures/build/folders.js'
 import { operations, readsAlone, sitePuts, writes } from '../../fixtures/build/site.js'
@@ -20,21 +20,6 @@ import { runCommand } from '../../src/cli/command.js'
 import { decodeRecord } from '../../src/release/records/format.js'
 
 let bucket: string
-
-/** Runs the command in this process. */
-async function run(...words: string[]) {
-  const out: string[] = []
-  const err: string[] = []
-  const spies = [
-    vi.spyOn(process.stdout, 'write').mockImplementation((text) => out.push(String(text)) > 0),
-    vi.spyOn(process.stderr, 'write').mockImplementation((text) => err.push(String(text)) > 0),
-  ]
-  const code = await runCommand(words).finally(() => {
-    for (const spy of spies) spy.mockRestore()
-  })
-  const [stdout, stderr] = [out, err].map((texts) => stripVTControlCharacters(texts.join(''))) as [string, string]
-  return { code, stdout, stderr, result: stdout.startsWith('{') ? JSON.parse(stdout) : undefined }
-}
 
 const sync = (...words: string[]) => run('sync', ...words, '--json')
 
