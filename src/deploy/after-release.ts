@@ -53,7 +53,9 @@ export async function invalidate(input: InvalidateInput, change: Change): Promis
 }
 
 const targetOf = ({ region, cloudfront }: Settings, distribution: string): Target => ({
-  ...{ distribution, region, endpoint: cloudfront?.endpoint },
+  distribution,
+  region,
+  endpoint: cloudfront?.endpoint,
 })
 
 async function create({ connection, signal }: InvalidateInput, target: Target, paths: string[]): Promise<string> {

@@ -37,25 +37,10 @@ export function isUnchanged(
   return !isRestorable || !(lacksRecord(survey) || hasLeftovers(survey, settings.location))
 }
 
-/**
- * True if the live release has other files than this one, though all of these are there. Two builds that deploy in turn to one location have no file
- * in common: each leaves the other's release alone. A run's last build decides for all.
- */
+/** True if the live release has other files than this one, though all of these are there. */
 export function hasOtherFiles(planned: Planned, facts: Facts): boolean {
-  const { plan, staged, survey } = planned
-  const { activation, isRestorable = true, runPart } = facts
-  const { record } = survey
-  if (!record || !isRestorable || runPart?.isLast === false) return false
-  if (staged && isStagedAlready(plan, record)) return false
-  const isOwn = ownFiles(planned, facts)
-  const count = { live: 0, common: 0, others: 0 }
-  for (const [path, { release }] of record.objects) {
-    const isLive = release === record.live
-    if (isLive) count.live++
-    if (isOwn(path)) count[isLive ? 'common' : 'others']++
-  }
-  if (!activation && count.live > 0 && count.common === 0) return false
-  return count.common < count.live || count.others > 0
+  const found = comparedWithLive(planned, facts)
+  return found !== undefined && (found.isLess || found.isMore)
 }
 
 /**
@@ -63,20 +48,32 @@ export function hasOtherFiles(planned: Planned, facts: Facts): boolean {
  * load them. `prune --unreferenced` deletes them.
  */
 export function unreferencedFiles(planned: Planned, facts: Facts): string[] {
-  const { record, listing } = planned.survey
-  if (planned.staged || !record || !hasOtherFiles(planned, facts)) return []
-  const isOwn = ownFiles(planned, facts)
-  const prefix = prefixOf(facts.settings.location)
-  return [...record.objects].flatMap(([path, { release, fingerprinted, adopted }]) => {
-    const isLeft = release === record.live && !fingerprinted && !adopted && !isOwn(path) && listing.has(prefix + path)
-    return isLeft ? [path] : []
-  })
+  return planned.staged ? [] : (comparedWithLive(planned, facts)?.unreferenced ?? [])
 }
 
-/** Matches the paths of this release's files. */
-function ownFiles({ plan }: Planned, { settings: { location }, runPart }: Facts): (path: string) => boolean {
+/**
+ * How the files of the live release differ from those of this one. Two builds that deploy in turn to one location have no file in common: each leaves
+ * the other's release alone. A run's last build decides for all. Undefined if there is nothing to compare.
+ */
+function comparedWithLive(
+  { plan, staged, survey: { record, listing } }: Planned,
+  { settings: { location }, activation, isRestorable = true, runPart }: Facts,
+): { isLess: boolean; isMore: boolean; unreferenced: string[] } | undefined {
+  if (!record || !isRestorable || runPart?.isLast === false) return undefined
+  if (staged && isStagedAlready(plan, record)) return undefined
+  const prefix = prefixOf(location)
   const own = new Set(plan.decisions.map(({ file }) => file.path))
-  return (path) => own.has(path) || runPart?.has(prefixOf(location) + path) === true
+  const isOwn = (path: string) => own.has(path) || runPart?.has(prefix + path) === true
+  const count = { live: 0, common: 0, others: 0 }
+  const unreferenced: string[] = []
+  for (const [path, { release, fingerprinted, adopted }] of record.objects) {
+    const isLive = release === record.live
+    if (isLive) count.live++
+    if (isOwn(path)) count[isLive ? 'common' : 'others']++
+    else if (isLive && !fingerprinted && !adopted && listing.has(prefix + path)) unreferenced.push(path)
+  }
+  if (!activation && count.live > 0 && count.common === 0) return undefined
+  return { isLess: count.common < count.live, isMore: count.others > 0, unreferenced }
 }
 
 /** True if the newest record can't be used, and an older one takes its place. */
