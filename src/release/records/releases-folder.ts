@@ -127,7 +127,7 @@ export interface RecordsFolder {
 export async function listRecords(bucket: Bucket, location: string, signal?: AbortSignal): Promise<RecordsFolder> {
   const listing = await bucket.list(recordsFolder(location), { signal })
   const [releases, backups] = [releasesFolder(location), backupsFolder(location)]
-  const inner = listing.flatMap(({ key }) => /^\.static-s3\/(.+)\/releases\/\d{8}\.json\.gz$/.exec(key)?.[1] ?? [])
+  const inner = [...newestRecords(listing).keys()]
   return {
     releases: readFolder(
       releases,
