@@ -27,15 +27,19 @@ import {
 /** With the newest record. */
 export type KnownSurvey = Survey & { record: ReleaseRecord }
 
-export interface PrunePlan {
+/** The objects to delete or to tag. */
+export interface Parts {
+  /** Objects of the location: pages, then the files that they need. */
+  objects: [pages: OwnObject[], fingerprinted: OwnObject[]]
+  backups: ListedObject[]
+  records: ListedObject[]
+}
+
+export interface PrunePlan extends Parts {
   survey: KnownSurvey
   /** The numbers of the kept and of the expired releases, the newest first. */
   kept: number[]
   expired: number[]
-  /** Objects of the location to delete: pages, then the files that they need. */
-  objects: [pages: OwnObject[], fingerprinted: OwnObject[]]
-  backups: ListedObject[]
-  records: ListedObject[]
   /** Files without a fingerprint that stay, though no live release has them. */
   unreferenced: OwnObject[]
   /** True if another deploy has the lock, or has had it since the survey: the plan is then out of date. */
@@ -98,8 +102,7 @@ export async function planPrune(input: PlanInput, survey: KnownSurvey, signal: A
   const last = keep(pages.standing)
   await read(last, first)
 
-  const leftPages = left(all.filter(({ recorded }) => !recorded.fingerprinted))
-  const leftFingerprinted = left(all.filter(({ recorded }) => recorded.fingerprinted))
+  const [leftPages, leftFingerprinted] = byFingerprint(left(all))
   const fingerprinted = expiredFingerprints(described, needs, record.live)
   const kept = records.filter(({ release }) => last.kept.has(release))
   const expired = [...records.filter(({ release }) => !last.kept.has(release)), ...left(folder.releases.records)]
@@ -117,6 +120,25 @@ export async function planPrune(input: PlanInput, survey: KnownSurvey, signal: A
     isDeployRunning,
     problem: isDeployRunning ? undefined : whyUnsafe(place, folder, record, input.own),
   }
+}
+
+export function byFingerprint(objects: readonly OwnObject[]): Parts['objects'] {
+  const withFingerprint = (wanted: boolean) => objects.filter(({ recorded }) => recorded.fingerprinted === wanted)
+  return [withFingerprint(false), withFingerprint(true)]
+}
+
+/** These objects alone: others had changed, or were gone already. */
+export function only({ objects: [pages, fingerprinted], backups, records }: Parts, keys: ReadonlySet<string>): Parts {
+  const chosen = <T extends ListedObject>(objects: readonly T[]) => objects.filter(({ key }) => keys.has(key))
+  return {
+    objects: [chosen(pages), chosen(fingerprinted)],
+    backups: chosen(backups),
+    records: chosen(records),
+  }
+}
+
+export function isEmpty({ objects, backups, records }: Parts): boolean {
+  return [...objects, backups, records].every(({ length }) => length === 0)
 }
 
 /** The expired objects, without backups and records that are gone. */

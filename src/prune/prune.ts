@@ -1,4 +1,3 @@
-import type { ListedObject } from '../bucket/bucket.js'
 import { without } from '../release/cleanup.js'
 import { deleteObjects, tooManyDeletions } from '../release/delete-objects.js'
 import type { Lock } from '../release/lock/lock.js'
@@ -9,7 +8,7 @@ import { unstoppable } from '../runtime/stop.js'
 import { kindOf } from '../sync/own-location.js'
 import { locationName } from '../urls/paths.js'
 import { type ChangeInput, changeAndRecord } from './change-and-record.js'
-import { type KnownSurvey, type PlanInput, type PrunePlan, planPrune } from './plan-prune.js'
+import { isEmpty, type KnownSurvey, only, type Parts, type PlanInput, type PrunePlan, planPrune } from './plan-prune.js'
 import { inWaves } from './removals.js'
 import { expiredTag, tagExpired, withExpired } from './tag-expired.js'
 
@@ -71,7 +70,7 @@ async function pruneOnce(input: PruneInput): Promise<Omit<Pruned, 'tag'>> {
         { signal: stop.begun },
       )
     const { deleted, failure, isUnanswered } = tag ? nothingDone : await carryOut(last, input, lock)
-    const done = only(last, deleted)
+    const done = { ...last, ...only(last, deleted) }
     await input.onDeleted?.(done)
     const remaining = tag ? withExpired(last.survey, keysOf(last), false) : withoutDeleted(last.survey, deleted)
     return { remaining, failure, isUnanswered, result: { ...done, release: lock.release } }
@@ -97,12 +96,8 @@ function refuseIfUnsafe({ problem }: PrunePlan): void {
   if (problem !== undefined) throw new StaticS3Error(`static-s3: ${problem}. Nothing was deleted.`)
 }
 
-function isEmpty({ objects, backups, records }: PrunePlan): boolean {
-  return [...objects, backups, records].every(({ length }) => length === 0)
-}
-
 async function carryOut(
-  { objects, backups, records }: PrunePlan,
+  { objects, backups, records }: Parts,
   { bucket, settings, stop = unstoppable }: PruneInput,
   lock: Lock,
 ): ReturnType<typeof deleteObjects> {
@@ -116,19 +111,7 @@ async function carryOut(
   return { deleted, failure: undefined, isUnanswered: false }
 }
 
-/** The plan with the deleted objects alone: others had changed, or were gone already. */
-function only(plan: PrunePlan, deleted: ReadonlySet<string>): PrunePlan {
-  const done = <T extends ListedObject>(objects: readonly T[]) => objects.filter(({ key }) => deleted.has(key))
-  const [pages, fingerprinted] = plan.objects
-  return {
-    ...plan,
-    objects: [done(pages), done(fingerprinted)],
-    backups: done(plan.backups),
-    records: done(plan.records),
-  }
-}
-
-function keysOf({ objects, backups, records }: PrunePlan): string[] {
+function keysOf({ objects, backups, records }: Parts): string[] {
   return [...objects.flat(), ...backups, ...records].map(({ key }) => key)
 }
 

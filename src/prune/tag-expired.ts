@@ -4,7 +4,7 @@ import { listRecords } from '../release/records/releases-folder.js'
 import { type Survey, takeSurvey } from '../release/survey.js'
 import { unstoppable } from '../runtime/stop.js'
 import { type ChangeInput, changeAndRecord } from './change-and-record.js'
-import { expiredIn, type KnownSurvey, type PrunePlan } from './plan-prune.js'
+import { byFingerprint, expiredIn, isEmpty, type KnownSurvey, only, type Parts } from './plan-prune.js'
 import { describedObjects } from './removals.js'
 
 /** A lifecycle rule compares names and values exactly, so the time has a tag of its own. */
@@ -12,8 +12,6 @@ export const expiredTag = ['static-s3', 'expired'] as const
 const tagsAt = (time: number) => ({
   ...{ [expiredTag[0]]: expiredTag[1], 'static-s3-expired-at': new Date(time).toISOString() },
 })
-
-type Tagged = Pick<PrunePlan, 'objects' | 'backups' | 'records'>
 
 /**
  * Tags the objects that the newest record calls expired, unless they have their tags. An object that was written since stays as it is.
@@ -24,7 +22,7 @@ type Tagged = Pick<PrunePlan, 'objects' | 'backups' | 'records'>
 export async function tagExpired(
   input: ChangeInput,
   usable: (survey: Survey) => KnownSurvey,
-): Promise<(Tagged & { release: number }) | undefined> {
+): Promise<(Parts & { release: number }) | undefined> {
   const { bucket, settings, stop = unstoppable } = input
   const { location } = settings
   const find = async (found: Survey) => {
@@ -33,33 +31,28 @@ export async function tagExpired(
     const folder = await listRecords(bucket, location, stop.begun)
     const untagged = <T extends ListedObject>(objects: readonly T[]) =>
       objects.filter(({ key }) => record.expired?.get(key) === false)
-    const own = untagged(describedObjects({ ...survey, location, inner: folder.inner }))
-    const pages = own.filter(({ recorded }) => !recorded.fingerprinted)
-    const fingerprinted = own.filter(({ recorded }) => recorded.fingerprinted)
-    const [backups, records] = [untagged(folder.backups), untagged(folder.releases.records)]
+    const parts: Parts = {
+      objects: byFingerprint(untagged(describedObjects({ ...survey, location, inner: folder.inner }))),
+      ...{ backups: untagged(folder.backups), records: untagged(folder.releases.records) },
+    }
     const known = { ...survey, record: { ...record, expired: expiredIn(record, folder) } }
-    return { survey: known, parts: [pages, fingerprinted, backups, records] as const }
+    return { survey: known, parts }
   }
   const first = await find(await takeSurvey(bucket, location, { signal: stop.begun }))
-  if (first.parts.every(({ length }) => length === 0)) return undefined
+  if (isEmpty(first.parts)) return undefined
   return changeAndRecord(input, first.survey, async (lock, last) => {
     const { survey, parts } = last === first.survey ? first : await find(last)
     const tags = tagsAt(bucket.now())
     const tag = async ({ key }: ListedObject, options: object) => bucket.tag(key, tags, options).then(() => true)
     const tagged = new Set<string>()
     let [failure, isUnanswered]: [unknown, boolean] = [undefined, false]
-    for (const part of parts) {
+    for (const part of [...parts.objects, parts.backups, parts.records]) {
       if (failure !== undefined) break
       const done = await changeObjects(bucket, part, settings.concurrency, lock, stop, tag)
       for (const key of done.changed) tagged.add(key)
       ;({ failure, isUnanswered } = done)
     }
-    const [pages, fingerprinted, backups, records] = parts
-    const done = <T extends ListedObject>(objects: readonly T[]) => objects.filter(({ key }) => tagged.has(key))
-    const result: Tagged & { release: number } = {
-      objects: [done(pages), done(fingerprinted)],
-      ...{ backups: done(backups), records: done(records), release: lock.release },
-    }
+    const result = { ...only(parts, tagged), release: lock.release }
     return { remaining: withExpired(survey, tagged, true), failure, isUnanswered, result }
   })
 }
