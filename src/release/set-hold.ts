@@ -6,8 +6,6 @@ import { noReleaseYet, type Survey, takeSurvey } from './survey.js'
 import { writeRecordAlone } from './write-record.js'
 
 export interface HoldInput extends LockingInput {
-  /** Undefined to take one. */
-  survey?: Survey
   deployer: Deployer
   /** Throws if the last release forbids it. */
   checkLast(last: ReleaseRecord): void
@@ -32,7 +30,7 @@ export interface HoldChange {
 export async function setHold(input: HoldInput): Promise<HoldChange> {
   const { bucket, settings, deployer: own, reason, stop = unstoppable } = input
   const { location } = settings
-  const survey = input.survey ?? (await takeSurvey(bucket, location, { signal: stop.begun }))
+  const survey = await takeSurvey(bucket, location, { signal: stop.begun })
   const { bundler, project, hold: held, live } = recordIn(survey, input)
   if (settings.dryRun || (reason === undefined && !held)) return { release: undefined, before: held, live }
   const deployer = { ...own, bundler, project, commit: undefined }
